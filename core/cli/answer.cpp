@@ -1,0 +1,36 @@
+// What the host itself says on stdout and, of unknown commands, on stderr.
+#include "cli/answer.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <jetpack/error.hpp>
+#include "cli/report.hpp"
+#include "cli/suggest.hpp"
+#include "support/files.hpp"
+
+namespace jetpack {
+
+int answer(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0)
+      throw Error(Errc::failed, "cannot write to standard output: " + system_message(errno));
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return exit_done;
+}
+
+int unknown_command(const std::string& name, Registry& registry) {
+  const auto commands = registry.commands();
+  std::vector<std::string_view> names;
+  for (const auto& command : commands) names.push_back(command.name);
+  const std::string meant = nearest(name, names);
+  tell("jetpack: there is no command '" + name.substr(0, 80) + "'" +
+       (meant.empty() ? "; 'jetpack --help' lists them" : "; did you mean '" + meant + "'?"));
+  return exit_unknown_command;
+}
+
+}  // namespace jetpack

@@ -1,0 +1,52 @@
+// A command's arguments, parsed and checked against its declaration.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <jetpack/abi.h>
+#include "loader/note.hpp"
+
+namespace jetpack {
+
+// The command line is wrong. The process ends with 2.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The checked values of one invocation, in the form that crosses to the plugin.
+class Values {
+ public:
+  // Parses what follows the command's name. Options stand before or after arguments, as "--name
+  // value", "--name=value", "-l value" or "-lvalue"; "--" ends them. Of an option that is given
+  // several times the last counts, unless it is declared as repeated. Throws UsageError.
+  static Values parse(const CommandNote& command, const std::vector<std::string>& arguments);
+
+  // Every option, then every argument, as declared. Valid as long as this object.
+  const std::vector<const jp_value*>& raw() const { return raw_; }
+
+  // For the host's own commands.
+  bool flag(std::string_view name) const;
+  std::vector<std::string> texts(std::string_view name) const;
+
+ private:
+  struct Slot {
+    jp_value value{};
+    std::string name;
+    std::vector<std::string> texts;
+    std::vector<jp_str> borrowed;
+    std::vector<int64_t> numbers;
+  };
+
+  void add(const ParameterNote& parameter, std::vector<std::string> given, bool is_given);
+  const Slot* find(std::string_view name) const;
+
+  std::list<Slot> slots_;  // a list, because the ABI points into its elements
+  std::vector<const jp_value*> raw_;
+};
+
+}  // namespace jetpack

@@ -1,0 +1,43 @@
+// Reads a plugin's note from its ELF file without loading it. The file is hostile until proven
+// else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace jetpack {
+
+// Bytes that can be read at an offset: an open file, or memory.
+class ByteReader {
+ public:
+  virtual ~ByteReader() = default;
+  // Fills `to` as far as the content reaches; returns how many bytes it got.
+  virtual size_t read(uint64_t offset, std::span<char> to) const = 0;
+};
+
+class FileReader final : public ByteReader {
+ public:
+  explicit FileReader(int fd) noexcept : fd_(fd) {}
+  size_t read(uint64_t offset, std::span<char> to) const override;
+
+ private:
+  int fd_;
+};
+
+class MemoryReader final : public ByteReader {
+ public:
+  explicit MemoryReader(std::span<const char> bytes) noexcept : bytes_(bytes) {}
+  size_t read(uint64_t offset, std::span<char> to) const override;
+
+ private:
+  std::span<const char> bytes_;
+};
+
+// The descriptor of the first note with owner JP_NOTE_OWNER and type JP_NOTE_TYPE: JSON text that
+// is not yet checked. Throws Refusal that says what was found: no ELF file, another machine,
+// truncated, no note. Reads at most a few KiB beside the note, which is at most JP_NOTE_MAX bytes.
+std::string read_note(const ByteReader& file);
+
+}  // namespace jetpack

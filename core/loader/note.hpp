@@ -1,0 +1,81 @@
+// A plugin's note as data: its identity, what it needs, and its commands with their parameters.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <jetpack/abi.h>
+
+namespace jetpack {
+
+struct ParameterNote {
+  std::string name;
+  char letter = 0;
+  jp_type type = JP_TEXT;
+  bool required = false;
+  bool repeated = false;
+  bool negatable = false;
+  std::optional<std::string> fallback;
+  std::vector<std::string> choices;
+  std::optional<int64_t> min, max;
+  std::string metavar;
+  std::string help;
+};
+
+struct ExampleNote {
+  std::string line;
+  std::string help;
+};
+
+struct CommandNote {
+  std::string name;
+  std::string summary;
+  std::string description;
+  std::vector<ParameterNote> options;
+  std::vector<ParameterNote> arguments;
+  std::vector<ExampleNote> examples;
+};
+
+// A note. What a listing needs is read at once, a command's parameters when asked for.
+class Note {
+ public:
+  struct Entry {
+    std::string name;
+    std::string summary;
+  };
+
+  // Throws Refusal when the text is not a note of a schema that we know.
+  explicit Note(std::string text);
+
+  const std::string& id() const { return id_; }
+  const std::string& version() const { return version_; }
+  uint16_t abi_major() const { return abi_major_; }
+  uint16_t abi_minor() const { return abi_minor_; }
+  const std::vector<std::string>& needed_services() const { return needed_; }
+
+  // In the order of the note.
+  const std::vector<Entry>& commands() const { return entries_; }
+
+  // Whether it declares `name`, or a command of two words whose first is `name`.
+  bool has_command(std::string_view name) const;
+  bool has_group(std::string_view name) const;
+
+  // Throws Refusal when the declaration is faulty. The name must be one of commands().
+  CommandNote command(std::string_view name) const;
+
+  // The whole note, as it was written; only its listing has been checked.
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+  std::string id_;
+  std::string version_;
+  uint16_t abi_major_ = 0, abi_minor_ = 0;
+  std::vector<std::string> needed_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace jetpack

@@ -1,0 +1,173 @@
+// Finds plugins and reads their notes, in the order of precedence, without loading one.
+#include "loader/registry.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "bundles/manifest.hpp"
+#include "loader/elf_note.hpp"
+#include "loader/refusal.hpp"
+#include "services/offered.hpp"
+#include "support/files.hpp"
+
+namespace jetpack {
+
+namespace {
+
+struct CloseDir {
+  void operator()(DIR* dir) const { ::closedir(dir); }
+};
+
+// Names in a folder, sorted; none when it does not exist.
+std::vector<std::string> names_in(const std::string& directory) {
+  const std::unique_ptr<DIR, CloseDir> dir(::opendir(directory.c_str()));
+  std::vector<std::string> names;
+  if (!dir) return names;
+  while (const dirent* entry = ::readdir(dir.get()))
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void check_abi(const Note& note) {
+  if (note.abi_major() != JP_ABI_MAJOR || note.abi_minor() > JP_ABI_MINOR)
+    throw Refusal("built for plugin ABI " + std::to_string(note.abi_major()) + "." +
+                  std::to_string(note.abi_minor()) + ", this jetpack offers " +
+                  std::to_string(JP_ABI_MAJOR) + "." + std::to_string(JP_ABI_MINOR) +
+                  (note.abi_major() < JP_ABI_MAJOR ? "; get a newer build of the plugin"
+                                                   : "; update jetpack"));
+  for (const auto& service : note.needed_services())
+    if (!is_offered(service))
+      throw Refusal("it needs the service " + service +
+                    ", which this jetpack does not offer; update jetpack");
+}
+
+}  // namespace
+
+Plugin inspect(const std::string& path, Origin origin) {
+  Plugin plugin;
+  plugin.origin = origin;
+  plugin.path = path;
+  try {
+    // O_NONBLOCK: a FIFO with a library's name must not hang a listing.
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) throw Refusal("cannot be read: " + system_message(errno));
+    plugin.note.emplace(read_note(FileReader(fd.get())));
+    check_abi(*plugin.note);
+  } catch (const Refusal& refusal) {
+    plugin.refusal = refusal.what();
+  }
+  return plugin;
+}
+
+Registry::Registry(SearchPath path, std::string_view host_note) : path_(std::move(path)) {
+  Plugin host;
+  host.origin = Origin::host;
+  host.note.emplace(std::string(host_note));
+  plugins_.push_back(std::move(host));
+}
+
+const Plugin* Registry::find(std::string_view command) {
+  if (plugins_.front().note->has_command(command)) return &plugins_.front();
+  if (!scanned_) {
+    // A built-in named after the command comes before all else: no need to look further.
+    const std::string_view word = command.substr(0, command.find(' '));
+    const std::string path = path_.builtin_dir + '/' + std::string(word) + ".so";
+    const auto known = std::find_if(quick_.begin(), quick_.end(),
+                                    [&](const Plugin& plugin) { return plugin.path == path; });
+    if (known == quick_.end() && word.find('/') == std::string_view::npos) {
+      struct stat info {};
+      // Reserved, so that pointers into the list stay valid.
+      if (quick_.capacity() == 0) quick_.reserve(8);
+      if (quick_.size() < quick_.capacity() && ::stat(path.c_str(), &info) == 0)
+        quick_.push_back(inspect(path, Origin::builtin));
+    }
+    for (const auto& plugin : quick_)
+      if (plugin.refusal.empty() && plugin.note->has_command(command)) return &plugin;
+  }
+  const std::string file_name = '/' + std::string(command) + ".so";
+  const Plugin* refused = nullptr;
+  for (const auto& plugin : all()) {
+    // Of a file without a readable note only the name tells what it was to provide.
+    const bool provides =
+        plugin.note ? plugin.note->has_command(command) : plugin.path.ends_with(file_name);
+    if (!provides) continue;
+    if (plugin.refusal.empty()) return &plugin;
+    if (refused == nullptr) refused = &plugin;
+  }
+  return refused;
+}
+
+bool Registry::has_group(std::string_view word) {
+  const auto& plugins = all();
+  return std::any_of(plugins.begin(), plugins.end(), [&](const Plugin& plugin) {
+    return plugin.note && plugin.refusal.empty() && plugin.note->has_group(word);
+  });
+}
+
+const std::vector<Plugin>& Registry::all() {
+  if (!scanned_) scan();
+  return plugins_;
+}
+
+std::vector<Registry::Listed> Registry::commands() {
+  std::vector<Listed> list;
+  for (const auto& plugin : all()) {
+    if (!plugin.refusal.empty()) continue;
+    for (const auto& entry : plugin.note->commands())
+      list.push_back({entry.name, entry.summary, &plugin});
+  }
+  std::stable_sort(list.begin(), list.end(),
+                   [](const Listed& a, const Listed& b) { return a.name < b.name; });
+  const auto end = std::unique(list.begin(), list.end(),
+                               [](const Listed& a, const Listed& b) { return a.name == b.name; });
+  list.erase(end, list.end());
+  return list;
+}
+
+const Plugin* Registry::shadowed_by(const Plugin& plugin, std::string_view command) {
+  for (const auto& other : all()) {
+    if (&other == &plugin) return nullptr;
+    if (other.refusal.empty() && other.note->has_command(command)) return &other;
+  }
+  return nullptr;
+}
+
+void Registry::scan() {
+  scanned_ = true;
+  scan_directory(path_.builtin_dir, Origin::builtin);
+  scan_bundles();
+  for (const auto& directory : path_.directories) scan_directory(directory, Origin::directory);
+}
+
+void Registry::scan_directory(const std::string& directory, Origin origin) {
+  for (const auto& name : names_in(directory))
+    if (name.ends_with(".so")) plugins_.push_back(inspect(directory + '/' + name, origin));
+}
+
+void Registry::scan_bundles() {
+  for (const auto& id : names_in(path_.bundle_dir)) {
+    const std::string folder = path_.bundle_dir + '/' + id;
+    try {
+      const Manifest manifest = Manifest::read(folder);
+      for (const auto& library : manifest.libraries()) {
+        Plugin plugin = inspect(folder + '/' + library, Origin::bundle);
+        if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note, library);
+        plugins_.push_back(std::move(plugin));
+      }
+    } catch (const Refusal& refusal) {
+      Plugin plugin;
+      plugin.origin = Origin::bundle;
+      plugin.path = folder;
+      plugin.refusal = refusal.what();
+      plugins_.push_back(std::move(plugin));
+    }
+  }
+}
+
+}  // namespace jetpack

@@ -1,0 +1,73 @@
+// Finds plugins and reads their notes, in the order of precedence, without loading one.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "loader/note.hpp"
+
+namespace jetpack {
+
+enum class Origin { host, builtin, bundle, directory };
+
+// A plugin that was found. Refused ones stay in the list, with the reason.
+struct Plugin {
+  Origin origin = Origin::builtin;
+  std::string path;  // the shared library; of the host's own commands: empty
+  std::optional<Note> note;
+  std::string refusal;  // why it cannot be used; empty when it can
+};
+
+// Where plugins are looked for.
+struct SearchPath {
+  std::string builtin_dir;
+  std::string bundle_dir;                // HOME/plugins/active
+  std::vector<std::string> directories;  // configured, or given by --plugin-path
+};
+
+class Registry {
+ public:
+  // `host_note` describes the host's own commands.
+  Registry(SearchPath path, std::string_view host_note);
+
+  // The plugin that provides `command`; nullptr when none does. Where several do, the host comes
+  // first, then built-ins, bundles and directories, each in the order of their file names. When
+  // only a refused plugin provides it, that one, so that the caller can say why.
+  const Plugin* find(std::string_view command);
+
+  // Whether there are commands of two words that begin with `word`.
+  bool has_group(std::string_view word);
+
+  // All plugins, in order of precedence.
+  const std::vector<Plugin>& all();
+
+  // A command as a listing shows it.
+  struct Listed {
+    std::string_view name;
+    std::string_view summary;
+    const Plugin* plugin;
+  };
+  // The commands that can be run, sorted by name, each once.
+  std::vector<Listed> commands();
+
+  // The plugin that hides `plugin`'s command from callers; nullptr when it is not hidden.
+  const Plugin* shadowed_by(const Plugin& plugin, std::string_view command);
+
+ private:
+  void scan();
+  void scan_directory(const std::string& directory, Origin origin);
+  void scan_bundles();
+
+  SearchPath path_;
+  std::vector<Plugin> plugins_;  // the host's own first
+  std::vector<Plugin> quick_;    // built-ins that were found by their file name alone
+  bool scanned_ = false;
+};
+
+// Reads a library's note and checks that this host can run it. Never throws for a bad file.
+Plugin inspect(const std::string& path, Origin origin);
+
+}  // namespace jetpack

@@ -1,0 +1,152 @@
+// The configuration files as trees: the merged configuration, the properties, the users.
+#include "services/config/trees.hpp"
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include <jetpack/error.hpp>
+#include "services/config/render.hpp"
+#include "support/files.hpp"
+
+namespace jetpack {
+
+namespace {
+
+using rapidjson::Value;
+using Allocator = rapidjson::Document::AllocatorType;
+
+// Finds members of an object that is searched many times.
+class MemberIndex {
+ public:
+  explicit MemberIndex(Value& object) {
+    members_.reserve(object.MemberCount());
+    for (auto& member : object.GetObject()) members_[view(member.name)] = &member.value;
+  }
+  Value* find(std::string_view name) const {
+    const auto found = members_.find(name);
+    return found == members_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::unordered_map<std::string_view, Value*> members_;
+};
+
+// Moves the values of `layer` into `base`; both must outlive `base`.
+void merge(Value& base, Value& layer, Allocator& allocator, Tree::Precedence precedence) {
+  std::vector<Value::MemberIterator> added;
+  {
+    const MemberIndex index(base);
+    for (auto member = layer.MemberBegin(); member != layer.MemberEnd(); ++member) {
+      Value* known = index.find(view(member->name));
+      if (known == nullptr) {
+        added.push_back(member);
+      } else if (known->IsObject() && member->value.IsObject()) {
+        merge(*known, member->value, allocator, precedence);
+      } else if (!known->IsObject() || precedence == Tree::Precedence::replace) {
+        *known = member->value;
+      }
+    }
+  }
+  for (const auto& member : added) base.AddMember(member->name, member->value, allocator);
+}
+
+std::optional<Json> read_object(const Home& home, const char* name) {
+  const std::string path = home.path(name);
+  auto json = Json::read(path);
+  if (json && !json->root().IsObject())
+    throw Error(Errc::corrupt,
+                path + ": found no JSON object at the top; mend the file or restore it");
+  return json;
+}
+
+}  // namespace
+
+void Tree::lay_over(Json layer, Precedence precedence) {
+  layers_.push_back(std::move(layer));
+  auto& base = layers_.front().document();
+  merge(base, layers_.back().document(), base.GetAllocator(), precedence);
+}
+
+Tree read_configuration(const Home& home) {
+  home.check();
+  std::optional<Tree> tree;
+  const auto add = [&](const char* name, Tree::Precedence precedence) {
+    auto json = read_object(home, name);
+    if (!json) return;
+    if (tree) {
+      tree->lay_over(*std::move(json), precedence);
+    } else {
+      tree.emplace(*std::move(json));
+    }
+  };
+  add("config/node.json", Tree::Precedence::replace);
+  add("config/configuration.json", Tree::Precedence::replace);
+  add("config/properties.json", Tree::Precedence::keep_objects);
+  if (!tree)
+    throw Error(Errc::unavailable,
+                "this node has no configuration yet: neither node.json nor "
+                "configuration.json is in " +
+                    home.path("config") + "; set JETPACK_HOME if it is elsewhere");
+  return *std::move(tree);
+}
+
+Tree read_properties(const Home& home) {
+  home.check();
+  auto json = read_object(home, "config/properties.json");
+  return Tree(json ? *std::move(json) : Json::parse("{}", "no properties"));
+}
+
+Tree read_users(const Home& home) {
+  home.check();
+  const std::string path = home.path("config/auth.json");
+  auto json = Json::read(path);
+  if (!json)
+    throw Error(Errc::unavailable, "the cluster's users are not known yet: " + path +
+                                       " does not exist; the server delivers it");
+  auto& document = json->document();
+  if (document.IsObject())
+    if (auto* users = const_cast<Value*>(find_member(document, "users"))) {
+      Value array(std::move(*users));
+      static_cast<Value&>(document) = array;
+    }
+  if (!document.IsArray())
+    throw Error(Errc::corrupt, path + ": found no list of users; mend the file or restore it");
+  return Tree(*std::move(json));
+}
+
+void write_property(const Home& home, std::string_view key, std::string_view json) {
+  if (key.empty() || key.front() == '.' || key.back() == '.' ||
+      key.find("..") != std::string_view::npos || !is_utf8(key))
+    throw Error(Errc::usage, "'" + std::string(key) + "' is not a property's key");
+  home.check();
+  Json value = Json::parse(json, "the property's value");
+  const FileLock lock = FileLock::wait(home.path("config/.properties.lock"), 0640);
+  const std::string path = home.path("config/properties.json");
+  auto read = read_object(home, "config/properties.json");
+  Json properties = read ? *std::move(read) : Json::parse("{}", "no properties");
+
+  auto& allocator = properties.document().GetAllocator();
+  Value* at = &properties.document();
+  for (std::string_view rest = key;;) {
+    const size_t dot = rest.find('.');
+    const std::string_view word = rest.substr(0, dot);
+    if (!at->IsObject())
+      throw Error(Errc::failed, "cannot set property '" + std::string(key) + "': '" +
+                                    std::string(key.substr(0, key.size() - rest.size() - 1)) +
+                                    "' is a value, not an object");
+    auto* member = const_cast<Value*>(find_member(*at, word));
+    if (member == nullptr) {
+      at->AddMember(Value(word.data(), static_cast<rapidjson::SizeType>(word.size()), allocator),
+                    Value(rapidjson::kObjectType), allocator);
+      member = &(at->MemberEnd() - 1)->value;
+    }
+    at = member;
+    if (dot == std::string_view::npos) break;
+    rest.remove_prefix(dot + 1);
+  }
+  at->CopyFrom(value.root(), allocator);
+  write_file_durably(path, render(properties.root(), JP_JSON_PRETTY) + "\n", 0640);
+}
+
+}  // namespace jetpack

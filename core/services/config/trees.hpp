@@ -1,0 +1,44 @@
+// The configuration files as trees: the merged configuration, the properties, the users.
+#pragma once
+
+#include <vector>
+
+#include "support/home.hpp"
+#include "support/json_file.hpp"
+
+namespace jetpack {
+
+// Documents laid over each other; they own what the root points into.
+class Tree {
+ public:
+  explicit Tree(Json base) { layers_.push_back(std::move(base)); }
+
+  const rapidjson::Value& root() const { return layers_.front().root(); }
+
+  enum class Precedence {
+    replace,       // what is laid over wins; objects are merged
+    keep_objects,  // the same, but an object is not replaced by something else
+  };
+  void lay_over(Json layer, Precedence precedence);
+
+ private:
+  std::vector<Json> layers_;
+};
+
+// config/node.json, overlaid by config/configuration.json (what the server delivered: edits show at
+// once) and config/properties.json. Properties have names such as cyclecloud.cluster that are
+// objects in the configuration; these objects stay. Throws Errc::unavailable when none exists, and
+// Errc::corrupt with file, line and column.
+Tree read_configuration(const Home& home);
+
+// config/properties.json; empty when it does not exist.
+Tree read_properties(const Home& home);
+
+// config/auth.json: an array of users, or an object with the array "users". Throws
+// Errc::unavailable when it does not exist.
+Tree read_users(const Home& home);
+
+// Sets a property in config/properties.json; see jp_config.set_property.
+void write_property(const Home& home, std::string_view key, std::string_view json);
+
+}  // namespace jetpack

@@ -1,0 +1,63 @@
+// The host as a plugin sees it: the table from which services are asked for.
+#include "services/host_services.hpp"
+
+#include <jetpack/error.hpp>
+#include "loader/library.hpp"
+#include "services/module.hpp"
+#include "services/offered.hpp"
+#include "services/process/process_service.hpp"
+
+namespace jetpack {
+
+HostServices::HostServices(Home home, std::string module_directory)
+    : home_(std::move(home)),
+      module_directory_(std::move(module_directory)),
+      config_(home_),
+      log_(home_.root() + "/logs/jetpack.log"),
+      table_{sizeof(jp_host),
+             JP_ABI_MAJOR,
+             JP_ABI_MINOR,
+             this,
+             {JETPACK_VERSION, sizeof JETPACK_VERSION - 1},
+             service} {}
+
+int32_t HostServices::service(void* self, jp_str id, const void** table, jp_error* err) {
+  return detail::guard(err,
+                       [&] { *table = static_cast<HostServices*>(self)->find(detail::view(id)); });
+}
+
+const void* HostServices::find(std::string_view id) {
+  if (id == JP_CONFIG) return &config_.table();
+  if (id == JP_LOG) return &log_.table();
+  if (id == JP_PROCESS) return &process_service();
+  if (!is_offered(id))
+    throw Error(Errc::unsupported, "this jetpack does not offer " + std::string(id));
+  const auto loaded = modules_.find(id);
+  return loaded != modules_.end() ? loaded->second : load_module(id);
+}
+
+// "jetpack.session/1" lives in session.so.
+const void* HostServices::load_module(std::string_view id) {
+  home_.check();
+  const size_t dot = id.find('.') + 1;
+  const std::string path =
+      module_directory_ + '/' + std::string(id.substr(dot, id.find('/') - dot)) + ".so";
+  const auto unusable = [&](const std::string& why) {
+    return Error(Errc::unsupported,
+                 "cannot load the service " + std::string(id) + ": " + why + "; reinstall jetpack");
+  };
+  const ServiceModule* module = nullptr;
+  try {
+    module = Library::load(path).find<ServiceModule>(service_module_symbol);
+  } catch (const Error& e) {
+    throw unusable(e.what());
+  }
+  if (module == nullptr) throw unusable(path + " does not export " + service_module_symbol);
+  const void* table = nullptr;
+  jp_error err{};
+  detail::check(module->open(&table_, &table, &err), err);
+  modules_.emplace(id, table);
+  return table;
+}
+
+}  // namespace jetpack

@@ -1,0 +1,40 @@
+// The host as a plugin sees it: the table from which services are asked for.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include <jetpack/abi.h>
+#include "services/config/config_service.hpp"
+#include "services/log/agent_log.hpp"
+#include "support/home.hpp"
+
+namespace jetpack {
+
+// Services start when they are first asked for, in the process that asks: a plugin that runs in a
+// child of ours has its own. Not movable: the tables point here.
+class HostServices {
+ public:
+  // `module_directory` holds the services that are shared libraries of their own.
+  HostServices(Home home, std::string module_directory);
+  HostServices(const HostServices&) = delete;
+  HostServices& operator=(const HostServices&) = delete;
+
+  const jp_host& table() const { return table_; }
+  const AgentLog& log() const { return log_; }
+
+ private:
+  static int32_t service(void* self, jp_str id, const void** table, jp_error* err);
+  const void* find(std::string_view id);
+  const void* load_module(std::string_view id);
+
+  Home home_;
+  std::string module_directory_;
+  ConfigService config_;
+  AgentLog log_;
+  std::map<std::string, const void*, std::less<>> modules_;
+  jp_host table_;
+};
+
+}  // namespace jetpack

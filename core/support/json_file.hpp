@@ -1,0 +1,56 @@
+// JSON read from files and peers: bounded in size and depth, and errors that say where.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rapidjson/document.h>
+
+namespace jetpack {
+
+// Deepest nesting that is accepted, so that walking a document never exhausts the stack.
+inline constexpr unsigned max_json_depth = 256;
+
+// Largest state or configuration file that is read. A large Ohai dump has 0.3 MiB.
+inline constexpr uint64_t max_json_file = 16 << 20;
+
+// A parsed document and the text that its strings point into.
+class Json {
+ public:
+  // Throws Errc::corrupt: "`name`, line 3, column 7: found 'x', expected ..." `name` is the file.
+  static Json parse(std::string_view text, const std::string& name);
+
+  // nullopt when there is no such file.
+  static std::optional<Json> read(const std::string& path);
+
+  const rapidjson::Value& root() const { return document_; }
+  rapidjson::Document& document() { return document_; }
+
+ private:
+  Json() = default;
+
+  std::vector<char> text_;
+  rapidjson::Document document_;
+};
+
+// The member `name` of an object, the last of several; nullptr when there is none or `value` is not
+// an object.
+const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_view name);
+
+// The member's text; nullopt when it is missing or not a string.
+std::optional<std::string> find_string(const rapidjson::Value& value, std::string_view name);
+
+inline std::string_view view(const rapidjson::Value& text) {
+  return {text.GetString(), text.GetStringLength()};
+}
+
+// Compact JSON.
+std::string to_json(const rapidjson::Value& value);
+
+// True when `text` is well-formed UTF-8.
+bool is_utf8(std::string_view text);
+
+}  // namespace jetpack

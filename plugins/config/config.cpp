@@ -1,0 +1,139 @@
+// jetpack config and jetpack props: values of this node, in the form that scripts rely on.
+#include <jetpack/plugin.hpp>
+
+namespace {
+
+using jetpack::Config;
+using jetpack::Errc;
+using jetpack::Error;
+using jetpack::Format;
+
+// A tree of values: the configuration, or the properties.
+struct Values {
+  std::optional<std::string> (Config::*get)(std::string_view, Format) const;
+  std::string (Config::*require)(std::string_view, Format) const;
+};
+
+int print_all(const jetpack::Call& call, const Config& config, const Values& values) {
+  const bool json = call.flag("json");
+  const std::string text = (config.*values.require)("", json ? Format::json_pretty : Format::lines);
+  call.print(json ? text + '\n' : text);
+  return 0;
+}
+
+// The value as JSON: an object as it is, anything else under its full key.
+std::string as_json(const Config& config, const Values& values, std::string_view key,
+                    const std::optional<std::string_view>& fallback) {
+  std::string json;
+  if (!fallback) {
+    json = (config.*values.require)(key, Format::json);
+  } else {
+    json = (config.*values.get)(key, Format::json).value_or(jetpack::json_string(*fallback));
+  }
+  if (json.starts_with('{')) return (config.*values.require)(key, Format::json_pretty);
+  return '{' + jetpack::json_string(key) + ": " + json + '}';
+}
+
+std::string as_text(const Config& config, const Values& values, std::string_view key,
+                    const std::optional<std::string_view>& fallback) {
+  if (!fallback) return (config.*values.require)(key, Format::plain);
+  auto value = (config.*values.get)(key, Format::plain);
+  return value ? *std::move(value) : std::string(*fallback);
+}
+
+int print_value(const jetpack::Call& call, const Values& values) {
+  const auto config = call.service<Config>();
+  const auto key = call.text("KEY");
+  if (!key) return print_all(call, config, values);
+  if (key->empty()) throw Error(Errc::usage, "KEY is empty; leave it out to print everything");
+  const auto fallback = call.text("DEFAULT");
+  const std::string text = call.flag("json") ? as_json(config, values, *key, fallback)
+                                             : as_text(config, values, *key, fallback);
+  call.print(text + '\n');
+  return 0;
+}
+
+int config(const jetpack::Call& call) {
+  return print_value(call, {&Config::get, &Config::require});
+}
+
+int props_get(const jetpack::Call& call) {
+  return print_value(call, {&Config::property, &Config::require_property});
+}
+
+// Keeps a property on this node and tells the server.
+int set_property(const jetpack::Call& call, std::string_view key, const std::string& json) {
+  call.service<Config>().set_property(key, json);
+  const std::string data = "{\"properties\":{" + jetpack::json_string(key) + ':' + json + "}}";
+  try {
+    const auto receipt = call.service<jetpack::Session>().publish("properties", data);
+    if (!receipt.delivered)
+      call.report("jetpack props: set; queued for the server: " + receipt.note + "\n");
+  } catch (const Error& e) {
+    throw Error(e.code(),
+                "'" + std::string(key) +
+                    "' is set on this node, but the server could not be told: " + e.what());
+  }
+  return 0;
+}
+
+int props_set(const jetpack::Call& call) {
+  const std::string_view value = *call.text("VALUE");
+  return set_property(call, *call.text("KEY"),
+                      call.flag("json") ? std::string(value) : jetpack::json_string(value));
+}
+
+int props(const jetpack::Call& call) {
+  std::string_view key = *call.text("set");
+  auto value = call.text("VALUE");
+  if (!value) {
+    const size_t mark = key.find('=');
+    if (mark == std::string_view::npos)
+      throw Error(Errc::usage, "--set needs KEY=VALUE, or KEY and VALUE");
+    value = key.substr(mark + 1);
+    key = key.substr(0, mark);
+  }
+  return set_property(call, key, jetpack::json_string(*value));
+}
+
+}  // namespace
+
+JETPACK_PLUGIN(
+    "jetpack.config", "1.0.0", jetpack::needs<jetpack::Config>(),
+    jetpack::command(
+        "config", "Gets a configuration value", config,
+        jetpack::argument("KEY", "Dotted path of the value: cyclecloud.cluster.name").optional(),
+        jetpack::argument("DEFAULT", "Printed when there is no such key").optional(),
+        jetpack::flag("json", "Print JSON: an object as it is, any other value under its key"),
+        jetpack::description(
+            "Prints a value of this node's configuration: config/node.json, overlaid by "
+            "config/configuration.json and config/properties.json, as they are now. Booleans "
+            "print as True and False, null as None, lists and objects as Python writes them. "
+            "Without KEY everything is printed, a line for each value.\n\n"
+            "Where there is no such key and no DEFAULT, nothing is printed and the exit code is "
+            "1. Files that cannot be read are an error even with a DEFAULT."),
+        jetpack::example("jetpack config cyclecloud.cluster.name", "Prints the cluster's name"),
+        jetpack::example("jetpack config slurm.autoscale False",
+                         "Prints False unless the key is set"),
+        jetpack::example("jetpack config cyclecloud --json", "Prints an object for jq")),
+    jetpack::command(
+        "props get", "Gets a property of this node", props_get,
+        jetpack::argument("KEY", "Dotted path of the property: os.version").optional(),
+        jetpack::argument("DEFAULT", "Printed when there is no such property").optional(),
+        jetpack::flag("json", "Print JSON: an object as it is, any other value under its key"),
+        jetpack::example("jetpack props get os.id_like rhel", "Prints rhel unless it is set"),
+        jetpack::example("jetpack props get --json", "Prints all properties")),
+    jetpack::command(
+        "props set", "Sets a property of this node", props_set,
+        jetpack::argument("KEY", "Dotted path of the property"),
+        jetpack::argument("VALUE", "Its value, a string unless --json is given"),
+        jetpack::flag("json", "VALUE is JSON: true, 3, [\"a\"]"),
+        jetpack::description("The property is kept in config/properties.json and sent to the "
+                             "server; when that is down, as soon as it is back."),
+        jetpack::example("jetpack props set rack.name r12", "Sets a string"),
+        jetpack::example("jetpack props set rack.gpus 8 --json", "Sets a number")),
+    jetpack::command(
+        "props", "Sets a property of this node: props --set KEY=VALUE", props,
+        jetpack::option("set", "KEY[=VALUE]", "The property to set").required(),
+        jetpack::argument("VALUE", "Its value, when --set has only the key").optional(),
+        jetpack::example("jetpack props --set rack.name=r12", "Sets a string")));

@@ -1,0 +1,97 @@
+// jetpack/call.hpp: one invocation of a command: its checked values, its output, and the services.
+#pragma once
+
+#include <jetpack/error.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jetpack {
+
+// Valid while the command runs. Values are asked for by the name they were declared with; a name
+// that was not declared is Errc::internal.
+class Call {
+ public:
+  Call(const jp_host& host, const jp_call& call) noexcept : host_(&host), call_(&call) {}
+
+  // The command's name: "condition set".
+  std::string_view command() const noexcept { return detail::view(call_->command); }
+
+  // Whether the value was written on the command line.
+  bool given(std::string_view name) const { return value(name).given != 0; }
+
+  bool flag(std::string_view name) const {
+    const auto& v = value(name);
+    return v.count > 0 && v.numbers != nullptr && v.numbers[v.count - 1] != 0;
+  }
+
+  // The value as written, its default, or nullopt. Of several the last.
+  std::optional<std::string_view> text(std::string_view name) const {
+    const auto& v = value(name);
+    if (v.count == 0) return std::nullopt;
+    return detail::view(v.texts[v.count - 1]);
+  }
+
+  std::vector<std::string_view> texts(std::string_view name) const {
+    const auto& v = value(name);
+    std::vector<std::string_view> all;
+    all.reserve(v.count);
+    for (uint32_t i = 0; i < v.count; ++i) all.push_back(detail::view(v.texts[i]));
+    return all;
+  }
+
+  std::optional<int64_t> integer(std::string_view name) const {
+    const auto& v = value(name);
+    if (v.count == 0 || v.numbers == nullptr) return std::nullopt;
+    return v.numbers[v.count - 1];
+  }
+
+  std::optional<std::chrono::milliseconds> duration(std::string_view name) const {
+    const auto ms = integer(name);
+    if (!ms) return std::nullopt;
+    return std::chrono::milliseconds{*ms};
+  }
+
+  // Standard output: the answer, and nothing else.
+  void print(std::string_view text) const { put(call_->out, text, "standard output"); }
+
+  // Standard error: everything for a person.
+  void report(std::string_view text) const { put(call_->err, text, "standard error"); }
+
+  bool out_is_terminal() const noexcept { return (call_->terminal & JP_OUT_IS_TERMINAL) != 0; }
+  bool err_is_terminal() const noexcept { return (call_->terminal & JP_ERR_IS_TERMINAL) != 0; }
+
+  // A service: Config, Session, Storage, Process or Log. Throws when it cannot be had.
+  template <class Service>
+  Service service() const {
+    const void* table = nullptr;
+    jp_error err{};
+    detail::check(host_->service(host_->self, detail::borrow(Service::id), &table, &err), err);
+    return Service(*static_cast<const typename Service::Table*>(table));
+  }
+
+  // This jetpack's version: "8.10.0-100".
+  std::string_view host_version() const noexcept { return detail::view(host_->version); }
+
+ private:
+  const jp_value& value(std::string_view name) const {
+    for (uint32_t i = 0; i < call_->value_count; ++i)
+      if (detail::view(call_->values[i]->name) == name) return *call_->values[i];
+    throw Error(Errc::internal, "command '" + std::string(command()) + "' asks for '" +
+                                    std::string(name) + "', which it does not declare");
+  }
+
+  static void put(const jp_sink& sink, std::string_view text, const char* what) {
+    if (sink.write(sink.ctx, text.data(), text.size()) != 0)
+      throw Error(Errc::failed, std::string("cannot write to ") + what);
+  }
+
+  const jp_host* host_;
+  const jp_call* call_;
+};
+
+}  // namespace jetpack

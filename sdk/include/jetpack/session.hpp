@@ -1,0 +1,101 @@
+// jetpack/session.hpp: this node's conversation with its cluster's server.
+#pragma once
+
+#include <jetpack/error.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace jetpack {
+
+// What became of a message that was published.
+struct Receipt {
+  bool delivered = false;  // false: it is on disk, and will be delivered in order
+  std::string id;          // the message's UUID
+  std::string note;        // not delivered: why it waits
+};
+
+struct Request {
+  std::string_view method = "GET";
+  std::string_view path;  // below the server's address: "/clusters/demo/nodes"
+  std::string_view body = {};
+  bool body_is_json = true;
+  std::chrono::milliseconds timeout{0};  // for the whole exchange; 0: ten seconds
+  uint64_t max_reply = 0;                // bytes; 0: 16 MiB
+};
+
+struct Reply {
+  uint32_t status = 0;  // the HTTP status
+  std::string body;
+};
+
+class Session {
+ public:
+  static constexpr std::string_view id = JP_SESSION;
+  using Table = jp_session;
+
+  explicit Session(const Table& table) noexcept : table_(&table) {}
+
+  // "cluster", "node", "instance", "url" or "username"; nullopt when it is unknown.
+  std::optional<std::string> identity(std::string_view fact) const {
+    std::string value;
+    jp_error err{};
+    const int32_t status =
+        table_->identity(table_->self, detail::borrow(fact), detail::append_to(value), &err);
+    if (status == JP_NOT_FOUND) return std::nullopt;
+    detail::check(status, err);
+    return value;
+  }
+
+  // Stores a message durably and delivers it. Without `wait`: for at most five seconds, and only
+  // when no daemon runs; what is not delivered stays queued. Throws when it could not be stored.
+  Receipt publish(std::string_view type, std::string_view json_data,
+                  std::optional<std::chrono::milliseconds> wait = std::nullopt) const {
+    jp_message message{};
+    message.size = sizeof message;
+    message.type = detail::borrow(type);
+    message.data = detail::borrow(json_data);
+    message.wait_ms = wait ? int64_t{wait->count()} : JP_WAIT_DEFAULT;
+    jp_receipt receipt{};
+    receipt.size = sizeof receipt;
+    jp_error err{};
+    detail::check(table_->publish(table_->self, &message, &receipt, &err), err);
+    return {receipt.delivery == JP_DELIVERED, receipt.id,
+            std::string(receipt.note, std::min<size_t>(receipt.note_size, sizeof receipt.note))};
+  }
+
+  // One authenticated exchange. Throws Errc::unavailable when there was no complete answer.
+  Reply request(const Request& request) const {
+    jp_request raw{};
+    raw.size = sizeof raw;
+    raw.body_is_json = request.body_is_json ? 1 : 0;
+    raw.method = detail::borrow(request.method);
+    raw.path = detail::borrow(request.path);
+    raw.body = detail::borrow(request.body);
+    raw.timeout_ms = static_cast<int64_t>(request.timeout.count());
+    raw.max_reply = request.max_reply;
+    jp_reply answer{};
+    answer.size = sizeof answer;
+    Reply reply;
+    jp_error err{};
+    detail::check(table_->request(table_->self, &raw, &answer, detail::append_to(reply.body), &err),
+                  err);
+    reply.status = answer.http_status;
+    return reply;
+  }
+
+  // The outbox's state as JSON; see jp_session.outbox.
+  std::string outbox() const {
+    std::string json;
+    jp_error err{};
+    detail::check(table_->outbox(table_->self, detail::append_to(json), &err), err);
+    return json;
+  }
+
+ private:
+  const Table* table_;
+};
+
+}  // namespace jetpack
