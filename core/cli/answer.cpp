@@ -26,6 +26,7 @@ int answer(std::string_view text) {
 int unknown_command(const std::string& name, Registry& registry) {
   const auto commands = registry.commands();
   std::vector<std::string_view> names;
+  names.reserve(commands.size());
   for (const auto& command : commands) names.push_back(command.name);
   const std::string meant = nearest(name, names);
   tell("jetpack: there is no command '" + name.substr(0, 80) + "'" +

@@ -60,14 +60,13 @@ std::vector<std::string> split_empty_values(std::vector<std::string> arguments) 
 }
 
 std::string unknown_option(const std::string& token, const CommandNote& command) {
-  std::string message = "unknown option '" + token.substr(0, 80) + "'";
+  const std::string name = token.substr(0, token.find('=')).substr(0, 80);
   std::vector<std::string_view> names{"help"};
   for (const auto& option : command.options) names.push_back(option.name);
-  const std::string typed = token.substr(
-      token.find_first_not_of('-') == std::string::npos ? 0 : token.find_first_not_of('-'));
-  const std::string meant = nearest(typed.substr(0, typed.find('=')), names);
-  if (!meant.empty()) message += "; did you mean '--" + meant + "'?";
-  return message;
+  const size_t dashes = std::min(name.find_first_not_of('-'), name.size());
+  const std::string meant = nearest(name.substr(dashes), names);
+  return "unknown option '" + name + "'" +
+         (meant.empty() ? "" : "; did you mean '--" + meant + "'?");
 }
 
 po::parsed_options run_parser(const CommandNote& command, const std::vector<std::string>& arguments,

@@ -113,6 +113,7 @@ std::string parameter_text(const ParameterNote& parameter) {
 
 std::vector<Row> rows_of(const std::vector<Registry::Listed>& commands) {
   std::vector<Row> rows;
+  rows.reserve(commands.size());
   for (const auto& command : commands)
     rows.push_back({std::string(command.name), std::string(command.summary)});
   return rows;

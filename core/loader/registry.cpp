@@ -146,13 +146,15 @@ void Registry::scan() {
 }
 
 void Registry::scan_directory(const std::string& directory, Origin origin) {
+  const std::string start = directory + '/';
   for (const auto& name : names_in(directory))
-    if (name.ends_with(".so")) plugins_.push_back(inspect(directory + '/' + name, origin));
+    if (name.ends_with(".so")) plugins_.push_back(inspect(start + name, origin));
 }
 
 void Registry::scan_bundles() {
+  const std::string start = path_.bundle_dir + '/';
   for (const auto& id : names_in(path_.bundle_dir)) {
-    const std::string folder = path_.bundle_dir + '/' + id;
+    const std::string folder = start + id;
     try {
       const Manifest manifest = Manifest::read(folder);
       for (const auto& library : manifest.libraries()) {

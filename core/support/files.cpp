@@ -158,7 +158,7 @@ void write_file_durably(const std::string& path, std::string_view content, unsig
 }
 
 std::string move_aside(const std::string& path) {
-  const std::string aside = path + ".corrupt-" + std::to_string(::time(nullptr));
+  std::string aside = path + ".corrupt-" + std::to_string(::time(nullptr));
   if (::rename(path.c_str(), aside.c_str()) != 0) fail("move aside", path, errno);
   return aside;
 }

@@ -55,14 +55,28 @@ size_t value_start(std::string_view text, size_t at) {
   return at;
 }
 
-size_t value_end(std::string_view text, size_t at) {
-  if (at < text.size() && text[at] == '\\') ++at;
-  if (at < text.size() && (text[at] == '"' || text[at] == '\'')) {
-    const char quote = text[at];
-    for (++at; at < text.size() && text[at] != quote; ++at)
-      if (text[at] == '\\' && at + 1 < text.size() && text[at + 1] != quote) ++at;
-    return at;
+// The end of a quoted value: before the quote that closes it. In JSON within a string the quotes
+// themselves are escaped.
+size_t quoted_end(std::string_view text, size_t at) {
+  const bool within_string = text[at] == '\\';
+  if (within_string) ++at;
+  const char quote = text[at];
+  for (++at; at < text.size(); ++at) {
+    if (text[at] == quote) return at;
+    if (text[at] != '\\' || at + 1 == text.size()) continue;
+    if (within_string && text[at + 1] == quote) return at;
+    ++at;
   }
+  return at;
+}
+
+bool is_quote(std::string_view text, size_t at) {
+  return at < text.size() && (text[at] == '"' || text[at] == '\'');
+}
+
+size_t value_end(std::string_view text, size_t at) {
+  const bool escaped = at < text.size() && text[at] == '\\';
+  if (is_quote(text, escaped ? at + 1 : at)) return quoted_end(text, at);
   // An Authorization header has a scheme and a blank before the secret.
   for (const std::string_view scheme : {"basic ", "bearer ", "sharedkey "}) {
     size_t i = 0;

@@ -16,12 +16,15 @@ namespace {
 using rapidjson::Value;
 using Allocator = rapidjson::Document::AllocatorType;
 
-// Finds members of an object that is searched many times.
+// Finds members of an object that is searched many times. (Members are counted here, because
+// RapidJSON's mutable iterators have an operator != that is ambiguous in C++20.)
 class MemberIndex {
  public:
   explicit MemberIndex(Value& object) {
     members_.reserve(object.MemberCount());
-    for (auto& member : object.GetObject()) members_[view(member.name)] = &member.value;
+    auto member = object.MemberBegin();
+    for (auto left = object.MemberCount(); left > 0; --left, ++member)
+      members_[view(member->name)] = &member->value;
   }
   Value* find(std::string_view name) const {
     const auto found = members_.find(name);
@@ -37,7 +40,8 @@ void merge(Value& base, Value& layer, Allocator& allocator, Tree::Precedence pre
   std::vector<Value::MemberIterator> added;
   {
     const MemberIndex index(base);
-    for (auto member = layer.MemberBegin(); member != layer.MemberEnd(); ++member) {
+    auto member = layer.MemberBegin();
+    for (auto left = layer.MemberCount(); left > 0; --left, ++member) {
       Value* known = index.find(view(member->name));
       if (known == nullptr) {
         added.push_back(member);

@@ -52,7 +52,7 @@ std::vector<std::pair<pid_t, pid_t>> process_parents() {
   std::vector<std::pair<pid_t, pid_t>> pairs;
   const std::unique_ptr<DIR, CloseDir> dir(::opendir("/proc"));
   while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
-    const pid_t pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
+    const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
     if (pid <= 0) continue;
     char text[512];
     const Fd fd(

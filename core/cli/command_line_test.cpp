@@ -1,0 +1,119 @@
+// Tests of argument parsing: what is accepted, in which order, and how mistakes are told.
+#include "cli/command_line.hpp"
+
+#include <doctest/doctest.h>
+
+namespace jetpack {
+
+namespace {
+
+CommandNote log_command() {
+  CommandNote command;
+  command.name = "log";
+  ParameterNote level;
+  level.name = "level";
+  level.choices = {"info", "warn", "error"};
+  level.fallback = "info";
+  ParameterNote priority;
+  priority.name = "priority";
+  priority.letter = 'p';
+  ParameterNote wait;
+  wait.name = "wait";
+  wait.type = JP_DURATION;
+  ParameterNote count;
+  count.name = "count";
+  count.type = JP_INTEGER;
+  count.min = 0;
+  count.max = 9;
+  ParameterNote upload;
+  upload.name = "upload";
+  upload.type = JP_FLAG;
+  upload.negatable = true;
+  command.options = {level, priority, wait, count, upload};
+  ParameterNote message;
+  message.name = "MESSAGE";
+  message.required = true;
+  command.arguments = {message};
+  return command;
+}
+
+Values parse(const std::vector<std::string>& arguments) {
+  return Values::parse(log_command(), arguments);
+}
+
+std::string failure(const std::vector<std::string>& arguments) {
+  try {
+    parse(arguments);
+  } catch (const UsageError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+std::string text(const Values& values, std::string_view name) {
+  const auto texts = values.texts(name);
+  return texts.empty() ? "(none)" : texts.back();
+}
+
+int64_t number(const Values& values, std::string_view name) {
+  for (const auto* value : values.raw())
+    if (std::string_view(value->name.data, value->name.size) == name) return value->numbers[0];
+  return -1;
+}
+
+}  // namespace
+
+TEST_CASE("options stand before or after arguments, with = or a blank") {
+  for (const auto& arguments :
+       std::vector<std::vector<std::string>>{{"m", "--level", "warn", "-p", "low"},
+                                             {"--level=warn", "m", "-plow"},
+                                             {"--priority=low", "--level=warn", "--", "m"}}) {
+    const Values values = parse(arguments);
+    CHECK(text(values, "MESSAGE") == "m");
+    CHECK(text(values, "level") == "warn");
+    CHECK(text(values, "priority") == "low");
+  }
+}
+
+TEST_CASE("defaults, empty values, and what follows --") {
+  CHECK(text(parse({"m"}), "level") == "info");
+  CHECK(text(parse({"m"}), "priority") == "(none)");
+  CHECK(text(parse({""}), "MESSAGE").empty());
+  CHECK(text(parse({"m", "--priority="}), "priority").empty());
+  CHECK(text(parse({"--", "--level=x"}), "MESSAGE") == "--level=x");
+  CHECK(text(parse({"-"}), "MESSAGE") == "-");
+  CHECK(text(parse({"m", "-p", "a", "-p", "b"}), "priority") == "b");
+}
+
+TEST_CASE("numbers and durations are converted") {
+  CHECK(number(parse({"m", "--count", "7"}), "count") == 7);
+  CHECK(number(parse({"m", "--wait", "90"}), "wait") == 90'000);
+  CHECK(number(parse({"m", "--wait=6h"}), "wait") == 21'600'000);
+  CHECK(number(parse({"m", "--wait=250ms"}), "wait") == 250);
+}
+
+TEST_CASE("a negatable flag takes the last word") {
+  CHECK(parse({"m", "--upload"}).flag("upload"));
+  CHECK_FALSE(parse({"m", "--upload", "--no-upload"}).flag("upload"));
+  CHECK_FALSE(parse({"m"}).flag("upload"));
+}
+
+TEST_CASE("mistakes are told with what was found and expected") {
+  CHECK(failure({}) == "missing argument MESSAGE");
+  CHECK(failure({"a", "b"}) == "too many arguments: 'b' is not expected");
+  CHECK(failure({"m", "--level", "loud"}) ==
+        "Invalid level: loud: expected one of info, warn, error");
+  CHECK(failure({"m", "--levle=info"}) == "unknown option '--levle'; did you mean '--level'?");
+  CHECK(failure({"m", "-x"}).starts_with("unknown option '-x'"));
+  CHECK(failure({"m", "--lev=info"}).starts_with("unknown option"));
+  CHECK(failure({"m", "--level"}) == "option '--level' needs a value");
+  CHECK(failure({"m", "--upload=yes"}) == "option '--upload' takes no value");
+  CHECK(failure({"m", "--count", "10"}) ==
+        "Invalid count: 10: expected a whole number from 0 to 9");
+  CHECK(failure({"m", "--count", "7x"}).starts_with("Invalid count: 7x"));
+  CHECK(failure({"m", "--wait", "soon"}).starts_with("Invalid wait: soon: expected a duration"));
+  CHECK(failure({"m", "--wait", "9999999999999999d"}).starts_with("Invalid wait"));
+  CHECK(failure(std::vector<std::string>(20'000, "x")).starts_with("too many arguments: 20000"));
+}
+
+}  // namespace jetpack

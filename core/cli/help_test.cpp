@@ -1,0 +1,48 @@
+// Tests of help texts.
+#include "cli/help.hpp"
+
+#include <doctest/doctest.h>
+
+namespace jetpack {
+
+TEST_CASE("usage shows what is optional, repeated and required") {
+  CommandNote command;
+  command.name = "report_issue";
+  ParameterNote upload;
+  upload.name = "upload";
+  upload.type = JP_FLAG;
+  upload.negatable = true;
+  ParameterNote project;
+  project.name = "project";
+  project.letter = 'p';
+  project.required = true;
+  project.metavar = "PROJECT_NAME";
+  command.options = {upload, project};
+  ParameterNote path;
+  path.name = "LOG_PATH";
+  path.repeated = true;
+  command.arguments = {path};
+  CHECK(usage_line(command) ==
+        "usage: jetpack report_issue [--upload/--no-upload] --project PROJECT_NAME\n"
+        "                    [LOG_PATH ...]\n");
+}
+
+TEST_CASE("help is wrapped and names defaults and choices") {
+  CommandNote command;
+  command.name = "log";
+  command.summary = "Log a message";
+  ParameterNote level;
+  level.name = "level";
+  level.choices = {"info", "warn"};
+  level.fallback = "info";
+  level.help = "What kind of message it is, which is not how important it is to anybody";
+  command.options = {level};
+  const std::string help = command_help(command);
+  CHECK(help.find("--level {info,warn}") != std::string::npos);
+  CHECK(help.find("[default: info]") != std::string::npos);
+  size_t start = 0;
+  for (size_t end = 0; (end = help.find('\n', start)) != std::string::npos; start = end + 1)
+    CHECK(end - start <= 80);
+}
+
+}  // namespace jetpack

@@ -1,0 +1,39 @@
+// Tests of the agent's log: its form, its bound, and that it never fails.
+#include "services/log/agent_log.hpp"
+
+#include <regex>
+
+#include <doctest/doctest.h>
+
+#include "support/files.hpp"
+#include "temporary_folder.hpp"
+
+namespace jetpack {
+
+TEST_CASE("lines have the form of Python's logging, and no secrets") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/jetpack.log";
+  const AgentLog log(path);
+  log.write(JP_LEVEL_INFO, "first\nsecond \x1b[31m");
+  log.write(JP_LEVEL_ERROR, "password=x");
+  const std::string text = read_file(path, 10'000).value_or("");
+  const std::string stamp = R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} )";
+  CHECK(std::regex_match(text, std::regex(stamp + "INFO     first\n    second \\?\\[31m\n" + stamp +
+                                          "ERROR    password=\\[redacted\\]\n")));
+}
+
+TEST_CASE("a full log becomes the old one") {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("jetpack.log", std::string(AgentLog::max_bytes, 'x'));
+  const AgentLog log(path);
+  log.write(JP_LEVEL_INFO, "new");
+  CHECK(read_file(path, 1000).value_or("").ends_with("new\n"));
+  CHECK(read_file(path + ".1", AgentLog::max_bytes)->size() == AgentLog::max_bytes);
+}
+
+TEST_CASE("what cannot be written is dropped") {
+  AgentLog("/no/such/folder/jetpack.log").write(JP_LEVEL_INFO, "x");
+  AgentLog("/dev/full").write(JP_LEVEL_INFO, "x");
+}
+
+}  // namespace jetpack

@@ -1,0 +1,59 @@
+// Tests of bounded reading, durable writing and locks.
+#include "support/files.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#include <jetpack/error.hpp>
+#include "temporary_folder.hpp"
+
+namespace jetpack {
+
+TEST_CASE("a file is read whole, and not when it is too large or no file") {
+  const TemporaryFolder folder;
+  CHECK(read_file(folder.write("a", "text"), 4) == "text");
+  CHECK(read_file(folder.path() + "/none", 4) == std::nullopt);
+  CHECK_THROWS_WITH_AS(read_file(folder.write("a", "texts"), 4),
+                       doctest::Contains("5 bytes, and at most 4"), Error);
+  CHECK_THROWS_WITH_AS(read_file(folder.path(), 4), doctest::Contains("not a regular file"), Error);
+  const std::string fifo = folder.path() + "/fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH_AS(read_file(fifo, 4), doctest::Contains("not a regular file"), Error);
+}
+
+TEST_CASE("a file of /proc, which claims to be empty, is read to its end") {
+  CHECK(read_file("/proc/self/comm", 100).value_or("").size() > 1);
+}
+
+TEST_CASE("writing replaces the content and keeps the mode") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/state";
+  write_file_durably(path, "one", 0640);
+  struct stat info {};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0640);
+  REQUIRE(::chmod(path.c_str(), 0600) == 0);
+  write_file_durably(path, "two", 0640);
+  CHECK(read_file(path, 10) == "two");
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0600);
+  CHECK_THROWS_WITH_AS(write_file_durably(folder.path() + "/none/state", "x", 0600),
+                       doctest::Contains("No such file"), Error);
+}
+
+TEST_CASE("a lock is held until it is destroyed") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/lock";
+  CHECK_FALSE(FileLock::is_held(path));
+  {
+    const auto lock = FileLock::attempt(path, 0600);
+    REQUIRE(lock);
+    CHECK(FileLock::is_held(path));
+    CHECK_FALSE(FileLock::attempt(path, 0600));
+  }
+  CHECK_FALSE(FileLock::is_held(path));
+}
+
+}  // namespace jetpack

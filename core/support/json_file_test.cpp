@@ -1,0 +1,65 @@
+// Tests of JSON reading: what is refused, and where the error is said to be.
+#include "support/json_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include <jetpack/error.hpp>
+
+namespace jetpack {
+
+namespace {
+
+std::string failure(const std::string& text) {
+  try {
+    Json::parse(text, "f.json");
+  } catch (const Error& e) {
+    CHECK(e.code() == Errc::corrupt);
+    return e.what();
+  }
+  return "";
+}
+
+std::string nested(size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
+
+}  // namespace
+
+TEST_CASE("a document can be moved and keeps its strings") {
+  Json json = Json::parse(R"({"a":"short","b":["x"]})", "f.json");
+  const Json moved = std::move(json);
+  CHECK(find_string(moved.root(), "a") == "short");
+  CHECK(to_json(moved.root()) == R"({"a":"short","b":["x"]})");
+}
+
+TEST_CASE("of equal keys the last counts, as in Python") {
+  const Json json = Json::parse(R"({"a":1,"a":2})", "f.json");
+  CHECK(find_member(json.root(), "a")->GetInt() == 2);
+}
+
+TEST_CASE("an error says file, line, column and what was found") {
+  CHECK(failure("{\n  \"a\": x\n}").starts_with("f.json, line 2, column 8: found 'x'"));
+  CHECK(failure("{\"a\": 1").find("found the end of the file") != std::string::npos);
+  CHECK(failure("{} {}").starts_with("f.json, line 1, column 4: found '{'"));
+  CHECK(failure("").find("is empty") != std::string::npos);
+}
+
+TEST_CASE("ill-formed UTF-8 and NUL bytes are refused where they stand") {
+  CHECK(failure("{\"a\":\n\"\xff\"}").starts_with("f.json, line 2, column 2: found byte 0xff"));
+  CHECK(failure(std::string("{}\0", 3)).find("NUL") != std::string::npos);
+}
+
+TEST_CASE("nesting is bounded") {
+  CHECK_NOTHROW(Json::parse(nested(max_json_depth), "f.json"));
+  CHECK(failure(nested(max_json_depth + 1)).find("nested deeper than") != std::string::npos);
+  CHECK(failure(nested(1'000'000)).find("nested deeper than") != std::string::npos);
+}
+
+TEST_CASE("UTF-8 is checked by the table of well-formed sequences") {
+  for (const char* good :
+       {"", "abcdefgh\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x9a\x80", "\xed\x9f\xbf"})
+    CHECK(is_utf8(good));
+  for (const char* bad : {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                          "\xe2\x82", "abcdefgh\x80", "\xf0\x80\x80\x80", "\xfe"})
+    CHECK_FALSE(is_utf8(bad));
+}
+
+}  // namespace jetpack

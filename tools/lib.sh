@@ -1,0 +1,30 @@
+# Shared by the tools: where the tree is, and the Debian packages that a purpose needs.
+# shellcheck shell=bash
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+fail() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# Installs what is missing of the packages for the given purposes; does nothing when nothing is.
+need() {
+  local wanted=() missing=() package
+  for purpose in "$@"; do
+    read -r -a wanted <<<"${wanted[*]} $(sed -n "s/^$purpose //p" "$top/tools/packages" | tr '\n' ' ')"
+  done
+  for package in "${wanted[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || fail "as root, run: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  echo "installing ${missing[*]}" >&2
+  "${as_root[@]}" apt-get -q update >&2
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -q install -y --no-install-recommends "${missing[@]}" >&2
+}
