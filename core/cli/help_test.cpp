@@ -24,7 +24,7 @@ TEST_CASE("usage shows what is optional, repeated and required") {
   command.arguments = {path};
   CHECK(usage_line(command) ==
         "usage: jetpack report_issue [--upload/--no-upload] --project PROJECT_NAME\n"
-        "                    [LOG_PATH ...]\n");
+        "                     [LOG_PATH ...]\n");
 }
 
 TEST_CASE("help is wrapped and names defaults and choices") {
