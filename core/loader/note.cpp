@@ -104,7 +104,7 @@ void read_listing(const std::string& text, ListingReader& listing) {
   if (!is_utf8(text)) refuse("it is not UTF-8");
   rapidjson::StringStream stream(text.c_str());
   rapidjson::Reader reader;
-  const auto result = reader.Parse<rapidjson::kParseIterativeFlag>(stream, listing);
+  const auto result = reader.Parse<rapidjson::kParseDefaultFlags>(stream, listing);
   if (result.IsError() && !listing.complete)
     refuse("not the JSON that is expected, at byte " + std::to_string(result.Offset()));
 }

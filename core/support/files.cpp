@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -49,6 +51,16 @@ void write_all(int fd, std::string_view content, const std::string& path) {
     if (written < 0) fail("write", path, errno);
     content.remove_prefix(static_cast<size_t>(written));
   }
+}
+
+// Has the kernel make the pages of a large buffer at once: a page fault for each costs more than
+// filling it. Where it cannot (before Linux 5.14) nothing is lost.
+void populate(char* buffer, size_t size) {
+  constexpr uintptr_t page = 4096;
+  const uintptr_t start = (reinterpret_cast<uintptr_t>(buffer) + page - 1) & ~(page - 1);
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(buffer) + size) & ~(page - 1);
+  if (end > start && end - start >= 16 * page)
+    ::madvise(reinterpret_cast<void*>(start), end - start, MADV_POPULATE_WRITE);
 }
 
 Fd open_lock(const std::string& path, unsigned mode) {
@@ -116,30 +128,19 @@ std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes
   if (static_cast<uint64_t>(info.st_size) > max_bytes)
     throw too_large(static_cast<uint64_t>(info.st_size));
 
-  std::string content(static_cast<size_t>(info.st_size), '\0');
-  size_t filled = 0;
+  // A file may grow while it is read, and files of /proc claim to be empty.
+  std::string content;
+  content.reserve(static_cast<size_t>(info.st_size));
+  populate(content.data(), content.capacity());
+  std::array<char, 16384> piece;
   for (;;) {
-    if (filled == content.size()) {
-      // At the size that was seen: only a file that grew has more.
-      char more[4096];
-      const ssize_t got = ::read(fd.get(), more, sizeof more);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) fail("read", path, errno);
-      if (got == 0) break;
-      if (filled + static_cast<size_t>(got) > max_bytes)
-        throw too_large(filled + static_cast<size_t>(got));
-      content.append(more, static_cast<size_t>(got));
-      filled = content.size();
-      continue;
-    }
-    const ssize_t got = ::read(fd.get(), content.data() + filled, content.size() - filled);
+    const ssize_t got = ::read(fd.get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail("read", path, errno);
-    if (got == 0) break;
-    filled += static_cast<size_t>(got);
+    if (got == 0) return content;
+    content.append(piece.data(), static_cast<size_t>(got));
+    if (content.size() > max_bytes) throw too_large(content.size());
   }
-  content.resize(filled);
-  return content;
 }
 
 void write_file_durably(const std::string& path, std::string_view content, unsigned mode) {

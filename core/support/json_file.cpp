@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
@@ -16,40 +18,107 @@ namespace jetpack {
 
 namespace {
 
-constexpr unsigned parse_flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                                 rapidjson::kParseFullPrecisionFlag;
+// Not the iterative parser, which is slower: the depth limit bounds the recursion.
+constexpr unsigned parse_flags = rapidjson::kParseInsituFlag | rapidjson::kParseFullPrecisionFlag;
 
-// Passes what the reader finds on to the document, and stops it at the depth limit.
-class DepthLimiter : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, DepthLimiter> {
+// Passes what the reader finds on to a document, but only what a dotted key leads to, and stops the
+// reader at the depth limit.
+class Builder {
  public:
-  explicit DepthLimiter(rapidjson::Document& document) : document_(document) {}
+  Builder(rapidjson::Document& document, std::string_view key)
+      : document_(document), next_{key, key.empty()} {}
 
-  bool Null() { return document_.Null(); }
-  bool Bool(bool b) { return document_.Bool(b); }
-  bool Int(int i) { return document_.Int(i); }
-  bool Uint(unsigned i) { return document_.Uint(i); }
-  bool Int64(int64_t i) { return document_.Int64(i); }
-  bool Uint64(uint64_t i) { return document_.Uint64(i); }
-  bool Double(double d) { return document_.Double(d); }
-  bool String(const char* text, rapidjson::SizeType size, bool copy) {
-    return document_.String(text, size, copy);
+  bool Null() { return skips() || document_.Null(); }
+  bool Bool(bool b) { return skips() || document_.Bool(b); }
+  bool Int(int i) { return skips() || document_.Int(i); }
+  bool Uint(unsigned i) { return skips() || document_.Uint(i); }
+  bool Int64(int64_t i) { return skips() || document_.Int64(i); }
+  bool Uint64(uint64_t i) { return skips() || document_.Uint64(i); }
+  bool Double(double d) { return skips() || document_.Double(d); }
+  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }  // not asked for
+  bool String(const char* text, rapidjson::SizeType size, bool) {
+    return skips() || document_.String(text, size, true);
   }
-  bool Key(const char* text, rapidjson::SizeType size, bool copy) {
-    return document_.Key(text, size, copy);
+
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    if (skipped_levels_ > 0) return true;
+    Level& level = levels_.back();
+    next_ = level.all ? Level{{}, true} : level.below({text, size});
+    skip_next_ = !level.all && !next_.leads;
+    if (skip_next_) return true;
+    ++level.kept;
+    return document_.Key(text, size, true);
   }
-  bool StartObject() { return ++depth_ <= max_json_depth && document_.StartObject(); }
-  bool StartArray() { return ++depth_ <= max_json_depth && document_.StartArray(); }
+
+  bool StartObject() {
+    if (++depth_ > max_json_depth) return false;
+    if (skips_container()) return true;
+    levels_.push_back(next_);
+    return document_.StartObject();
+  }
   bool EndObject(rapidjson::SizeType count) {
     --depth_;
-    return document_.EndObject(count);
+    if (ends_skipped()) return true;
+    const Level level = levels_.back();
+    levels_.pop_back();
+    return document_.EndObject(level.all ? count : level.kept);
+  }
+
+  bool StartArray() {
+    if (++depth_ > max_json_depth) return false;
+    if (skips_container()) return true;
+    if (next_.all) {
+      levels_.push_back(next_);
+      return document_.StartArray();
+    }
+    // No key leads into a list: what counts is that it is one.
+    skipped_levels_ = 1;
+    return document_.StartArray() && document_.EndArray(0);
   }
   bool EndArray(rapidjson::SizeType count) {
     --depth_;
+    if (ends_skipped()) return true;
+    levels_.pop_back();
+    next_ = {{}, true};
     return document_.EndArray(count);
   }
 
  private:
+  // An object or list that is kept, and what the key asks of it.
+  struct Level {
+    std::string_view rest;  // of the key
+    bool all = false;       // everything below is kept
+    bool leads = true;
+    rapidjson::SizeType kept = 0;
+
+    Level below(std::string_view name) const {
+      if (rest == name) return {{}, true};
+      if (rest.starts_with(name) && rest[name.size()] == '.')
+        return {rest.substr(name.size() + 1), false};
+      return {{}, false, false};
+    }
+  };
+
+  bool skips() {
+    if (skipped_levels_ > 0) return true;
+    return std::exchange(skip_next_, false);
+  }
+  bool skips_container() {
+    if (skipped_levels_ == 0 && !std::exchange(skip_next_, false)) return false;
+    ++skipped_levels_;
+    return true;
+  }
+  bool ends_skipped() {
+    if (skipped_levels_ == 0) return false;
+    --skipped_levels_;
+    return true;
+  }
+
   rapidjson::Document& document_;
+  std::vector<Level> levels_;
+  Level next_;  // of the value that comes next
+  bool skip_next_ = false;
+  unsigned skipped_levels_ = 0;
   unsigned depth_ = 0;
 };
 
@@ -106,30 +175,38 @@ std::string found_at(std::string_view text, size_t offset) {
                                  what + "; mend the file or restore it");
 }
 
+// Reads `text` in place, which destroys it: that is faster than copying each of its strings.
+rapidjson::ParseResult parse_in_place(std::string& text, std::string_view key,
+                                      rapidjson::Document& document) {
+  rapidjson::ParseResult result;
+  auto generate = [&](rapidjson::Document& target) {
+    rapidjson::InsituStringStream stream(text.data());
+    Builder builder(target, key);
+    rapidjson::Reader reader;
+    result = reader.Parse<parse_flags>(stream, builder);
+    return !result.IsError();
+  };
+  document.Populate(generate);
+  return result;
+}
+
+// Whether the reader can be trusted with it: it stops at a NUL byte and does not check UTF-8.
+bool is_readable(std::string_view text) {
+  return is_utf8(text) && text.find('\0') == std::string_view::npos;
+}
+
 }  // namespace
 
-Json Json::parse(std::string_view text, const std::string& name) {
+Json Json::parse(std::string_view text, const std::string& name, std::string_view key) {
   if (const size_t bad = find_ill_formed(text); bad != std::string_view::npos)
     fail(name, text, bad, found_at(text, bad), "not valid UTF-8");
-
   if (text.empty()) throw Error(Errc::corrupt, name + " is empty; a JSON document was expected");
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
     fail(name, text, nul, "a NUL byte", "not JSON");
 
-  // The reader writes into what it reads; the original stays to say where an error is.
   Json json;
-  json.text_.reserve(text.size() + 1);
-  json.text_.assign(text.begin(), text.end());
-  json.text_.push_back('\0');
-  rapidjson::Reader reader;
-  rapidjson::ParseResult result;
-  auto generate = [&](rapidjson::Document& document) {
-    rapidjson::InsituStringStream stream(json.text_.data());
-    DepthLimiter limiter(document);
-    result = reader.Parse<parse_flags>(stream, limiter);
-    return !result.IsError();
-  };
-  json.document_.Populate(generate);
+  std::string copy(text);
+  const auto result = parse_in_place(copy, key, json.document_);
   if (result.Code() == rapidjson::kParseErrorTermination)
     throw Error(Errc::corrupt, name + ", " + position(text, result.Offset()) +
                                    ": nested deeper than " + std::to_string(max_json_depth) +
@@ -140,10 +217,15 @@ Json Json::parse(std::string_view text, const std::string& name) {
   return json;
 }
 
-std::optional<Json> Json::read(const std::string& path) {
+std::optional<Json> Json::read(const std::string& path, std::string_view key) {
   auto text = read_file(path, max_json_file);
   if (!text) return std::nullopt;
-  return parse(*text, path);
+  Json json;
+  if (is_readable(*text) && !parse_in_place(*text, key, json.document_).IsError()) return json;
+  // What is wrong with it must be told from the text as it was.
+  text = read_file(path, max_json_file);
+  if (!text) return std::nullopt;
+  return parse(*text, path, key);
 }
 
 const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_view name) {

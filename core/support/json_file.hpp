@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <rapidjson/document.h>
 
@@ -17,14 +16,16 @@ inline constexpr unsigned max_json_depth = 256;
 // Largest state or configuration file that is read. A large Ohai dump has 0.3 MiB.
 inline constexpr uint64_t max_json_file = 16 << 20;
 
-// A parsed document and the text that its strings point into.
+// A parsed document.
 class Json {
  public:
-  // Throws Errc::corrupt: "`name`, line 3, column 7: found 'x', expected ..." `name` is the file.
-  static Json parse(std::string_view text, const std::string& name);
+  // Throws Errc::corrupt: "`name`, line 3, column 7: found 'x': ..." `name` is the file. With a
+  // dotted `key` only what it leads to is kept, each of its parts being a member's name or several
+  // joined by dots; the rest is checked all the same.
+  static Json parse(std::string_view text, const std::string& name, std::string_view key = {});
 
   // nullopt when there is no such file.
-  static std::optional<Json> read(const std::string& path);
+  static std::optional<Json> read(const std::string& path, std::string_view key = {});
 
   const rapidjson::Value& root() const { return document_; }
   rapidjson::Document& document() { return document_; }
@@ -32,7 +33,6 @@ class Json {
  private:
   Json() = default;
 
-  std::vector<char> text_;
   rapidjson::Document document_;
 };
 

@@ -47,6 +47,23 @@ TEST_CASE("ill-formed UTF-8 and NUL bytes are refused where they stand") {
   CHECK(failure(std::string("{}\0", 3)).find("NUL") != std::string::npos);
 }
 
+TEST_CASE("with a key only what it leads to is kept, and all is checked") {
+  const std::string text =
+      R"({"a":{"b":{"c":[1,{"d":2}],"x":3},"y":[4]},"a.b":5,"l":[{"a":6}],"a.b.c":{"z":7},"":{"":8}})";
+  const auto kept = [&](std::string_view key) {
+    return to_json(Json::parse(text, "t", key).root());
+  };
+  CHECK(kept("") == text);
+  CHECK(kept("a.b.c") == R"({"a":{"b":{"c":[1,{"d":2}]}},"a.b":5,"a.b.c":{"z":7}})");
+  CHECK(kept("a.b") == R"({"a":{"b":{"c":[1,{"d":2}],"x":3}},"a.b":5})");
+  CHECK(kept("a.b.c.q") == R"({"a":{"b":{"c":[]}},"a.b":5,"a.b.c":{}})");
+  CHECK(kept("l.a") == R"({"l":[]})");
+  CHECK(kept(".") == R"({"":{"":8}})");
+  CHECK(kept("none") == "{}");
+  CHECK_THROWS_AS(Json::parse(R"({"a":1,"b":[1,}})", "t", "a"), Error);
+  CHECK_THROWS_AS(Json::parse(R"({"b":)" + nested(max_json_depth) + "}", "t", "a"), Error);
+}
+
 TEST_CASE("nesting is bounded") {
   CHECK_NOTHROW(Json::parse(nested(max_json_depth), "f.json"));
   CHECK(failure(nested(max_json_depth + 1)).find("nested deeper than") != std::string::npos);

@@ -12,8 +12,8 @@ namespace {
 
 const Home& home_of(void* self) { return *static_cast<const Home*>(self); }
 
-Tree read_tree(const Home& home, std::string_view name) {
-  if (name == JP_TREE_CONFIG) return read_configuration(home);
+Tree read_tree(const Home& home, std::string_view name, std::string_view key) {
+  if (name == JP_TREE_CONFIG) return read_configuration(home, key);
   if (name == JP_TREE_PROPERTIES) return read_properties(home);
   if (name == JP_TREE_USERS) return read_users(home);
   throw Error(Errc::usage, "this jetpack has no tree '" + std::string(name) + "'");
@@ -34,7 +34,7 @@ void write(const jp_sink& sink, const std::string& text) {
 
 int32_t get(void* self, jp_str tree, jp_str key, uint32_t format, jp_sink out, jp_error* err) {
   return detail::guard(err, [&] {
-    const Tree read = read_tree(home_of(self), detail::view(tree));
+    const Tree read = read_tree(home_of(self), detail::view(tree), detail::view(key));
     const auto* value = find_key(read.root(), detail::view(key));
     if (value == nullptr)
       throw Error(Errc::not_found, not_found(detail::view(tree), read.root(), detail::view(key)));

@@ -55,9 +55,9 @@ void merge(Value& base, Value& layer, Allocator& allocator, Tree::Precedence pre
   for (const auto& member : added) base.AddMember(member->name, member->value, allocator);
 }
 
-std::optional<Json> read_object(const Home& home, const char* name) {
+std::optional<Json> read_object(const Home& home, const char* name, std::string_view key = {}) {
   const std::string path = home.path(name);
-  auto json = Json::read(path);
+  auto json = Json::read(path, key);
   if (json && !json->root().IsObject())
     throw Error(Errc::corrupt,
                 path + ": found no JSON object at the top; mend the file or restore it");
@@ -72,11 +72,11 @@ void Tree::lay_over(Json layer, Precedence precedence) {
   merge(base, layers_.back().document(), base.GetAllocator(), precedence);
 }
 
-Tree read_configuration(const Home& home) {
+Tree read_configuration(const Home& home, std::string_view key) {
   home.check();
   std::optional<Tree> tree;
   const auto add = [&](const char* name, Tree::Precedence precedence) {
-    auto json = read_object(home, name);
+    auto json = read_object(home, name, key);
     if (!json) return;
     if (tree) {
       tree->lay_over(*std::move(json), precedence);
@@ -124,7 +124,7 @@ void write_property(const Home& home, std::string_view key, std::string_view jso
       key.find("..") != std::string_view::npos || !is_utf8(key))
     throw Error(Errc::usage, "'" + std::string(key) + "' is not a property's key");
   home.check();
-  Json value = Json::parse(json, "the property's value");
+  const Json value = Json::parse(std::string(json), "the property's value");
   const FileLock lock = FileLock::wait(home.path("config/.properties.lock"), 0640);
   const std::string path = home.path("config/properties.json");
   auto read = read_object(home, "config/properties.json");

@@ -1,6 +1,7 @@
 // The configuration files as trees: the merged configuration, the properties, the users.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "support/home.hpp"
@@ -29,7 +30,8 @@ class Tree {
 // once) and config/properties.json. Properties have names such as cyclecloud.cluster that are
 // objects in the configuration; these objects stay. Throws Errc::unavailable when none exists, and
 // Errc::corrupt with file, line and column.
-Tree read_configuration(const Home& home);
+// Holds only what the dotted key leads to; "" is everything.
+Tree read_configuration(const Home& home, std::string_view key = {});
 
 // config/properties.json; empty when it does not exist.
 Tree read_properties(const Home& home);
