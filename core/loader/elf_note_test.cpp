@@ -28,7 +28,7 @@ std::vector<char> note_segment(const std::string& descriptor) {
   for (const char c : std::string("GNU\0ab\0\0", 8)) bytes.push_back(c);
   append(bytes, Elf64_Nhdr{sizeof JP_NOTE_OWNER, static_cast<Elf64_Word>(descriptor.size()),
                            JP_NOTE_TYPE});
-  bytes.insert(bytes.end(), JP_NOTE_OWNER, JP_NOTE_OWNER + sizeof JP_NOTE_OWNER);
+  append(bytes, JP_NOTE_OWNER);
   bytes.insert(bytes.end(), descriptor.begin(), descriptor.end());
   return bytes;
 }

@@ -159,7 +159,11 @@ void write_file_durably(const std::string& path, std::string_view content, unsig
 }
 
 std::string move_aside(const std::string& path) {
-  std::string aside = path + ".corrupt-" + std::to_string(::time(nullptr));
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  // To the nanosecond, so that one that was moved before is not overwritten.
+  std::string aside =
+      path + ".corrupt-" + std::to_string(now.tv_sec) + '.' + std::to_string(now.tv_nsec);
   if (::rename(path.c_str(), aside.c_str()) != 0) fail("move aside", path, errno);
   return aside;
 }

@@ -1,8 +1,6 @@
 // Tests of the agent's log: its form, its bound, and that it never fails.
 #include "services/log/agent_log.hpp"
 
-#include <regex>
-
 #include <doctest/doctest.h>
 
 #include "support/files.hpp"
@@ -17,9 +15,12 @@ TEST_CASE("lines have the form of Python's logging, and no secrets") {
   log.write(JP_LEVEL_INFO, "first\nsecond \x1b[31m");
   log.write(JP_LEVEL_ERROR, "password=x");
   const std::string text = read_file(path, 10'000).value_or("");
-  const std::string stamp = R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} )";
-  CHECK(std::regex_match(text, std::regex(stamp + "INFO     first\n    second \\?\\[31m\n" + stamp +
-                                          "ERROR    password=\\[redacted\\]\n")));
+  const size_t stamp = std::string("2024-10-04 13:03:40,298 ").size();
+  const size_t second = text.find("ERROR") - stamp;
+  REQUIRE(second < text.size());
+  CHECK(text[stamp - 1] == ' ');
+  CHECK(text.substr(stamp, second - stamp) == "INFO     first\n    second ?[31m\n");
+  CHECK(text.substr(second + stamp) == "ERROR    password=[redacted]\n");
 }
 
 TEST_CASE("a full log becomes the old one") {

@@ -1,0 +1,135 @@
+// SQLite handles that close themselves, and its errors as exceptions.
+#include "services/session/database.hpp"
+
+#include <cerrno>
+
+#include "support/files.hpp"
+
+namespace jetpack::session {
+
+namespace {
+
+Errc errc_of(int code, int system_error) {
+  switch (code & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return Errc::corrupt;
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+      return Errc::denied;
+    case SQLITE_CANTOPEN:
+      return system_error == EACCES || system_error == EPERM ? Errc::denied : Errc::unavailable;
+    default:
+      return Errc::unavailable;
+  }
+}
+
+const char* remedy_of(int code, int system_error) {
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      return "; free disk space";
+    case SQLITE_BUSY:
+      return "; another process holds it, try again";
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+      return "; the group of its folder must be able to write it";
+    case SQLITE_CANTOPEN:
+      return system_error == EACCES ? "; join the group of its folder or run as root" : "";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+Database::Database(const std::string& path, int flags, std::chrono::milliseconds busy_timeout)
+    : path_(path) {
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &handle,
+                                   flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, nullptr);
+  handle_.reset(handle);
+  if (handle == nullptr) throw Error(Errc::unavailable, "cannot open " + path + ": no memory");
+  if (code != SQLITE_OK) fail("open");
+  sqlite3_busy_timeout(handle, static_cast<int>(busy_timeout.count()));
+}
+
+void Database::fail(const char* doing) const {
+  const int code = sqlite3_extended_errcode(handle());
+  const int system_error = sqlite3_system_errno(handle());
+  std::string text = std::string("cannot ") + doing + " " + path_ + ": " + sqlite3_errmsg(handle());
+  const int primary = code & 0xff;
+  if (system_error != 0 && (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR))
+    text += " (" + system_message(system_error) + ")";
+  throw DatabaseError(errc_of(code, system_error), text + remedy_of(code, system_error), code);
+}
+
+void Database::execute(const char* sql) {
+  if (sqlite3_exec(handle(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail("use");
+}
+
+int64_t Database::integer(std::string_view sql) {
+  Statement statement(*this, sql);
+  return statement.step() ? statement.integer(0) : 0;
+}
+
+Statement::Statement(Database& database, std::string_view sql) : database_(&database) {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v2(database.handle(), sql.data(), static_cast<int>(sql.size()),
+                                      &statement, nullptr);
+  statement_.reset(statement);
+  if (code != SQLITE_OK) database.fail("use");
+}
+
+Statement& Statement::bind(int64_t value) {
+  sqlite3_bind_int64(statement_.get(), next_++, value);
+  return *this;
+}
+
+Statement& Statement::bind(std::string_view text) {
+  if (sqlite3_bind_text64(statement_.get(), next_++, text.data(), text.size(), SQLITE_STATIC,
+                          SQLITE_UTF8) != SQLITE_OK)
+    database_->fail("use");
+  return *this;
+}
+
+Statement& Statement::bind_known(std::string_view text) {
+  if (!text.empty()) return bind(text);
+  sqlite3_bind_null(statement_.get(), next_++);
+  return *this;
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(statement_.get());
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) database_->fail("use");
+  return false;
+}
+
+void Statement::run() {
+  while (step()) {
+  }
+  sqlite3_reset(statement_.get());
+  next_ = 1;
+}
+
+int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string Statement::text(int column) const {
+  const auto* data = sqlite3_column_text(statement_.get(), column);
+  if (data == nullptr) return {};
+  return {reinterpret_cast<const char*>(data),
+          static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+Transaction::~Transaction() {
+  if (open_) sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Transaction::commit() {
+  database_.execute("COMMIT");
+  open_ = false;
+}
+
+}  // namespace jetpack::session

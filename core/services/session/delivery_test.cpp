@@ -1,0 +1,245 @@
+// What becomes of messages when the network and the server misbehave. The transport is a fake of
+// the network; outbox and lock are real.
+#include "services/session/delivery.hpp"
+
+#include <doctest/doctest.h>
+
+#include <deque>
+
+#include <jetpack/error.hpp>
+#include "services/session/test_folder.hpp"
+#include "support/files.hpp"
+#include "support/json_file.hpp"
+
+using namespace jetpack::session;
+using jetpack::Errc;
+using jetpack::Error;
+using jetpack::find_string;
+using jetpack::Json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+// A server that does what `behave` says, and what it was sent.
+struct FakeServer {
+  std::function<Answer(const std::vector<std::string>& datas)> behave;
+  std::vector<std::vector<std::string>> batches;  // the "data" of the messages, as JSON
+  std::vector<std::string> bodies;
+};
+
+class FakeTransport : public Transport {
+ public:
+  explicit FakeTransport(FakeServer& server) : server_(server) {}
+
+  Answer exchange(const Exchange& exchange) override {
+    CHECK(exchange.method == "POST");
+    CHECK(exchange.path == "/clusterlink/messages");
+    CHECK(exchange.timeout > milliseconds::zero());
+    server_.bodies.emplace_back(exchange.body);
+    const Json body = Json::parse(exchange.body, "body");
+    std::vector<std::string> datas;
+    for (const auto& message : body.root()["messages"].GetArray())
+      datas.push_back(jetpack::to_json(message["data"]));
+    server_.batches.push_back(datas);
+    return server_.behave(datas);
+  }
+
+ private:
+  FakeServer& server_;
+};
+
+Answer status(uint32_t code, const std::string& body = "") { return {code, std::nullopt, body}; }
+
+struct World {
+  TestFolder folder;
+  FakeServer server;
+  Outbox outbox{{folder.path(), [] { return uint64_t{64} << 20; }, [](const std::string&) {}}};
+  std::vector<milliseconds> pauses;
+  std::vector<std::string> warnings;
+
+  Message add(const std::string& data = "{}") {
+    Message message;
+    message.id = make_uuid();
+    message.type = "log";
+    message.data = data;
+    message.time = "2024-10-04T13:03:40.298Z";
+    message.hostname = "ip-0A000004";
+    return outbox.add(message);
+  }
+
+  std::optional<std::string> deliver(Message message, milliseconds time = seconds(5)) {
+    Delivery delivery(outbox, {folder.file("outbox.lock"),
+                               "https://hub",
+                               {"demo", "execute-1", "i-1", "s-1"},
+                               [this] { return std::make_unique<FakeTransport>(server); },
+                               [this](const std::string& text) { warnings.push_back(text); },
+                               [this](milliseconds pause) { pauses.push_back(pause); }});
+    return delivery.deliver(message, Clock::now() + time);
+  }
+
+  size_t depth() { return outbox.oldest(1000, 1 << 20).size(); }
+};
+
+}  // namespace
+
+TEST_CASE("a message has the form that servers know, with our additions") {
+  World world;
+  world.server.behave = [](const auto&) { return status(202); };
+  const auto message = world.add(R"({"level":"info","message":"hi \"you\""})");
+  CHECK_FALSE(world.deliver(message).has_value());
+  REQUIRE(world.server.bodies.size() == 1);
+  CHECK(world.server.bodies[0] ==
+        R"({"messages":[{"id":")" + message.id +
+            R"(","cluster_name":"demo","instance_id":"i-1","cluster_session_id":"s-1",)"
+            R"("node_name":"execute-1","hostname":"ip-0A000004",)"
+            R"("timestamp":"2024-10-04T13:03:40.298Z","type":"log",)"
+            R"("data":{"level":"info","message":"hi \"you\""}}]})");
+  CHECK(world.depth() == 0);
+}
+
+TEST_CASE("what was known at publishing is kept") {
+  World world;
+  Message message;
+  message.id = make_uuid();
+  message.from.cluster = "then";
+  message.data = "{}";
+  const auto json = Json::parse(envelope({message}, {"now", "n", "", ""}), "envelope");
+  const auto& only = json.root()["messages"][0];
+  CHECK(find_string(only, "cluster_name") == "then");
+  CHECK(find_string(only, "node_name") == "n");
+  CHECK_FALSE(only.HasMember("instance_id"));
+}
+
+TEST_CASE("everything that waits goes in order, in batches") {
+  World world;
+  world.server.behave = [](const auto&) { return status(202); };
+  for (int i = 0; i < 1200; ++i) world.add("{\"n\":" + std::to_string(i) + "}");
+  CHECK_FALSE(world.deliver(world.add("{\"n\":1200}")).has_value());
+  REQUIRE(world.server.batches.size() == 3);
+  CHECK(world.server.batches[0].size() == 500);
+  int next = 0;
+  for (const auto& batch : world.server.batches)
+    for (const auto& data : batch) CHECK(data == "{\"n\":" + std::to_string(next++) + "}");
+}
+
+TEST_CASE("a connection that fails is tried again with growing, random pauses") {
+  World world;
+  int tries = 0;
+  world.server.behave = [&](const auto&) -> Answer {
+    if (++tries < 4)
+      throw Error(Errc::unavailable, "the server at https://hub refused the connection");
+    return status(202);
+  };
+  CHECK_FALSE(world.deliver(world.add()).has_value());
+  REQUIRE(world.pauses.size() == 3);
+  CHECK(world.pauses[0] >= milliseconds(50));
+  CHECK(world.pauses[0] <= milliseconds(100));
+  CHECK(world.pauses[2] >= milliseconds(200));
+  CHECK(backoff(30) <= seconds(5));
+}
+
+TEST_CASE("no time left: it stays queued and says why") {
+  World world;
+  world.server.behave = [](const auto&) -> Answer {
+    throw Error(Errc::unavailable, "the server at https://hub refused the connection");
+  };
+  CHECK(world.deliver(world.add(), milliseconds(20)) ==
+        "the server at https://hub refused the connection");
+  CHECK(world.depth() == 1);
+}
+
+TEST_CASE("Retry-After is honoured") {
+  World world;
+  int tries = 0;
+  world.server.behave = [&](const auto&) {
+    return ++tries == 1 ? Answer{429, seconds(2), ""} : status(202);
+  };
+  CHECK_FALSE(world.deliver(world.add()).has_value());
+  REQUIRE(world.pauses.size() == 1);
+  CHECK(world.pauses[0] == seconds(2));
+  SUBCASE("and beyond the deadline it is left for later") {
+    world.server.behave = [&](const auto&) { return Answer{503, seconds(999999999), ""}; };
+    world.pauses.clear();
+    CHECK(world.deliver(world.add()) ==
+          "the server at https://hub answered 503 and asks to wait 86400 s");
+    CHECK(world.pauses.empty());
+  }
+}
+
+TEST_CASE("a wrong password or account stops at once and loses nothing") {
+  for (const uint32_t code : {301u, 401u, 403u, 404u, 405u, 407u}) {
+    World world;
+    world.server.behave = [&](const auto&) { return status(code); };
+    const auto note = world.deliver(world.add());
+    REQUIRE(note.has_value());
+    CHECK(note->find("answered " + std::to_string(code)) != std::string::npos);
+    CHECK(world.server.batches.size() == 1);
+    CHECK(world.depth() == 1);
+  }
+}
+
+TEST_CASE("what the server will not take is found in a batch, and the rest arrives in order") {
+  World world;
+  std::vector<std::string> arrived;
+  world.server.behave = [&](const auto& datas) {
+    for (const auto& data : datas)
+      if (data.find("bad") != std::string::npos) return status(400, R"({"error":"no such level"})");
+    arrived.insert(arrived.end(), datas.begin(), datas.end());
+    return status(202);
+  };
+  for (int i = 0; i < 20; ++i)
+    world.add(i == 7 || i == 8 ? "{\"bad\":1}" : "{\"n\":" + std::to_string(i) + "}");
+  const auto last = world.add("{\"last\":1}");
+  CHECK_FALSE(world.deliver(last).has_value());
+  CHECK(arrived.size() == 19);
+  CHECK(arrived[6] == "{\"n\":6}");
+  CHECK(arrived[7] == "{\"n\":9}");
+  CHECK(world.warnings.size() == 2);
+  const auto state = Json::parse(world.outbox.describe(), "state");
+  CHECK(state.root()["depth"].GetInt() == 0);
+  REQUIRE(state.root()["dead"].Size() == 2);
+  CHECK(find_string(state.root()["dead"][0], "reason") ==
+        "the server at https://hub answered 400 (no such level)");
+}
+
+TEST_CASE("a batch that is too large for the server is divided") {
+  World world;
+  world.server.behave = [](const auto& datas) { return status(datas.size() > 3 ? 413 : 202); };
+  for (int i = 0; i < 20; ++i) world.add();
+  CHECK_FALSE(world.deliver(world.add()).has_value());
+  CHECK(world.depth() == 0);
+  CHECK(Json::parse(world.outbox.describe(), "state").root()["dead"].Size() == 0);
+}
+
+TEST_CASE("a server that fails in the middle of a division loses nothing") {
+  World world;
+  world.server.behave = [&](const auto& datas) {
+    if (datas.size() > 1) return status(400);
+    return status(world.server.batches.size() > 5 ? 500 : 202);
+  };
+  for (int i = 0; i < 4; ++i) world.add();
+  CHECK(world.deliver(world.add(), milliseconds(10)).has_value());
+  const auto state = Json::parse(world.outbox.describe(), "state");
+  CHECK(state.root()["depth"].GetInt() > 0);
+  CHECK(state.root()["dead"].Size() == 0);
+}
+
+TEST_CASE("the server's own words are cleaned and cut") {
+  CHECK(words_of(status(400, R"({"error":"line\nbreak"})")) == "line break");
+  CHECK(words_of(status(500, "<html>\x1b[31m")) == "<html> [31m");
+  CHECK(words_of(status(500, "\xff\xfe")).empty());
+  CHECK(words_of(status(500, std::string(100000, 'x'))).size() == 200);
+}
+
+TEST_CASE("while another process delivers, its work is waited for") {
+  World world;
+  world.server.behave = [](const auto&) { return status(202); };
+  auto message = world.add();
+  auto lock = jetpack::FileLock::attempt(world.folder.file("outbox.lock"), 0660);
+  REQUIRE(lock.has_value());
+  CHECK(world.deliver(message, milliseconds(1)) == "another process is delivering");
+  CHECK(world.server.batches.empty());
+  world.outbox.remove({message});
+  CHECK_FALSE(world.deliver(message, milliseconds(1)).has_value());
+}

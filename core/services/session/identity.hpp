@@ -1,0 +1,63 @@
+// Who this node is and how it reaches its server, from the three places that may say so.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "services/session/transport.hpp"
+
+namespace jetpack::session {
+
+// What this node calls itself in messages. Empty: unknown.
+struct Identity {
+  std::string cluster;
+  std::string node;
+  std::string instance;
+  std::string session;  // cluster_session_id
+};
+
+// A text of the node's configuration by dotted key; nullopt when it is unset or empty.
+using Setting = std::function<std::optional<std::string>(std::string_view key)>;
+
+// config/connection.json, config/jetpack.ini and the configuration, in this order of precedence.
+// The files are read by the constructor; the configuration is asked only for what they lack,
+// because reading it means parsing the whole of node.json. PROTOCOL.md lists the keys.
+class Facts {
+ public:
+  // Throws Errc::corrupt with file, line and column, or Errc::denied.
+  Facts(const std::string& config_folder, Setting setting);
+
+  // What the two files say, without asking the configuration.
+  Identity identity_from_files() const;
+  Identity identity() const;
+
+  // "cluster", "node", "instance", "url" or "username"; nullopt when unknown.
+  std::optional<std::string> fact(std::string_view name) const;
+
+  // Throws Errc::not_found when no server is configured, Errc::corrupt for an address that cannot
+  // be used, naming the key.
+  Server server() const;
+
+ private:
+  std::optional<std::string> file(std::string_view connection_key, std::string_view section,
+                                  std::string_view ini_key) const;
+  std::optional<std::string> ini(std::string_view section, std::string_view key) const;
+  bool ini_flag(std::string_view key) const;
+  std::optional<std::string> cluster() const;
+  std::optional<std::string> node() const;
+  std::optional<std::string> instance() const;
+  std::optional<std::string> username() const;
+  std::optional<std::string> password() const;
+  std::string url() const;
+  std::string ca_file() const;
+  std::string proxy(const std::string& url) const;
+
+  struct Files;
+  std::string folder_;
+  Setting setting_;
+  std::shared_ptr<const Files> files_;
+};
+
+}  // namespace jetpack::session

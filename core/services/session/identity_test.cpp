@@ -1,0 +1,145 @@
+// Which of the three places wins, and that a bad one is named.
+#include "services/session/identity.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include <jetpack/error.hpp>
+#include "services/session/test_folder.hpp"
+
+using jetpack::Errc;
+using jetpack::session::Facts;
+using jetpack::session::Setting;
+using jetpack::session::TestFolder;
+
+namespace {
+
+Setting settings(std::map<std::string, std::string, std::less<>> values) {
+  return [values = std::move(values)](std::string_view key) -> std::optional<std::string> {
+    const auto found = values.find(key);
+    if (found == values.end()) return std::nullopt;
+    return found->second;
+  };
+}
+
+const Setting none = settings({});
+
+template <class Work>
+std::string error_of(Work&& work) {
+  try {
+    work();
+    return "";
+  } catch (const jetpack::Error& e) {
+    return e.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("connection.json wins over jetpack.ini, which wins over the configuration") {
+  const TestFolder folder;
+  const auto setting = settings({{"cyclecloud.cluster.name", "c-config"},
+                                 {"cyclecloud.node.name", "n-config"},
+                                 {"cyclecloud.node.id", "i-config"},
+                                 {"cyclecloud.config.web_server", "https://config:9443/"},
+                                 {"cyclecloud.config.username", "u-config"},
+                                 {"cyclecloud.config.password", "p-config"}});
+  {
+    const Facts facts(folder.path(), setting);
+    CHECK(facts.fact("cluster") == "c-config");
+    CHECK(facts.fact("instance") == "i-config");
+    CHECK(facts.fact("url") == "https://config:9443");
+    CHECK(facts.identity_from_files().cluster.empty());
+    CHECK(facts.server().password == "p-config");
+  }
+  folder.write("jetpack.ini",
+               "[cycle_server]\nwebserver=https://ini:9443/ctx/\napi_username=u-ini\n"
+               "api_password=p-ini\n[identity]\ncluster_name=c-ini\ninstance_id=i-ini\n"
+               "node_name=n-ini\ncluster_session_id=s-ini\n");
+  {
+    const Facts facts(folder.path(), setting);
+    CHECK(facts.fact("cluster") == "c-ini");
+    CHECK(facts.fact("node") == "n-ini");
+    CHECK(facts.fact("username") == "u-ini");
+    CHECK(facts.fact("url") == "https://ini:9443/ctx");
+    CHECK(facts.identity().session == "s-ini");
+  }
+  folder.write("connection.json",
+               R"({"cluster":"c-json","username":"","password":"p-json","url":"https://json"})");
+  const Facts facts(folder.path(), setting);
+  CHECK(facts.fact("cluster") == "c-json");
+  CHECK(facts.fact("instance") == "i-ini");
+  CHECK(facts.server().url == "https://json");
+  CHECK(facts.server().username == "u-ini");
+  CHECK(facts.server().password == "p-json");
+}
+
+TEST_CASE("what nobody says is unknown") {
+  const TestFolder folder;
+  const Facts facts(folder.path(), none);
+  for (const auto* fact : {"cluster", "node", "instance", "url", "username"})
+    CHECK_FALSE(facts.fact(fact).has_value());
+  CHECK(error_of([&] { facts.fact("password"); }).find("no fact") != std::string::npos);
+  CHECK(error_of([&] { facts.server(); }).starts_with("no server is configured"));
+}
+
+TEST_CASE("a corrupt file is named with the place") {
+  const TestFolder folder;
+  folder.write("connection.json", "{\n  \"url\": }");
+  CHECK(error_of([&] { Facts(folder.path(), none); }).find("connection.json, line 2, column 10") !=
+        std::string::npos);
+  folder.write("connection.json", "[]");
+  CHECK(error_of([&] { Facts(folder.path(), none); }).find("expected an object") !=
+        std::string::npos);
+  folder.write("connection.json", "{}");
+  folder.write("jetpack.ini", "[identity]\nrubbish\n");
+  CHECK(error_of([&] { Facts(folder.path(), none); }).find("jetpack.ini, line 2") !=
+        std::string::npos);
+}
+
+TEST_CASE("http is for loopback, unless it is allowed") {
+  const TestFolder folder;
+  folder.write("connection.json", R"({"url":"http://server:8080"})");
+  CHECK(error_of([&] { Facts(folder.path(), none).server(); }).find("allow_http") !=
+        std::string::npos);
+  folder.write("jetpack.ini", "[cycle_server]\nallow_http = true\n");
+  CHECK(Facts(folder.path(), none).server().url == "http://server:8080");
+  folder.write("jetpack.ini", "");
+  folder.write("connection.json", R"({"url":"http://127.0.0.1:8080"})");
+  CHECK(Facts(folder.path(), none).server().url == "http://127.0.0.1:8080");
+}
+
+TEST_CASE("certificates are checked unless that is switched off") {
+  const TestFolder folder;
+  folder.write("connection.json", R"({"url":"https://server"})");
+  CHECK(Facts(folder.path(), none).server().verify);
+  CHECK(Facts(folder.path(), none).server().ca_file.empty());
+  CHECK_FALSE(
+      Facts(folder.path(), settings({{"cyclecloud.skip_ssl_validation", "True"}})).server().verify);
+  folder.write("ca.pem", "");
+  CHECK(Facts(folder.path(), none).server().ca_file == folder.file("ca.pem"));
+  folder.write("jetpack.ini", "[cycle_server]\nskip_ssl_validation = yes\nca_file = other.pem\n");
+  const auto server = Facts(folder.path(), none).server();
+  CHECK_FALSE(server.verify);
+  CHECK(server.ca_file == folder.file("other.pem"));
+}
+
+TEST_CASE("the proxy is what proxy_method says") {
+  const TestFolder folder;
+  const auto proxy_with = [&](const std::string& connection) {
+    folder.write("connection.json", connection);
+    return Facts(folder.path(), none).server().proxy;
+  };
+  ::setenv("https_proxy", "http://env-proxy:3128", 1);
+  ::setenv("no_proxy", "localhost,.exempt.example", 1);
+  CHECK(proxy_with(R"({"url":"https://server"})").empty());
+  CHECK(proxy_with(R"({"url":"https://server","proxy_method":"environment"})") ==
+        "http://env-proxy:3128");
+  CHECK(proxy_with(R"({"url":"https://a.exempt.example","proxy_method":"environment"})").empty());
+  folder.write("jetpack.ini", "[cycle_server]\nproxy = http://ini-proxy:8080\n");
+  CHECK(proxy_with(R"({"url":"https://server"})") == "http://ini-proxy:8080");
+  CHECK(proxy_with(R"({"url":"https://server","proxy_method":"none"})").empty());
+  ::unsetenv("https_proxy");
+  ::unsetenv("no_proxy");
+}

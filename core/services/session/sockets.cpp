@@ -1,0 +1,111 @@
+// What the HTTP library does not tell or bound: slow name look-ups, refused connections, bytes.
+#include "services/session/sockets.hpp"
+
+#include <arpa/inet.h>
+#include <linux/tcp.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include <jetpack/error.hpp>
+#include "support/files.hpp"
+
+namespace jetpack::session {
+
+namespace {
+
+struct FreeAddresses {
+  void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
+};
+using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
+
+struct LookUp {
+  std::mutex mutex;
+  std::condition_variable done;
+  bool is_done = false;
+  int error = 0;
+  std::vector<std::string> addresses;
+};
+
+std::string numeric(const addrinfo& entry) {
+  char text[NI_MAXHOST];
+  if (::getnameinfo(entry.ai_addr, entry.ai_addrlen, text, sizeof text, nullptr, 0,
+                    NI_NUMERICHOST) != 0)
+    return {};
+  return text;
+}
+
+void look_up(const std::string& host, LookUp& result) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  addrinfo* list = nullptr;
+  const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
+  const Addresses owner(list);
+  const std::lock_guard lock(result.mutex);
+  result.error = error;
+  if (error == 0)
+    for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next)
+      if (auto text = numeric(*entry); !text.empty()) result.addresses.push_back(std::move(text));
+  result.is_done = true;
+  result.done.notify_all();
+}
+
+}  // namespace
+
+bool is_ipv4(const std::string& host) {
+  in_addr address{};
+  return ::inet_pton(AF_INET, host.c_str(), &address) == 1;
+}
+
+std::vector<std::string> resolve(const std::string& host,
+                                 std::chrono::steady_clock::time_point deadline) {
+  if (is_ipv4(host)) return {host};
+  const auto result = std::make_shared<LookUp>();
+  // Detached, because a look-up cannot be called off; it holds all that it touches.
+  std::thread([host, result] { look_up(host, *result); }).detach();
+  std::unique_lock lock(result->mutex);
+  if (!result->done.wait_until(lock, deadline, [&] { return result->is_done; }))
+    throw Error(Errc::unavailable, "the name " + host + " could not be looked up in time");
+  if (result->addresses.empty())
+    throw Error(Errc::unavailable,
+                "the name " + host + " could not be looked up: " + ::gai_strerror(result->error));
+  std::erase_if(result->addresses, [](const auto& address) { return !is_ipv4(address); });
+  if (result->addresses.empty()) return {host};
+  return result->addresses;
+}
+
+std::string why_unreachable(const std::string& address, unsigned port) {
+  constexpr int patience_ms = 200;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  addrinfo* list = nullptr;
+  if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &list) != 0) return {};
+  const Addresses owner(list);
+  const Fd fd(::socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return system_message(errno);
+  if (::connect(fd.get(), list->ai_addr, list->ai_addrlen) == 0) return {};
+  if (errno != EINPROGRESS) return system_message(errno);
+  pollfd wait{fd.get(), POLLOUT, 0};
+  if (::poll(&wait, 1, patience_ms) <= 0) return "no answer";
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error == 0 ? std::string() : system_message(error);
+}
+
+uint64_t bytes_received(int socket) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+  return info.tcpi_bytes_received;
+}
+
+}  // namespace jetpack::session

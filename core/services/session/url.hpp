@@ -1,0 +1,26 @@
+// The addresses that a node may talk to: http and https URLs, checked and in one form.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace jetpack::session {
+
+struct Url {
+  std::string scheme;  // "https" or "http"
+  std::string host;    // lower case; an IPv6 address without brackets
+  unsigned port = 0;
+  std::string path;  // "" or "/ctx", no trailing slash
+
+  // "https://host:9443/ctx". A port that is the scheme's own is left out.
+  std::string text() const;
+  std::string authority() const;
+  // 127.0.0.0/8, ::1 or localhost.
+  bool is_loopback() const;
+};
+
+// Throws Errc::corrupt, naming `where` the text stands. Refuses other schemes, user information,
+// queries and fragments, and never repeats what could hold a password.
+Url parse_url(std::string_view text, const std::string& where);
+
+}  // namespace jetpack::session

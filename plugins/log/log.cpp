@@ -1,0 +1,130 @@
+// `jetpack log`: sends a line to the cluster's event log, where the cluster page shows it.
+#include <jetpack/plugin.hpp>
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+namespace {
+
+using jetpack::Errc;
+using jetpack::Error;
+
+constexpr size_t max_message = 64 << 10;
+constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
+
+// The length of the well-formed UTF-8 sequence at `at`, or 0. By The Unicode Standard, table 3-7.
+size_t sequence_at(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(at);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2 || lead > 0xF4) return 0;
+  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (at + length > text.size()) return 0;
+  const unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  if (byte(at + 1) < low || byte(at + 1) > high) return 0;
+  for (size_t i = at + 2; i < at + length; ++i)
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  return length;
+}
+
+// The text with each ill-formed byte replaced, so that it can be JSON.
+std::string well_formed(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = sequence_at(text, at);
+    result += length == 0 ? replacement : text.substr(at, length);
+    at += length == 0 ? 1 : length;
+  }
+  return result;
+}
+
+std::string to_json(std::string_view level, std::string_view message, std::string_view priority) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
+  const auto put = [&](std::string_view text) {
+    json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  };
+  json.StartObject();
+  put("level");
+  put(level);
+  put("message");
+  put(message);
+  put("priority");
+  put(priority);
+  json.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+void write_to_own_log(const jetpack::Log& log, std::string_view level, std::string_view message) {
+  if (level == "error") return log.error(message);
+  if (level == "warn") return log.warning(message);
+  log.info(message);
+}
+
+std::string checked_message(const jetpack::Call& call) {
+  const std::string_view given = *call.text("MESSAGE");
+  if (given.empty()) throw Error(Errc::usage, "the message is empty");
+  if (given.size() > max_message)
+    throw Error(Errc::failed, "the message has " + std::to_string(given.size()) +
+                                  " bytes, and at most " + std::to_string(max_message) +
+                                  " are taken; send a part of it, or `jetpack report_issue` for "
+                                  "whole files");
+  std::string message = well_formed(given);
+  if (message != given)
+    call.report("jetpack log: the message is not valid UTF-8; what cannot be read is sent as " +
+                std::string(replacement) + "\n");
+  return message;
+}
+
+int log(const jetpack::Call& call) {
+  const std::string message = checked_message(call);
+  const std::string_view level = *call.text("level");
+  const std::string_view usual = level == "error" ? "high" : "medium";
+  const std::string_view priority = call.text("priority").value_or(usual);
+  const auto wait = call.duration("wait");
+
+  write_to_own_log(call.service<jetpack::Log>(), level, message);
+  const auto receipt =
+      call.service<jetpack::Session>().publish("log", to_json(level, message, priority), wait);
+  if (receipt.delivered) {
+    call.report("jetpack log: delivered\n");
+    return 0;
+  }
+  call.report("jetpack log: queued: " + receipt.note + "\n");
+  if (!wait || wait->count() == 0) return 0;
+  call.report("not delivered within " + std::to_string(wait->count()) +
+              " ms; it stays queued and will be sent later\n");
+  return 1;
+}
+
+}  // namespace
+
+JETPACK_PLUGIN(
+    "jetpack.log", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Log>(),
+    jetpack::command(
+        "log", "Log a message to the cluster", log,
+        jetpack::argument("MESSAGE", "what happened, in one line or several"),
+        jetpack::option("level", "LEVEL", "what kind of message it is")
+            .choices("info", "warn", "error")
+            .fallback("info"),
+        jetpack::option("priority", 'p', "PRIORITY",
+                        "how important it is: low stays off the cluster page; high when the level "
+                        "is error, else medium")
+            .choices("low", "medium", "high"),
+        jetpack::option("wait", "DURATION",
+                        "fail unless the server has it within this time (10, 90s, 5m)")
+            .duration(),
+        jetpack::description(
+            "The message goes to the cluster's event log and, unless its priority is low, to the "
+            "cluster page. It is written to disk before it is sent: exit code 0 means that it was "
+            "delivered, or is safely queued and will be delivered in order once the server can be "
+            "reached; standard error says which. A message has at most 64 KiB."),
+        jetpack::example("jetpack log 'system is now ready'", "show a message on the cluster page"),
+        jetpack::example("jetpack log 'system is now ready' --priority low",
+                         "keep it off the cluster page"),
+        jetpack::example("jetpack log 'the machine cannot process jobs' --level error",
+                         "an error, of high priority"),
+        jetpack::example("jetpack log 'leaving' --wait 30s",
+                         "insist on delivery before going on")));

@@ -1,0 +1,94 @@
+"""`jetpack log`: what it takes, what it queues, what it says."""
+
+import contextlib
+import json
+import re
+import sqlite3
+
+import pytest
+
+
+@pytest.fixture
+def log(jetpack, home):
+    """log(ARGS...) queues a message and returns the data that will be sent."""
+
+    def run(*args, **options):
+        result = jetpack("log", "--wait", "0", *args, **options)
+        assert (result.returncode, result.stdout) == (0, ""), result
+        assert "jetpack log: queued: delivery was not waited for\n" in result.stderr
+        database = sqlite3.connect(f"file:{home / 'run/outbox.db'}?mode=ro", uri=True)
+        with contextlib.closing(database):
+            kind, data = database.execute(
+                "SELECT type, data FROM outbox ORDER BY seq DESC LIMIT 1").fetchone()
+        assert kind == "log"
+        return json.loads(data)
+
+    return run
+
+
+@pytest.mark.parametrize("args, level, priority", [
+    ([], "info", "medium"),
+    (["--level", "warn"], "warn", "medium"),
+    (["--level=error"], "error", "high"),
+    (["--level=warn", "--priority=medium"], "warn", "medium"),
+    (["-p", "low"], "info", "low"),
+    (["--level", "error", "-p", "low"], "error", "low"),
+])
+def test_level_and_priority(args, level, priority, log):
+    expected = {"level": level, "message": "m", "priority": priority}
+    assert log("m", *args) == expected
+    assert log(*args, "m") == expected
+
+
+@pytest.mark.parametrize("text", [
+    'say "hi" \\ and go', "a::b", "line one\nline two\ttab", "ünïcödé 🚀", "\x01\x1b[31m",
+    pytest.param("x" * 65536, id="64 KiB"), "<script>alert(1)</script>", "' OR 1=1; --", "%s%n",
+    "--"])
+def test_a_message_arrives_as_it_was_given(text, log):
+    assert log("--", text)["message"] == text
+
+
+def test_what_is_not_utf_8_is_replaced_and_told(log, jetpack):
+    result = jetpack("log", b"caf\xe9 \xf0\x9f\x9a \xed\xa0\x80 end", "--wait", "0")
+    assert result.returncode == 0
+    assert "not valid UTF-8" in result.stderr
+    assert log(b"caf\xe9!")["message"] == "caf\ufffd!"
+
+
+@pytest.mark.parametrize("args, code, expected", [
+    ([""], 2, "empty"),
+    (["x" * 65537], 1, "65536"),
+    (["m", "--level", "fatal"], 2, "fatal"),
+    (["m", "--priority", "urgent"], 2, "urgent"),
+    (["m", "--wait", "soon"], 2, "soon"),
+    ([], 2, "MESSAGE"),
+    (["a", "b"], 2, "b"),
+])
+def test_what_cannot_be_taken_is_refused(args, code, expected, jetpack, home):
+    result = jetpack("log", *args)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert expected in result.stderr
+    assert not (home / "run/outbox.db").exists()
+
+
+def test_the_message_is_in_the_agents_own_log_too(log, home):
+    log("disk is slow", "--level", "warn")
+    line = (home / "logs/jetpack.log").read_text()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING  disk is slow\n", line)
+
+
+def test_a_log_that_cannot_be_written_is_no_obstacle(log, home):
+    (home / "logs").rmdir()
+    (home / "logs").write_text("")
+    assert log("m")["message"] == "m"
+
+
+def test_the_queue_is_bounded_and_says_so(jetpack, home):
+    home.node({"cyclecloud": {"jetpack": {"outbox_max_mib": 4}}})
+    for n in range(200):
+        result = jetpack("log", f"{n}" + "x" * 60000, "--wait", "0")
+        if result.returncode != 0:
+            break
+    assert n > 50
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"{n} messages wait since" in result.stderr and "the cap is 4 MiB" in result.stderr
