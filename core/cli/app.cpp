@@ -81,19 +81,25 @@ std::vector<std::string> plugin_directories(const Home& home, const GlobalOption
   return directories;
 }
 
-// The command at the start of `rest`, of two words if there is such a one; takes its words off.
-const Plugin* take_command(Registry& registry, std::vector<std::string>& rest, std::string& name) {
-  if (rest.size() > 1 && !rest[1].starts_with('-')) {
-    name = rest[0] + ' ' + rest[1];
-    if (const Plugin* plugin = registry.find(name)) {
-      rest.erase(rest.begin(), rest.begin() + 2);
-      return plugin;
-    }
-  }
-  name = rest[0];
-  const Plugin* plugin = registry.find(name);
-  if (plugin != nullptr) rest.erase(rest.begin());
-  return plugin;
+// A command and what follows it on the command line.
+struct Invoked {
+  const Plugin* plugin = nullptr;  // none: there is no such command
+  std::string name;
+  std::vector<std::string> arguments;
+};
+
+// The command that `words` begin with, of two words if there is such a one.
+Invoked find_command(Registry& registry, const std::vector<std::string>& words) {
+  const auto invoked = [&](size_t count) {
+    Invoked command;
+    for (size_t i = 0; i < count; ++i) command.name += (i > 0 ? " " : "") + words[i];
+    command.plugin = registry.find(command.name);
+    command.arguments.assign(words.begin() + static_cast<ptrdiff_t>(count), words.end());
+    return command;
+  };
+  if (words.size() > 1 && !words[1].starts_with('-'))
+    if (Invoked two = invoked(2); two.plugin != nullptr) return two;
+  return invoked(1);
 }
 
 bool asks_for_help(const std::vector<std::string>& arguments) {
@@ -113,16 +119,16 @@ int run_group(Registry& registry, const std::vector<std::string>& rest) {
   return exit_usage;
 }
 
-int run_plugin(const Plugin& plugin, const std::string& name,
-               const std::vector<std::string>& arguments, Registry& registry, const Home& home,
-               const std::string& prefix) {
+int run_invoked(const Invoked& invoked, Registry& registry, const Home& home,
+                const std::string& prefix) {
+  const Plugin& plugin = *invoked.plugin;
   CommandNote command;
-  command.name = name;
+  command.name = invoked.name;
   return report_failure(command, plugin, [&] {
     if (!plugin.refusal.empty()) throw Refusal(plugin.refusal);
-    command = plugin.note->command(name);
-    if (asks_for_help(arguments)) return answer(command_help(command));
-    const Values values = Values::parse(command, arguments);
+    command = plugin.note->command(invoked.name);
+    if (asks_for_help(invoked.arguments)) return answer(command_help(command));
+    const Values values = Values::parse(command, invoked.arguments);
     if (plugin.origin == Origin::host) return run_host_command(command, values, registry);
     HostServices services(home, prefix + JETPACK_SERVICE_DIR);
     return run_command(plugin, command, values, services);
@@ -143,9 +149,8 @@ int dispatch(GlobalOptions options) {
     tell(overview(registry.commands()));
     return exit_usage;
   }
-  std::string name;
-  const Plugin* plugin = take_command(registry, rest, name);
-  if (plugin != nullptr) return run_plugin(*plugin, name, rest, registry, home, prefix);
+  const Invoked invoked = find_command(registry, rest);
+  if (invoked.plugin != nullptr) return run_invoked(invoked, registry, home, prefix);
   return registry.has_group(rest[0]) ? run_group(registry, rest)
                                      : unknown_command(rest[0], registry);
 }
