@@ -1,0 +1,115 @@
+"""Start-up: --help beside 20 plugins, --version, config KEY of a 256 KiB node.json; and the peers."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import measure
+
+PLUGINS = 20
+CONFIG_KEY = "section199.item7.value"  # near the end of the file
+
+
+def write_node_json(path, size=256 << 10):
+    """An attribute dump of `size` bytes: nested objects, text and numbers, as Ohai writes it."""
+    tree, section = {}, 0
+    while len(text := json.dumps(tree, indent=1)) < size:
+        for section in range(section, section + 10):
+            tree[f"section{section}"] = {
+                f"item{i}": {"value": section * i, "name": f"attribute {i}", "flags": [True, None]}
+                for i in range(8)}
+        section += 1
+    path.write_text(text)
+
+
+def write_git_config(path, node_json):
+    """The same number of bytes in the form that git reads, the key at its end."""
+    size, lines = node_json.stat().st_size, []
+    while sum(map(len, lines)) < size - 100:
+        lines.append(f'[section "{len(lines)}"]\n' + "".join(f"\titem{i} = attribute {i}\n" for i in range(16)))
+    path.write_text("".join(lines) + "[last]\n\tvalue = 1\n")
+
+
+def small_plugins(folder, count):
+    """`count` plugins made of the SDK's template. It is compiled once: names of equal length are
+    put into copies of it."""
+    source = (measure.REPOSITORY / "sdk/template/NAME.cpp").read_text().replace("NAME", "bench00")
+    first = folder / "bench00.cpp"
+    first.write_text(source)
+    home = measure.BUILT_HOME
+    subprocess.run(
+        ["g++", "-std=c++20", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", f"-I{home}/include", first,
+         "-o", folder / "bench00.so", f"-Wl,--version-script={home}/share/jetpack/jetpack-plugin.map"],
+        check=True)
+    first.unlink()
+    content = (folder / "bench00.so").read_bytes()
+    for number in range(1, count):
+        name = b"bench%02d" % number
+        (folder / f"{name.decode()}.so").write_bytes(content.replace(b"bench00", name))
+
+
+def prepare(folder):
+    """A copy of the installed tree with 20 more plugins, a node's home, and the peers' files."""
+    folder = Path(folder)
+    installed = folder / "installed"
+    for part in ("bin", "lib"):
+        shutil.copytree(measure.BUILT_HOME / part, installed / part, symlinks=True)
+    small_plugins(installed / "lib/jetpack/plugins", PLUGINS)
+    home = folder / "home"
+    (home / "config").mkdir(parents=True)
+    write_node_json(home / "config/node.json")
+    write_git_config(folder / "large.gitconfig", home / "config/node.json")
+    (folder / ".gitconfig").write_text("[user]\n\tname = Bench\n")
+    empty = folder / "empty.cpp"
+    empty.write_text("#include <iostream>\nint main() {}\n")
+    subprocess.run(["g++", "-O2", empty, "-o", folder / "empty"], check=True)
+    return installed / "bin/jetpack", home
+
+
+def jetpack_cases(folder):
+    binary, home = prepare(folder)
+    environment = measure.jetpack_environment(home)
+
+    def case(name, *args):
+        return measure.Case(name, [str(binary), *args], environment)
+
+    return [case(f"jetpack --help, {PLUGINS} more plugins", "--help"),
+            case("jetpack --version", "--version"),
+            case("jetpack config KEY, 256 KiB", "config", CONFIG_KEY)]
+
+
+def peer_cases(folder):
+    environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
+                   "GIT_CONFIG_NOSYSTEM": "1"}
+    git = shutil.which("git")
+    large = f"{folder}/large.gitconfig"
+    return [
+        measure.Case("git --version", [git, "--version"], environment),
+        measure.Case("git config --get", [git, "config", "--get", "user.name"], environment, str(folder)),
+        measure.Case("git config --get, 256 KiB", [git, "config", "-f", large, "--get", "last.value"],
+                     environment, str(folder)),
+        measure.Case("python3 import json, argparse",
+                     ["/usr/bin/python3", "-c", "import json,argparse"], environment),
+        measure.Case("empty C++ program", [f"{folder}/empty"], environment),
+    ]
+
+
+def run(folder):
+    measure.require("git", "valgrind", "strace", "g++")
+    ours, peers = jetpack_cases(folder), peer_cases(folder)
+    results = measure.side_by_side(ours + peers)
+    measure.count_exactly(ours + peers, results)
+    measure.print_table(results, "git --version")
+    help_, version, config = (results[case.name] for case in ours)
+    git = results["git --version"].milliseconds
+    git_config = results["git config --get"].milliseconds
+    return all([
+        measure.budget("--help", help_.instructions / 1e6, 0.6, " M instructions"),
+        measure.budget("--version", version.instructions / 1e6, 0.6, " M instructions"),
+        measure.budget("--help / git --version", help_.milliseconds / git, 1),
+        measure.budget("--version / git --version", version.milliseconds / git, 1),
+        measure.budget("config KEY / git config --get", config.milliseconds / git_config, 1.5),
+        measure.budget("config KEY, peak", config.peak_kib / 1024, 8, " MB"),
+    ])

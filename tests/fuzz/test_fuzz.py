@@ -1,0 +1,88 @@
+"""Runs each libFuzzer target from a small corpus and finds nothing: no crash, no sanitizer report, no
+slow input, no leak. Each for $JETPACK_FUZZ_SECONDS; by default 60 in a long run, 10 in others."""
+
+import json
+import os
+import struct
+import subprocess
+
+import pytest
+
+SECONDS = int(os.environ.get("JETPACK_FUZZ_SECONDS") or (60 if os.environ.get("JETPACK_TEST_LONG") else 10))
+
+NOTE = json.dumps({
+    "schema": 1, "id": "a.b", "version": "1", "abi": [1, 0], "requires": ["jetpack.config/1"],
+    "commands": [{"name": "c d", "summary": "s"}],
+    "details": [{
+        "command": "c d", "description": "d\n\u00e9",
+        "options": [{"name": "o", "letter": "o", "type": "integer", "min": -1, "max": 9, "default": "3"},
+                    {"name": "f", "type": "flag", "negatable": True, "help": "h"},
+                    {"name": "l", "choices": ["a", "b"], "metavar": "L", "required": True}],
+        "arguments": [{"name": "A", "required": True}, {"name": "B", "repeated": True}],
+        "examples": [{"line": "l", "help": "h"}]}]}).encode()
+
+
+def note(owner, kind, descriptor):
+    padding = b"\0" * (-len(descriptor) % 4)
+    header = struct.pack("<III", len(owner), len(descriptor), kind)
+    return header + owner + b"\0" * (-len(owner) % 4) + descriptor + padding
+
+
+def elf(*segments):
+    """The least ELF library: a header, one PT_NOTE for each segment, the segments."""
+    offset = 64 + 56 * len(segments)
+    content = b"\x7fELF\x02\x01\x01" + b"\0" * 9
+    content += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, len(segments), 64, 0, 0)
+    for segment in segments:
+        size = len(segment)
+        content += struct.pack("<IIQQQQQQ", 4, 4, offset, offset, offset, size, size, 4)
+        offset += size
+    return content + b"".join(segments)
+
+
+ours = note(b"jetpack\0", 0x4A500001, NOTE)
+gnu = note(b"GNU\0", 3, b"\x11" * 20)
+CORPUS = {
+    "fuzz_note": [elf(ours), elf(gnu, gnu + ours), elf(gnu), elf(ours)[:-1], b"\x7fELF"],
+    "fuzz_config": [
+        b'{"a":{"b":1,"c":[true,false,null,-1.5e-9]},"d.e":"x"}\xff{"a":{"b":{"z":"\xc3\xa9"}}}\xffa.b.z',
+        b'{"a":18446744073709551615,"b":-9223372036854775808,"":"\\u0000\\ud83d\\ude00"}\xff{"a":{}}\xff.',
+        b'[[[[["\\n\\t\'\\""]]]]]\xff{}\xff',
+        b"{" + b'"k":{' * 100 + b"}" * 101 + b"\xff{}\xffk.k.k",
+    ],
+    "fuzz_command_line": [
+        b"--text\0a b\0--text=\0-t\0x\0-tx\0--no-flag\0-f\0first\0--\0--rest\0-1",
+        b"--count=-5\0--wait\x0010m\0--level=a\0first",
+        b"--lev\0a\0--flag=1\0-ft\0x",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def build(repository, sdk, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fuzz") / "build"
+    sanitizers = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
+    options = ["-Dfuzzers=true", "-Dunit_tests=false", *sanitizers]
+    sdk.environment.update(CC="clang", CXX="clang++")
+    try:
+        sdk.run("meson", "setup", folder, *options, cwd=repository)
+    finally:
+        del sdk.environment["CC"], sdk.environment["CXX"]
+    return folder
+
+
+@pytest.mark.timeout(SECONDS + 600)
+@pytest.mark.parametrize("name", CORPUS)
+def test_no_finding(build, sdk, tmp_path, name):
+    sdk.run("ninja", "-C", build, f"tests/fuzz/{name}")
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for index, content in enumerate(CORPUS[name]):
+        (corpus / str(index)).write_bytes(content)
+    limits = ["-timeout=10", "-rss_limit_mb=1024", "-max_len=8192"]
+    command = [build / "tests/fuzz" / name, f"-max_total_time={SECONDS}", *limits,
+               "-print_final_stats=1", f"-artifact_prefix={tmp_path}/", corpus]
+    result = subprocess.run(command, capture_output=True, timeout=SECONDS + 300)
+    log = result.stderr.decode(errors="replace")
+    assert result.returncode == 0, log[-8000:]
+    assert "stat::number_of_executed_units:" in log
