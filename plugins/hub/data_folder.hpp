@@ -1,0 +1,27 @@
+// data_folder.hpp: where the hub keeps what, below its data folder.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace hub {
+
+struct DataFolder {
+  std::filesystem::path root;
+
+  std::filesystem::path database() const { return root / "hub.db"; }
+  std::filesystem::path certificates() const { return root / "tls"; }
+  std::filesystem::path log() const { return root / "logs" / "hub.log"; }
+  std::filesystem::path lock() const { return root / "hub.lock"; }
+  // {"url", "ca", "pid", "data"} of the hub that runs here, or ran last.
+  std::filesystem::path status() const { return root / "hub.json"; }
+};
+
+// Makes the folder, for its owner's eyes only, unless it is there. The path becomes absolute.
+DataFolder open_data_folder(const std::filesystem::path& root);
+
+// The address of the hub that runs here, or ran last.
+std::optional<std::string> last_url(const DataFolder& data);
+
+}  // namespace hub

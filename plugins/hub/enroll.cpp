@@ -1,0 +1,125 @@
+// enroll.cpp: see enroll.hpp.
+#include "enroll.hpp"
+
+#include "certificates.hpp"
+#include "data_folder.hpp"
+#include "files.hpp"
+#include "passwords.hpp"
+#include "serve.hpp"
+#include "store.hpp"
+#include "text.hpp"
+
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+
+#include <algorithm>
+#include <string>
+
+namespace hub {
+
+namespace fs = std::filesystem;
+using jetpack::Errc;
+using jetpack::Error;
+
+namespace {
+
+constexpr size_t max_pem = 64U << 10U;
+
+std::string name_option(const jetpack::Call& call, const char* option) {
+  std::string name(*call.text(option));
+  if (!is_name(name))
+    throw Error(Errc::usage, std::string("--") + option + " '" + one_line(name) +
+                                 "' cannot be used: a name is up to 128 letters, digits, '.', "
+                                 "'_' and '-', the first a letter or digit");
+  return name;
+}
+
+// The address that the node will use. It goes into an INI file, so a line end would be a new key.
+std::string url_option(const jetpack::Call& call, const DataFolder& data) {
+  const auto given = call.text("url");
+  const auto url = given ? std::optional<std::string>(*given) : last_url(data);
+  if (!url)
+    throw Error(Errc::usage, "cannot tell the node where the hub is: no hub has run in " +
+                                 data.root.string() + " yet\nStart it first, or give --url.");
+  const bool is_plain =
+      std::all_of(url->begin(), url->end(), [](char c) { return c > ' ' && c < 0x7F && c != '"'; });
+  if (!url->starts_with("https://") || !is_plain)
+    throw Error(Errc::usage, "--url must begin with https:// and have no spaces");
+  return *url;
+}
+
+std::string connection_json(const Account& account, const std::string& password,
+                            const std::string& url) {
+  rapidjson::StringBuffer out;
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(out);
+  writer.StartObject();
+  for (const auto& [key, value] : {std::pair<const char*, std::string>("cluster", account.cluster),
+                                   {"username", account.name},
+                                   {"password", password},
+                                   {"url", url},
+                                   {"proxy_method", "none"}}) {
+    writer.Key(key);
+    writer.String(value.c_str());
+  }
+  writer.EndObject();
+  return std::string(out.GetString(), out.GetSize()) + "\n";
+}
+
+std::string jetpack_ini(const Account& account, const std::string& password, const std::string& url,
+                        const std::string& instance_id) {
+  return "[cycle_server]\nwebserver=" + url + "\napi_username=" + account.name +
+         "\napi_password=" + password + "\n\n[identity]\ncluster_name=" + account.cluster +
+         "\ninstance_id=" + instance_id + "\nnode_name=" + account.node + "\n";
+}
+
+}  // namespace
+
+int enroll(const jetpack::Call& call) {
+  const std::string cluster = name_option(call, "cluster"), node = name_option(call, "node");
+  const fs::path home = fs::absolute(std::string(*call.text("home")));
+  if (!fs::is_directory(home))
+    throw Error(Errc::not_found,
+                "cannot enroll into the home " + home.string() +
+                    ": it is not a folder\nGive the node's home tree with --home.");
+  std::string instance_id(call.text("instance-id").value_or(""));
+  if (!instance_id.empty() && !is_name(instance_id))
+    throw Error(Errc::usage, "--instance-id must be letters, digits, '.', '_' and '-'");
+
+  const DataFolder data = open_data_folder(data_option(call));
+  const std::string url = url_option(call, data);
+  const auto authority = read_file(ensure_authority(data.certificates()), max_pem);
+  Store store(data.database());
+  const std::string password = random_password();
+  const Account account{0,    cluster + "/" + node,   Role::node, cluster,
+                        node, hash_password(password)};
+  const auto known = store.find_node(cluster, node);
+  if (instance_id.empty()) instance_id = known ? known->instance_id : "";
+  if (instance_id.empty()) instance_id = random_uuid();
+  const bool is_new = store.enroll(account, instance_id);
+
+  const fs::path config = home / "config";
+  make_folder(config, 0750);
+  write_file(config / "ca.pem", authority.value_or(""), 0644);
+  write_file(config / "jetpack.ini", jetpack_ini(account, password, url, instance_id), 0640);
+  write_file(config / "connection.json", connection_json(account, password, url), 0640);
+  call.print((is_new ? "Enrolled node " : "Enrolled again, with a new password, node ") + node +
+             " of cluster " + cluster + " in " + home.string() + "\n");
+  return 0;
+}
+
+int admin(const jetpack::Call& call) {
+  const std::string name = name_option(call, "name");
+  const DataFolder data = open_data_folder(data_option(call));
+  Store store(data.database());
+  const auto known = store.find_account(name);
+  if (known && known->role != Role::admin)
+    throw Error(Errc::denied, "'" + name + "' is a node's account; choose another name");
+  const std::string password = random_password();
+  const bool is_new = store.set_admin(name, hash_password(password));
+  call.report((is_new ? "Made administrator '" : "Gave a new password to administrator '") + name +
+              "'. The password is shown this once:\n");
+  call.print(password + "\n");
+  return 0;
+}
+
+}  // namespace hub

@@ -1,0 +1,509 @@
+// http_server.cpp: see http_server.hpp.
+#include "http_server.hpp"
+
+#include "api.hpp"
+#include "connections.hpp"
+#include "messages.hpp"
+#include "text.hpp"
+
+#include <Poco/Exception.h>
+#include <Poco/Net/Context.h>
+#include <Poco/Net/HTTPBasicCredentials.h>
+#include <Poco/Net/HTTPRequestHandler.h>
+#include <Poco/Net/HTTPRequestHandlerFactory.h>
+#include <Poco/Net/HTTPServerConnection.h>
+#include <Poco/Net/HTTPServerParams.h>
+#include <Poco/Net/HTTPServerRequest.h>
+#include <Poco/Net/HTTPServerResponse.h>
+#include <Poco/Net/NetException.h>
+#include <Poco/Net/SSLManager.h>
+#include <Poco/Net/SecureServerSocket.h>
+#include <Poco/Net/StreamSocketImpl.h>
+#include <Poco/Net/TCPServer.h>
+#include <Poco/Net/TCPServerConnectionFactory.h>
+#include <Poco/ThreadPool.h>
+#include <Poco/URI.h>
+#include <openssl/ssl.h>
+#include <jetpack/error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <istream>
+#include <optional>
+#include <ostream>
+#include <semaphore>
+#include <utility>
+
+namespace hub {
+
+namespace net = Poco::Net;
+using jetpack::Errc;
+using jetpack::Error;
+using Status = net::HTTPResponse::HTTPStatus;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr size_t max_body = 8U << 20U;
+constexpr int max_threads = 192;
+constexpr int max_waiting_connections = 256;
+// Each stream of the page holds a thread; there must be some left for the nodes.
+constexpr std::ptrdiff_t max_streams = 48;
+// Batches parsed and stored at once: a parsed body takes several times its size.
+constexpr std::ptrdiff_t max_batches = 4;
+constexpr auto request_time = 30s;   // from the connection, or the last reply, to a whole header
+constexpr auto exchange_time = 60s;  // for a body, and again for a reply
+constexpr auto batch_wait = 20s;     // then the node is told to come back later
+constexpr auto stop_grace = 2s;
+constexpr int idle_seconds = 10;
+constexpr int send_seconds = 15;
+constexpr auto heartbeat = 15s;
+constexpr int64_t stream_batch = 200;
+
+// Ends an exchange with an HTTP status; the text goes into the reply.
+class Refusal : public std::runtime_error {
+ public:
+  Refusal(Status status, const std::string& text) : std::runtime_error(text), status_(status) {}
+  Status status() const noexcept { return status_; }
+
+ private:
+  Status status_;
+};
+
+// What every exchange shares.
+struct Shared {
+  explicit Shared(Services given) : services(given) {}
+  Services services;
+  Connections connections;
+  std::counting_semaphore<> streams{max_streams};
+  std::counting_semaphore<> batches{max_batches};
+};
+
+// One of what there is a limited number of, given back at the end.
+class Slot {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Slot(std::counting_semaphore<>& free, Clock::duration longest)
+      : free_(free), held_(free.try_acquire_for(longest)) {}
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+  ~Slot() {
+    if (held_) free_.release();
+  }
+  bool held() const { return held_; }
+
+ private:
+  std::counting_semaphore<>& free_;
+  bool held_;
+};
+
+bool has_body(const net::HTTPServerRequest& request) {
+  return request.getChunkedTransferEncoding() ||
+         (request.hasContentLength() && request.getContentLength64() != 0);
+}
+
+// A client that is still sending would see a reset connection in place of the reply.
+void discard_body(net::HTTPServerRequest& request) {
+  request.stream().ignore(static_cast<std::streamsize>(2 * max_body));
+}
+
+// Reads the body, or its first `most` bytes and one more.
+std::string read_body(net::HTTPServerRequest& request, size_t most) {
+  std::string body;
+  std::array<char, 65536> buffer{};
+  std::istream& in = request.stream();
+  while (body.size() <= most) {
+    const size_t want = std::min(buffer.size(), most + 1 - body.size());
+    in.read(buffer.data(), static_cast<std::streamsize>(want));
+    body.append(buffer.data(), static_cast<size_t>(in.gcount()));
+    if (!in) break;
+  }
+  return body;
+}
+
+// One request and its reply.
+class Exchange : public net::HTTPRequestHandler {
+ public:
+  Exchange(Shared& shared, std::shared_ptr<Connections::Lease> lease)
+      : shared_(shared), services_(shared.services), lease_(std::move(lease)) {}
+
+  void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
+    lease_->busy(exchange_time);
+    // A body that nobody reads would be taken for the next request.
+    if (has_body(request)) response.setKeepAlive(false);
+    add_security_headers(response);
+    try {
+      route(request, response);
+    } catch (const Refusal& refusal) {
+      refuse(request, response, refusal.status(), error_json(refusal.what()));
+    } catch (const BadMessages& bad) {
+      refuse(request, response, net::HTTPResponse::HTTP_BAD_REQUEST,
+             bad.index() ? error_json(bad.what(), *bad.index()) : error_json(bad.what()));
+    } catch (const Error& error) {
+      fail(request, response, error);
+    }
+    lease_->idle(request_time);
+  }
+
+ private:
+  void route(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+    const Account account = authenticate(request, response);
+    const Poco::URI uri = parse_uri(request);
+    const std::string& path = uri.getPath();
+    if (path == "/clusterlink/messages") {
+      require_method(request, response, net::HTTPRequest::HTTP_POST);
+      return take_messages(account, request, response);
+    }
+    require_method(request, response, net::HTTPRequest::HTTP_GET);
+    if (path == "/api/events/stream") return stream_events(account, uri, request, response);
+    if (path.starts_with("/api/")) return reply(response, answer(account, uri));
+    const PageFile* file = services_.page.find(path);
+    if (file == nullptr) throw Refusal(net::HTTPResponse::HTTP_NOT_FOUND, "no such address");
+    if (account.role != Role::admin)
+      throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
+                    "the cluster page is for administrators; 'jetpack hub admin' makes one");
+    response.set("Cache-Control", "no-cache");
+    send(response, file->content_type, file->content);
+  }
+
+  Account authenticate(const net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+    std::optional<Account> account;
+    std::string name;
+    if (request.hasCredentials()) {
+      try {
+        const net::HTTPBasicCredentials credentials(request);
+        name = credentials.getUsername();
+        account = services_.accounts.authenticate(name, credentials.getPassword());
+      } catch (const Poco::Exception&) {
+        // Not Basic, or not base64: as if there were none.
+        account.reset();
+      }
+    }
+    if (account) return *account;
+    if (!name.empty())
+      services_.log.write("warn", "refused the credentials of '" + one_line(name) + "' from " +
+                                      request.clientAddress().toString());
+    response.set("WWW-Authenticate", "Basic realm=\"jetpack hub\", charset=\"UTF-8\"");
+    throw Refusal(net::HTTPResponse::HTTP_UNAUTHORIZED,
+                  name.empty() ? "credentials are needed (HTTP Basic)"
+                               : "the user name or the password is wrong");
+  }
+
+  static Poco::URI parse_uri(const net::HTTPServerRequest& request) {
+    try {
+      return Poco::URI(request.getURI());
+    } catch (const Poco::Exception&) {
+      throw Refusal(net::HTTPResponse::HTTP_BAD_REQUEST, "the address is malformed");
+    }
+  }
+
+  static void require_method(const net::HTTPServerRequest& request,
+                             net::HTTPServerResponse& response, const std::string& method) {
+    if (request.getMethod() == method) return;
+    if (method == net::HTTPRequest::HTTP_GET && request.getMethod() == net::HTTPRequest::HTTP_HEAD)
+      return;
+    response.set("Allow", method);
+    throw Refusal(net::HTTPResponse::HTTP_METHOD_NOT_ALLOWED, "use " + method);
+  }
+
+  void take_messages(const Account& account, net::HTTPServerRequest& request,
+                     net::HTTPServerResponse& response) {
+    if (account.role != Role::node)
+      throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
+                    "messages are taken from nodes; 'jetpack hub enroll' makes a node's account");
+    const bool keep_alive = request.getKeepAlive();
+    const std::string body = whole_body(request);
+    const Slot slot(shared_.batches, batch_wait);
+    if (!slot.held()) throw Error(Errc::unavailable, "too many batches wait to be stored");
+    const auto messages = parse_messages(body);
+    response.setKeepAlive(keep_alive);
+    for (size_t i = 0; i < messages.size(); ++i)
+      if (messages[i].cluster != account.cluster)
+        throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
+                      "message " + std::to_string(i) +
+                          " is for another cluster than the account's, which is '" +
+                          account.cluster + "'");
+    const Applied applied =
+        services_.store.apply(account, request.clientAddress().host().toString(), messages);
+    write_log(account, messages, applied);
+    if (applied.last_event != 0) services_.feed.announce(applied.last_event);
+    response.setStatusAndReason(net::HTTPResponse::HTTP_ACCEPTED);
+    reply(response, "{\"accepted\":" + std::to_string(messages.size()) +
+                        ",\"new\":" + std::to_string(applied.indexes.size()) + "}");
+  }
+
+  static std::string whole_body(net::HTTPServerRequest& request) {
+    const bool has_length = request.hasContentLength();
+    if (!has_length && !request.getChunkedTransferEncoding())
+      throw Refusal(net::HTTPResponse::HTTP_LENGTH_REQUIRED, "the body's length is missing");
+    if (request.has("Content-Encoding"))
+      throw Refusal(net::HTTPResponse::HTTP_UNSUPPORTED_MEDIA_TYPE,
+                    "the body must not be compressed");
+    const bool too_long =
+        has_length && request.getContentLength64() > static_cast<Poco::Int64>(max_body);
+    std::string body = too_long ? std::string() : read_body(request, max_body);
+    if (too_long || body.size() > max_body)
+      throw Refusal(
+          net::HTTPResponse::HTTP_REQUEST_ENTITY_TOO_LARGE,
+          "the body exceeds " + std::to_string(max_body) + " bytes; send fewer messages at once");
+    return body;
+  }
+
+  void write_log(const Account& account, const std::vector<Message>& messages,
+                 const Applied& applied) const {
+    const std::string origin = "[" + account.cluster + "/" + account.node + "] ";
+    for (const size_t index : applied.indexes)
+      if (const auto& entry = messages[index].log)
+        services_.log.write(entry->level, origin + entry->text);
+  }
+
+  // What the account may see of what it asks for.
+  static Query visible(const Account& account, const Poco::URI& uri) {
+    Parameters parameters;
+    try {
+      parameters = uri.getQueryParameters();
+    } catch (const Poco::Exception&) {
+      throw Refusal(net::HTTPResponse::HTTP_BAD_REQUEST, "the query is malformed");
+    }
+    Query query = parse_query(parameters);
+    if (account.role == Role::admin) return query;
+    if (query.cluster.empty()) query.cluster = account.cluster;
+    if (query.cluster != account.cluster)
+      throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
+                    "a node sees its own cluster, which is '" + account.cluster + "'");
+    return query;
+  }
+
+  std::string answer(const Account& account, const Poco::URI& uri) {
+    const Query query = visible(account, uri);
+    Store& store = services_.store;
+    const std::string& path = uri.getPath();
+    if (path == "/api/events")
+      return events_json(store.events(query.cluster, query.least, query.range));
+    if (path == "/api/messages")
+      return messages_json(store.messages(query.cluster, query.type, query.range));
+    if (path == "/api/nodes") return nodes_json(store.nodes(query.cluster), query.with_properties);
+    if (path == "/api/clusters") return clusters_json(store.clusters(query.cluster));
+    throw Refusal(net::HTTPResponse::HTTP_NOT_FOUND, "no such address");
+  }
+
+  // Server-sent events: each event as "id" and "data", forever. Starts after the event named by
+  // the query's `after` or, on a browser's own reconnection, the header Last-Event-ID.
+  void stream_events(const Account& account, const Poco::URI& uri,
+                     const net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+    Query query = visible(account, uri);
+    const std::string last_seen = request.get("Last-Event-ID", "");
+    if (!last_seen.empty()) query.range.after = parse_query({{"after", last_seen}}).range.after;
+    if (!query.range.after) query.range.after = services_.feed.newest();
+    query.range.limit = stream_batch;
+    const Slot slot(shared_.streams, 0s);
+    if (!slot.held()) {
+      response.set("Retry-After", "30");
+      throw Refusal(net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE,
+                    "too many pages are open; ask /api/events instead");
+    }
+    response.setKeepAlive(false);
+    response.setChunkedTransferEncoding(true);
+    response.setContentType("text/event-stream");
+    response.set("Cache-Control", "no-store");
+    lease_->endless();
+    if (request.getMethod() == net::HTTPRequest::HTTP_HEAD) {
+      response.send();
+      return;
+    }
+    std::ostream& out = response.send();
+    out << "retry: 2000\n\n" << std::flush;
+    while (out.good() && !services_.feed.is_closed()) send_new_events(query, out);
+  }
+
+  void send_new_events(Query& query, std::ostream& out) {
+    const int64_t newest = services_.feed.newest();
+    const auto page = services_.store.events(query.cluster, query.least, query.range);
+    for (const auto& event : page.items) {
+      out << "id: " << event.id << "\ndata: " << event_json(event) << "\n\n";
+      query.range.after = event.id;
+    }
+    out << std::flush;
+    if (page.more) return;
+    // What was announced before the query is in its result, or is not for this reader.
+    query.range.after = std::max(*query.range.after, newest);
+    const int64_t now_newest = services_.feed.wait(*query.range.after, heartbeat);
+    if (now_newest <= *query.range.after) out << ": still here\n\n" << std::flush;
+  }
+
+  static void add_security_headers(net::HTTPServerResponse& response) {
+    response.set("X-Content-Type-Options", "nosniff");
+    response.set("X-Frame-Options", "DENY");
+    response.set("Referrer-Policy", "no-referrer");
+    response.set("Cross-Origin-Resource-Policy", "same-origin");
+    response.set("Cross-Origin-Opener-Policy", "same-origin");
+    response.set("Content-Security-Policy",
+                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                 "connect-src 'self'; base-uri 'none'; form-action 'none'; "
+                 "frame-ancestors 'none'");
+  }
+
+  void reply(net::HTTPServerResponse& response, const std::string& json) {
+    response.set("Cache-Control", "no-store");
+    send(response, "application/json", json);
+  }
+
+  void send(net::HTTPServerResponse& response, const std::string& type,
+            const std::string& content) {
+    lease_->busy(exchange_time);
+    response.setContentType(type);
+    response.sendBuffer(content.data(), content.size());
+  }
+
+  void refuse(net::HTTPServerRequest& request, net::HTTPServerResponse& response, Status status,
+              const std::string& json) {
+    if (response.sent()) return;
+    if (has_body(request)) discard_body(request);
+    response.setStatusAndReason(status);
+    reply(response, json);
+  }
+
+  void fail(net::HTTPServerRequest& request, net::HTTPServerResponse& response,
+            const Error& error) {
+    if (error.code() == Errc::usage)
+      return refuse(request, response, net::HTTPResponse::HTTP_BAD_REQUEST,
+                    error_json(error.what()));
+    services_.log.write("error", error.what());
+    const bool may_pass = error.code() == Errc::unavailable;
+    if (may_pass) response.set("Retry-After", "5");
+    refuse(request, response,
+           may_pass ? net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE
+                    : net::HTTPResponse::HTTP_INTERNAL_SERVER_ERROR,
+           error_json("the hub cannot do that now; its log says why"));
+  }
+
+  Shared& shared_;
+  Services services_;
+  std::shared_ptr<Connections::Lease> lease_;
+};
+
+// Poco takes ownership of what its factories return.
+
+class Exchanges : public net::HTTPRequestHandlerFactory {
+ public:
+  Exchanges(Shared& shared, std::shared_ptr<Connections::Lease> lease)
+      : shared_(shared), lease_(std::move(lease)) {}
+
+  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
+    return std::make_unique<Exchange>(shared_, lease_).release();
+  }
+
+ private:
+  Shared& shared_;
+  std::shared_ptr<Connections::Lease> lease_;
+};
+
+class ConnectionFactory : public net::TCPServerConnectionFactory {
+ public:
+  explicit ConnectionFactory(Shared& shared) : shared_(shared) {}
+
+  net::TCPServerConnection* createConnection(const net::StreamSocket& accepted) override {
+    net::StreamSocket socket(accepted);
+    socket.setReceiveTimeout(Poco::Timespan(idle_seconds, 0));
+    socket.setSendTimeout(Poco::Timespan(send_seconds, 0));
+    socket.setNoDelay(true);
+    auto lease = std::make_shared<Connections::Lease>(shared_.connections, socket.impl()->sockfd());
+    lease->idle(request_time);
+    const net::HTTPRequestHandlerFactory::Ptr exchanges(
+        std::make_unique<Exchanges>(shared_, std::move(lease)).release());
+    return std::make_unique<net::HTTPServerConnection>(socket, parameters(), exchanges).release();
+  }
+
+  static net::HTTPServerParams::Ptr parameters() {
+    net::HTTPServerParams::Ptr parameters(new net::HTTPServerParams);  // only Poco may delete it
+    parameters->setMaxThreads(max_threads);
+    parameters->setMaxQueued(max_waiting_connections);
+    parameters->setTimeout(Poco::Timespan(idle_seconds, 0));
+    parameters->setKeepAlive(true);
+    parameters->setKeepAliveTimeout(Poco::Timespan(idle_seconds, 0));
+    return parameters;
+  }
+
+ private:
+  Shared& shared_;
+};
+
+net::Context::Ptr make_context(const std::filesystem::path& certificate) {
+  net::initializeSSL();
+  net::Context::Params params;
+  params.privateKeyFile = certificate.string();
+  params.certificateFile = certificate.string();
+  params.verificationMode = net::Context::VERIFY_NONE;
+  net::Context::Ptr context(
+      std::make_unique<net::Context>(net::Context::TLS_SERVER_USE, params).release());
+  context->requireMinimumProtocol(net::Context::PROTO_TLSV1_2);
+  context->enableSessionCache(true, "jetpack hub");
+  SSL_CTX_set_options(context->sslContext(), SSL_OP_NO_RENEGOTIATION);
+  return context;
+}
+
+net::SocketAddress parse_address(const std::string& listen) {
+  try {
+    return net::SocketAddress(listen);
+  } catch (const Poco::Exception&) {
+    throw Error(Errc::usage,
+                "cannot listen on '" + listen + "': it is not HOST:PORT, or the host is not known");
+  }
+}
+
+net::SecureServerSocket listen_on(const std::string& listen, const net::Context::Ptr& context) {
+  const net::SocketAddress address = parse_address(listen);
+  net::SecureServerSocket socket(context);
+  try {
+    // Never SO_REUSEPORT: two hubs must not share a port unknowingly.
+    socket.bind(address, true, false);
+    socket.listen(max_waiting_connections);
+  } catch (const Poco::Exception& e) {
+    throw Error(Errc::unavailable, "cannot listen on " + address.toString() + ": " +
+                                       e.displayText() +
+                                       "\nGive an address and a port that are free: --listen");
+  }
+  return socket;
+}
+
+}  // namespace
+
+class HttpServer::Impl {
+ public:
+  Impl(Services services, const std::string& listen, const std::filesystem::path& certificate)
+      : shared_(services),
+        socket_(listen_on(listen, make_context(certificate))),
+        pool_(2, max_threads + 2),
+        server_(std::make_unique<ConnectionFactory>(shared_).release(), pool_, socket_,
+                ConnectionFactory::parameters()) {
+    server_.start();
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  ~Impl() {
+    server_.stop();
+    shared_.services.feed.close();
+    shared_.connections.drain(stop_grace);
+    pool_.joinAll();
+  }
+
+  uint16_t port() const { return socket_.address().port(); }
+
+ private:
+  Shared shared_;
+  net::SecureServerSocket socket_;
+  Poco::ThreadPool pool_;
+  net::TCPServer server_;
+};
+
+HttpServer::HttpServer(Services services, const std::string& listen,
+                       const std::filesystem::path& certificate)
+    : impl_(std::make_unique<Impl>(services, listen, certificate)) {}
+
+HttpServer::~HttpServer() = default;
+
+uint16_t HttpServer::port() const { return impl_->port(); }
+
+}  // namespace hub

@@ -1,0 +1,45 @@
+// http_server.hpp: HTTPS for the hub: connections with deadlines, and the addresses it answers.
+#pragma once
+
+#include "accounts.hpp"
+#include "application_log.hpp"
+#include "event_feed.hpp"
+#include "page.hpp"
+#include "store.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace hub {
+
+// What the answers are made of; outlives the server.
+struct Services {
+  Store& store;
+  Accounts& accounts;
+  ApplicationLog& log;
+  EventFeed& feed;
+  const PageFiles& page;
+};
+
+// Serves from construction to destruction, on threads of its own.
+class HttpServer {
+ public:
+  // `listen`: "HOST:PORT", port 0 for any that is free. `certificate`: key and certificate in one
+  // PEM file. Throws Errc::usage for an address that is none, Errc::unavailable when it is taken.
+  HttpServer(Services services, const std::string& listen,
+             const std::filesystem::path& certificate);
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+  // Takes no new connection, lets exchanges under way end for up to two seconds, cuts the rest.
+  ~HttpServer();
+
+  uint16_t port() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hub

@@ -1,0 +1,61 @@
+// messages.hpp: what nodes send to POST /clusterlink/messages, checked.
+#pragma once
+
+#include <jetpack/error.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hub {
+
+// How much a log message matters. The cluster page shows medium and high.
+enum class Priority { low = 1, medium = 2, high = 3 };
+
+std::string_view to_text(Priority priority);
+
+// What a message of type "log" says.
+struct LogEntry {
+  std::string level;  // "info", "warn" or "error"
+  Priority priority = Priority::medium;
+  std::string text;
+  std::string extras;  // a JSON object: what else was in the data
+};
+
+// One message. Texts are valid UTF-8 of bounded size; what was not sent is "".
+struct Message {
+  std::string id;  // the sender's, or one made here
+  std::string cluster;
+  std::string node;
+  std::string instance_id;
+  std::string hostname;
+  std::string session;
+  std::string sent;  // as the sender wrote it
+  std::string type;
+  std::string data;                       // the JSON object
+  std::optional<LogEntry> log;            // type "log"
+  std::optional<std::string> properties;  // type "properties": a JSON object
+};
+
+// A request body that is not what the protocol says.
+class BadMessages : public jetpack::Error {
+ public:
+  BadMessages(const std::string& text, std::optional<size_t> index)
+      : Error(jetpack::Errc::usage, text), index_(index) {}
+
+  // Which message, counted from 0; nullopt when the body as a whole is wrong.
+  std::optional<size_t> index() const noexcept { return index_; }
+
+ private:
+  std::optional<size_t> index_;
+};
+
+// Reads {"messages": [...]}. Throws BadMessages.
+std::vector<Message> parse_messages(std::string_view body);
+
+// `patch` laid over `document` (both JSON objects) as RFC 7396 says: null removes a member.
+std::string merge_json(std::string_view document, std::string_view patch);
+
+}  // namespace hub

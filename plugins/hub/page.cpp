@@ -1,0 +1,60 @@
+// page.cpp: see page.hpp.
+#include "page.hpp"
+
+#include "files.hpp"
+#include "text.hpp"
+
+#include <dlfcn.h>
+#include <jetpack/error.hpp>
+
+namespace hub {
+
+namespace fs = std::filesystem;
+using jetpack::Errc;
+using jetpack::Error;
+
+namespace {
+
+constexpr size_t max_page_file = 1U << 20U;
+
+struct Known {
+  const char* path;
+  const char* file;
+  const char* type;
+};
+constexpr Known known_files[] = {
+    {"/", "index.html", "text/html; charset=utf-8"},
+    {"/page/page.css", "page.css", "text/css; charset=utf-8"},
+    {"/page/page.js", "page.js", "text/javascript; charset=utf-8"},
+    {"/page/icon.svg", "icon.svg", "image/svg+xml"},
+};
+
+}  // namespace
+
+PageFiles::PageFiles(const fs::path& folder) {
+  for (const auto& known : known_files) {
+    auto content = read_file(folder / known.file, max_page_file);
+    if (!content)
+      throw Error(Errc::not_found,
+                  "cannot serve the cluster page: " + (folder / known.file).string() +
+                      " is missing\nInstall the bundle jetpack.hub again.");
+    files_[known.path] = {known.type, *std::move(content)};
+  }
+}
+
+const PageFile* PageFiles::find(std::string_view path) const {
+  constexpr std::string_view clusters = "/clusters/";
+  if (path.starts_with(clusters) && is_name(path.substr(clusters.size()))) path = "/";
+  const auto found = files_.find(path);
+  return found == files_.end() ? nullptr : &found->second;
+}
+
+fs::path bundled_page_folder() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&bundled_page_folder), &info) == 0 ||
+      info.dli_fname == nullptr)
+    throw Error(Errc::internal, "the hub cannot find the file that it was loaded from");
+  return fs::weakly_canonical(info.dli_fname).parent_path().parent_path() / "page";
+}
+
+}  // namespace hub

@@ -1,0 +1,161 @@
+// serve.cpp: see serve.hpp.
+#include "serve.hpp"
+
+#include "accounts.hpp"
+#include "application_log.hpp"
+#include "certificates.hpp"
+#include "data_folder.hpp"
+#include "files.hpp"
+#include "http_server.hpp"
+#include "page.hpp"
+#include "store.hpp"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <unistd.h>
+#include <jetpack/config.hpp>
+
+#include <array>
+#include <csignal>
+#include <string>
+#include <vector>
+
+namespace hub {
+
+using jetpack::Errc;
+using jetpack::Error;
+
+namespace {
+
+// SIGTERM and SIGINT, kept from ending the process while the object lives. Made before any thread,
+// so that all of them leave the signals alone.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, &before_);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  ~StopSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  int wait() const {
+    int signal = 0;
+    sigwait(&set_, &signal);
+    return signal;
+  }
+
+ private:
+  sigset_t set_{}, before_{};
+};
+
+struct Listen {
+  std::string host, port;
+};
+
+Listen split_listen(const std::string& listen) {
+  const size_t colon = listen.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == listen.size())
+    throw Error(Errc::usage, "cannot listen on '" + listen + "': expected HOST:PORT");
+  std::string host = listen.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return {host, listen.substr(colon + 1)};
+}
+
+bool is_any_address(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+// How nodes reach the hub when nobody said it.
+std::string advertised_host(const Listen& listen, const std::vector<std::string>& names) {
+  if (!is_any_address(listen.host)) return listen.host;
+  return names.empty() ? host_name() : names.front();
+}
+
+std::vector<std::string> names_option(const jetpack::Call& call, const Listen& listen) {
+  std::vector<std::string> names;
+  for (const auto name : call.texts("name")) names.emplace_back(name);
+  if (names.empty() && is_any_address(listen.host)) names.push_back(host_name());
+  if (!is_any_address(listen.host)) names.push_back(listen.host);
+  return names;
+}
+
+std::string status_json(const std::string& url, const std::filesystem::path& authority,
+                        const DataFolder& data) {
+  rapidjson::StringBuffer out;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(out);
+  writer.StartObject();
+  writer.Key("url");
+  writer.String(url.c_str());
+  writer.Key("ca");
+  writer.String(authority.c_str());
+  writer.Key("pid");
+  writer.Int64(::getpid());
+  writer.Key("data");
+  writer.String(data.root.c_str());
+  writer.EndObject();
+  return std::string(out.GetString(), out.GetSize()) + "\n";
+}
+
+FileLock only_instance(const DataFolder& data) {
+  auto lock = FileLock::attempt(data.lock());
+  if (!lock) {
+    const std::string holder = read_file(data.lock(), 64).value_or("");
+    throw Error(Errc::unavailable, "cannot serve " + data.root.string() +
+                                       ": another hub serves it, process " +
+                                       (holder.empty() ? "unknown" : holder) +
+                                       "\nStop that one, or give another folder with --data.");
+  }
+  lock->note(std::to_string(::getpid()));
+  return *std::move(lock);
+}
+
+std::string url_of(const std::string& host, uint16_t port) {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return "https://" + (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+}  // namespace
+
+std::filesystem::path data_option(const jetpack::Call& call) {
+  if (const auto data = call.text("data")) return std::string(*data);
+  return call.service<jetpack::Config>().path("hub");
+}
+
+int serve(const jetpack::Call& call) {
+  const StopSignals signals;
+  const std::string listen(*call.text("listen"));
+  const Listen parts = split_listen(listen);
+  const auto names = names_option(call, parts);
+  const PageFiles page(bundled_page_folder());
+  const DataFolder data = open_data_folder(data_option(call));
+  const FileLock instance = only_instance(data);
+  const auto authority = ensure_authority(data.certificates());
+  const auto certificate = ensure_server_certificate(data.certificates(), names);
+  Store store(data.database(), *call.integer("keep"));
+  Accounts accounts(store);
+  ApplicationLog log(data.log());
+  EventFeed feed;
+  const auto newest = store.events("", Priority::low, {std::nullopt, std::nullopt, 1}).items;
+  if (!newest.empty()) feed.announce(newest.front().id);
+
+  const HttpServer server({store, accounts, log, feed, page}, listen, certificate);
+  const std::string url = call.given("url") ? std::string(*call.text("url"))
+                                            : url_of(advertised_host(parts, names), server.port());
+  const std::string status = status_json(url, authority, data);
+  write_file(data.status(), status, 0600);
+  log.write("info", "the hub serves " + url);
+  call.print(status);
+  const int signal = signals.wait();
+  log.write("info", "the hub stops on signal " + std::to_string(signal));
+  return 0;
+}
+
+}  // namespace hub

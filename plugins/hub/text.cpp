@@ -1,0 +1,98 @@
+// text.cpp: see text.hpp.
+#include "text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+
+namespace hub {
+
+namespace {
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+void append_hex_escape(std::string& to, unsigned char byte) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  to += "\\x";
+  to += hex[byte >> 4U];
+  to += hex[byte & 15U];
+}
+
+}  // namespace
+
+std::string_view beginning_of(std::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  size_t size = max_bytes;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
+  return text.substr(0, size);
+}
+
+std::string one_line(std::string_view text) {
+  std::string line;
+  line.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const auto byte = static_cast<unsigned char>(c);
+    // The second control block, U+0080 to U+009F, is two bytes in UTF-8.
+    const bool second_block =
+        byte == 0xC2U && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0U;
+    if (c == '\n') {
+      line += "\\n";
+    } else if (c == '\t') {
+      line += "\\t";
+    } else if (c == '\r') {
+      line += "\\r";
+    } else if (second_block) {
+      append_hex_escape(line, static_cast<unsigned char>(text[++i]));
+    } else if (byte < 0x20U || byte == 0x7FU) {
+      append_hex_escape(line, byte);
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
+std::string stored_text(std::string_view text, size_t max_bytes) {
+  std::string stored;
+  for (const char c : beginning_of(text, max_bytes)) {
+    if (c == '\0') {
+      stored += "\xEF\xBF\xBD";
+    } else {
+      stored += c;
+    }
+  }
+  return stored;
+}
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 128 && is_letter_or_digit(text.front()) &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
+         });
+}
+
+int64_t now_ms() {
+  using std::chrono::duration_cast;
+  return duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string iso_time(int64_t unix_ms) {
+  if (unix_ms == 0) return {};
+  const std::time_t seconds = unix_ms / 1000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 40> date{};
+  const size_t size = std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::array<char, 16> fraction{};
+  std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(unix_ms % 1000));
+  return std::string(date.data(), size) + fraction.data();
+}
+
+}  // namespace hub

@@ -1,0 +1,32 @@
+// text.hpp: small questions about text and time that every part of the hub asks in the same way.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace hub {
+
+// The longest beginning of `text` that has at most `max_bytes` and ends with a whole code point.
+std::string_view beginning_of(std::string_view text, size_t max_bytes);
+
+// `text` on one line that no terminal or log reader can misunderstand: control characters become
+// \n, \t, \xNN.
+std::string one_line(std::string_view text);
+
+// Stored text: at most `max_bytes`, NUL replaced by U+FFFD (SQL text ends at a NUL).
+std::string stored_text(std::string_view text, size_t max_bytes);
+
+// Whether `text` can name a cluster or a node: 1 to 128 letters, digits, '.', '_' or '-', the first
+// a letter or digit. So a name needs no escaping in a URL, a path, an INI file or Basic
+// credentials.
+bool is_name(std::string_view text);
+
+// Milliseconds since 1970.
+int64_t now_ms();
+
+// "2024-10-04T13:03:40.298Z"; "" for 0, which stands for never.
+std::string iso_time(int64_t unix_ms);
+
+}  // namespace hub

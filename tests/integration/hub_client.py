@@ -1,0 +1,137 @@
+"""A development cluster and a client for its hub, for the tests that need a hub."""
+import base64
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.parse
+import uuid
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
+DEV_CLUSTER = REPOSITORY / "tools" / "dev-cluster"
+BINARY = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home" / "bin" / "jetpack"
+
+
+class Reply:
+    """What the hub answered."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def json(self):
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class DevCluster:
+    """What `tools/dev-cluster start` made, until stop()."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-dev-cluster-"))
+        try:
+            self.about = json.loads(self.tool("start").stdout)
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
+        self.home = pathlib.Path(self.about["home"])
+        self.data = self.folder / "hub"
+        self.admin = (self.about["admin"]["name"], self.about["admin"]["password"])
+        self.context = ssl.create_default_context(cafile=self.about["ca"])
+
+    def tool(self, action, check=True):
+        """Runs tools/dev-cluster on this cluster."""
+        return subprocess.run([DEV_CLUSTER, action, self.folder], check=check, text=True,
+                              stdout=subprocess.PIPE, timeout=120)
+
+    def stop(self):
+        """Ends the hub and removes everything."""
+        self.tool("stop")
+        shutil.rmtree(self.folder)
+
+    @property
+    def node(self):
+        """The node's user name and password."""
+        connection = json.loads((self.home / "config" / "connection.json").read_text())
+        return connection["username"], connection["password"]
+
+    def connect(self, timeout=30):
+        """A connection, for whoever wants to send what http.client would not."""
+        url = urllib.parse.urlsplit(self.about["hub"])
+        return http.client.HTTPSConnection(url.hostname, url.port, timeout=timeout,
+                                           context=self.context)
+
+    @staticmethod
+    def headers(credentials):
+        """The Authorization header for (name, password); none for None."""
+        if credentials is None:
+            return {}
+        token = base64.b64encode(":".join(credentials).encode()).decode()
+        return {"Authorization": "Basic " + token}
+
+    def ask(self, method, path, credentials, body=None, headers=None):
+        """One exchange on a connection of its own."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, {**self.headers(credentials), **(headers or {})},
+                               encode_chunked=headers == {"Transfer-Encoding": "chunked"})
+            return Reply(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path, credentials=None):
+        """GET as the administrator, or as whom is named."""
+        return self.ask("GET", path, credentials or self.admin)
+
+    def post(self, messages, credentials=None):
+        """POST of messages as the node, or as whom is named; bytes are sent as they are."""
+        body = messages if isinstance(messages, bytes) else json.dumps({"messages": messages})
+        return self.ask("POST", "/clusterlink/messages", credentials or self.node, body,
+                        {"Content-Type": "application/json"})
+
+    def log(self, text, **data):
+        """A message of type log from the node, taken by the hub; its id."""
+        message = log_message(text, **data)
+        assert self.post([message]).status == 202
+        return message["id"]
+
+    def events(self, priority="all", **query):
+        """The events as the administrator sees them."""
+        query = urllib.parse.urlencode({"priority": priority, **query})
+        return self.get("/api/events?" + query).json["events"]
+
+    def jetpack(self, *arguments, home=None, **options):
+        """Runs jetpack as the node, or out of another home."""
+        environment = {**os.environ, "JETPACK_HOME": str(home or self.home), "TZ": "UTC"}
+        return subprocess.run([BINARY, *map(str, arguments)], env=environment, text=True,
+                              capture_output=True, timeout=60, stdin=subprocess.DEVNULL, **options)
+
+    def keeper(self, *arguments):
+        """Runs a command of the hub's keeper, out of the home that was built."""
+        return self.jetpack(*arguments, home=BINARY.parent.parent)
+
+
+def log_message(text, cluster="demo", **data):
+    """A message of type log, as the agent sends it."""
+    return {"id": str(uuid.uuid4()), "cluster_name": cluster, "instance_id": "i-1",
+            "node_name": "execute-1", "hostname": "ip-7f000001",
+            "timestamp": "2024-10-04T13:03:40.298Z", "cluster_session_id": "s-1", "type": "log",
+            "data": {"level": "info", "message": text, **data}}
+
+
+def wait_for(condition, what, seconds=30):
+    """Waits until the condition holds and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.05)
