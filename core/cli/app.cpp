@@ -139,7 +139,8 @@ int dispatch(GlobalOptions options) {
   if (options.version) return answer(JETPACK_VERSION "\n");
   const Home home = Home::find();
   const std::string prefix = installation_prefix() + '/';
-  Registry registry({prefix + JETPACK_PLUGIN_DIR, home.root() + "/plugins/active",
+  Registry registry({prefix + JETPACK_PLUGIN_DIR,
+                     {home.root() + "/plugins/active", prefix + "plugins/active"},
                      plugin_directories(home, options)},
                     host_note());
   auto& rest = options.rest;

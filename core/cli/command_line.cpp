@@ -39,15 +39,23 @@ po::options_description describe(const CommandNote& command) {
   return description;
 }
 
+bool takes_value(const CommandNote& command, std::string_view name) {
+  return std::any_of(command.options.begin(), command.options.end(), [&](const auto& option) {
+    return option.name == name && option.type != JP_FLAG;
+  });
+}
+
 // The parser has no "--name=" with an empty value, but takes an empty argument of its own.
-std::vector<std::string> split_empty_values(std::vector<std::string> arguments) {
+std::vector<std::string> split_empty_values(const CommandNote& command,
+                                            std::vector<std::string> arguments) {
   std::vector<std::string> result;
   result.reserve(arguments.size());
   bool options = true;
   for (auto& argument : arguments) {
     if (argument == "--") options = false;
-    const bool empty_value = options && argument.size() > 3 && argument.starts_with("--") &&
-                             argument.find('=') == argument.size() - 1;
+    const bool empty_value =
+        options && argument.starts_with("--") && argument.ends_with('=') &&
+        takes_value(command, std::string_view(argument).substr(2, argument.size() - 3));
     if (!empty_value) {
       result.push_back(std::move(argument));
       continue;
@@ -77,7 +85,7 @@ po::parsed_options run_parser(const CommandNote& command, const std::vector<std:
                            style::short_allow_adjacent | style::short_allow_next |
                            style::allow_sticky;
   try {
-    return po::command_line_parser(split_empty_values(arguments))
+    return po::command_line_parser(split_empty_values(command, arguments))
         .options(description)
         .style(accepted)
         .run();
@@ -87,7 +95,8 @@ po::parsed_options run_parser(const CommandNote& command, const std::vector<std:
     const std::string option = e.get_option_name();
     if (e.kind() == po::invalid_syntax::missing_parameter)
       throw UsageError("option '" + option + "' needs a value");
-    if (e.kind() == po::invalid_syntax::extra_parameter)
+    if (e.kind() == po::invalid_syntax::extra_parameter ||
+        e.kind() == po::invalid_syntax::empty_adjacent_parameter)
       throw UsageError("option '" + option + "' takes no value");
     throw UsageError(e.what());
   } catch (const po::error& e) {

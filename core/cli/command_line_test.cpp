@@ -107,6 +107,7 @@ TEST_CASE("mistakes are told with what was found and expected") {
   CHECK(failure({"m", "-x"}).starts_with("unknown option '-x'"));
   CHECK(failure({"m", "--lev=info"}).starts_with("unknown option"));
   CHECK(failure({"m", "--level"}) == "option '--level' needs a value");
+  CHECK(failure({"m", "--upload="}) == "option '--upload' takes no value");
   CHECK(failure({"m", "--upload=yes"}) == "option '--upload' takes no value");
   CHECK(failure({"m", "--count", "10"}) ==
         "Invalid count: 10: expected a whole number from 0 to 9");

@@ -34,9 +34,10 @@ std::vector<std::string> wrap(std::string_view text, size_t columns) {
   }
 }
 
+// Views, because a listing has many rows; what they show must outlive them.
 struct Row {
-  std::string term;
-  std::string text;
+  std::string_view term;
+  std::string_view text;
 };
 
 // Two columns, the second wrapped; a term that is too wide stands on a line of its own.
@@ -46,18 +47,23 @@ std::string table(const std::vector<Row>& rows) {
     if (row.term.size() <= widest_term) column = std::max(column, row.term.size());
   column += 4;
   std::string out;
+  out.reserve(rows.size() * width);
   for (const auto& row : rows) {
-    std::string line = "  " + row.term;
-    if (row.term.size() > widest_term) {
-      out += line + '\n';
-      line.clear();
-    }
-    for (const auto& text : wrap(row.text, width - column)) {
-      line.resize(column, ' ');
-      line += text;
-      line.erase(line.find_last_not_of(' ') + 1);
-      out += line + '\n';
-      line.clear();
+    out.append("  ").append(row.term);
+    size_t filled = row.term.size() + 2;
+    const auto add = [&](std::string_view text) {
+      if (filled > column || (filled == 0 && text.empty())) {
+        out += '\n';
+        filled = 0;
+      }
+      if (!text.empty()) out.append(column - filled, ' ').append(text);
+      out += '\n';
+      filled = 0;
+    };
+    if (row.text.size() <= width - column && row.text.find('\n') == std::string_view::npos) {
+      add(row.text);
+    } else {
+      for (const auto& text : wrap(row.text, width - column)) add(text);
     }
   }
   return out;
@@ -114,8 +120,7 @@ std::string parameter_text(const ParameterNote& parameter) {
 std::vector<Row> rows_of(const std::vector<Registry::Listed>& commands) {
   std::vector<Row> rows;
   rows.reserve(commands.size());
-  for (const auto& command : commands)
-    rows.push_back({std::string(command.name), std::string(command.summary)});
+  for (const auto& command : commands) rows.push_back({command.name, command.summary});
   return rows;
 }
 
@@ -159,13 +164,18 @@ std::string usage_line(const CommandNote& command) {
 std::string command_help(const CommandNote& command) {
   std::string out = usage_line(command) + '\n' + paragraphs(command.summary);
   if (!command.description.empty()) out += '\n' + paragraphs(command.description);
+  std::vector<std::string> texts;  // never grows beyond what is reserved: rows show its elements
+  texts.reserve(command.arguments.size() + 2 * command.options.size());
+  const auto keep = [&](std::string text) -> std::string_view {
+    return texts.emplace_back(std::move(text));
+  };
   std::vector<Row> arguments;
   for (const auto& argument : command.arguments)
-    arguments.push_back({argument.name, parameter_text(argument)});
+    arguments.push_back({argument.name, keep(parameter_text(argument))});
   out += section("arguments", arguments);
   std::vector<Row> options;
   for (const auto& option : command.options)
-    options.push_back({option_term(option), parameter_text(option)});
+    options.push_back({keep(option_term(option)), keep(parameter_text(option))});
   options.push_back({"-h, --help", "Show this help"});
   out += section("options", options);
   if (!command.examples.empty()) out += "\nexamples:\n";

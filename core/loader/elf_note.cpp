@@ -3,6 +3,7 @@
 #include "loader/elf_note.hpp"
 
 #include <elf.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -100,6 +101,11 @@ size_t FileReader::read(uint64_t offset, std::span<char> to) const {
   return filled;
 }
 
+uint64_t FileReader::size() const {
+  struct stat info {};
+  return ::fstat(fd_, &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+}
+
 size_t MemoryReader::read(uint64_t offset, std::span<char> to) const {
   if (offset >= bytes_.size()) return 0;
   const size_t size = std::min<uint64_t>(to.size(), bytes_.size() - offset);
@@ -109,7 +115,7 @@ size_t MemoryReader::read(uint64_t offset, std::span<char> to) const {
 
 std::string read_note(const ByteReader& file) {
   // Headers and notes stand at the start of a library, so that one read is mostly enough.
-  std::array<char, 4096> start{};
+  std::array<char, 4096> start;  // not cleared: this is read for each plugin of a listing
   const size_t start_size = file.read(0, start);
   if (start_size < SELFMAG || std::memcmp(start.data(), ELFMAG, SELFMAG) != 0)
     throw Refusal("not an ELF file");
@@ -128,6 +134,12 @@ std::string read_note(const ByteReader& file) {
   fetch(header.e_phoff,
         {reinterpret_cast<char*>(segments.data()), segments.size() * sizeof(Elf64_Phdr)},
         "program headers");
+
+  const uint64_t size = file.size();
+  for (const auto& segment : segments)
+    if (segment.p_type == PT_LOAD &&
+        (segment.p_offset > size || segment.p_filesz > size - segment.p_offset))
+      throw Refusal("truncated: the file ends within what would be loaded");
 
   std::string bytes;
   for (const auto& segment : segments) {

@@ -15,12 +15,15 @@ class ByteReader {
   virtual ~ByteReader() = default;
   // Fills `to` as far as the content reaches; returns how many bytes it got.
   virtual size_t read(uint64_t offset, std::span<char> to) const = 0;
+  // How many bytes there are.
+  virtual uint64_t size() const = 0;
 };
 
 class FileReader final : public ByteReader {
  public:
   explicit FileReader(int fd) noexcept : fd_(fd) {}
   size_t read(uint64_t offset, std::span<char> to) const override;
+  uint64_t size() const override;
 
  private:
   int fd_;
@@ -30,6 +33,7 @@ class MemoryReader final : public ByteReader {
  public:
   explicit MemoryReader(std::span<const char> bytes) noexcept : bytes_(bytes) {}
   size_t read(uint64_t offset, std::span<char> to) const override;
+  uint64_t size() const override { return bytes_.size(); }
 
  private:
   std::span<const char> bytes_;

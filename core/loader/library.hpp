@@ -3,10 +3,12 @@
 
 #include <string>
 
+#include <boost/dll/shared_library.hpp>
+
 namespace jetpack {
 
 // A loaded library. What it registered (threads, exit handlers) must find it loaded at any later
-// time, so it is never unloaded.
+// time, so it stays when this is destroyed.
 class Library {
  public:
   // Binds all symbols now, visible to nobody else. Throws Error with the linker's own words.
@@ -15,14 +17,11 @@ class Library {
   // The exported object `symbol`; nullptr when there is none.
   template <class Object>
   const Object* find(const char* symbol) const {
-    return static_cast<const Object*>(address(symbol));
+    return library_.has(symbol) ? &library_.get<const Object>(symbol) : nullptr;
   }
 
  private:
-  explicit Library(void* handle) noexcept : handle_(handle) {}
-  const void* address(const char* symbol) const;
-
-  void* handle_;
+  boost::dll::shared_library library_;
 };
 
 }  // namespace jetpack

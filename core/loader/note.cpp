@@ -18,12 +18,21 @@ using Value = rapidjson::Value;
 
 [[noreturn]] void refuse(const std::string& what) { throw Refusal("its note is faulty: " + what); }
 
+// Nothing but printable ASCII: mostly so, and seen in a few instructions for 16 bytes.
+bool is_printable_ascii(std::string_view text) {
+  bool other = false;
+  for (const char c : text) other |= static_cast<unsigned char>(c - 0x20) > 0x7E - 0x20;
+  return !other;
+}
+
 // What a note says is shown on terminals, so control characters are refused. Paragraphs may have
 // line breaks.
-std::string_view checked(std::string_view text, std::string_view what) {
+std::string_view checked(std::string_view text, const char* what) {
+  if (is_printable_ascii(text)) return text;
+  if (!is_utf8(text)) refuse(std::string("'") + what + "' is not UTF-8");
   for (const char c : text)
     if ((static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7F)
-      refuse("'" + std::string(what) + "' has a control character");
+      refuse(std::string("'") + what + "' has a control character");
   return text;
 }
 
@@ -51,60 +60,94 @@ class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Lis
   std::vector<Note::Entry> entries;
   bool complete = false;
 
-  bool Default() { return !expects_text(); }
+  bool Default() { return expected() == Expected::anything; }
   bool Uint(unsigned number) { return Uint64(number); }
   bool Uint64(uint64_t number) {
-    if (depth_ == 1 && top_ == "schema") schema = number == 1 ? 1 : 0;
-    if (depth_ == 2 && top_ == "abi") abi.push_back(number);
-    return !expects_text();
+    if (expected() != Expected::number) return Default();
+    if (top_ == Top::schema) schema = number == 1 ? 1 : 0;
+    if (top_ == Top::abi) abi.push_back(number);
+    return true;
   }
   bool String(const char* data, rapidjson::SizeType size, bool) {
+    if (expected() != Expected::text) return Default();
     const std::string_view text(data, size);
-    if (depth_ == 1 && top_ == "id") id = checked(text, top_);
-    if (depth_ == 1 && top_ == "version") version = checked(text, top_);
-    if (depth_ == 2 && top_ == "requires") needed.emplace_back(checked(text, top_));
-    if (in_command() && inner_ == "name") entries.back().name = text;
-    if (in_command() && inner_ == "summary") entries.back().summary = checked(text, inner_);
+    if (top_ == Top::id) id = checked(text, "id");
+    if (top_ == Top::version) version = checked(text, "version");
+    if (top_ == Top::needed) needed.emplace_back(checked(text, "requires"));
+    if (top_ == Top::commands) {
+      (in_name_ ? entries.back().name : entries.back().summary) = checked(text, "commands");
+    }
     return true;
   }
   bool Key(const char* data, rapidjson::SizeType size, bool) {
-    if (depth_ == 1) top_.assign(data, size);
-    if (in_command()) inner_.assign(data, size);
-    complete = depth_ == 1 && top_ == "details";
+    const std::string_view key(data, size);
+    if (depth_ == 1) top_ = top_of(key);
+    in_name_ = depth_ == 3 && key == "name";
+    in_summary_ = depth_ == 3 && key == "summary";
+    complete = depth_ == 1 && top_ == Top::details;
     return !complete;
   }
   bool StartObject() {
-    if (expects_text() || ++depth_ > max_json_depth) return false;
-    if (in_command()) entries.emplace_back();
-    return true;
+    const auto what = expected();
+    if (what != Expected::object && what != Expected::anything) return false;
+    if (what == Expected::object && depth_ == 2) entries.emplace_back();
+    return ++depth_ <= max_json_depth;
   }
   bool EndObject(rapidjson::SizeType) {
     --depth_;
     return true;
   }
-  bool StartArray() { return !expects_text() && depth_ > 0 && ++depth_ <= max_json_depth; }
+  bool StartArray() {
+    const auto what = expected();
+    if (what != Expected::list && what != Expected::anything) return false;
+    return ++depth_ <= max_json_depth;
+  }
   bool EndArray(rapidjson::SizeType) {
     --depth_;
     return true;
   }
 
  private:
-  // Within {"commands":[{ ... }]}, at the command's own members.
-  bool in_command() const { return depth_ == 3 && top_ == "commands"; }
-  bool expects_text() const {
-    return (depth_ == 1 && (top_ == "id" || top_ == "version")) ||
-           (in_command() && (inner_ == "name" || inner_ == "summary"));
+  enum class Top { other, schema, id, version, abi, needed, commands, details };
+  enum class Expected { anything, number, text, list, object };
+
+  static Top top_of(std::string_view key) {
+    if (key == "schema") return Top::schema;
+    if (key == "id") return Top::id;
+    if (key == "version") return Top::version;
+    if (key == "abi") return Top::abi;
+    if (key == "requires") return Top::needed;
+    if (key == "commands") return Top::commands;
+    if (key == "details") return Top::details;
+    return Top::other;
+  }
+
+  // What may stand here: {"schema":1, "id":"", "version":"", "abi":[1,0], "requires":[""],
+  // "commands":[{"name":"", "summary":"", ...}], ...}
+  Expected expected() const {
+    if (depth_ == 0) return Expected::object;
+    if (depth_ > 3 || top_ == Top::other) return Expected::anything;
+    if (depth_ == 1) {
+      if (top_ == Top::schema) return Expected::number;
+      return top_ == Top::id || top_ == Top::version ? Expected::text : Expected::list;
+    }
+    if (depth_ == 2) {
+      if (top_ == Top::abi) return Expected::number;
+      return top_ == Top::needed ? Expected::text : Expected::object;
+    }
+    return in_name_ || in_summary_ ? Expected::text : Expected::anything;
   }
 
   unsigned depth_ = 0;
-  std::string top_, inner_;
+  Top top_ = Top::other;
+  bool in_name_ = false, in_summary_ = false;
 };
 
 void read_listing(const std::string& text, ListingReader& listing) {
-  if (!is_utf8(text)) refuse("it is not UTF-8");
-  rapidjson::StringStream stream(text.c_str());
+  std::string copy = text;
+  rapidjson::InsituStringStream stream(copy.data());
   rapidjson::Reader reader;
-  const auto result = reader.Parse<rapidjson::kParseDefaultFlags>(stream, listing);
+  const auto result = reader.Parse<rapidjson::kParseInsituFlag>(stream, listing);
   if (result.IsError() && !listing.complete)
     refuse("not the JSON that is expected, at byte " + std::to_string(result.Offset()));
 }
@@ -222,8 +265,10 @@ Note::Note(std::string text) : text_(std::move(text)) {
   abi_minor_ = static_cast<uint16_t>(listing.abi[1]);
   needed_ = std::move(listing.needed);
   entries_ = std::move(listing.entries);
-  for (const auto& entry : entries_)
+  for (const auto& entry : entries_) {
     if (!is_name(entry.name, 2)) refuse("'" + entry.name + "' cannot be a command");
+    if (entry.summary.empty()) refuse("command '" + entry.name + "' has no summary");
+  }
   if (entries_.empty()) refuse("it declares no command");
 }
 

@@ -66,11 +66,15 @@ TEST_CASE("what is not a note is refused, and says why") {
             .find("no command") != std::string::npos);
   CHECK(
       refusal(
-          R"({"schema":1,"abi":[1,0],"id":"a","version":"1","commands":[{"name":"A b","summary":""}]})")
+          R"({"schema":1,"abi":[1,0],"id":"a","version":"1","commands":[{"name":"A b","summary":"x"}]})")
           .find("'A b'") != std::string::npos);
   CHECK(refusal(R"({"schema":1,"abi":[1,0],"id":"a","version":"1","commands":[{"name":1}]})") !=
         "");
   CHECK(refusal(R"({"schema":1,"id":{"x":1}})") != "");
+  CHECK(refusal(note_with(R"(,"requires":"jetpack.config/1")")) != "");
+  CHECK(refusal(note_with(R"(,"commands":[1])")) != "");
+  CHECK(refusal(note_with(R"(,"commands":[{"name":"three"}])")).find("no summary") !=
+        std::string::npos);
   CHECK(refusal("{\"schema\":1,\"id\":\"\\u001b[31m\"}").find("control") != std::string::npos);
   CHECK(
       refusal(note_with(R"(,"details":[{"command":"one","options":[{"name":"n","type":"blob"}]}])"))

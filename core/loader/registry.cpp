@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <set>
 
 #include "bundles/manifest.hpp"
 #include "loader/elf_note.hpp"
@@ -140,6 +141,7 @@ const Plugin* Registry::shadowed_by(const Plugin& plugin, std::string_view comma
 
 void Registry::scan() {
   scanned_ = true;
+  plugins_.reserve(64);  // moving them costs more than the space
   scan_directory(path_.builtin_dir, Origin::builtin);
   scan_bundles();
   for (const auto& directory : path_.directories) scan_directory(directory, Origin::directory);
@@ -152,23 +154,29 @@ void Registry::scan_directory(const std::string& directory, Origin origin) {
 }
 
 void Registry::scan_bundles() {
-  const std::string start = path_.bundle_dir + '/';
-  for (const auto& id : names_in(path_.bundle_dir)) {
-    const std::string folder = start + id;
-    try {
-      const Manifest manifest = Manifest::read(folder);
-      for (const auto& library : manifest.libraries()) {
-        Plugin plugin = inspect(folder + '/' + library, Origin::bundle);
-        if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note, library);
-        plugins_.push_back(std::move(plugin));
-      }
-    } catch (const Refusal& refusal) {
-      Plugin plugin;
-      plugin.origin = Origin::bundle;
-      plugin.path = folder;
-      plugin.refusal = refusal.what();
+  std::set<std::string> seen;
+  for (const auto& directory : path_.bundle_dirs) {
+    const std::string start = directory + '/';
+    for (const auto& id : names_in(directory))
+      if (seen.insert(id).second) add_bundle(start + id);
+  }
+}
+
+void Registry::add_bundle(const std::string& folder) {
+  try {
+    const Manifest manifest = Manifest::read(folder);
+    const std::string start = folder + '/';
+    for (const auto& library : manifest.libraries()) {
+      Plugin plugin = inspect(start + library, Origin::bundle);
+      if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note, library);
       plugins_.push_back(std::move(plugin));
     }
+  } catch (const Refusal& refusal) {
+    Plugin plugin;
+    plugin.origin = Origin::bundle;
+    plugin.path = folder;
+    plugin.refusal = refusal.what();
+    plugins_.push_back(std::move(plugin));
   }
 }
 

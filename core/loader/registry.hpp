@@ -24,7 +24,8 @@ struct Plugin {
 // Where plugins are looked for.
 struct SearchPath {
   std::string builtin_dir;
-  std::string bundle_dir;                // HOME/plugins/active
+  // Folders that hold a link to each active bundle. Of two with one name the first counts.
+  std::vector<std::string> bundle_dirs;
   std::vector<std::string> directories;  // configured, or given by --plugin-path
 };
 
@@ -60,6 +61,7 @@ class Registry {
   void scan();
   void scan_directory(const std::string& directory, Origin origin);
   void scan_bundles();
+  void add_bundle(const std::string& folder);
 
   SearchPath path_;
   std::vector<Plugin> plugins_;  // the host's own first

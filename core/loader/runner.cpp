@@ -106,7 +106,8 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   if (out.error() != 0)
     throw Error(Errc::failed, "cannot write to standard output: " + system_message(out.error()));
   detail::check(status, err);
-  return exit_code & 0xFF;
+  // What a process cannot end with is at least not a success.
+  return exit_code >= 0 && exit_code <= 255 ? exit_code : exit_failed;
 }
 
 }  // namespace

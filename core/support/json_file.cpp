@@ -25,8 +25,11 @@ constexpr unsigned parse_flags = rapidjson::kParseInsituFlag | rapidjson::kParse
 // reader at the depth limit.
 class Builder {
  public:
-  Builder(rapidjson::Document& document, std::string_view key)
-      : document_(document), next_{key, key.empty()} {}
+  Builder(rapidjson::Document& document, std::string_view key, bool has_surrogates)
+      : document_(document), has_surrogates_(has_surrogates), next_{key, key.empty()} {}
+
+  // Why it stopped the reader.
+  bool found_surrogate() const { return found_surrogate_; }
 
   bool Null() { return skips() || document_.Null(); }
   bool Bool(bool b) { return skips() || document_.Bool(b); }
@@ -37,10 +40,12 @@ class Builder {
   bool Double(double d) { return skips() || document_.Double(d); }
   bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }  // not asked for
   bool String(const char* text, rapidjson::SizeType size, bool) {
+    if (!is_sound({text, size})) return false;
     return skips() || document_.String(text, size, true);
   }
 
   bool Key(const char* text, rapidjson::SizeType size, bool) {
+    if (!is_sound({text, size})) return false;
     if (skipped_levels_ > 0) return true;
     Level& level = levels_.back();
     next_ = level.all ? Level{{}, true} : level.below({text, size});
@@ -99,6 +104,12 @@ class Builder {
     }
   };
 
+  // The reader turns a lone low surrogate, "\\udc00", into three bytes that are no UTF-8.
+  bool is_sound(std::string_view text) {
+    found_surrogate_ = has_surrogates_ && !is_utf8(text);
+    return !found_surrogate_;
+  }
+
   bool skips() {
     if (skipped_levels_ > 0) return true;
     return std::exchange(skip_next_, false);
@@ -115,6 +126,8 @@ class Builder {
   }
 
   rapidjson::Document& document_;
+  bool has_surrogates_;  // worth a look at each text
+  bool found_surrogate_ = false;
   std::vector<Level> levels_;
   Level next_;  // of the value that comes next
   bool skip_next_ = false;
@@ -175,19 +188,26 @@ std::string found_at(std::string_view text, size_t offset) {
                                  what + "; mend the file or restore it");
 }
 
-// Reads `text` in place, which destroys it: that is faster than copying each of its strings.
-rapidjson::ParseResult parse_in_place(std::string& text, std::string_view key,
-                                      rapidjson::Document& document) {
+struct Outcome {
   rapidjson::ParseResult result;
+  bool found_surrogate = false;
+};
+
+// Reads `text` in place, which destroys it: that is faster than copying each of its strings.
+Outcome parse_in_place(std::string& text, std::string_view key, rapidjson::Document& document) {
+  Outcome outcome;
+  const bool has_surrogates =
+      text.find("\\ud") != std::string::npos || text.find("\\uD") != std::string::npos;
   auto generate = [&](rapidjson::Document& target) {
     rapidjson::InsituStringStream stream(text.data());
-    Builder builder(target, key);
+    Builder builder(target, key, has_surrogates);
     rapidjson::Reader reader;
-    result = reader.Parse<parse_flags>(stream, builder);
-    return !result.IsError();
+    outcome.result = reader.Parse<parse_flags>(stream, builder);
+    outcome.found_surrogate = builder.found_surrogate();
+    return !outcome.result.IsError();
   };
   document.Populate(generate);
-  return result;
+  return outcome;
 }
 
 // Whether the reader can be trusted with it: it stops at a NUL byte and does not check UTF-8.
@@ -206,7 +226,11 @@ Json Json::parse(std::string_view text, const std::string& name, std::string_vie
 
   Json json;
   std::string copy(text);
-  const auto result = parse_in_place(copy, key, json.document_);
+  const auto [result, found_surrogate] = parse_in_place(copy, key, json.document_);
+  if (found_surrogate)
+    throw Error(Errc::corrupt, name + ", " + position(text, result.Offset()) +
+                                   ": found half of a surrogate pair in a text; mend the file or "
+                                   "restore it");
   if (result.Code() == rapidjson::kParseErrorTermination)
     throw Error(Errc::corrupt, name + ", " + position(text, result.Offset()) +
                                    ": nested deeper than " + std::to_string(max_json_depth) +
@@ -221,7 +245,8 @@ std::optional<Json> Json::read(const std::string& path, std::string_view key) {
   auto text = read_file(path, max_json_file);
   if (!text) return std::nullopt;
   Json json;
-  if (is_readable(*text) && !parse_in_place(*text, key, json.document_).IsError()) return json;
+  if (is_readable(*text) && !parse_in_place(*text, key, json.document_).result.IsError())
+    return json;
   // What is wrong with it must be told from the text as it was.
   text = read_file(path, max_json_file);
   if (!text) return std::nullopt;

@@ -47,6 +47,13 @@ TEST_CASE("ill-formed UTF-8 and NUL bytes are refused where they stand") {
   CHECK(failure(std::string("{}\0", 3)).find("NUL") != std::string::npos);
 }
 
+TEST_CASE("half of a surrogate pair is refused, whole ones are read") {
+  for (const char* bad : {R"({"a":"\ude00"})", R"({"\uDE00":1})", R"({"a":"\ud83d"})"})
+    CHECK(failure(bad).starts_with("f.json, line 1, column "));
+  const Json json = Json::parse(R"({"a":"\ud83d\ude80"})", "f.json");
+  CHECK(find_string(json.root(), "a") == "\xf0\x9f\x9a\x80");
+}
+
 TEST_CASE("with a key only what it leads to is kept, and all is checked") {
   const std::string text =
       R"({"a":{"b":{"c":[1,{"d":2}],"x":3},"y":[4]},"a.b":5,"l":[{"a":6}],"a.b.c":{"z":7},"":{"":8}})";

@@ -18,10 +18,19 @@ bool is_owner(const Value& user) {
   return owner != user.MemberEnd() && owner->value.IsBool() && owner->value.GetBool();
 }
 
+// On one line, and nothing that steers a terminal: names come from elsewhere.
+std::string one_line(std::string_view text) {
+  std::string line(text);
+  for (char& c : line)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  return line;
+}
+
 std::string text_of(const Value& user, const char* name) {
   const auto member = user.FindMember(name);
   if (member == user.MemberEnd() || member->value.IsNull()) return "";
-  if (member->value.IsString()) return {member->value.GetString(), member->value.GetStringLength()};
+  if (member->value.IsString())
+    return one_line({member->value.GetString(), member->value.GetStringLength()});
   if (member->value.IsBool()) return member->value.GetBool() ? "True" : "False";
   if (member->value.IsInt64()) return std::to_string(member->value.GetInt64());
   throw Error(Errc::corrupt, std::string("config/auth.json: found a user whose '") + name +

@@ -2,8 +2,9 @@
 #include "services/config/render.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <string_view>
 #include <vector>
 
@@ -56,18 +57,25 @@ std::string pretty(const Value& value) {
   return {buffer.GetString(), buffer.GetSize()};
 }
 
-// As Python's repr of a float: the shortest digits that read back the same, and always a mark that
-// it is no integer.
+std::string printed(const char* format, int digits, double number) {
+  char buffer[400];  // "%.17f" of the largest double has 327 characters
+  const int size = std::snprintf(buffer, sizeof buffer, format, digits, number);
+  return {buffer, static_cast<size_t>(size)};
+}
+
+// As Python's repr of a float: the fewest digits that read back the same, and always a mark that it
+// is no integer. (Not std::to_chars: it would bring libm, for which every command would pay.)
 std::string python_float(double number) {
   if (std::isinf(number)) return number < 0 ? "-inf" : "inf";
-  char buffer[32];
-  const double magnitude = std::fabs(number);
-  const bool scientific = magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e16);
-  const auto form = scientific ? std::chars_format::scientific : std::chars_format::fixed;
-  const auto end = std::to_chars(std::begin(buffer), std::end(buffer), number, form).ptr;
-  std::string text(std::begin(buffer), end);
-  if (!scientific && text.find('.') == std::string::npos) text += ".0";
-  return text;
+  int digits = 0;  // after the first
+  std::string text = printed("%.*e", digits, number);
+  while (digits < 16 && std::strtod(text.c_str(), nullptr) != number)
+    text = printed("%.*e", ++digits, number);
+  const long exponent = std::strtol(text.c_str() + text.find('e') + 1, nullptr, 10);
+  if (exponent < -4 || exponent >= 16) return text;
+  const long decimals = digits - exponent;
+  if (decimals <= 0) return printed("%.*f", 1, number);
+  return printed("%.*f", static_cast<int>(decimals), number);
 }
 
 // How many bytes the code point at text[at] has; the text is valid UTF-8.

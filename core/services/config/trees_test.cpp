@@ -96,6 +96,12 @@ TEST_CASE("plain text is what Python prints") {
   CHECK(shown("123456789012345.6", JP_PLAIN) == "123456789012345.6");
   CHECK(shown("0.00001", JP_PLAIN) == "1e-05");
   CHECK(shown("-0.0", JP_PLAIN) == "-0.0");
+  CHECK(shown("5e-324", JP_PLAIN) == "5e-324");
+  CHECK(shown("1.7976931348623157e308", JP_PLAIN) == "1.7976931348623157e+308");
+  CHECK(shown("9007199254740993.0", JP_PLAIN) == "9007199254740992.0");
+  CHECK(shown("1234567.125", JP_PLAIN) == "1234567.125");
+  CHECK(shown("100.0", JP_PLAIN) == "100.0");
+  CHECK(shown("0.0001", JP_PLAIN) == "0.0001");
   CHECK(shown(R"(["a",1,{"b":null}])", JP_PLAIN) == "['a', 1, {'b': None}]");
   CHECK(shown(R"(["it's","say \"x\"","it's \"x\"","\n\t\\\u0001","é"])", JP_PLAIN) ==
         "[\"it's\", 'say \"x\"', 'it\\'s \"x\"', '\\n\\t\\\\\\x01', 'é']");
