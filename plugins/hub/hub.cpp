@@ -55,9 +55,8 @@ JETPACK_PLUGIN(
             option("home", "HOME", "The node's home tree").required(),
             option("url", "URL", "Address of the hub; by default where it serves"),
             option("instance-id", "ID", "The machine's id; by default the known one, or a new one"),
-            example("jetpack hub enroll --data /var/lib/hub --cluster demo --node execute-1 "
-                    "--home /opt/cycle/jetpack",
-                    "Make this machine node execute-1 of cluster demo")),
+            example("jetpack hub enroll --cluster demo --node n1 --home /opt/cycle/jetpack",
+                    "Make this machine node n1 of cluster demo")),
     command("hub admin", "Set an administrator's password for the cluster page", hub::admin,
             description("Makes the administrator if need be, and prints a new password, once."),
             data(), option("name", "NAME", "The administrator's name").fallback("admin")),

@@ -93,7 +93,7 @@ class Cluster:
 
     def messages(self):
         """What the hub holds, in its order."""
-        done = self.jetpack("hub", "message", "list", "--json", "--limit", "1000000")
+        done = self.jetpack("hub", "message", "list", "--json", "--limit", "100000")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
