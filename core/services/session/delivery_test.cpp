@@ -7,11 +7,12 @@
 #include <deque>
 
 #include <jetpack/error.hpp>
-#include "services/session/test_folder.hpp"
 #include "support/files.hpp"
 #include "support/json_file.hpp"
+#include "temporary_folder.hpp"
 
 using namespace jetpack::session;
+using jetpack::TemporaryFolder;
 using jetpack::Errc;
 using jetpack::Error;
 using jetpack::find_string;
@@ -52,7 +53,7 @@ class FakeTransport : public Transport {
 Answer status(uint32_t code, const std::string& body = "") { return {code, std::nullopt, body}; }
 
 struct World {
-  TestFolder folder;
+  TemporaryFolder folder;
   FakeServer server;
   Outbox outbox{{folder.path(), [] { return uint64_t{64} << 20; }, [](const std::string&) {}}};
   std::vector<milliseconds> pauses;

@@ -6,12 +6,12 @@
 #include <map>
 
 #include <jetpack/error.hpp>
-#include "services/session/test_folder.hpp"
+#include "temporary_folder.hpp"
 
 using jetpack::Errc;
+using jetpack::TemporaryFolder;
 using jetpack::session::Facts;
 using jetpack::session::Setting;
-using jetpack::session::TestFolder;
 
 namespace {
 
@@ -38,7 +38,7 @@ std::string error_of(Work&& work) {
 }  // namespace
 
 TEST_CASE("connection.json wins over jetpack.ini, which wins over the configuration") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const auto setting = settings({{"cyclecloud.cluster.name", "c-config"},
                                  {"cyclecloud.node.name", "n-config"},
                                  {"cyclecloud.node.id", "i-config"},
@@ -76,7 +76,7 @@ TEST_CASE("connection.json wins over jetpack.ini, which wins over the configurat
 }
 
 TEST_CASE("what nobody says is unknown") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Facts facts(folder.path(), none);
   for (const auto* fact : {"cluster", "node", "instance", "url", "username"})
     CHECK_FALSE(facts.fact(fact).has_value());
@@ -85,7 +85,7 @@ TEST_CASE("what nobody says is unknown") {
 }
 
 TEST_CASE("a corrupt file is named with the place") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("connection.json", "{\n  \"url\": }");
   CHECK(error_of([&] { Facts(folder.path(), none); }).find("connection.json, line 2, column 10") !=
         std::string::npos);
@@ -99,7 +99,7 @@ TEST_CASE("a corrupt file is named with the place") {
 }
 
 TEST_CASE("http is for loopback, unless it is allowed") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("connection.json", R"({"url":"http://server:8080"})");
   CHECK(error_of([&] { Facts(folder.path(), none).server(); }).find("allow_http") !=
         std::string::npos);
@@ -111,7 +111,7 @@ TEST_CASE("http is for loopback, unless it is allowed") {
 }
 
 TEST_CASE("certificates are checked unless that is switched off") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("connection.json", R"({"url":"https://server"})");
   CHECK(Facts(folder.path(), none).server().verify);
   CHECK(Facts(folder.path(), none).server().ca_file.empty());
@@ -126,7 +126,7 @@ TEST_CASE("certificates are checked unless that is switched off") {
 }
 
 TEST_CASE("the proxy is what proxy_method says") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const auto proxy_with = [&](const std::string& connection) {
     folder.write("connection.json", connection);
     return Facts(folder.path(), none).server().proxy;

@@ -5,25 +5,26 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <set>
 
-#include "services/session/test_folder.hpp"
 #include "support/json_file.hpp"
+#include "temporary_folder.hpp"
 
 using jetpack::Errc;
+using jetpack::TemporaryFolder;
 using jetpack::session::make_uuid;
 using jetpack::session::Message;
 using jetpack::session::Outbox;
-using jetpack::session::TestFolder;
 
 namespace {
 
 constexpr uint64_t mib = 1 << 20;
 
-Outbox::Options options(const TestFolder& folder, uint64_t cap = 64 * mib,
+Outbox::Options options(const TemporaryFolder& folder, uint64_t cap = 64 * mib,
                         std::vector<std::string>* warnings = nullptr) {
   return {folder.path(), [cap] { return cap; },
           [warnings](const std::string& text) {
@@ -85,7 +86,7 @@ TEST_CASE("ids are UUIDs of version 4, each another") {
 }
 
 TEST_CASE("messages stay, in order, until they are removed") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   std::vector<Message> added;
   {
     Outbox outbox(options(folder));
@@ -111,7 +112,7 @@ TEST_CASE("messages stay, in order, until they are removed") {
 }
 
 TEST_CASE("a batch is bounded in number and in bytes, and never empty") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Outbox outbox(options(folder));
   for (int i = 0; i < 4; ++i) outbox.add(message(big(1000)));
   CHECK(outbox.oldest(3, mib).size() == 3);
@@ -120,7 +121,7 @@ TEST_CASE("a batch is bounded in number and in bytes, and never empty") {
 }
 
 TEST_CASE("what is refused for good is kept apart, with the reason") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Outbox outbox(options(folder));
   auto bad = outbox.add(message());
   auto good = outbox.add(message());
@@ -138,7 +139,7 @@ TEST_CASE("what is refused for good is kept apart, with the reason") {
 }
 
 TEST_CASE("dead letters are bounded") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   std::vector<std::string> warnings;
   Outbox outbox(options(folder, 8 * mib, &warnings));
   for (int i = 0; i < 6; ++i) outbox.bury(outbox.add(message(big(300000))), "no");
@@ -147,7 +148,7 @@ TEST_CASE("dead letters are bounded") {
 }
 
 TEST_CASE("a full queue refuses what does not fit, and names cap, number and age") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Outbox outbox(options(folder, 8 * mib));
   std::string error;
   int taken = 0;
@@ -170,7 +171,7 @@ TEST_CASE("a full queue refuses what does not fit, and names cap, number and age
 }
 
 TEST_CASE("what is no database is moved aside, and work goes on") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   std::vector<std::string> warnings;
   folder.write("outbox.db", std::string(10000, '#'));
   Outbox outbox(options(folder, 64 * mib, &warnings));
@@ -182,7 +183,7 @@ TEST_CASE("what is no database is moved aside, and work goes on") {
 }
 
 TEST_CASE("of a damaged database, what can be read is queued again") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   std::vector<std::string> warnings;
   Message first;
   {
@@ -206,7 +207,7 @@ TEST_CASE("of a damaged database, what can be read is queued again") {
 }
 
 TEST_CASE("a message whose database is replaced is queued again") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Outbox mine(options(folder));
   auto waiting = mine.add(message());
   std::filesystem::rename(folder.file("outbox.db"), folder.file("gone"));
@@ -219,7 +220,7 @@ TEST_CASE("a message whose database is replaced is queued again") {
 }
 
 TEST_CASE("a database of a newer jetpack is left alone") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   { Outbox outbox(options(folder)); }
   {
     jetpack::session::Database raw(std::filesystem::canonical(folder.file("outbox.db")),
@@ -236,7 +237,7 @@ TEST_CASE("a database of a newer jetpack is left alone") {
 }
 
 TEST_CASE("many processes write and remove at once, and every message is seen once") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   constexpr int writers = 4;
   constexpr int each = 50;
   std::vector<pid_t> children;
@@ -282,7 +283,7 @@ TEST_CASE("members of the folder's group share it, whoever came first; others ar
     return;
   }
   constexpr gid_t group = 4242;
-  const TestFolder folder;
+  const TemporaryFolder folder;
   REQUIRE(::chown(folder.path().c_str(), 0, group) == 0);
   REQUIRE(::chmod(folder.path().c_str(), 02770) == 0);
   const auto add_one = [&] {
@@ -302,8 +303,8 @@ TEST_CASE("members of the folder's group share it, whoever came first; others ar
 }
 
 TEST_CASE("a symbolic link in place of the database is not followed") {
-  const TestFolder folder;
-  const TestFolder elsewhere;
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
   elsewhere.write("victim", "");
   std::filesystem::create_symlink(elsewhere.file("victim"), folder.file("outbox.db"));
   CHECK_THROWS_AS(Outbox{options(folder)}, jetpack::Error);
@@ -311,7 +312,7 @@ TEST_CASE("a symbolic link in place of the database is not followed") {
 }
 
 TEST_CASE("a missing folder is named") {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   auto wrong = options(folder);
   wrong.folder = folder.file("no/run");
   try {
