@@ -40,6 +40,8 @@ int wait_for(pid_t child, const sigset_t& watched, const std::string& name) {
   }
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   const int signal = WTERMSIG(status);
+  // Whoever pressed ^C, ended us or closed the pipe knows.
+  if (signal == SIGINT || signal == SIGTERM || signal == SIGPIPE) return 128 + signal;
   const std::string text =
       "jetpack: plugin " + name + " died of SIG" +
       (::sigabbrev_np(signal) == nullptr ? std::to_string(signal) : ::sigabbrev_np(signal)) + " (" +

@@ -55,7 +55,7 @@ void write_all(int fd, std::string_view content, const std::string& path) {
 
 // Has the kernel make the pages of a large buffer at once: a page fault for each costs more than
 // filling it. Where it cannot (before Linux 5.14) nothing is lost.
-void populate(char* buffer, size_t size) {
+void populate(const char* buffer, size_t size) {
   constexpr uintptr_t page = 4096;
   const uintptr_t start = (reinterpret_cast<uintptr_t>(buffer) + page - 1) & ~(page - 1);
   const uintptr_t end = (reinterpret_cast<uintptr_t>(buffer) + size) & ~(page - 1);
