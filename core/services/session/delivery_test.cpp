@@ -12,11 +12,11 @@
 #include "temporary_folder.hpp"
 
 using namespace jetpack::session;
-using jetpack::TemporaryFolder;
 using jetpack::Errc;
 using jetpack::Error;
 using jetpack::find_string;
 using jetpack::Json;
+using jetpack::TemporaryFolder;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
