@@ -34,7 +34,7 @@ constexpr auto declaration = detail::plugin(
             description("The first line is the version of the reference whose behaviour jetpack "
                         "matches, and our build number: what callers compare.")));
 
-constexpr auto note = detail::make_note<declaration>();
+constexpr auto own_note = detail::make_note<declaration>();
 
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
@@ -178,7 +178,7 @@ std::string plugins_text(Registry& registry) {
 
 }  // namespace
 
-std::string_view host_note() { return {note.descriptor, note.descriptor_size}; }
+std::string_view host_note() { return {own_note.descriptor, own_note.descriptor_size}; }
 
 int run_host_command(const CommandNote& command, const Values& values, Registry& registry) {
   if (command.name == "help") return help(values, registry);

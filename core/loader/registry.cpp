@@ -20,13 +20,9 @@ namespace jetpack {
 
 namespace {
 
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
 // Names in a folder, sorted; none when it does not exist.
 std::vector<std::string> names_in(const std::string& directory) {
-  const std::unique_ptr<DIR, CloseDir> dir(::opendir(directory.c_str()));
+  const Folder dir(::opendir(directory.c_str()));
   std::vector<std::string> names;
   if (!dir) return names;
   while (const dirent* entry = ::readdir(dir.get()))

@@ -1,7 +1,10 @@
 // Files read with a bound, and written so that a crash leaves the old content or the new.
 #pragma once
 
+#include <dirent.h>
+
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +31,12 @@ class Fd {
  private:
   int fd_ = -1;
 };
+
+// Owns a folder opened for reading its entries.
+struct CloseFolder {
+  void operator()(DIR* folder) const noexcept { ::closedir(folder); }
+};
+using Folder = std::unique_ptr<DIR, CloseFolder>;
 
 // "No such file or directory", for an errno.
 std::string system_message(int error);

@@ -96,7 +96,7 @@ class Object {
   Writer& writer_;
 };
 
-std::string text_of(const rapidjson::StringBuffer& out) { return {out.GetString(), out.GetSize()}; }
+std::string written(const rapidjson::StringBuffer& out) { return {out.GetString(), out.GetSize()}; }
 
 void write(Writer& writer, const Event& event) {
   Object(writer)
@@ -137,7 +137,7 @@ std::string page_json(const char* name, const Page<Item>& page) {
   writer.Key("more");
   writer.Bool(page.more);
   writer.EndObject();
-  return text_of(out);
+  return written(out);
 }
 
 template <class Element, class Write>
@@ -150,7 +150,7 @@ std::string list_json(const char* name, const std::vector<Element>& list, Write 
   for (const auto& element : list) write_element(writer, element);
   writer.EndArray();
   writer.EndObject();
-  return text_of(out);
+  return written(out);
 }
 
 }  // namespace
@@ -196,21 +196,21 @@ std::string event_json(const Event& event) {
   rapidjson::StringBuffer out;
   Writer writer(out);
   write(writer, event);
-  return text_of(out);
+  return written(out);
 }
 
 std::string error_json(std::string_view text) {
   rapidjson::StringBuffer out;
   Writer writer(out);
   Object(writer).text("error", text);
-  return text_of(out);
+  return written(out);
 }
 
 std::string error_json(std::string_view text, size_t message_index) {
   rapidjson::StringBuffer out;
   Writer writer(out);
   Object(writer).text("error", text).number("message", static_cast<int64_t>(message_index));
-  return text_of(out);
+  return written(out);
 }
 
 }  // namespace hub

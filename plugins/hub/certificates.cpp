@@ -34,7 +34,6 @@ constexpr long server_days = 397;
 constexpr int renew_days = 30;
 // Backdated, for nodes whose clock is behind.
 constexpr long skew_seconds = 60L * 60;
-constexpr size_t max_pem = 64U << 10U;
 
 template <auto Free>
 struct FreeWith {
@@ -172,7 +171,7 @@ std::optional<std::string> address_name(std::string_view bytes) {
 }
 
 // The name as an address, in its one canonical form; nullopt when it is none.
-std::optional<std::string> parse_address(const std::string& name) {
+std::optional<std::string> address_bytes(const std::string& name) {
   std::array<char, 16> bytes{};
   if (inet_pton(AF_INET, name.c_str(), bytes.data()) == 1) return address_name({bytes.data(), 4});
   if (inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1) return address_name({bytes.data(), 16});
@@ -252,7 +251,7 @@ FileLock lock(const fs::path& folder) {
 std::set<std::string> certificate_names(const std::vector<std::string>& names) {
   std::set<std::string> all{"DNS:localhost", "IP:127.0.0.1", "IP:::1"};
   for (const auto& name : names) {
-    const auto address = parse_address(name);
+    const auto address = address_bytes(name);
     if (!address && !is_host_name(name))
       throw Error(Errc::usage, "cannot make a certificate for '" + name +
                                    "': it is neither a host name nor an address");

@@ -8,6 +8,9 @@
 
 namespace hub {
 
+// Larger than any certificate or key that is read here, in bytes.
+inline constexpr size_t max_pem = 64U << 10U;
+
 // Makes the authority in `folder` (ca.pem, and ca-key.pem with mode 0600) unless it is there, and
 // returns the path of ca.pem. Once made it stays: every node has a copy. Safe to call from several
 // processes at once.

@@ -23,8 +23,6 @@ using jetpack::Error;
 
 namespace {
 
-constexpr size_t max_pem = 64U << 10U;
-
 std::string name_option(const jetpack::Call& call, const char* option) {
   std::string name(*call.text(option));
   if (!is_name(name))

@@ -31,26 +31,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-struct Pipe {
-  Fd read;
-  Fd write;
-};
-
-Pipe make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw Error(Errc::unavailable, "cannot make a pipe: " + system_message(errno));
-  return {Fd(ends[0]), Fd(ends[1])};
-}
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
 // Pairs of process and parent, as /proc has them now.
 std::vector<std::pair<pid_t, pid_t>> process_parents() {
   std::vector<std::pair<pid_t, pid_t>> pairs;
-  const std::unique_ptr<DIR, CloseDir> dir(::opendir("/proc"));
+  const Folder dir(::opendir("/proc"));
   while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
     const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
     if (pid <= 0) continue;
@@ -197,6 +181,13 @@ class KeeperProcess {
 };
 
 }  // namespace
+
+Pipe make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    throw Error(Errc::unavailable, "cannot make a pipe: " + system_message(errno));
+  return {Fd(ends[0]), Fd(ends[1])};
+}
 
 Keeper start_keeper(const KeeperTask& task, const Fd& in, const Fd& out, const Fd& err) {
   Pipe lifeline = make_pipe();

@@ -27,6 +27,14 @@ struct KeeperReport {
   uint32_t killed = 0;
 };
 
+struct Pipe {
+  Fd read;
+  Fd write;
+};
+
+// Closed on exec. Throws Errc::unavailable.
+Pipe make_pipe();
+
 // The ends of a running keeper that its parent holds.
 struct Keeper {
   pid_t pid = -1;

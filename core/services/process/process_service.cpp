@@ -69,13 +69,6 @@ Fd input_file(jp_str input) {
   return file;
 }
 
-std::pair<Fd, Fd> make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw Error(Errc::unavailable, "cannot make a pipe: " + system_message(errno));
-  return {Fd(ends[0]), Fd(ends[1])};
-}
-
 // Reads what is there; false at the end.
 bool drain(const Fd& fd, Capture& capture) {
   std::array<char, 65536> buffer;

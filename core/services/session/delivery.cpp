@@ -26,7 +26,9 @@ constexpr milliseconds poll_interval{20};
 constexpr milliseconds shortest_attempt{200};
 constexpr size_t max_words = 200;
 
-void put(Writer& json, const char* key, const std::string& text, const std::string& fallback = "") {
+// Leaves out what is empty.
+void put_known(Writer& json, const char* key, const std::string& text,
+               const std::string& fallback = "") {
   const std::string& value = text.empty() ? fallback : text;
   if (value.empty()) return;
   json.Key(key);
@@ -35,14 +37,14 @@ void put(Writer& json, const char* key, const std::string& text, const std::stri
 
 void write(Writer& json, const Message& message, const Identity& now) {
   json.StartObject();
-  put(json, "id", message.id);
-  put(json, "cluster_name", message.from.cluster, now.cluster);
-  put(json, "instance_id", message.from.instance, now.instance);
-  put(json, "cluster_session_id", message.from.session, now.session);
-  put(json, "node_name", message.from.node, now.node);
-  put(json, "hostname", message.hostname);
-  put(json, "timestamp", message.time);
-  put(json, "type", message.type);
+  put_known(json, "id", message.id);
+  put_known(json, "cluster_name", message.from.cluster, now.cluster);
+  put_known(json, "instance_id", message.from.instance, now.instance);
+  put_known(json, "cluster_session_id", message.from.session, now.session);
+  put_known(json, "node_name", message.from.node, now.node);
+  put_known(json, "hostname", message.hostname);
+  put_known(json, "timestamp", message.time);
+  put_known(json, "type", message.type);
   json.Key("data");
   json.RawValue(message.data.data(), message.data.size(), rapidjson::kObjectType);
   json.EndObject();
