@@ -162,12 +162,57 @@ typedef struct jp_reply {
   uint32_t http_status;
 } jp_reply;
 
+typedef enum jp_channel {
+  JP_TO_SERVER = 1, /* an HTTP request to the cluster's server */
+  JP_TO_BROKER = 2  /* an AMQP 0-9-1 message to the cluster's broker */
+} jp_channel;
+
+typedef struct jp_header {
+  jp_str name;
+  jp_str value;
+} jp_header;
+
+/* What is sent as it is, durably and in order with the messages. */
+typedef struct jp_letter {
+  uint32_t size;
+  uint32_t channel;         /* a jp_channel */
+  jp_str method;            /* JP_TO_SERVER: "POST" */
+  jp_str address;           /* JP_TO_SERVER: jp_request.path; JP_TO_BROKER: the routing key */
+  jp_str exchange;          /* JP_TO_BROKER: empty is the default exchange */
+  jp_str content_type;      /* empty: application/json to the server, else octet-stream */
+  jp_str body;              /* any bytes, within the cap on one letter */
+  const jp_header* headers; /* JP_TO_BROKER: the headers table, all values strings; may be NULL */
+  uint32_t header_count;
+  uint32_t persistent; /* JP_TO_BROKER: 1 asks the broker to keep it on disk */
+  int64_t wait_ms;     /* as in jp_message */
+} jp_letter;
+
+typedef enum jp_outcome {
+  JP_DRAINED = 1, /* nothing waits */
+  JP_MORE = 2,    /* the time was over before the queue was empty */
+  JP_RETRY = 3,   /* the server could not be reached or asked to wait: try again after retry_ms */
+  JP_STOPPED = 4, /* a person has to change something first, see note; try again, but rarely */
+  JP_BUSY = 5     /* another process is delivering */
+} jp_outcome;
+
+/* What became of one attempt to empty the outbox. */
+typedef struct jp_delivered {
+  uint32_t size;
+  uint32_t outcome;   /* a jp_outcome */
+  uint64_t messages;  /* taken by the server or the broker in this call */
+  uint64_t dead;      /* refused for good in this call */
+  int64_t retry_ms;   /* JP_RETRY: how long the server asks to wait; 0: it did not say */
+  uint32_t note_size; /* bytes of note */
+  char note[508];     /* JP_RETRY, JP_STOPPED: what failed */
+} jp_delivered;
+
 typedef struct jp_session {
   uint32_t size;
   uint32_t reserved;
   void* self;
-  /* Writes one fact of who this node is: "cluster", "node", "instance", "url", "username". What is
-   * unknown is JP_NOT_FOUND. */
+  /* Writes one fact of who this node is: "cluster", "node", "instance", "url", "username",
+   * "userdata" (the id of /clusterlink/userdata/ID: 32 hex digits), "broker" (its address without
+   * the password), "transport" ("https" or "amqp"). What is unknown is JP_NOT_FOUND. */
   int32_t (*identity)(void* self, jp_str fact, jp_sink out, jp_error* err);
   /* Stores the message durably, then delivers as `wait_ms` says. JP_OK means stored or delivered:
    * kill -9 after the return loses nothing. Any error means that it was not taken. */
@@ -179,6 +224,13 @@ typedef struct jp_session {
   /* Writes the outbox's state as JSON: {"depth": messages that wait, "bytes": their size,
    * "oldest": "ISO 8601" or null, "dead": [{"id", "type", "time", "reason"}]}. */
   int32_t (*outbox)(void* self, jp_sink json, jp_error* err);
+  /* As publish, for a letter. A letter that the broker cannot route, or the server refuses, is
+   * JP_FAILED when that is known in time, and else a dead letter. */
+  int32_t (*send)(void* self, const jp_letter* letter, jp_receipt* receipt, jp_error* err);
+  /* For the daemon that holds run/jetpackd.lock: delivers what waits, in order, for at most
+   * `time_ms`; connections are kept between calls. Returns at the first failure: when to try again
+   * is the caller's decision. */
+  int32_t (*deliver)(void* self, int64_t time_ms, jp_delivered* result, jp_error* err);
 } jp_session;
 
 /* -- jetpack.storage/1: the node's locker --------------------------------------------------------

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace jetpack {
 
@@ -31,6 +33,27 @@ struct Reply {
   std::string body;
 };
 
+// What is sent as it is; see jp_letter.
+struct Letter {
+  jp_channel channel = JP_TO_SERVER;
+  std::string_view method = "POST";
+  std::string_view address;  // a path below the server's address, or a routing key
+  std::string_view exchange = {};
+  std::string_view content_type = {};
+  std::string_view body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  bool persistent = true;
+};
+
+// What became of one attempt to empty the outbox.
+struct Delivered {
+  jp_outcome outcome = JP_DRAINED;
+  uint64_t messages = 0;
+  uint64_t dead = 0;
+  std::chrono::milliseconds retry_after{0};  // JP_RETRY; 0: the server did not say
+  std::string note;
+};
+
 class Session {
  public:
   static constexpr std::string_view id = JP_SESSION;
@@ -38,7 +61,7 @@ class Session {
 
   explicit Session(const Table& table) noexcept : table_(&table) {}
 
-  // "cluster", "node", "instance", "url" or "username"; nullopt when it is unknown.
+  // A fact by its name, see jp_session.identity; nullopt when it is unknown.
   std::optional<std::string> identity(std::string_view fact) const {
     std::string value;
     jp_error err{};
@@ -62,8 +85,43 @@ class Session {
     receipt.size = sizeof receipt;
     jp_error err{};
     detail::check(table_->publish(table_->self, &message, &receipt, &err), err);
-    return {receipt.delivery == JP_DELIVERED, receipt.id,
-            std::string(receipt.note, std::min<size_t>(receipt.note_size, sizeof receipt.note))};
+    return from(receipt);
+  }
+
+  // As publish, for a letter.
+  Receipt send(const Letter& letter,
+               std::optional<std::chrono::milliseconds> wait = std::nullopt) const {
+    std::vector<jp_header> headers;
+    for (const auto& [name, value] : letter.headers)
+      headers.push_back({detail::borrow(name), detail::borrow(value)});
+    jp_letter raw{};
+    raw.size = sizeof raw;
+    raw.channel = letter.channel;
+    raw.method = detail::borrow(letter.method);
+    raw.address = detail::borrow(letter.address);
+    raw.exchange = detail::borrow(letter.exchange);
+    raw.content_type = detail::borrow(letter.content_type);
+    raw.body = detail::borrow(letter.body);
+    raw.headers = headers.data();
+    raw.header_count = static_cast<uint32_t>(headers.size());
+    raw.persistent = letter.persistent ? 1 : 0;
+    raw.wait_ms = wait ? int64_t{wait->count()} : JP_WAIT_DEFAULT;
+    jp_receipt receipt{};
+    receipt.size = sizeof receipt;
+    jp_error err{};
+    detail::check(table_->send(table_->self, &raw, &receipt, &err), err);
+    return from(receipt);
+  }
+
+  // For the daemon alone: delivers what waits for at most `time`; see jp_session.deliver.
+  Delivered deliver(std::chrono::milliseconds time) const {
+    jp_delivered raw{};
+    raw.size = sizeof raw;
+    jp_error err{};
+    detail::check(table_->deliver(table_->self, int64_t{time.count()}, &raw, &err), err);
+    return {static_cast<jp_outcome>(raw.outcome), raw.messages, raw.dead,
+            std::chrono::milliseconds{raw.retry_ms},
+            std::string(raw.note, std::min<size_t>(raw.note_size, sizeof raw.note))};
   }
 
   // One authenticated exchange. Throws Errc::unavailable when there was no complete answer.
@@ -95,6 +153,11 @@ class Session {
   }
 
  private:
+  static Receipt from(const jp_receipt& receipt) {
+    return {receipt.delivery == JP_DELIVERED, receipt.id,
+            std::string(receipt.note, std::min<size_t>(receipt.note_size, sizeof receipt.note))};
+  }
+
   const Table* table_;
 };
 
