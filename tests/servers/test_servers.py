@@ -1,5 +1,11 @@
 """The real servers that other tests stand on do what those expect of them."""
 
+import asyncio
+
+import pytest
+
+from servers import amqp
+
 
 def consume(broker, account, queue):
     got = broker.tool("get", account, "--queue", queue)
@@ -29,3 +35,23 @@ def test_databases_are_separate(postgresql):
     one, other = postgresql.database(), postgresql.database()
     postgresql.sql("CREATE TABLE t(n integer)", one)
     assert postgresql.sql("SELECT count(*) FROM pg_tables WHERE tablename = 't'", other) == [["0"]]
+
+
+def test_the_client_for_tests_confirms_and_gets(rabbitmq):
+    account = rabbitmq.account()
+    body = bytes(range(256)) * 1024
+
+    async def publish():
+        connection = await amqp.Amqp.connect(account.url, rabbitmq.ca)
+        await connection.declare("q")
+        for number in range(3):
+            await connection.publish("", "q", body, f"id {number}")
+        with pytest.raises(amqp.AmqpError, match="312"):
+            await connection.publish("", "nobody's", b"", "id")
+        await connection.close()
+
+    asyncio.run(publish())
+    got = amqp.take_all(account.plain_url, "q")
+    assert [message.properties["message_id"] for message in got] == ["id 0", "id 1", "id 2"]
+    assert {message.body for message in got} == {body}
+    assert got[0].routing_key == "q" and got[0].properties["delivery_mode"] == 2
