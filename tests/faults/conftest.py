@@ -59,15 +59,15 @@ def server(certificate, connect):
 
 
 class Cluster:
-    """A hub and a node of it, made by tools/dev-cluster."""
+    """A hub and a node of it, made by tools/dev-cluster; no daemon: verbs deliver by themselves."""
 
     def __init__(self, tool, folder, binary):
         self.tool, self.folder, self.binary = tool, folder, binary
-        self.state = json.loads(self.run("start"))
+        self.state = json.loads(self.run("start", "--no-daemon"))
         self.home = Path(self.state["home"])
 
-    def run(self, action):
-        done = subprocess.run([self.tool, action, self.folder], capture_output=True, text=True,
+    def run(self, action, *options):
+        done = subprocess.run([self.tool, action, self.folder, *options], capture_output=True, text=True,
                               timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout

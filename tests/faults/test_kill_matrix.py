@@ -71,7 +71,7 @@ class Driver:
         """So many verbs, the first with this number."""
         for step in range(first, first + count):
             kind = self.kinds[step % len(self.kinds)]
-            wait = self.random.choice([[], ["--wait", "0"]]) if kind != "properties" else []
+            wait = [] if kind == "properties" else self.random.choice([[], ["--wait", "0"]])
             process = self.world.nodes[self.node].start(*self.command(kind, step), *wait)
             life = self.random.uniform(0, LONGEST_LIFE) if self.random.random() < 0.4 else None
             try:

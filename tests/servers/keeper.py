@@ -1,14 +1,16 @@
 """Keeps one server up for all the processes of a test run, and ends it after the last of them.
 
-usage: keeper.py (rabbitmq | postgresql) FOLDER
+usage: keeper.py (rabbitmq | postgresql) [FOLDER]
 
-Whoever uses the server holds a shared lock on FOLDER/users; when nobody does any more, whatever
-became of them, the server ends. FOLDER/about.json describes it to `adopt`."""
+Without FOLDER: prints one line of JSON with the URL of an account or a database that it made, and runs
+until SIGTERM. With it: whoever uses the server holds a shared lock on FOLDER/users; when nobody does any
+more, whatever became of them, the server ends. FOLDER/about.json describes it to `adopt`."""
 
 import contextlib
 import fcntl
 import importlib
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -74,5 +76,24 @@ def keep(name, folder):
         server.remove()
 
 
+def serve(name):
+    """One server for whoever started this process, until SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = server_class(name)()
+    try:
+        if name == "rabbitmq":
+            about = {"url": server.account().url, "ca": str(server.ca)}
+        else:
+            about = {"url": server.database()}
+        print(json.dumps(about), flush=True)
+        while True:
+            signal.pause()
+    finally:
+        server.remove()
+
+
 if __name__ == "__main__":
-    keep(sys.argv[1], Path(sys.argv[2]))
+    if len(sys.argv) > 2:
+        keep(sys.argv[1], Path(sys.argv[2]))
+    else:
+        serve(sys.argv[1])
