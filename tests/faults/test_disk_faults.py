@@ -26,9 +26,13 @@ def mounted(path, options):
         subprocess.run(["umount", "--lazy", path], check=True)
 
 
-def fill(folder):
-    """Uses up the space, to the last byte that can be had."""
+def fill(folder, but=0):
+    """Uses up the space, but for so many bytes, or to the last one that can be had."""
     with open(folder / "filler", "ab", buffering=0) as file:
+        state = os.statvfs(folder)
+        file.write(b"x" * max(0, state.f_bavail * state.f_frsize - but))
+        if but:
+            return
         for size in (65536, 4096, 512, 1):
             with contextlib.suppress(OSError):
                 while file.write(b"x" * size) == size:
@@ -78,12 +82,13 @@ def arrived(world):
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("world", ["size=6m"], indirect=True)
+@pytest.mark.parametrize("world", ["size=16m"], indirect=True)
 def test_a_full_disk(world):
     node, hub = world.nodes[0], world.hubs[0]
     node.daemon.start()
     assert node.jetpack("log", "0 before", "--wait", "20s").returncode == 0
     hub.stop()
+    fill(node.home, but=2 << 20)
     taken, refused = publish_until_refused(node, 1)
     assert taken and refused.returncode == 1
     assert "free disk space" in refused.stderr, refused.stderr
@@ -132,7 +137,7 @@ def test_no_inodes_are_left(world):
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("world", ["size=6m"], indirect=True)
+@pytest.mark.parametrize("world", ["size=16m"], indirect=True)
 def test_a_disk_that_is_full_from_the_start(world):
     node = world.nodes[0]
     fill(node.home)
