@@ -161,7 +161,8 @@ int dispatch(GlobalOptions options) {
 int run(const std::string& program, std::vector<std::string> arguments) {
   try {
     const std::string name = program.substr(program.rfind('/') + 1);
-    if (!name.starts_with("jetpack")) {
+    // A command of its own among the names that jetpack itself may have, such as jetpack-8.10.
+    if (!name.starts_with("jetpack") || name == "jetpackd") {
       GlobalOptions options;
       options.rest = std::move(arguments);
       options.rest.insert(options.rest.begin(), name);
