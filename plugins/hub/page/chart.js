@@ -92,13 +92,12 @@ export class Chart {
   // ---- what there is to show -----------------------------------------------------------------
 
   #show() {
-    const { nodearrays, history } = this.#data;
-    const isEmpty = nodearrays.length === 0 && history.length === 0;
+    this.#chooseUnit();
+    this.#makeLines();
+    const isEmpty = this.#lines.length === 0;
     element("targets-card").hidden = isEmpty;
     element("targets-empty").hidden = !isEmpty;
     if (isEmpty) return;
-    this.#chooseUnit();
-    this.#makeLines();
     this.#draw();
     this.#showTable();
   }

@@ -88,15 +88,3 @@ export function keepAlive(until) {
   if (until === "forever") return make("span", "", "forever");
   return new Date(until) < Date.now() ? null : timeElement(until);
 }
-
-// Calls `work` once, `delay` after the first of many calls.
-export function soon(work, delay) {
-  let timer = 0;
-  return () => {
-    if (timer) return;
-    timer = setTimeout(() => {
-      timer = 0;
-      work();
-    }, delay);
-  };
-}

@@ -50,6 +50,35 @@ function show(state) {
 
 export const isLive = () => element("connection").dataset.state === "live";
 
+// Runs `work`, never twice at once; whoever asks meanwhile is served by one more run. The state of
+// the connection is shown by the follower, so a failure waits for the next time.
+export function oneAtATime(work) {
+  let isRunning = false;
+  let isAsked = false;
+  return async function run() {
+    isAsked = true;
+    if (isRunning) return;
+    isRunning = true;
+    while (isAsked) {
+      isAsked = false;
+      await work().catch(() => {});
+    }
+    isRunning = false;
+  };
+}
+
+// Calls `work` once, `delay` after the first of many calls.
+export function soon(work, delay) {
+  let timer = 0;
+  return () => {
+    if (timer) return;
+    timer = setTimeout(() => {
+      timer = 0;
+      work();
+    }, delay);
+  };
+}
+
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 // Follows the events of `reader`, which has

@@ -64,7 +64,7 @@ export class NodeView {
 
   async refresh() {
     try {
-      this.#show(await ask("/api/node", { cluster, node }));
+      this.#show((await ask("/api/node", { cluster, node })).node);
     } catch (failure) {
       if (!(failure instanceof Refused) || failure.status !== 404) throw failure;
       element("node-gone").hidden = false;
@@ -96,6 +96,8 @@ export class NodeView {
       fact("Hostname", mono(known.hostname)), fact("Address", mono(known.address)),
       fact("Instance", mono(known.instance_id))];
     if (known.nodearray) facts.push(fact("Node array", known.nodearray));
+    if (known.phase_since) facts.push(fact(`${known.phase} since`, timeElement(known.phase_since)));
+    if (known.status_message) facts.push(fact("Status", known.status_message));
     replaceIfChanged(element("node-facts"), facts);
   }
 

@@ -2,11 +2,14 @@
 // that a large cluster costs no more of the page than a small one.
 import { CONDITIONS, PHASES, count, element, keepAlive, link, make, nodePath, rank, setText, tag,
   timeElement } from "./dom.js";
-import { ask, cluster } from "./hub.js";
+import { ask, cluster, oneAtATime, soon } from "./hub.js";
 
 const CHUNK = 1000;     // nodes fetched at once
 const FIRST_CHUNK = 200;
 const MOST_SINGLE = 8;  // changed nodes that are fetched one by one, rather than all anew
+const SOON = 250;       // changes that are as close together are one
+const REST = 10;        // times as long as a whole fetch took, until the next one
+const LONGEST_REST = 60_000;
 const SPARE_ROWS = 6;   // drawn above and below what can be seen
 const QUIET_AFTER = 15 * 60_000;
 
@@ -19,7 +22,7 @@ function prepared(node) {
   const trouble = (node.conditions ?? []).filter(({ status }) => status !== "OK" && status !== "NA")
     .sort((a, b) => rank(CONDITIONS, a.status) - rank(CONDITIONS, b.status));
   const words = [node.name, node.hostname, node.address, node.instance_id, node.nodearray,
-    node.phase, ...trouble.flatMap(({ name, status, message }) => [name, status, message])];
+    node.phase, node.status_message, ...trouble.flatMap(({ name, status, message }) => [name, status, message])];
   return { ...node, trouble, words: words.join("\n").toLowerCase(),
     contact: node.last_contact ? Date.parse(node.last_contact) : 0 };
 }
@@ -46,12 +49,18 @@ class Nodes {
     return [...this.all].filter(([name]) => !seen.has(name));
   }
 
-  // Fetches some of the known ones; whether all of them were found.
+  // Fetches these alone; false when one of them is not where it was.
   async loadSome(names) {
+    const order = [...this.all.keys()];
     for (const name of names) {
-      const { node } = await ask("/api/node", { cluster, node: name });
-      this.all.set(name, prepared(node));
+      const place = order.indexOf(name);
+      if (place < 0) return false;
+      const { nodes } = await ask("/api/nodes",
+        { cluster, limit: 1, after_name: order[place - 1] ?? "" });
+      if (nodes[0]?.name !== name) return false;
+      this.all.set(name, prepared(nodes[0]));
     }
+    return true;
   }
 }
 
@@ -87,6 +96,12 @@ function cell(className, ...content) {
   return made;
 }
 
+function phaseCell(node) {
+  const made = cell("phase", tag(PHASES.get(node.phase) ?? "", node.phase));
+  made.title = node.status_message;
+  return made;
+}
+
 function conditionCell(node) {
   const tags = node.trouble.map(({ name, status, message }) => {
     const made = tag(CONDITIONS.get(status) ?? "", name);
@@ -118,7 +133,7 @@ function fill(row, node) {
   hostname.title = node.hostname;
   instance.title = node.instance_id;
   row.replaceChildren(name,
-    cell("phase", tag(PHASES.get(node.phase) ?? "", node.phase)),
+    phaseCell(node),
     conditionCell(node), contactCell(node),
     cell("keepalive", keepAlive(node.keepalive_until) ?? "–"),
     hostname, cell("address mono", node.address || "–"), instance);
@@ -136,15 +151,15 @@ export class NodeList {
   #grid = element("nodes");
   #body = element("node-rows");
   #isLoaded = false;
+  #changed = new Set(); // the names of nodes that are to be fetched again
+  #isAllDue = false;
+  #restUntil = 0;
+  #resting = 0;
   #onFilter;
 
   // `onFilter` is told {phase, condition} when what is shown changes.
   constructor(onFilter) {
     this.#onFilter = onFilter;
-  }
-
-  get size() {
-    return this.#nodes.all.size;
   }
 
   start() {
@@ -165,17 +180,47 @@ export class NodeList {
     this.#onFilter(this.#filter);
   }
 
-  async refresh() {
-    await this.#nodes.load(() => this.#update());
-    this.#isLoaded = true;
-    this.#update();
+  // Fetches all nodes, as soon as that is due.
+  refresh() {
+    this.#isAllDue = true;
+    this.#fetch();
   }
 
-  // Fetches the nodes that changed, or all when they are many.
-  async refreshSome(names) {
-    const isFew = names.size <= MOST_SINGLE && [...names].every((name) => this.#nodes.all.has(name));
-    if (!isFew) return this.refresh();
-    await this.#nodes.loadSome(names);
+  // Fetches the node again, soon; all of them when many have changed.
+  changed(name) {
+    this.#changed.add(name);
+    this.#fetchSoon();
+  }
+
+  #fetch = oneAtATime(() => this.#fetchDue());
+  #fetchSoon = soon(this.#fetch, SOON);
+
+  async #fetchDue() {
+    const names = new Set(this.#changed);
+    this.#changed.clear();
+    try {
+      if (names.size > MOST_SINGLE || !await this.#nodes.loadSome(names)) this.#isAllDue = true;
+      else if (names.size > 0) this.#update();
+      if (this.#isAllDue) await this.#fetchAll();
+    } catch (failure) {
+      this.#isAllDue = true;
+      throw failure;
+    }
+  }
+
+  async #fetchAll() {
+    const rest = this.#restUntil - performance.now();
+    if (rest > 0) {
+      clearTimeout(this.#resting);
+      this.#resting = setTimeout(() => this.#fetch(), rest);
+      return;
+    }
+    this.#isAllDue = false;
+    const begun = performance.now();
+    await this.#nodes.load(() => this.#isLoaded || this.#update());
+    const took = performance.now() - begun;
+    this.#restUntil = begun + took + Math.min(REST * took, LONGEST_REST);
+    this.#isLoaded = true;
     this.#update();
   }
 
@@ -233,9 +278,15 @@ export class NodeList {
 
   #filterKey(key) {
     if (key.key === "Escape") this.#clear();
-    else if (key.key === "ArrowDown" || key.key === "Enter") this.#grid.focus();
+    else if (key.key === "ArrowDown" || key.key === "Enter") this.#enterGrid();
     else return;
     key.preventDefault();
+  }
+
+  #enterGrid() {
+    if (this.#view.length === 0) return;
+    this.#grid.focus();
+    this.#moveTo(0);
   }
 
   #passes(node, words) {

@@ -1,8 +1,8 @@
 // page.js: the cluster page: puts its parts together and keeps them up to date without a reload.
 import { Chart } from "./chart.js";
-import { element, make, refreshTimes, setText, soon } from "./dom.js";
+import { element, make, refreshTimes } from "./dom.js";
 import { EventList, priority } from "./events.js";
-import { Follower, cluster, isLive, node } from "./hub.js";
+import { Follower, cluster, isLive, node, oneAtATime, soon } from "./hub.js";
 import { NodeView } from "./node.js";
 import { NodeList } from "./nodes.js";
 import { Summary, refreshClusters } from "./summary.js";
@@ -12,25 +12,6 @@ const REDRAW_INTERVAL = 30_000;
 const SOON = 250;             // many changes at once are one
 const REFRESH_LIVE = 60_000;  // though a stream tells of changes: what it missed
 const REFRESH_ASKING = 10_000;
-const LARGE = 2_000;          // nodes; a larger cluster is fetched whole less often
-const REFRESH_LARGE = 60_000;
-
-// Runs `work`, never twice at once; whoever asks meanwhile is served by one more run. The state of
-// the connection is shown by the follower, so a failure waits for the next time.
-function oneAtATime(work) {
-  let running = null;
-  let isAsked = false;
-  return async function run() {
-    isAsked = true;
-    if (running) return;
-    running = true;
-    while (isAsked) {
-      isAsked = false;
-      await work().catch(() => {});
-    }
-    running = null;
-  };
-}
 
 const events = new EventList();
 
@@ -48,21 +29,9 @@ function clusterView() {
   });
   const summary = new Summary((kind, name) => nodes.narrow(kind, name));
   const chart = new Chart();
-  const changedNodes = new Set();
-  let refreshedAt = 0;
-
-  const refreshNodes = oneAtATime(async () => {
-    const isDue = Date.now() - refreshedAt >= (nodes.size > LARGE ? REFRESH_LARGE : 0);
-    const some = new Set(changedNodes);
-    changedNodes.clear();
-    if (some.size > 0 || !isDue) await nodes.refreshSome(some);
-    else await nodes.refresh();
-    if (isDue) refreshedAt = Date.now();
-  });
   const refreshSummary = oneAtATime(() => summary.refresh());
   const refreshTargets = oneAtATime(() => chart.refresh());
   const refreshChoice = oneAtATime(refreshClusters);
-  const nodesSoon = soon(refreshNodes, SOON);
   const summarySoon = soon(refreshSummary, 2 * SOON);
   const targetsSoon = soon(refreshTargets, SOON);
   const redrawSoon = soon(() => nodes.redraw(), 4 * SOON);
@@ -73,15 +42,14 @@ function clusterView() {
   return {
     refresh() {
       refreshSummary();
-      refreshNodes();
+      nodes.refresh();
       refreshTargets();
       refreshChoice();
     },
     changed({ what, node: name }) {
       if (what === "all") return this.refresh();
       if (what === "targets") return targetsSoon();
-      if (name) changedNodes.add(name);
-      nodesSoon();
+      nodes.changed(name);
       summarySoon();
     },
     heard(event) {
