@@ -55,12 +55,17 @@ std::string read_descriptor(int fd, const std::string& name, uint64_t cap) {
   too_large(name, "more than " + std::to_string(cap), cap);
 }
 
+void check_source(const jetpack::Call& call) {
+  const bool has_message = call.given("MESSAGE");
+  if (has_message && call.given("file"))
+    throw Error(Errc::usage, "MESSAGE and --file exclude each other");
+  if (!has_message && !call.given("file"))
+    throw Error(Errc::usage, "say what is to be sent: MESSAGE, --file FILE, or - for a pipe");
+}
+
 std::string read_body(const jetpack::Call& call, uint64_t cap) {
   const auto message = call.text("MESSAGE");
   const auto file = call.text("file");
-  if (message && file) throw Error(Errc::usage, "MESSAGE and --file exclude each other");
-  if (!message && !file)
-    throw Error(Errc::usage, "say what is to be sent: MESSAGE, --file FILE, or - for a pipe");
   if (message.value_or("") == "-" || file.value_or("") == "-")
     return read_descriptor(STDIN_FILENO, "standard input", cap);
   if (message) {
@@ -111,6 +116,7 @@ std::vector<std::pair<std::string, std::string>> read_headers(const jetpack::Cal
 }
 
 int send_message(const jetpack::Call& call) {
+  check_source(call);
   const std::string_view routing_key = *call.text("routing-key");
   const std::string_view exchange = *call.text("exchange");
   const std::string_view content_type = *call.text("content-type");
