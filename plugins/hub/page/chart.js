@@ -238,6 +238,7 @@ export class Chart {
         d: "M1,5H21" }));
       button.prepend(sample);
       heading.append(button);
+      if (line.array?.removal) heading.append(make("span", "note", "being removed"));
       const value = this.#at === null ? line.now : valueAt(line, this.#at);
       const expires = make("td", "expires");
       if (line.array?.expires) expires.append(timeElement(line.array.expires));

@@ -7,6 +7,7 @@ const POLL_INTERVAL = 3_000;
 const CATCH_UP = 1_000;
 // A hidden page gives back its connection: a browser has six for one hub, whatever its tabs.
 const HIDDEN_FOR = 30_000;
+const GATHER = 50; // news that are as close together are shown at once
 
 const [, clusterPart, nodePart] =
   location.pathname.match(/^\/clusters\/([^/]+)(?:\/nodes\/([^/]+))?$/) ?? [];
@@ -155,8 +156,16 @@ export class Follower {
       const source = new EventSource(address("/api/events/stream",
         { cluster, priority: this.#reader.priority(), after: this.#reader.newest() }));
       let opened = false;
+      let news = [];
+      const pass = () => {
+        if (news.length > 0) this.#reader.add(news);
+        news = [];
+      };
+      const passSoon = soon(pass, GATHER);
       const end = () => {
         source.close();
+        if (!signal.aborted) pass();
+        news = [];
         signal.removeEventListener("abort", end);
         resolve(opened);
       };
@@ -165,7 +174,10 @@ export class Follower {
         show("live");
         this.#reader.changed({ what: "all" });
       };
-      source.onmessage = (message) => this.#reader.add([JSON.parse(message.data)]);
+      source.onmessage = (message) => {
+        news.push(JSON.parse(message.data));
+        passSoon();
+      };
       source.addEventListener("change", (message) => this.#reader.changed(JSON.parse(message.data)));
       source.onerror = end;
       signal.addEventListener("abort", end);

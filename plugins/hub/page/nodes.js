@@ -228,11 +228,19 @@ export class NodeList {
   heardFrom(name, time) {
     const node = this.#nodes.all.get(name);
     if (!node || node.contact >= Date.parse(time)) return;
-    this.#nodes.all.set(name, prepared({ ...node, last_contact: time }));
+    node.last_contact = time;
+    node.contact = Date.parse(time);
+    const drawn = this.#rows.get(name);
+    if (drawn) drawn.node = null;
+    this.#redrawSoon();
   }
 
+  #redrawSoon = soon(() => (this.#order.by === "contact" ? this.#update() : this.#draw()), 4 * SOON);
+
+  // Time goes on: keep-alives end and nodes fall quiet without a change.
   redraw() {
-    this.#update();
+    for (const drawn of this.#rows.values()) drawn.node = null;
+    this.#draw();
   }
 
   narrow(kind, name) {
