@@ -139,11 +139,15 @@ export class Follower {
     }
   }
 
+  // What the reader does not have yet.
+  #wanted() {
+    return { cluster, node, priority: this.#reader.priority(), after: this.#reader.newest() };
+  }
+
   // Fetches what arrived while there was no stream.
   async #catchUp(signal) {
     for (;;) {
-      const page = await ask("/api/events", { cluster, priority: this.#reader.priority(),
-        limit: CATCH_UP, after: this.#reader.newest() });
+      const page = await ask("/api/events", { ...this.#wanted(), limit: CATCH_UP });
       if (signal.aborted) return;
       this.#reader.add(page.events);
       if (!page.more || page.events.length === 0) return;
@@ -153,8 +157,7 @@ export class Follower {
   // Runs one stream to its end; whether it ever opened.
   #stream(signal) {
     return new Promise((resolve) => {
-      const source = new EventSource(address("/api/events/stream",
-        { cluster, priority: this.#reader.priority(), after: this.#reader.newest() }));
+      const source = new EventSource(address("/api/events/stream", this.#wanted()));
       let opened = false;
       let news = [];
       const pass = () => {
