@@ -188,6 +188,36 @@ def jetpack(built_home, home):
     return Jetpack(built_home / "bin/jetpack", home)
 
 
+NOBODY = 65534
+
+
+def let_all_enter(folder):
+    """Whoever knows the path may follow it to the folder, whatever stands above it."""
+    for step in [folder, *folder.parents]:
+        if step.stat().st_mode & 0o001 == 0:
+            step.chmod(step.stat().st_mode | 0o011)
+
+
+@pytest.fixture(scope="session")
+def public_installation(built_home, tmp_path_factory):
+    """A copy of the installed tree that every user can run, wherever the build stands."""
+    folder = tmp_path_factory.mktemp("installed")
+    for part in ("bin", "lib"):
+        shutil.copytree(built_home / part, folder / part, symlinks=True)
+    let_all_enter(folder)
+    return folder
+
+
+@pytest.fixture
+def as_user(public_installation, jetpack, tmp_path):
+    """as_user([group]): a prefix that runs jetpack as another user, of that group alone."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    let_all_enter(tmp_path)
+    jetpack.binary = public_installation / "bin/jetpack"
+    return lambda group=NOBODY: ["setpriv", f"--reuid={NOBODY}", f"--regid={group}", "--clear-groups"]
+
+
 @pytest.fixture
 def transcript(request, jetpack):
     """transcript(NAME, [ARGS...], ...): runs the commands and compares all they print with
