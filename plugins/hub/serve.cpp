@@ -134,6 +134,16 @@ DatabaseAddress database_option(const jetpack::Call& call, const DataFolder& dat
   return sqlite_address(data.database());
 }
 
+DatabaseAddress known_database(const jetpack::Call& call) {
+  if (const auto url = call.text("database")) return postgresql_address(*url);
+  const DataFolder data{std::filesystem::absolute(data_option(call))};
+  if (!std::filesystem::exists(data.database()))
+    throw Error(Errc::not_found, "there is no hub in " + data.root.string() +
+                                     "\nGive its folder with --data, or its database with "
+                                     "--database.");
+  return sqlite_address(data.database());
+}
+
 int serve(const jetpack::Call& call) {
   const StopSignals signals;
   const std::string listen(*call.text("listen"));
