@@ -42,6 +42,9 @@ constexpr uint64_t overhead = 1 << 20;
 // to it, never meets the exchange in the middle of a step. To be called before the library is used.
 boost::asio::io_service& loop() {
   static const bool is_ready = [] {
+    // The thread may be in the middle of a handshake when the process ends; the library joins it,
+    // and OpenSSL must not have cleaned up before.
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, nullptr);
     try {
       crossplat::threadpool::initialize_with_threads(1);
     } catch (const std::exception&) {
