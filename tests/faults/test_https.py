@@ -149,7 +149,7 @@ def test_the_end_of_the_process_meets_a_thread_inside_the_tls_library(
     """Time runs out while a thread reads thousands of certificates: no crash, no hang."""
     server, ca = start_server()
     connect(server.url, ca)
-    home.write("config/ca.pem", ca.read_bytes() * 6000)
+    home.write("config/ca.pem", ca.read_bytes() * 2500)
     for wait in (30, 60, 90):
         result = jetpack("log", "m", "--wait", f"{wait}ms")
         assert result.returncode == 1 and "did not answer" in result.stderr, result
