@@ -135,6 +135,13 @@ int run_invoked(const Invoked& invoked, Registry& registry, const Home& home,
   });
 }
 
+// "jetpack", and what packagers make of it: "jetpack-8.10", "jetpack.real". Not "jetpackd".
+bool is_our_own(const std::string& name) {
+  constexpr std::string_view own = "jetpack";
+  return name.starts_with(own) &&
+         (name.size() == own.size() || name[own.size()] == '-' || name[own.size()] == '.');
+}
+
 int dispatch(GlobalOptions options) {
   if (options.version) return answer(JETPACK_VERSION "\n");
   const Home home = Home::find();
@@ -161,8 +168,7 @@ int dispatch(GlobalOptions options) {
 int run(const std::string& program, std::vector<std::string> arguments) {
   try {
     const std::string name = program.substr(program.rfind('/') + 1);
-    // A command of its own among the names that jetpack itself may have, such as jetpack-8.10.
-    if (!name.starts_with("jetpack") || name == "jetpackd") {
+    if (!is_our_own(name)) {
       GlobalOptions options;
       options.rest = std::move(arguments);
       options.rest.insert(options.rest.begin(), name);

@@ -20,17 +20,6 @@ namespace jetpack {
 
 namespace {
 
-// Names in a folder, sorted; none when it does not exist.
-std::vector<std::string> names_in(const std::string& directory) {
-  const Folder dir(::opendir(directory.c_str()));
-  std::vector<std::string> names;
-  if (!dir) return names;
-  while (const dirent* entry = ::readdir(dir.get()))
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 void check_abi(const Note& note) {
   if (note.abi_major() != JP_ABI_MAJOR || note.abi_minor() > JP_ABI_MINOR)
     throw Refusal("built for plugin ABI " + std::to_string(note.abi_major()) + "." +
@@ -143,9 +132,31 @@ void Registry::scan() {
   for (const auto& directory : path_.directories) scan_directory(directory, Origin::directory);
 }
 
+// Names in a folder, sorted; none when it does not exist. One that cannot be read is listed as a
+// refused plugin, since it may hold some.
+std::vector<std::string> Registry::names_in(const std::string& directory, Origin origin) {
+  const Folder folder(::opendir(directory.c_str()));
+  std::vector<std::string> names;
+  if (!folder && errno != ENOENT && errno != ENOTDIR)
+    add_refused(directory, origin, "the folder cannot be read: " + system_message(errno));
+  if (!folder) return names;
+  while (const dirent* entry = ::readdir(folder.get()))
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void Registry::add_refused(const std::string& path, Origin origin, const std::string& why) {
+  Plugin plugin;
+  plugin.origin = origin;
+  plugin.path = path;
+  plugin.refusal = why;
+  plugins_.push_back(std::move(plugin));
+}
+
 void Registry::scan_directory(const std::string& directory, Origin origin) {
   const std::string start = directory + '/';
-  for (const auto& name : names_in(directory))
+  for (const auto& name : names_in(directory, origin))
     if (name.ends_with(".so")) plugins_.push_back(inspect(start + name, origin));
 }
 
@@ -153,7 +164,7 @@ void Registry::scan_bundles() {
   std::set<std::string> seen;
   for (const auto& directory : path_.bundle_dirs) {
     const std::string start = directory + '/';
-    for (const auto& id : names_in(directory))
+    for (const auto& id : names_in(directory, Origin::bundle))
       if (seen.insert(id).second) add_bundle(start + id);
   }
 }
@@ -168,11 +179,7 @@ void Registry::add_bundle(const std::string& folder) {
       plugins_.push_back(std::move(plugin));
     }
   } catch (const Refusal& refusal) {
-    Plugin plugin;
-    plugin.origin = Origin::bundle;
-    plugin.path = folder;
-    plugin.refusal = refusal.what();
-    plugins_.push_back(std::move(plugin));
+    add_refused(folder, Origin::bundle, refusal.what());
   }
 }
 

@@ -59,6 +59,8 @@ class Registry {
 
  private:
   void scan();
+  std::vector<std::string> names_in(const std::string& directory, Origin origin);
+  void add_refused(const std::string& path, Origin origin, const std::string& why);
   void scan_directory(const std::string& directory, Origin origin);
   void scan_bundles();
   void add_bundle(const std::string& folder);

@@ -25,14 +25,15 @@ class Held {
 
 }  // namespace
 
-Accounts::Accounts(Store& store)
-    : store_(store),
+Accounts::Accounts(Database& database)
+    : database_(database),
       key_(random_hex(32)),
       decoy_(hash_password(random_password())),
       hashing_(hashed_at_once) {}
 
 std::optional<Account> Accounts::authenticate(std::string_view name, std::string_view password) {
-  auto account = store_.find_account(name);
+  auto account = database_.read("looking up an account",
+                                [&](Session& session) { return find_account(session, name); });
   std::string digest = keyed_digest(key_, password);
   if (account && is_remembered(*account, digest)) return account;
   const Held held(hashing_);

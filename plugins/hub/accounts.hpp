@@ -1,7 +1,7 @@
 // accounts.hpp: who is asking, from a name and a password.
 #pragma once
 
-#include "store.hpp"
+#include "account_table.hpp"
 
 #include <mutex>
 #include <optional>
@@ -12,11 +12,12 @@
 
 namespace hub {
 
-// Checks credentials against the store. Hashing a password takes a tenth of a second on purpose, so
-// what was right once is remembered, in memory, for as long as the stored password stays the same.
+// Checks credentials against the database. Hashing a password takes a tenth of a second on purpose,
+// so what was right once is remembered, in memory, for as long as the stored password stays the
+// same.
 class Accounts {
  public:
-  explicit Accounts(Store& store);
+  explicit Accounts(Database& database);
 
   // The account, or nullopt when the name or the password is wrong; which of the two, the time
   // that it takes does not tell.
@@ -31,7 +32,7 @@ class Accounts {
   bool is_remembered(const Account& account, std::string_view digest);
   void remember(const Account& account, std::string digest);
 
-  Store& store_;
+  Database& database_;
   std::string key_;                    // random for each process
   std::string decoy_;                  // hashed in place of an account that does not exist
   std::counting_semaphore<> hashing_;  // so that wrong passwords cannot take every processor

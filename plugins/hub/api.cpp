@@ -1,14 +1,15 @@
 // api.cpp: see api.hpp.
 #include "api.hpp"
 
+#include "json_writer.hpp"
 #include "text.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <jetpack/error.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <set>
+#include <unordered_map>
 
 namespace hub {
 
@@ -17,9 +18,10 @@ using jetpack::Error;
 
 namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
 constexpr int64_t max_limit = 10'000;
+constexpr int64_t max_hours = 31 * 24;
+constexpr int64_t recent_events = 50;
+constexpr int64_t hour = 3'600'000;
 
 int64_t parse_number(const std::string& name, const std::string& text, int64_t least,
                      int64_t most) {
@@ -32,18 +34,8 @@ int64_t parse_number(const std::string& name, const std::string& text, int64_t l
   return number;
 }
 
-void set(Query& query, const std::string& name, const std::string& value) {
-  if (name == "cluster") {
-    query.cluster = value;
-  } else if (name == "type") {
-    query.type = value;
-  } else if (name == "after") {
-    query.range.after = parse_number(name, value, 0, INT64_MAX);
-  } else if (name == "before") {
-    query.range.before = parse_number(name, value, 0, INT64_MAX);
-  } else if (name == "limit") {
-    query.range.limit = parse_number(name, value, 1, max_limit);
-  } else if (name == "priority" && (value == "all" || value == "medium")) {
+void set_choice(Query& query, const std::string& name, const std::string& value) {
+  if (name == "priority" && (value == "all" || value == "medium")) {
     query.least = value == "all" ? Priority::low : Priority::medium;
   } else if (name == "priority") {
     throw Error(Errc::usage, "'priority' must be all or medium");
@@ -53,52 +45,35 @@ void set(Query& query, const std::string& name, const std::string& value) {
     throw Error(Errc::usage, "'properties' can only be yes");
   } else {
     throw Error(Errc::usage,
-                "the query has a name that is not known: known are after, before, cluster, limit, "
-                "priority, properties, type");
+                "the query has a name that is not known: known are after, after_name, before, "
+                "cluster, hours, limit, node, priority, properties, type");
   }
 }
 
-// Writes members of an object, so that the functions below read like the objects they make.
-class Object {
- public:
-  explicit Object(Writer& writer) : writer_(writer) { writer_.StartObject(); }
-  Object(const Object&) = delete;
-  Object& operator=(const Object&) = delete;
-  ~Object() { writer_.EndObject(); }
+void set(Query& query, const std::string& name, const std::string& value) {
+  if (name == "cluster") {
+    query.cluster = value;
+  } else if (name == "node") {
+    query.node = value;
+  } else if (name == "type") {
+    query.type = value;
+  } else if (name == "after_name") {
+    query.after_name = value;
+  } else if (name == "after") {
+    query.range.after = parse_number(name, value, 0, INT64_MAX);
+  } else if (name == "before") {
+    query.range.before = parse_number(name, value, 0, INT64_MAX);
+  } else if (name == "hours") {
+    query.hours = parse_number(name, value, 1, max_hours);
+  } else if (name == "limit") {
+    query.range.limit = parse_number(name, value, 1, max_limit);
+    query.has_limit = true;
+  } else {
+    set_choice(query, name, value);
+  }
+}
 
-  Object& text(std::string_view name, std::string_view value) {
-    key(name);
-    writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-    return *this;
-  }
-  Object& number(std::string_view name, int64_t value) {
-    key(name);
-    writer_.Int64(value);
-    return *this;
-  }
-  // Null when it never was.
-  Object& time(std::string_view name, int64_t unix_ms) {
-    if (unix_ms != 0) return text(name, iso_time(unix_ms));
-    key(name);
-    writer_.Null();
-    return *this;
-  }
-  Object& json(std::string_view name, std::string_view value) {
-    key(name);
-    writer_.RawValue(value.data(), value.size(), rapidjson::kObjectType);
-    return *this;
-  }
-  void key(std::string_view name) {
-    writer_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-  }
-
- private:
-  Writer& writer_;
-};
-
-std::string written(const rapidjson::StringBuffer& out) { return {out.GetString(), out.GetSize()}; }
-
-void write(Writer& writer, const Event& event) {
+void write(JsonWriter& writer, const Event& event) {
   Object(writer)
       .number("id", event.id)
       .text("cluster", event.cluster)
@@ -111,7 +86,7 @@ void write(Writer& writer, const Event& event) {
       .json("extras", event.extras);
 }
 
-void write(Writer& writer, const StoredMessage& message) {
+void write(JsonWriter& writer, const StoredMessage& message) {
   Object(writer)
       .number("number", message.number)
       .text("id", message.id)
@@ -127,30 +102,170 @@ void write(Writer& writer, const StoredMessage& message) {
 
 template <class Item>
 std::string page_json(const char* name, const Page<Item>& page) {
-  rapidjson::StringBuffer out;
-  Writer writer(out);
-  writer.StartObject();
-  writer.Key(name);
-  writer.StartArray();
-  for (const auto& item : page.items) write(writer, item);
-  writer.EndArray();
-  writer.Key("more");
-  writer.Bool(page.more);
-  writer.EndObject();
-  return written(out);
+  return json_object([&](Object& object) {
+    object.list(name, page.items,
+                [](JsonWriter& writer, const Item& item) { write(writer, item); });
+    object.boolean("more", page.more);
+  });
 }
 
-template <class Element, class Write>
-std::string list_json(const char* name, const std::vector<Element>& list, Write write_element) {
-  rapidjson::StringBuffer out;
-  Writer writer(out);
-  writer.StartObject();
-  writer.Key(name);
-  writer.StartArray();
-  for (const auto& element : list) write_element(writer, element);
-  writer.EndArray();
-  writer.EndObject();
-  return written(out);
+// A condition in a list of nodes; with all of its texts on the node's own page.
+void write_condition(JsonWriter& writer, const StoredCondition& stored, bool with_texts) {
+  const Condition& condition = stored.condition;
+  Object object(writer);
+  object.text("name", condition.name)
+      .text("status", condition.status)
+      .text("message", condition.message)
+      .time("since", stored.since);
+  if (!with_texts) return;
+  object.time("updated", stored.updated)
+      .text("description", condition.description)
+      .text("recommendations", condition.recommendations)
+      .text("details", condition.details)
+      .text("action_type", condition.action_type)
+      .text("ghr_category", condition.ghr_category);
+}
+
+void write_node(Object& object, const Node& node) {
+  object.text("cluster", node.cluster)
+      .text("name", node.name)
+      .text("node_id", node.node_id)
+      .text("nodearray", node.template_name)
+      .text("phase", node.phase)
+      .time("phase_since", node.phase_since)
+      .text("status_message", node.status_message)
+      .text("instance_id", node.instance_id)
+      .text("hostname", node.hostname)
+      .text("address", node.address)
+      .time("first_contact", node.first_contact)
+      .time("last_contact", node.last_contact);
+  if (node.keepalive_until == keepalive_forever) {
+    object.text("keepalive_until", "forever");
+  } else {
+    object.time("keepalive_until", node.keepalive_until);
+  }
+}
+
+using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;
+
+// Of the nodes of a cluster from the first to the last in the list.
+ConditionsOfNode conditions_between(Session& session, const std::string& cluster,
+                                    const std::string& first, const std::string& last) {
+  ConditionsOfNode conditions;
+  for (auto& stored : list_conditions(session, {cluster, first, last}))
+    conditions[stored.node].push_back(std::move(stored));
+  return conditions;
+}
+
+std::string answer_nodes(Session& session, const Query& query) {
+  const int64_t limit = query.has_limit ? query.range.limit : max_limit;
+  if (!query.after_name.empty() && query.cluster.empty())
+    throw Error(Errc::usage, "'after_name' needs 'cluster'");
+  const auto nodes = list_nodes(session, {query.cluster, query.after_name, limit});
+  std::unordered_map<std::string, ConditionsOfNode> conditions;
+  for (size_t first = 0; first < nodes.size();) {
+    size_t last = first;
+    while (last + 1 < nodes.size() && nodes[last + 1].cluster == nodes[first].cluster) ++last;
+    conditions[nodes[first].cluster] =
+        conditions_between(session, nodes[first].cluster, nodes[first].name, nodes[last].name);
+    first = last + 1;
+  }
+  const auto write_one = [&](JsonWriter& writer, const Node& node) {
+    Object object(writer);
+    write_node(object, node);
+    object.list("conditions", conditions[node.cluster][node.name],
+                [](JsonWriter& inner, const StoredCondition& stored) {
+                  write_condition(inner, stored, false);
+                });
+    if (query.with_properties) object.json("properties", node.properties);
+  };
+  return json_object([&](Object& object) {
+    object.list("nodes", nodes, write_one);
+    object.boolean("more", static_cast<int64_t>(nodes.size()) == limit);
+  });
+}
+
+std::string answer_node(Session& session, const Query& query) {
+  if (query.cluster.empty() || query.node.empty())
+    throw Error(Errc::usage, "'cluster' and 'node' are needed");
+  const auto node = find_node(session, query.cluster, query.node);
+  if (!node) throw Refusal(404, "the cluster has no such node");
+  const auto conditions = list_conditions(session, {query.cluster, query.node, query.node, true});
+  const auto events = list_events(session, query.cluster, query.node, Priority::low,
+                                  {std::nullopt, std::nullopt, recent_events});
+  return json_object([&](Object& answer) {
+    answer.object("node", [&](Object& object) {
+      write_node(object, *node);
+      object.list("conditions", conditions, [](JsonWriter& writer, const StoredCondition& stored) {
+        write_condition(writer, stored, true);
+      });
+      object.json("properties", node->properties);
+      object.json("configuration", node->configuration);
+      object.list("events", events.items,
+                  [](JsonWriter& writer, const Event& event) { write(writer, event); });
+    });
+  });
+}
+
+std::string answer_targets(Session& session, const Query& query) {
+  if (query.cluster.empty()) throw Error(Errc::usage, "'cluster' is needed");
+  const int64_t now = now_ms();
+  const auto arrays = list_nodearrays(session, query.cluster, now);
+  const auto history = target_history(session, query.cluster, now - query.hours * hour);
+  return json_object([&](Object& object) {
+    object.list("nodearrays", arrays, [](JsonWriter& writer, const NodeArray& array) {
+      Object(writer)
+          .text("name", array.name)
+          .number("target_count", array.count)
+          .number("target_core_count", array.core_count)
+          .time("expires", array.expires)
+          .text("request_set", array.request_set)
+          .boolean("dynamic", array.dynamic)
+          .boolean("removal", array.removal);
+    });
+    object.list("history", history, [](JsonWriter& writer, const TargetPoint& point) {
+      Object(writer)
+          .time("time", point.time)
+          .text("nodearray", point.nodearray)
+          .number("target_count", point.count)
+          .number("target_core_count", point.core_count);
+    });
+  });
+}
+
+std::string answer_summary(Session& session, const Query& query) {
+  const auto fill = [](const std::vector<Count>& counts) {
+    return [&counts](Object& object) {
+      for (const auto& [of, count] : counts) object.number(of, count);
+    };
+  };
+  const auto phases = count_phases(session, query.cluster);
+  const auto conditions = count_conditions(session, query.cluster);
+  return json_object([&](Object& object) {
+    object.object("phases", fill(phases)).object("conditions", fill(conditions));
+  });
+}
+
+std::string answer_clusters(Session& session, const Query& query) {
+  const auto clusters = list_clusters(session, query.cluster);
+  return json_object([&](Object& object) {
+    object.list("clusters", clusters, [](JsonWriter& writer, const Cluster& cluster) {
+      Object(writer).text("name", cluster.name).number("nodes", cluster.nodes);
+    });
+  });
+}
+
+std::string answer_query(Session& session, const std::string& path, const Query& query) {
+  if (path == "/api/events")
+    return events_json(list_events(session, query.cluster, query.node, query.least, query.range));
+  if (path == "/api/messages")
+    return page_json("messages", list_messages(session, query.cluster, query.type, query.range));
+  if (path == "/api/nodes") return answer_nodes(session, query);
+  if (path == "/api/node") return answer_node(session, query);
+  if (path == "/api/targets") return answer_targets(session, query);
+  if (path == "/api/summary") return answer_summary(session, query);
+  if (path == "/api/clusters") return answer_clusters(session, query);
+  throw Refusal(404, "no such address");
 }
 
 }  // namespace
@@ -161,56 +276,53 @@ Query parse_query(const Parameters& parameters) {
   for (const auto& [name, value] : parameters) {
     if (!seen.insert(name).second)
       throw Error(Errc::usage, "the query gives a name more than once");
+    if (value.find('\0') != std::string::npos)
+      throw Error(Errc::usage, "the query has a NUL character");
     set(query, name, value);
   }
   return query;
 }
 
+Query visible_query(const Account& account, const Parameters& parameters) {
+  Query query = parse_query(parameters);
+  if (account.role == Role::admin) return query;
+  if (query.cluster.empty()) query.cluster = account.cluster;
+  require_sight(account, query.cluster);
+  return query;
+}
+
+Answer answer_api(Database& database, const Request& request) {
+  require_method(request.method, "GET");
+  const Query query = visible_query(request.account, request.query);
+  return {200, database.read("reading for the page", [&](Session& session) {
+            return answer_query(session, request.path, query);
+          })};
+}
+
 std::string events_json(const Page<Event>& events) { return page_json("events", events); }
-
-std::string messages_json(const Page<StoredMessage>& messages) {
-  return page_json("messages", messages);
-}
-
-std::string nodes_json(const std::vector<Node>& nodes, bool with_properties) {
-  return list_json("nodes", nodes, [&](Writer& writer, const Node& node) {
-    Object object(writer);
-    object.text("cluster", node.cluster)
-        .text("name", node.name)
-        .text("instance_id", node.instance_id)
-        .text("hostname", node.hostname)
-        .text("address", node.address)
-        .time("first_contact", node.first_contact)
-        .time("last_contact", node.last_contact);
-    if (with_properties) object.json("properties", node.properties);
-  });
-}
-
-std::string clusters_json(const std::vector<Cluster>& clusters) {
-  return list_json("clusters", clusters, [](Writer& writer, const Cluster& cluster) {
-    Object(writer).text("name", cluster.name).number("nodes", cluster.nodes);
-  });
-}
 
 std::string event_json(const Event& event) {
   rapidjson::StringBuffer out;
-  Writer writer(out);
+  JsonWriter writer(out);
   write(writer, event);
-  return written(out);
+  return {out.GetString(), out.GetSize()};
+}
+
+std::string change_json(const Change& change) {
+  return json_object([&](Object& object) {
+    object.text("what", change.what).text("cluster", change.cluster);
+    if (!change.node.empty()) object.text("node", change.node);
+  });
 }
 
 std::string error_json(std::string_view text) {
-  rapidjson::StringBuffer out;
-  Writer writer(out);
-  Object(writer).text("error", text);
-  return written(out);
+  return json_object([&](Object& object) { object.text("error", text); });
 }
 
 std::string error_json(std::string_view text, size_t message_index) {
-  rapidjson::StringBuffer out;
-  Writer writer(out);
-  Object(writer).text("error", text).number("message", static_cast<int64_t>(message_index));
-  return written(out);
+  return json_object([&](Object& object) {
+    object.text("error", text).number("message", static_cast<int64_t>(message_index));
+  });
 }
 
 }  // namespace hub

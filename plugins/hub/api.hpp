@@ -1,34 +1,44 @@
-// api.hpp: what the hub's reading addresses take and give, apart from HTTP.
+// api.hpp: what the page's addresses, /api/..., take and give.
 #pragma once
 
-#include "store.hpp"
+#include "condition_table.hpp"
+#include "database.hpp"
+#include "message_table.hpp"
+#include "node_table.hpp"
+#include "request.hpp"
+#include "target_table.hpp"
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace hub {
 
-using Parameters = std::vector<std::pair<std::string, std::string>>;
-
-// The query of a reading address, checked: what is not given has its default; a name that is not
+// The query of such an address, checked: what is not given has its default; a name that is not
 // known, a value that makes no sense, a name given twice are Errc::usage.
 struct Query {
   std::string cluster;  // "": all that the account may see
+  std::string node;
   std::string type;
+  std::string after_name;
   Priority least = Priority::medium;
   bool with_properties = false;
+  bool has_limit = false;
+  int64_t hours = 24;
   Range range;
 };
 Query parse_query(const Parameters& parameters);
 
-// The answers, as JSON objects.
-std::string events_json(const Page<Event>& events);
-std::string messages_json(const Page<StoredMessage>& messages);
-std::string nodes_json(const std::vector<Node>& nodes, bool with_properties);
-std::string clusters_json(const std::vector<Cluster>& clusters);
+// The query, within what the account may see. Throws a Refusal beyond that.
+Query visible_query(const Account& account, const Parameters& parameters);
+
+// Answers GET /api/NAME, but for the stream.
+Answer answer_api(Database& database, const Request& request);
+
+// The parts of answers, as JSON objects.
 std::string event_json(const Event& event);
+std::string change_json(const Change& change);
+std::string events_json(const Page<Event>& events);
 std::string error_json(std::string_view text);
 std::string error_json(std::string_view text, size_t message_index);
 

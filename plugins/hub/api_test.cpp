@@ -57,14 +57,6 @@ TEST_CASE("events as JSON") {
         R"("extras":{"x":1}}],"more":true})");
 }
 
-TEST_CASE("a node that never was in contact") {
-  const std::vector<Node> nodes{{"c", "n", "i", "", "", 0, 0, R"({"p":1})"}};
-  CHECK(nodes_json(nodes, false) ==
-        R"({"nodes":[{"cluster":"c","name":"n","instance_id":"i","hostname":"","address":"",)"
-        R"("first_contact":null,"last_contact":null}]})");
-  CHECK(nodes_json(nodes, true).find(R"("properties":{"p":1}})") != std::string::npos);
-}
-
 TEST_CASE("errors as JSON") {
   CHECK(error_json("no \"x\"") == R"({"error":"no \"x\""})");
   CHECK(error_json("bad", 3) == R"({"error":"bad","message":3})");

@@ -62,4 +62,11 @@ void ApplicationLog::append(const std::string& line) {
   if (file && ::write(file.get(), line.data(), line.size()) < 0) return;
 }
 
+void log_messages(ApplicationLog& log, const Account& account, const std::vector<Message>& messages,
+                  const std::vector<size_t>& indexes) {
+  const std::string origin = "[" + account.cluster + "/" + account.node + "] ";
+  for (const size_t index : indexes)
+    if (const auto& entry = messages[index].log) log.write(entry->level, origin + entry->text);
+}
+
 }  // namespace hub

@@ -1,11 +1,16 @@
 // application_log.hpp: the hub's own log file, in the line format of the agent's logs.
 #pragma once
 
+#include "account_table.hpp"
+#include "messages.hpp"
+
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hub {
 
@@ -30,5 +35,9 @@ class ApplicationLog {
 
 // One line, with its end. `unix_ms` is when.
 std::string format_log_line(int64_t unix_ms, std::string_view level, std::string_view text);
+
+// Writes those of the messages that are of type "log", each as of its node.
+void log_messages(ApplicationLog& log, const Account& account, const std::vector<Message>& messages,
+                  const std::vector<size_t>& indexes);
 
 }  // namespace hub

@@ -4,10 +4,11 @@
 #include "certificates.hpp"
 #include "data_folder.hpp"
 #include "files.hpp"
+#include "node_table.hpp"
 #include "passwords.hpp"
 #include "serve.hpp"
-#include "store.hpp"
 #include "text.hpp"
+#include "userdata_id.hpp"
 
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
@@ -63,11 +64,45 @@ std::string connection_json(const Account& account, const std::string& password,
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }
 
+// How the node reaches the broker, if it is to.
+struct BrokerSection {
+  std::string url, transport;
+  std::string authority;  // PEM, or ""
+};
+
+constexpr const char* broker_authority = "broker-ca.pem";
+
 std::string jetpack_ini(const Account& account, const std::string& password, const std::string& url,
-                        const std::string& instance_id) {
-  return "[cycle_server]\nwebserver=" + url + "\napi_username=" + account.name +
-         "\napi_password=" + password + "\n\n[identity]\ncluster_name=" + account.cluster +
-         "\ninstance_id=" + instance_id + "\nnode_name=" + account.node + "\n";
+                        const std::string& instance_id, const BrokerSection& broker) {
+  std::string ini = "[cycle_server]\nwebserver=" + url + "\napi_username=" + account.name +
+                    "\napi_password=" + password + "\n";
+  if (!broker.transport.empty()) ini += "transport=" + broker.transport + "\n";
+  ini += "\n[identity]\ncluster_name=" + account.cluster + "\ninstance_id=" + instance_id +
+         "\nnode_name=" + account.node +
+         "\nuserdata_id=" + userdata_id(account.cluster, account.node, instance_id) + "\n";
+  if (broker.url.empty()) return ini;
+  ini += "\n[broker]\nurl=" + broker.url + "\n";
+  if (!broker.authority.empty()) ini += std::string("ca_file=") + broker_authority + "\n";
+  return ini;
+}
+
+BrokerSection broker_options(const jetpack::Call& call) {
+  BrokerSection broker;
+  broker.url = call.text("broker").value_or("");
+  broker.transport = call.text("transport").value_or("");
+  if (broker.url.empty() && (broker.transport == "amqp" || call.given("broker-ca")))
+    throw Error(Errc::usage, "--transport amqp and --broker-ca need --broker URL");
+  if (broker.url.empty()) return broker;
+  const bool is_plain = std::all_of(broker.url.begin(), broker.url.end(),
+                                    [](char c) { return c > ' ' && c < 0x7F && c != '"'; });
+  if (!is_plain || !(broker.url.starts_with("amqps://") || broker.url.starts_with("amqp://")))
+    throw Error(Errc::usage, "--broker must be amqps://USER:PASSWORD@HOST:PORT/VHOST");
+  if (const auto file = call.text("broker-ca")) {
+    const auto pem = read_file(std::string(*file), max_pem);
+    if (!pem) throw Error(Errc::not_found, "--broker-ca: there is no file " + std::string(*file));
+    broker.authority = *pem;
+  }
+  return broker;
 }
 
 }  // namespace
@@ -83,22 +118,30 @@ int enroll(const jetpack::Call& call) {
   if (!instance_id.empty() && !is_name(instance_id))
     throw Error(Errc::usage, "--instance-id must be letters, digits, '.', '_' and '-'");
 
+  const BrokerSection broker = broker_options(call);
   const DataFolder data = open_data_folder(data_option(call));
   const std::string url = url_option(call, data);
   const auto authority = read_file(ensure_authority(data.certificates()), max_pem);
-  Store store(data.database());
+  Database database(database_option(call, data));
   const std::string password = random_password();
   const Account account{0,    cluster + "/" + node,   Role::node, cluster,
                         node, hash_password(password)};
-  const auto known = store.find_node(cluster, node);
-  if (instance_id.empty()) instance_id = known ? known->instance_id : "";
-  if (instance_id.empty()) instance_id = random_uuid();
-  const bool is_new = store.enroll(account, instance_id);
+  const bool is_new = database.write("enrolling a node", [&](Transaction& transaction) {
+    const auto known = find_node(transaction.session(), cluster, node);
+    if (instance_id.empty()) instance_id = known ? known->instance_id : "";
+    if (instance_id.empty()) instance_id = random_uuid();
+    const bool made = enroll_node(transaction, account, instance_id);
+    if (const auto nodearray = call.text("nodearray"))
+      set_node_template(transaction.session(), cluster, node, *nodearray);
+    return made;
+  });
 
   const fs::path config = home / "config";
   make_folder(config, 0750);
   write_file(config / "ca.pem", authority.value_or(""), 0644);
-  write_file(config / "jetpack.ini", jetpack_ini(account, password, url, instance_id), 0640);
+  write_file(config / "jetpack.ini", jetpack_ini(account, password, url, instance_id, broker),
+             0640);
+  if (!broker.authority.empty()) write_file(config / broker_authority, broker.authority, 0644);
   write_file(config / "connection.json", connection_json(account, password, url), 0640);
   call.print((is_new ? "Enrolled node " : "Enrolled again, with a new password, node ") + node +
              " of cluster " + cluster + " in " + home.string() + "\n");
@@ -108,12 +151,15 @@ int enroll(const jetpack::Call& call) {
 int admin(const jetpack::Call& call) {
   const std::string name = name_option(call, "name");
   const DataFolder data = open_data_folder(data_option(call));
-  Store store(data.database());
-  const auto known = store.find_account(name);
-  if (known && known->role != Role::admin)
-    throw Error(Errc::denied, "'" + name + "' is a node's account; choose another name");
+  Database database(database_option(call, data));
   const std::string password = random_password();
-  const bool is_new = store.set_admin(name, hash_password(password));
+  const std::string record = hash_password(password);
+  const bool is_new = database.write("setting a password", [&](Transaction& transaction) {
+    const auto known = find_account(transaction.session(), name);
+    if (known && known->role != Role::admin)
+      throw Error(Errc::denied, "'" + name + "' is a node's account; choose another name");
+    return put_account(transaction.session(), {0, name, Role::admin, "", "", record});
+  });
   call.report((is_new ? "Made administrator '" : "Gave a new password to administrator '") + name +
               "'. The password is shown this once:\n");
   call.print(password + "\n");

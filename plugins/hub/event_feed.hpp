@@ -1,9 +1,11 @@
-// event_feed.hpp: wakes the streams of the cluster page when there are new events.
+// event_feed.hpp: wakes the streams of the cluster page when the database has something new.
 #pragma once
 
+#include "database.hpp"
+
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <cstdint>
 #include <mutex>
 
 namespace hub {
@@ -11,25 +13,28 @@ namespace hub {
 // May be used from any thread.
 class EventFeed {
  public:
-  // The newest event that was announced.
-  int64_t newest() const {
+  // As far as was announced.
+  Position newest() const {
     const std::lock_guard lock(mutex_);
     return newest_;
   }
 
-  void announce(int64_t event) {
+  void announce(const Position& position) {
     {
       const std::lock_guard lock(mutex_);
-      if (event > newest_) newest_ = event;
+      newest_.message = std::max(newest_.message, position.message);
+      newest_.change = std::max(newest_.change, position.change);
     }
     changed_.notify_all();
   }
 
-  // Waits until an event after `seen` is announced, the feed is closed, or the time is over.
-  // Returns the newest event.
-  int64_t wait(int64_t seen, std::chrono::milliseconds longest) const {
+  // Waits until something after `seen` is announced, the feed is closed, or the time is over.
+  // Returns how far the announcements are.
+  Position wait(const Position& seen, std::chrono::milliseconds longest) const {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, longest, [&] { return closed_ || newest_ > seen; });
+    changed_.wait_for(lock, longest, [&] {
+      return closed_ || newest_.message > seen.message || newest_.change > seen.change;
+    });
     return newest_;
   }
 
@@ -50,7 +55,7 @@ class EventFeed {
  private:
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  int64_t newest_ = 0;
+  Position newest_;
   bool closed_ = false;
 };
 

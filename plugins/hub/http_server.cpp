@@ -3,8 +3,12 @@
 
 #include "api.hpp"
 #include "connections.hpp"
+#include "message_table.hpp"
 #include "messages.hpp"
+#include "request.hpp"
+#include "rest.hpp"
 #include "text.hpp"
+#include "userdata.hpp"
 
 #include <Poco/Exception.h>
 #include <Poco/Net/Context.h>
@@ -32,6 +36,7 @@
 #include <optional>
 #include <ostream>
 #include <semaphore>
+#include <set>
 #include <utility>
 
 namespace hub {
@@ -45,6 +50,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr size_t max_body = 8U << 20U;
+constexpr size_t max_request_body = 1U << 20U;  // of what is no batch of messages
 constexpr int max_threads = 192;
 constexpr int max_waiting_connections = 256;
 // Each stream of the page holds a thread; there must be some left for the nodes.
@@ -59,16 +65,8 @@ constexpr int idle_seconds = 10;
 constexpr int send_seconds = 15;
 constexpr auto heartbeat = 15s;
 constexpr int64_t stream_batch = 200;
-
-// Ends an exchange with an HTTP status; the text goes into the reply.
-class Refusal : public std::runtime_error {
- public:
-  Refusal(Status status, const std::string& text) : std::runtime_error(text), status_(status) {}
-  Status status() const noexcept { return status_; }
-
- private:
-  Status status_;
-};
+constexpr int64_t max_changes = 10'000;  // that are told at once
+constexpr size_t coarse_changes = 100;
 
 // What every exchange shares.
 struct Shared {
@@ -136,7 +134,8 @@ class Exchange : public net::HTTPRequestHandler {
     try {
       route(request, response);
     } catch (const Refusal& refusal) {
-      refuse(request, response, refusal.status(), error_json(refusal.what()));
+      if (!refusal.allow().empty()) response.set("Allow", refusal.allow());
+      refuse(request, response, static_cast<Status>(refusal.status()), error_json(refusal.what()));
     } catch (const BadMessages& bad) {
       refuse(request, response, net::HTTPResponse::HTTP_BAD_REQUEST,
              bad.index() ? error_json(bad.what(), *bad.index()) : error_json(bad.what()));
@@ -152,17 +151,48 @@ class Exchange : public net::HTTPRequestHandler {
     const Poco::URI uri = parse_uri(request);
     const std::string& path = uri.getPath();
     if (path == "/clusterlink/messages") {
-      require_method(request, response, net::HTTPRequest::HTTP_POST);
+      require_method(request.getMethod(), net::HTTPRequest::HTTP_POST);
       return take_messages(account, request, response);
     }
-    require_method(request, response, net::HTTPRequest::HTTP_GET);
-    if (path == "/api/events/stream") return stream_events(account, uri, request, response);
-    if (path.starts_with("/api/")) return reply(response, answer(account, uri));
-    const PageFile* file = services_.page.find(path);
-    if (file == nullptr) throw Refusal(net::HTTPResponse::HTTP_NOT_FOUND, "no such address");
+    if (path == "/api/events/stream") {
+      require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
+      return stream_events(visible_query(account, query_of(uri)), request, response);
+    }
+    if (services_.page.find(path) != nullptr) return send_page(account, path, request, response);
+    const bool keep_alive = request.getKeepAlive();
+    const Request asked = read_request(account, uri, request);
+    response.setKeepAlive(keep_alive);
+    const Answer answer = answer_request(asked);
+    response.setStatusAndReason(static_cast<Status>(answer.status));
+    reply(response, answer.json);
+  }
+
+  Answer answer_request(const Request& asked) const {
+    if (asked.path.starts_with("/api/")) return answer_api(services_.database, asked);
+    if (auto answer = answer_userdata(services_.database, asked)) return *std::move(answer);
+    if (auto answer = answer_rest(services_.database, asked)) return *std::move(answer);
+    throw Refusal(net::HTTPResponse::HTTP_NOT_FOUND, "no such address");
+  }
+
+  Request read_request(const Account& account, const Poco::URI& uri,
+                       net::HTTPServerRequest& request) {
+    Request asked;
+    asked.account = account;
+    asked.method = request.getMethod();
+    asked.path = uri.getPath();
+    asked.query = query_of(uri);
+    asked.key = request.get("Idempotency-Key", "");
+    if (has_body(request)) asked.body = whole_body(request, max_request_body);
+    return asked;
+  }
+
+  void send_page(const Account& account, const std::string& path,
+                 const net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+    require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
     if (account.role != Role::admin)
       throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
                     "the cluster page is for administrators; 'jetpack hub admin' makes one");
+    const PageFile* file = services_.page.find(path);
     response.set("Cache-Control", "no-cache");
     send(response, file->content_type, file->content);
   }
@@ -198,13 +228,12 @@ class Exchange : public net::HTTPRequestHandler {
     }
   }
 
-  static void require_method(const net::HTTPServerRequest& request,
-                             net::HTTPServerResponse& response, const std::string& method) {
-    if (request.getMethod() == method) return;
-    if (method == net::HTTPRequest::HTTP_GET && request.getMethod() == net::HTTPRequest::HTTP_HEAD)
-      return;
-    response.set("Allow", method);
-    throw Refusal(net::HTTPResponse::HTTP_METHOD_NOT_ALLOWED, "use " + method);
+  static Parameters query_of(const Poco::URI& uri) {
+    try {
+      return uri.getQueryParameters();
+    } catch (const Poco::Exception&) {
+      throw Refusal(net::HTTPResponse::HTTP_BAD_REQUEST, "the query is malformed");
+    }
   }
 
   void take_messages(const Account& account, net::HTTPServerRequest& request,
@@ -213,7 +242,7 @@ class Exchange : public net::HTTPRequestHandler {
       throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
                     "messages are taken from nodes; 'jetpack hub enroll' makes a node's account");
     const bool keep_alive = request.getKeepAlive();
-    const std::string body = whole_body(request);
+    const std::string body = whole_body(request, max_body);
     const Slot slot(shared_.batches, batch_wait);
     if (!slot.held()) throw Error(Errc::unavailable, "too many batches wait to be stored");
     const auto messages = parse_messages(body);
@@ -224,16 +253,17 @@ class Exchange : public net::HTTPRequestHandler {
                       "message " + std::to_string(i) +
                           " is for another cluster than the account's, which is '" +
                           account.cluster + "'");
-    const Applied applied =
-        services_.store.apply(account, request.clientAddress().host().toString(), messages);
-    write_log(account, messages, applied);
-    if (applied.last_event != 0) services_.feed.announce(applied.last_event);
+    const std::string address = request.clientAddress().host().toString();
+    const auto fresh = services_.database.write("storing messages", [&](Transaction& transaction) {
+      return apply_messages(transaction, account, address, messages, services_.keep);
+    });
+    log_messages(services_.log, account, messages, fresh);
     response.setStatusAndReason(net::HTTPResponse::HTTP_ACCEPTED);
     reply(response, "{\"accepted\":" + std::to_string(messages.size()) +
-                        ",\"new\":" + std::to_string(applied.indexes.size()) + "}");
+                        ",\"new\":" + std::to_string(fresh.size()) + "}");
   }
 
-  static std::string whole_body(net::HTTPServerRequest& request) {
+  static std::string whole_body(net::HTTPServerRequest& request, size_t most) {
     const bool has_length = request.hasContentLength();
     if (!has_length && !request.getChunkedTransferEncoding())
       throw Refusal(net::HTTPResponse::HTTP_LENGTH_REQUIRED, "the body's length is missing");
@@ -241,61 +271,23 @@ class Exchange : public net::HTTPRequestHandler {
       throw Refusal(net::HTTPResponse::HTTP_UNSUPPORTED_MEDIA_TYPE,
                     "the body must not be compressed");
     const bool too_long =
-        has_length && request.getContentLength64() > static_cast<Poco::Int64>(max_body);
-    std::string body = too_long ? std::string() : read_body(request, max_body);
-    if (too_long || body.size() > max_body)
-      throw Refusal(
-          net::HTTPResponse::HTTP_REQUEST_ENTITY_TOO_LARGE,
-          "the body exceeds " + std::to_string(max_body) + " bytes; send fewer messages at once");
+        has_length && request.getContentLength64() > static_cast<Poco::Int64>(most);
+    std::string body = too_long ? std::string() : read_body(request, most);
+    if (too_long || body.size() > most)
+      throw Refusal(net::HTTPResponse::HTTP_REQUEST_ENTITY_TOO_LARGE,
+                    "the body exceeds " + std::to_string(most) + " bytes; send less at once");
     return body;
   }
 
-  void write_log(const Account& account, const std::vector<Message>& messages,
-                 const Applied& applied) const {
-    const std::string origin = "[" + account.cluster + "/" + account.node + "] ";
-    for (const size_t index : applied.indexes)
-      if (const auto& entry = messages[index].log)
-        services_.log.write(entry->level, origin + entry->text);
-  }
-
-  // What the account may see of what it asks for.
-  static Query visible(const Account& account, const Poco::URI& uri) {
-    Parameters parameters;
-    try {
-      parameters = uri.getQueryParameters();
-    } catch (const Poco::Exception&) {
-      throw Refusal(net::HTTPResponse::HTTP_BAD_REQUEST, "the query is malformed");
-    }
-    Query query = parse_query(parameters);
-    if (account.role == Role::admin) return query;
-    if (query.cluster.empty()) query.cluster = account.cluster;
-    if (query.cluster != account.cluster)
-      throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
-                    "a node sees its own cluster, which is '" + account.cluster + "'");
-    return query;
-  }
-
-  std::string answer(const Account& account, const Poco::URI& uri) {
-    const Query query = visible(account, uri);
-    Store& store = services_.store;
-    const std::string& path = uri.getPath();
-    if (path == "/api/events")
-      return events_json(store.events(query.cluster, query.least, query.range));
-    if (path == "/api/messages")
-      return messages_json(store.messages(query.cluster, query.type, query.range));
-    if (path == "/api/nodes") return nodes_json(store.nodes(query.cluster), query.with_properties);
-    if (path == "/api/clusters") return clusters_json(store.clusters(query.cluster));
-    throw Refusal(net::HTTPResponse::HTTP_NOT_FOUND, "no such address");
-  }
-
-  // Server-sent events: each event as "id" and "data", forever. Starts after the event named by
-  // the query's `after` or, on a browser's own reconnection, the header Last-Event-ID.
-  void stream_events(const Account& account, const Poco::URI& uri,
-                     const net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
-    Query query = visible(account, uri);
+  // Server-sent events, forever: each event as "id" and "data", and changes of nodes, conditions
+  // and targets as "event: change". Starts after the event named by the query's `after` or, on a
+  // browser's own reconnection, the header Last-Event-ID.
+  void stream_events(Query query, const net::HTTPServerRequest& request,
+                     net::HTTPServerResponse& response) {
+    Position seen = services_.feed.newest();
     const std::string last_seen = request.get("Last-Event-ID", "");
     if (!last_seen.empty()) query.range.after = parse_query({{"after", last_seen}}).range.after;
-    if (!query.range.after) query.range.after = services_.feed.newest();
+    if (!query.range.after) query.range.after = seen.message;
     query.range.limit = stream_batch;
     const Slot slot(shared_.streams, 0s);
     if (!slot.held()) {
@@ -314,22 +306,49 @@ class Exchange : public net::HTTPRequestHandler {
     }
     std::ostream& out = response.send();
     out << "retry: 2000\n\n" << std::flush;
-    while (out.good() && !services_.feed.is_closed()) send_new_events(query, out);
+    try {
+      while (out.good() && !services_.feed.is_closed()) seen = send_news(query, seen, out);
+    } catch (const Error& error) {
+      // The browser comes back by itself.
+      services_.log.write("error", error.what());
+    }
   }
 
-  void send_new_events(Query& query, std::ostream& out) {
-    const int64_t newest = services_.feed.newest();
-    const auto page = services_.store.events(query.cluster, query.least, query.range);
+  // Sends what there is after `query` and `seen`, then waits; how far it got.
+  Position send_news(Query& query, const Position& seen, std::ostream& out) {
+    const Position newest = services_.feed.newest();
+    if (newest.change > seen.change) send_changes(query.cluster, seen.change, out);
+    const auto page = services_.database.read("reading events", [&](Session& session) {
+      return list_events(session, query.cluster, query.node, query.least, query.range);
+    });
     for (const auto& event : page.items) {
       out << "id: " << event.id << "\ndata: " << event_json(event) << "\n\n";
       query.range.after = event.id;
     }
     out << std::flush;
-    if (page.more) return;
+    const Position reached{seen.message, newest.change};
+    if (page.more) return reached;
     // What was announced before the query is in its result, or is not for this reader.
-    query.range.after = std::max(*query.range.after, newest);
-    const int64_t now_newest = services_.feed.wait(*query.range.after, heartbeat);
-    if (now_newest <= *query.range.after) out << ": still here\n\n" << std::flush;
+    query.range.after = std::max(*query.range.after, newest.message);
+    const Position now = services_.feed.wait({*query.range.after, newest.change}, heartbeat);
+    if (now.message <= *query.range.after && now.change <= newest.change)
+      out << ": still here\n\n" << std::flush;
+    return reached;
+  }
+
+  // Each thing once; where there are too many, a cluster stands for its nodes.
+  void send_changes(const std::string& cluster, int64_t after, std::ostream& out) const {
+    const auto changes = services_.database.read("reading changes", [&](Session& session) {
+      return changes_after(session, after, max_changes);
+    });
+    const bool is_coarse = changes.size() > coarse_changes;
+    std::set<std::string> sent;
+    for (Change change : changes) {
+      if (!cluster.empty() && change.cluster != cluster) continue;
+      if (is_coarse) change.node.clear();
+      const std::string json = change_json(change);
+      if (sent.insert(json).second) out << "event: change\ndata: " << json << "\n\n";
+    }
   }
 
   static void add_security_headers(net::HTTPServerResponse& response) {

@@ -3,9 +3,9 @@
 
 #include "accounts.hpp"
 #include "application_log.hpp"
+#include "database.hpp"
 #include "event_feed.hpp"
 #include "page.hpp"
-#include "store.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -16,11 +16,12 @@ namespace hub {
 
 // What the answers are made of; outlives the server.
 struct Services {
-  Store& store;
+  Database& database;
   Accounts& accounts;
   ApplicationLog& log;
   EventFeed& feed;
   const PageFiles& page;
+  int64_t keep = 0;  // messages
 };
 
 // Serves from construction to destruction, on threads of its own.

@@ -18,6 +18,11 @@ consteval jetpack::Parameter data() {
   return option("data", "DIR", "Where the hub keeps its data; by default hub in the home tree");
 }
 
+consteval jetpack::Parameter database() {
+  return option("database", "URL",
+                "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; by default SQLite in --data");
+}
+
 consteval jetpack::Parameter list_action() {
   return argument("ACTION", "What to do").choices("list");
 }
@@ -36,7 +41,7 @@ JETPACK_PLUGIN(
             description("Takes the messages of enrolled nodes over HTTPS, keeps them, and serves "
                         "the cluster page. Prints one JSON line when it is ready: the address, "
                         "the certificate of its authority, the process. Ends on SIGTERM."),
-            data(),
+            data(), database(),
             option("listen", 'l', "HOST:PORT", "Address to listen on; port 0 takes a free one")
                 .fallback("127.0.0.1:9443"),
             option("name", "NAME", "Host name or address for the certificate").repeated(),
@@ -50,16 +55,21 @@ JETPACK_PLUGIN(
             description("Writes config/connection.json, config/jetpack.ini and config/ca.pem into "
                         "the node's home tree. Enrolling again gives a new password. The hub may "
                         "run meanwhile."),
-            data(), option("cluster", "NAME", "The node's cluster").required(),
+            data(), database(), option("cluster", "NAME", "The node's cluster").required(),
             option("node", "NAME", "The node's name").required(),
             option("home", "HOME", "The node's home tree").required(),
             option("url", "URL", "Address of the hub; by default where it serves"),
             option("instance-id", "ID", "The machine's id; by default the known one, or a new one"),
+            option("nodearray", "NAME", "The node array that it is of"),
+            option("broker", "URL", "The node's broker: amqps://USER:PASSWORD@HOST:PORT/VHOST"),
+            option("broker-ca", "FILE", "Certificates that the node trusts the broker by"),
+            option("transport", "NAME", "How the node sends its messages").choices("https", "amqp"),
             example("jetpack hub enroll --cluster demo --node n1 --home /opt/cycle/jetpack",
                     "Make this machine node n1 of cluster demo")),
     command("hub admin", "Set an administrator's password for the cluster page", hub::admin,
             description("Makes the administrator if need be, and prints a new password, once."),
-            data(), option("name", "NAME", "The administrator's name").fallback("admin")),
+            data(), database(),
+            option("name", "NAME", "The administrator's name").fallback("admin")),
     command("hub event", "List the events of this node's cluster", hub::list_events, list_action(),
             json(), limit(), flag("all", 'a', "Events of low priority too")),
     command("hub node", "List the nodes of this node's cluster", hub::list_nodes, list_action(),

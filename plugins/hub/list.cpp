@@ -21,6 +21,7 @@ using jetpack::Error;
 
 namespace {
 
+constexpr int64_t nodes_at_once = 1000;
 constexpr int64_t page_limit = 10'000;  // the most that the hub gives at once
 
 // A column of the table: its heading and the member it shows.
@@ -86,6 +87,15 @@ json::Document fetch_last(const jetpack::Session& session, const std::string& ad
     before = "&before=" + text_member(all[0], key);
   }
   return all;
+}
+
+// Appends the list `name` of `answer` to the end of `all`.
+void append(json::Document& all, const json::Document& answer, const char* name) {
+  const auto* list = find_member(answer, name);
+  if (list == nullptr || !list->IsArray())
+    throw Error(Errc::corrupt, std::string("the hub's answer has no list '") + name + "'");
+  for (const auto& element : list->GetArray())
+    all.PushBack(json::Value(element, all.GetAllocator()), all.GetAllocator());
 }
 
 void print_json(const jetpack::Call& call, const json::Value& list) {
@@ -156,13 +166,23 @@ int list_events(const jetpack::Call& call) {
 
 int list_nodes(const jetpack::Call& call) {
   const auto session = call.service<jetpack::Session>();
-  const json::Document answer = fetch(session, "/api/nodes?properties=yes");
+  const auto cluster = session.identity("cluster").value_or("");
   json::Document nodes;
   nodes.SetArray();
-  take(nodes, answer, "nodes");
+  std::string after;
+  while (true) {
+    const json::Document answer =
+        fetch(session, "/api/nodes?properties=yes&cluster=" + cluster +
+                           "&limit=" + std::to_string(nodes_at_once) + after);
+    append(nodes, answer, "nodes");
+    const auto* more = find_member(answer, "more");
+    if (more == nullptr || !more->IsTrue()) break;
+    after = "&after_name=" + text_member(nodes[nodes.Size() - 1], "name");
+  }
   show(call, nodes,
        {{"NODE", "name"},
-        {"INSTANCE", "instance_id"},
+        {"PHASE", "phase"},
+        {"NODE ARRAY", "nodearray"},
         {"HOSTNAME", "hostname"},
         {"ADDRESS", "address"},
         {"LAST CONTACT", "last_contact"}},

@@ -20,7 +20,6 @@ namespace {
 constexpr size_t max_messages = 10'000;
 constexpr size_t max_short_text = 256;
 constexpr size_t max_log_text = 64U << 10U;
-constexpr size_t max_properties = 128U << 10U;
 
 // Reads one message of a batch; knows its place for error texts.
 class MessageReader {
@@ -44,6 +43,7 @@ class MessageReader {
     message.data = to_json(*data);
     if (message.type == "log") message.log = read_log(*data);
     if (message.type == "properties") message.properties = read_properties(*data);
+    read_report(message, *data);
     return message;
   }
 
@@ -90,6 +90,15 @@ class MessageReader {
     for (const auto known : {Priority::low, Priority::medium, Priority::high})
       if (priority == to_text(known)) return known;
     fail("'priority' must be low, medium or high");
+  }
+
+  void read_report(Message& message, const json::Value& data) const try {
+    if (message.type == "condition") message.condition = read_condition(data);
+    if (message.type == "installation") message.installation = read_installation(data);
+    if (message.type == "autoscale") message.autoscale = read_autoscale(data);
+    if (message.type == "keepalive") message.keepalive = read_keepalive(data);
+  } catch (const jetpack::Error& error) {
+    fail(error.what());
   }
 
   static std::string read_extras(const json::Value& data) {
@@ -176,8 +185,7 @@ std::string merge_json(std::string_view document, std::string_view patch) {
   const json::Document changes = parse_json(patch);
   if (merged.HasParseError() || !merged.IsObject()) merged.SetObject();
   if (!changes.HasParseError() && changes.IsObject()) merge(merged, changes, merged.GetAllocator());
-  std::string text = to_json(merged);
-  return text.size() <= max_properties ? text : std::string(patch);
+  return to_json(merged);
 }
 
 }  // namespace hub

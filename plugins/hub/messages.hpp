@@ -1,15 +1,20 @@
 // messages.hpp: what nodes send to POST /clusterlink/messages, checked.
 #pragma once
 
+#include "reports.hpp"
+
 #include <jetpack/error.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace hub {
+
+inline constexpr size_t max_properties = 128U << 10U;  // of a node, in bytes of JSON
 
 // How much a log message matters. The cluster page shows medium and high.
 enum class Priority { low = 1, medium = 2, high = 3 };
@@ -34,9 +39,14 @@ struct Message {
   std::string session;
   std::string sent;  // as the sender wrote it
   std::string type;
-  std::string data;                       // the JSON object
-  std::optional<LogEntry> log;            // type "log"
-  std::optional<std::string> properties;  // type "properties": a JSON object
+  std::string data;  // the JSON object
+  // What the data means, for the type that it is of.
+  std::optional<LogEntry> log;
+  std::optional<std::string> properties;  // a JSON object
+  std::optional<Condition> condition;
+  std::optional<Installation> installation;
+  std::optional<AutoscaleRequest> autoscale;
+  std::optional<int64_t> keepalive;  // Unix milliseconds, or keepalive_forever
 };
 
 // A request body that is not what the protocol says.

@@ -104,6 +104,13 @@ bool verify_password(std::string_view password, std::string_view record) {
          equal_in_constant_time(derive(password, parsed->salt, parsed->rounds), parsed->hash);
 }
 
+std::string sha256_hex(std::string_view text) {
+  std::array<unsigned char, digest_bytes> out{};
+  if (EVP_Digest(text.data(), text.size(), out.data(), nullptr, EVP_sha256(), nullptr) != 1)
+    throw Error(Errc::failed, "SHA-256 failed in OpenSSL");
+  return to_hex({reinterpret_cast<const char*>(out.data()), out.size()});
+}
+
 std::string keyed_digest(std::string_view key, std::string_view text) {
   std::array<unsigned char, digest_bytes> out{};
   unsigned int size = 0;

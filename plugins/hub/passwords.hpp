@@ -23,6 +23,9 @@ std::string hash_password(std::string_view password);
 // wherever the two differ. False for a record that is none.
 bool verify_password(std::string_view password, std::string_view record);
 
+// SHA-256 of `text`, in hexadecimal.
+std::string sha256_hex(std::string_view text);
+
 // HMAC-SHA256 of `text`, as 32 bytes.
 std::string keyed_digest(std::string_view key, std::string_view text);
 

@@ -8,7 +8,7 @@
 #include "files.hpp"
 #include "http_server.hpp"
 #include "page.hpp"
-#include "store.hpp"
+#include "watcher.hpp"
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -129,6 +129,11 @@ std::filesystem::path data_option(const jetpack::Call& call) {
   return call.service<jetpack::Config>().path("hub");
 }
 
+DatabaseAddress database_option(const jetpack::Call& call, const DataFolder& data) {
+  if (const auto url = call.text("database")) return postgresql_address(*url);
+  return sqlite_address(data.database());
+}
+
 int serve(const jetpack::Call& call) {
   const StopSignals signals;
   const std::string listen(*call.text("listen"));
@@ -139,14 +144,16 @@ int serve(const jetpack::Call& call) {
   const FileLock instance = only_instance(data);
   const auto authority = ensure_authority(data.certificates());
   const auto certificate = ensure_server_certificate(data.certificates(), names);
-  Store store(data.database(), *call.integer("keep"));
-  Accounts accounts(store);
+  Database database(database_option(call, data));
+  Accounts accounts(database);
   ApplicationLog log(data.log());
   EventFeed feed;
-  const auto newest = store.events("", Priority::low, {std::nullopt, std::nullopt, 1}).items;
-  if (!newest.empty()) feed.announce(newest.front().id);
+  database.on_commit([&feed](const Position& position) { feed.announce(position); });
+  feed.announce(database.position());
+  const Watcher watcher(database, feed, log);
 
-  const HttpServer server({store, accounts, log, feed, page}, listen, certificate);
+  const HttpServer server({database, accounts, log, feed, page, *call.integer("keep")}, listen,
+                          certificate);
   const std::string url = call.given("url") ? std::string(*call.text("url"))
                                             : url_of(advertised_host(parts, names), server.port());
   const std::string status = status_json(url, authority, data);

@@ -1,6 +1,9 @@
 // serve.hpp: the command `hub serve`.
 #pragma once
 
+#include "data_folder.hpp"
+#include "dialect.hpp"
+
 #include <jetpack/call.hpp>
 
 #include <filesystem>
@@ -12,5 +15,8 @@ int serve(const jetpack::Call& call);
 
 // --data, or the folder "hub" of the home tree.
 std::filesystem::path data_option(const jetpack::Call& call);
+
+// --database, or the one in the data folder.
+DatabaseAddress database_option(const jetpack::Call& call, const DataFolder& data);
 
 }  // namespace hub

@@ -22,6 +22,43 @@ void append_hex_escape(std::string& to, unsigned char byte) {
   to += hex[byte & 15U];
 }
 
+// Takes a number of exactly `digits` digits and the character that must follow (0: none).
+std::optional<int> take_number(std::string_view& text, size_t digits, char then) {
+  const size_t size = digits + (then != 0 ? 1 : 0);
+  if (text.size() < size) return std::nullopt;
+  int number = 0;
+  for (const char c : text.substr(0, digits)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    number = number * 10 + (c - '0');
+  }
+  if (then != 0 && text[digits] != then) return std::nullopt;
+  text.remove_prefix(size);
+  return number;
+}
+
+// Takes ".298" when it is there, as milliseconds.
+int take_fraction(std::string_view& text) {
+  if (!text.starts_with('.')) return 0;
+  text.remove_prefix(1);
+  int milliseconds = 0, unit = 100;
+  for (; !text.empty() && text.front() >= '0' && text.front() <= '9'; text.remove_prefix(1)) {
+    milliseconds += (text.front() - '0') * unit;
+    unit /= 10;
+  }
+  return milliseconds;
+}
+
+// Takes "Z" or "+02:00", as minutes east of Greenwich.
+std::optional<int> take_zone(std::string_view text) {
+  if (text == "Z") return 0;
+  if (!text.starts_with('+') && !text.starts_with('-')) return std::nullopt;
+  const int sign = text.front() == '-' ? -1 : 1;
+  text.remove_prefix(1);
+  const auto hours = take_number(text, 2, ':'), minutes = take_number(text, 2, 0);
+  if (!hours || !minutes || !text.empty() || *hours > 23 || *minutes > 59) return std::nullopt;
+  return sign * (*hours * 60 + *minutes);
+}
+
 }  // namespace
 
 std::string_view beginning_of(std::string_view text, size_t max_bytes) {
@@ -93,6 +130,23 @@ std::string iso_time(int64_t unix_ms) {
   std::array<char, 16> fraction{};
   std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(unix_ms % 1000));
   return std::string(date.data(), size) + fraction.data();
+}
+
+std::optional<int64_t> parse_iso_time(std::string_view text) {
+  const auto year = take_number(text, 4, '-'), month = take_number(text, 2, '-'),
+             day = take_number(text, 2, 'T'), hour = take_number(text, 2, ':'),
+             minute = take_number(text, 2, ':'), second = take_number(text, 2, 0);
+  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
+  const int milliseconds = take_fraction(text);
+  const auto zone = take_zone(text);
+  const std::chrono::year_month_day date{std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
+  if (!zone || !date.ok() || *year < 1970 || *hour > 23 || *minute > 59 || *second > 60)
+    return std::nullopt;
+  const int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
+  const int64_t minutes = (days * 24 + *hour) * 60 + *minute - *zone;
+  return (minutes * 60 + *second) * 1000 + milliseconds;
 }
 
 }  // namespace hub

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,5 +29,9 @@ int64_t now_ms();
 
 // "2024-10-04T13:03:40.298Z"; "" for 0, which stands for never.
 std::string iso_time(int64_t unix_ms);
+
+// The reverse, of what others write: "2024-10-04T13:03:40Z", with any fraction of a second, or with
+// +HH:MM in place of Z. nullopt for what is none, or not in the years 1970 to 9999.
+std::optional<int64_t> parse_iso_time(std::string_view text);
 
 }  // namespace hub

@@ -475,3 +475,14 @@ def test_many_bad_plugins_at_once(good_plugin, folder, run):
     listing = run("plugin", "list", "--json")
     assert listing.returncode == 0
     assert sum("/bad" in plugin.get("path", "") for plugin in json.loads(listing.stdout)) == 50
+
+
+def test_a_folder_of_plugins_that_may_not_be_read(jetpack, as_user, copied_home):
+    folder = copied_home / "lib/jetpack/plugins"
+    as_nobody = as_user()
+    jetpack.binary = copied_home / "bin/jetpack"
+    folder.chmod(0o700)
+    result = jetpack("log", "m", prefix=as_nobody)
+    assert (result.returncode, result.stdout) == (127, "")
+    assert f"refused: {folder}: the folder cannot be read: Permission denied" in result.stderr
+    assert "cannot be read" in jetpack.answer("plugin", "list", prefix=as_nobody)

@@ -363,13 +363,18 @@ class Stream:
         self.response = self.connection.getresponse()
         self.status = self.response.status
 
-    def next(self):
-        """The next event."""
+    def next(self, kind="message"):
+        """The next event of the kind: a message, or a change."""
+        found = "message"
         while True:
             line = self.response.readline().decode()
             assert line, "the stream ended"
-            if line.startswith("data: "):
-                return json.loads(line[6:])
+            if line.startswith("event: "):
+                found = line[7:].strip()
+            elif line.startswith("data: "):
+                if found == kind:
+                    return json.loads(line[6:])
+                found = "message"
 
     def close(self):
         """As a browser does that leaves."""

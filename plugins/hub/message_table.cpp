@@ -1,0 +1,259 @@
+// message_table.cpp: see message_table.hpp.
+#include "message_table.hpp"
+
+#include "condition_table.hpp"
+#include "node_table.hpp"
+#include "target_table.hpp"
+#include "text.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <unordered_set>
+
+namespace hub {
+
+namespace {
+
+// Rows that go to the database in one statement.
+constexpr size_t rows_at_once = 64;
+// Rows that come from the database at once: PostgreSQL's client holds them all in memory.
+constexpr int64_t rows_read_at_once = 64;
+
+std::unordered_set<std::string> known_ids(Session& session, const Account& account,
+                                          std::span<const Message> messages) {
+  Values values;
+  std::string sql = "SELECT id FROM messages WHERE account = " + values.add(account.id);
+  for (size_t i = 0; i < messages.size(); ++i)
+    sql += (i == 0 ? " AND id IN (" : ", ") + values.add(messages[i].id);
+  std::unordered_set<std::string> known;
+  for (auto& id : select<std::string>(session, sql + ")", values)) known.insert(std::move(id));
+  return known;
+}
+
+// A message that is new, and its number.
+struct Numbered {
+  const Message* message;
+  int64_t number;
+};
+
+// Collects the rows of one INSERT.
+class Rows {
+ public:
+  explicit Rows(std::string into) : sql_(std::move(into)) {}
+
+  template <class... Value>
+  void add(const Value&... row) {
+    sql_ += empty_ ? " VALUES (" : ", (";
+    empty_ = false;
+    std::string separator;
+    ((sql_ += separator + values_.add(row), separator = ", "), ...);
+    sql_ += ")";
+  }
+  void write(Session& session) {
+    if (!empty_) execute(session, sql_, values_);
+  }
+
+ private:
+  std::string sql_;
+  Values values_;
+  bool empty_ = true;
+};
+
+void insert(Session& session, const Account& account, int64_t received,
+            const std::vector<Numbered>& fresh) {
+  Rows messages(
+      "INSERT INTO messages (number, account, id, cluster, node, instance_id, type, sent, "
+      "received, "
+      "session, data)");
+  Rows events(
+      "INSERT INTO events (id, cluster, node, level, priority, text, extras, sent, received)");
+  for (const auto& [message, number] : fresh) {
+    messages.add(number, account.id, message->id, account.cluster, account.node,
+                 message->instance_id, message->type, message->sent, received, message->session,
+                 message->data);
+    if (const auto& entry = message->log)
+      events.add(number, account.cluster, account.node, entry->level,
+                 static_cast<int64_t>(entry->priority), entry->text, entry->extras, message->sent,
+                 received);
+  }
+  messages.write(session);
+  events.write(session);
+}
+
+// Stores what is new; its indexes.
+std::vector<size_t> store_new(Transaction& transaction, const Account& account, int64_t received,
+                              const std::vector<Message>& messages) {
+  std::vector<size_t> indexes;
+  const std::span<const Message> all(messages);
+  for (size_t at = 0; at < all.size(); at += rows_at_once) {
+    const auto part = all.subspan(at, std::min(rows_at_once, all.size() - at));
+    auto known = known_ids(transaction.session(), account, part);
+    std::vector<Numbered> fresh;
+    for (size_t i = 0; i < part.size(); ++i) {
+      if (!known.insert(part[i].id).second) continue;
+      fresh.push_back({&part[i], transaction.next_message()});
+      indexes.push_back(at + i);
+    }
+    insert(transaction.session(), account, received, fresh);
+  }
+  return indexes;
+}
+
+void set_phase(Node& node, const char* phase, int64_t now) {
+  if (node.phase == phase) return;
+  node.phase = phase;
+  node.phase_since = now;
+}
+
+// A node that was told to stop stays so, whatever it says of itself.
+bool may_move(const Node& node) {
+  return node.phase != phase::stopping && node.phase != phase::terminated;
+}
+
+void install(Node& node, const Installation& installation, int64_t now) {
+  if (!may_move(node)) return;
+  node.status_message = installation.message;
+  if (installation.status == "running") {
+    if (node.status_message.empty()) node.status_message = "the installation is running";
+    return set_phase(node, phase::installing, now);
+  }
+  set_phase(node, installation.status == "error" ? phase::failed : phase::ready, now);
+}
+
+// What the node says of itself in a message; what it leaves out stays as it was.
+void learn(Node& node, const Message& message, int64_t now) {
+  if (!message.instance_id.empty()) node.instance_id = message.instance_id;
+  if (!message.hostname.empty()) node.hostname = message.hostname;
+  if (message.properties) {
+    node.properties = merge_json(node.properties, *message.properties);
+    // Rather the last thing that it said than what it can no longer change.
+    if (node.properties.size() > max_properties) node.properties = *message.properties;
+  }
+  if (message.installation) install(node, *message.installation, now);
+  if (message.keepalive) node.keepalive_until = *message.keepalive;
+}
+
+void note_contact(Node& node, std::string_view address, int64_t now) {
+  if (!address.empty()) node.address = address;
+  if (node.first_contact == 0) node.first_contact = now;
+  node.last_contact = now;
+  if (node.phase == phase::preparing || node.phase == phase::off)
+    set_phase(node, phase::installing, now);
+}
+
+void drop_oldest(Session& session, int64_t newest, int64_t keep) {
+  if (newest <= keep) return;
+  execute(session, "DELETE FROM messages WHERE number <= $1", newest - keep);
+  execute(session, "DELETE FROM events WHERE id <= $1", newest - keep);
+}
+
+// The part of a list that `range` asks for, some rows at a time, so that memory is bounded.
+// `select_some(bound, most)` gives at most `most` rows on the far side of the key `bound`.
+template <class Item, class Select, class Key, class Weigh>
+Page<Item> read_range(const Range& range, Select select_some, Key key, Weigh weigh) {
+  int64_t bound =
+      range.after ? *range.after : range.before.value_or(std::numeric_limits<int64_t>::max());
+  Page<Item> page;
+  size_t bytes = 0;
+  int64_t wanted = range.limit;
+  while (wanted > 0 && !page.more) {
+    const int64_t most = std::min(wanted, rows_read_at_once);
+    auto items = select_some(bound, most);
+    for (auto& item : items) {
+      bound = key(item);
+      bytes += weigh(item);
+      page.items.push_back(std::move(item));
+      page.more = bytes >= range.max_bytes;
+      if (page.more) break;
+    }
+    wanted -= most;
+    if (static_cast<int64_t>(items.size()) < most) break;
+  }
+  page.more = page.more || page.items.size() == static_cast<size_t>(range.limit);
+  if (!range.after) std::reverse(page.items.begin(), page.items.end());
+  return page;
+}
+
+std::string order(const std::string& key, const Range& range, const std::string& most) {
+  return " ORDER BY " + key + (range.after ? " ASC" : " DESC") + " LIMIT " + most;
+}
+
+}  // namespace
+
+std::vector<size_t> apply_messages(Transaction& transaction, const Account& account,
+                                   std::string_view address, const std::vector<Message>& messages,
+                                   int64_t keep) {
+  Session& session = transaction.session();
+  const int64_t received = now_ms();
+  auto indexes = store_new(transaction, account, received, messages);
+  const auto before = find_node(session, account.cluster, account.node);
+  if (!before) return indexes;  // it was removed meanwhile
+  Node node = *before;
+  note_contact(node, address, received);
+  for (const size_t index : indexes) {
+    const Message& message = messages[index];
+    learn(node, message, received);
+    if (message.condition)
+      put_condition(transaction, account.cluster, account.node, *message.condition, received);
+    if (message.autoscale)
+      apply_autoscale(transaction, account.cluster, *message.autoscale, received);
+  }
+  update_node(transaction, *before, node);
+  drop_oldest(session, transaction.position().message, keep);
+  return indexes;
+}
+
+Page<Event> list_events(Session& session, std::string_view cluster, std::string_view node,
+                        Priority least, const Range& range) {
+  using Columns = Row<int64_t, std::string, std::string, std::string, int64_t, std::string,
+                      std::string, std::string, int64_t>;
+  const auto select_some = [&](int64_t bound, int64_t most) {
+    Values values;
+    std::string sql =
+        "SELECT id, cluster, node, level, priority, text, extras, sent, received FROM events "
+        "WHERE id " +
+        std::string(range.after ? "> " : "< ") + values.add(bound);
+    if (!cluster.empty()) sql += " AND cluster = " + values.add(cluster);
+    if (!node.empty()) sql += " AND node = " + values.add(node);
+    // Written out, so that the planner sees that the index of such events will do.
+    if (least == Priority::medium) sql += " AND priority >= 2";
+    if (least == Priority::high) sql += " AND priority >= 3";
+    std::vector<Event> events;
+    for (const auto& row :
+         select<Columns>(session, sql + order("id", range, values.add(most)), values))
+      events.push_back({row.get<0>(), row.get<1>(), row.get<2>(), row.get<3>(),
+                        static_cast<Priority>(row.get<4>()), row.get<5>(), row.get<6>(),
+                        row.get<7>(), row.get<8>()});
+    return events;
+  };
+  return read_range<Event>(
+      range, select_some, [](const Event& event) { return event.id; },
+      [](const Event& event) { return event.text.size() + event.extras.size() + 512; });
+}
+
+Page<StoredMessage> list_messages(Session& session, std::string_view cluster, std::string_view type,
+                                  const Range& range) {
+  using Columns = Row<int64_t, std::string, std::string, std::string, std::string, std::string,
+                      std::string, int64_t, std::string, std::string>;
+  const auto select_some = [&](int64_t bound, int64_t most) {
+    Values values;
+    std::string sql =
+        "SELECT number, id, cluster, node, instance_id, type, sent, received, session, data "
+        "FROM messages WHERE number " +
+        std::string(range.after ? "> " : "< ") + values.add(bound);
+    if (!cluster.empty()) sql += " AND cluster = " + values.add(cluster);
+    if (!type.empty()) sql += " AND type = " + values.add(type);
+    std::vector<StoredMessage> messages;
+    for (const auto& row :
+         select<Columns>(session, sql + order("number", range, values.add(most)), values))
+      messages.push_back({row.get<0>(), row.get<1>(), row.get<2>(), row.get<3>(), row.get<4>(),
+                          row.get<5>(), row.get<6>(), row.get<7>(), row.get<8>(), row.get<9>()});
+    return messages;
+  };
+  return read_range<StoredMessage>(
+      range, select_some, [](const StoredMessage& message) { return message.number; },
+      [](const StoredMessage& message) { return message.data.size() + 512; });
+}
+
+}  // namespace hub

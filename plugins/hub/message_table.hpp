@@ -1,0 +1,62 @@
+// message_table.hpp: messages, the events among them, and what they change, as the database keeps
+// them.
+#pragma once
+
+#include "account_table.hpp"
+#include "database.hpp"
+#include "messages.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hub {
+
+// A message of type "log". Ids rise in the order of arrival and are never used again.
+struct Event {
+  int64_t id = 0;
+  std::string cluster, node, level;
+  Priority priority = Priority::medium;
+  std::string text, extras, sent;
+  int64_t received = 0;
+};
+
+struct StoredMessage {
+  int64_t number = 0;
+  std::string id, cluster, node, instance_id, type, sent;
+  int64_t received = 0;
+  std::string session, data;
+};
+
+// What part of a list is wanted: with `after` the first `limit` that follow it, else the last
+// `limit` that precede `before` (or the end). Either way oldest first.
+struct Range {
+  std::optional<int64_t> after, before;
+  int64_t limit = 100;
+  size_t max_bytes = 4U << 20U;  // the list ends early where its texts exceed this
+};
+
+// A part of a list.
+template <class Item>
+struct Page {
+  std::vector<Item> items;
+  bool more = false;  // whether there may be others beyond it, in the direction of the range
+};
+
+// Stores a batch from `account` and does what it says; the indexes of the messages that were new.
+// A message whose id the account has sent before is passed over. The node is the account's,
+// whatever the messages claim. `address` is where they came from, "" when that is not known. Of all
+// messages the newest `keep` stay.
+std::vector<size_t> apply_messages(Transaction& transaction, const Account& account,
+                                   std::string_view address, const std::vector<Message>& messages,
+                                   int64_t keep);
+
+// An empty text stands for all.
+Page<Event> list_events(Session& session, std::string_view cluster, std::string_view node,
+                        Priority least, const Range& range);
+Page<StoredMessage> list_messages(Session& session, std::string_view cluster, std::string_view type,
+                                  const Range& range);
+
+}  // namespace hub

@@ -1,0 +1,94 @@
+// node_table.hpp: clusters and their nodes, as the database keeps them.
+#pragma once
+
+#include "account_table.hpp"
+#include "database.hpp"
+#include "reports.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hub {
+
+// A node's phases, as texts that everybody sees.
+namespace phase {
+inline constexpr const char* off = "Off";
+inline constexpr const char* preparing = "Preparing";    // never heard of
+inline constexpr const char* installing = "Installing";  // heard of, not ready yet
+inline constexpr const char* ready = "Ready";
+inline constexpr const char* failed = "Failed";
+inline constexpr const char* stopping = "Stopping";  // its end was asked for
+inline constexpr const char* terminated = "Terminated";
+}  // namespace phase
+
+struct Node {
+  std::string cluster, name, instance_id, hostname, address;
+  int64_t first_contact = 0, last_contact = 0;  // Unix milliseconds; 0: never
+  std::string properties = "{}";                // a JSON object
+  std::string node_id, userdata_id;
+  std::string template_name;  // the node array, or ""
+  std::string phase = phase::preparing;
+  int64_t phase_since = 0;
+  std::string ending;  // the phase that follows Stopping
+  std::string status_message;
+  int64_t keepalive_until = 0;       // Unix milliseconds; 0: not asked for; or keepalive_forever
+  std::string configuration = "{}";  // a JSON object, for this node alone
+};
+
+struct Cluster {
+  std::string name;
+  int64_t nodes = 0;
+  std::string configuration = "{}";  // a JSON object, for all of its nodes
+};
+
+// Whether the node asked, and is still entitled, not to be stopped for want of work.
+bool is_kept_alive(const Node& node, int64_t now);
+
+// Makes the cluster, with the node array 'execute', unless it is there; true when it is new.
+bool add_cluster(Session& session, std::string_view name);
+// An empty name stands for all.
+std::vector<Cluster> list_clusters(Session& session, std::string_view name);
+bool set_cluster_configuration(Session& session, std::string_view cluster, std::string_view json);
+
+// Registers the node, its cluster and its account; a known account gets the new password. True when
+// the account is new.
+bool enroll_node(Transaction& transaction, const Account& account, std::string_view instance_id);
+std::optional<Node> find_node(Session& session, std::string_view cluster, std::string_view name);
+std::optional<Node> find_node_by_userdata(Session& session, std::string_view userdata_id);
+bool set_node_configuration(Session& session, std::string_view cluster, std::string_view name,
+                            std::string_view json);
+bool set_node_template(Session& session, std::string_view cluster, std::string_view name,
+                       std::string_view nodearray);
+// With its account and its conditions; false when there is none.
+bool remove_node(Transaction& transaction, std::string_view cluster, std::string_view name);
+
+// What part of the list is wanted; by cluster and name.
+struct NodeRange {
+  std::string cluster;     // "": all
+  std::string after_name;  // within the cluster
+  int64_t limit = 100'000;
+};
+inline NodeRange all_nodes_of(std::string_view cluster) {
+  NodeRange range;
+  range.cluster = cluster;
+  return range;
+}
+std::vector<Node> list_nodes(Session& session, const NodeRange& range);
+
+// A text and how many.
+struct Count {
+  std::string of;
+  int64_t count = 0;
+};
+std::vector<Count> count_phases(Session& session, std::string_view cluster);
+
+// Stores what a contact changed: all but names, ids that were given, and the configuration.
+void update_node(Transaction& transaction, const Node& before, const Node& now);
+
+// Nodes that were told to stop and have been silent since `silent_since` are off, or terminated.
+void finish_stopping(Transaction& transaction, int64_t silent_since, int64_t now);
+
+}  // namespace hub

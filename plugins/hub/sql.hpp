@@ -1,0 +1,108 @@
+// sql.hpp: statements with bound values, for both databases. Placeholders are $1, $2, ... in the
+// order of their first use, which SQLite and PostgreSQL number alike.
+#pragma once
+
+#include <Poco/Data/Session.h>
+#include <Poco/Data/Statement.h>
+#include <Poco/Tuple.h>
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace hub {
+
+using Poco::Data::Session;
+
+// The columns of a row that was read.
+template <class... Column>
+using Row = Poco::Tuple<Column...>;
+
+// What a value is bound as.
+inline int64_t bindable(std::integral auto value) { return static_cast<int64_t>(value); }
+inline std::string bindable(std::string_view value) { return std::string(value); }
+
+// Runs a statement that gives no rows.
+template <class... Value>
+void execute(Session& session, const std::string& sql, const Value&... values) {
+  auto bound = std::make_tuple(bindable(values)...);
+  Poco::Data::Statement statement(session);
+  statement << sql;
+  std::apply([&](auto&... value) { ((statement, Poco::Data::Keywords::use(value)), ...); }, bound);
+  statement.execute();
+}
+
+// All rows. A Row is a Row<...>, or the type of a single column.
+template <class Result, class... Value>
+std::vector<Result> select(Session& session, const std::string& sql, const Value&... values) {
+  auto bound = std::make_tuple(bindable(values)...);
+  std::vector<Result> rows;
+  Poco::Data::Statement statement(session);
+  statement << sql;
+  std::apply([&](auto&... value) { ((statement, Poco::Data::Keywords::use(value)), ...); }, bound);
+  statement, Poco::Data::Keywords::into(rows);
+  statement.execute();
+  return rows;
+}
+
+// The first row.
+template <class Result, class... Value>
+std::optional<Result> select_one(Session& session, const std::string& sql, const Value&... values) {
+  auto rows = select<Result>(session, sql, values...);
+  if (rows.empty()) return std::nullopt;
+  return std::move(rows.front());
+}
+
+// A statement whose number of values is known only when it runs. Values are all integers or texts.
+class Values {
+ public:
+  // Binds a value; its placeholder.
+  std::string add(std::string_view text) {
+    texts_.emplace_back(text);
+    order_.emplace_back(true, texts_.size() - 1);
+    return "$" + std::to_string(order_.size());
+  }
+  std::string add(std::integral auto number) {
+    numbers_.push_back(static_cast<int64_t>(number));
+    order_.emplace_back(false, numbers_.size() - 1);
+    return "$" + std::to_string(order_.size());
+  }
+  void bind(Poco::Data::Statement& statement) {
+    for (const auto& [is_text, index] : order_) {
+      if (is_text)
+        statement, Poco::Data::Keywords::use(texts_[index]);
+      else
+        statement, Poco::Data::Keywords::use(numbers_[index]);
+    }
+  }
+
+ private:
+  std::vector<std::string> texts_;
+  std::vector<int64_t> numbers_;
+  std::vector<std::pair<bool, size_t>> order_;  // text or number, and which of them
+};
+
+template <class Result>
+std::vector<Result> select(Session& session, const std::string& sql, Values& values) {
+  std::vector<Result> rows;
+  Poco::Data::Statement statement(session);
+  statement << sql;
+  values.bind(statement);
+  statement, Poco::Data::Keywords::into(rows);
+  statement.execute();
+  return rows;
+}
+
+inline void execute(Session& session, const std::string& sql, Values& values) {
+  Poco::Data::Statement statement(session);
+  statement << sql;
+  values.bind(statement);
+  statement.execute();
+}
+
+}  // namespace hub

@@ -1,0 +1,27 @@
+// user_table.hpp: the people of a cluster, whom its nodes let in, as the database keeps them.
+#pragma once
+
+#include "database.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hub {
+
+struct User {
+  std::string name, full_name;
+  int64_t uid = 0;
+  bool is_admin = false, is_owner = false;
+  std::string public_keys = "[]";  // a JSON array of texts
+};
+
+std::vector<User> list_users(Session& session, std::string_view cluster);
+// Makes the user or replaces it; true when it is new.
+bool put_user(Session& session, std::string_view cluster, const User& user);
+bool remove_user(Session& session, std::string_view cluster, std::string_view name);
+// The lowest that none of the cluster's users has, from 20000 on.
+int64_t free_uid(Session& session, std::string_view cluster);
+
+}  // namespace hub
