@@ -2,8 +2,7 @@
 // process, one thing after the other, as the services require.
 #include "jetpackd/worker.hpp"
 
-#include <signal.h>
-
+#include <csignal>
 #include <random>
 
 #include <boost/asio/post.hpp>
@@ -30,7 +29,8 @@ uint32_t random_seed() { return std::random_device{}(); }
 
 }  // namespace
 
-Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log, Options options)
+Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log,
+               const Options& options)
     : board_(board),
       log_(log),
       config_(call.service<jetpack::Config>()),

@@ -29,7 +29,7 @@ class Worker {
     std::chrono::milliseconds userdata_interval{60000};
   };
 
-  Worker(const jetpack::Call& call, Board& board, support::LogFile& log, Options options);
+  Worker(const jetpack::Call& call, Board& board, support::LogFile& log, const Options& options);
 
   // One pass without a thread; whether everything was delivered and is current.
   bool run_once();

@@ -158,16 +158,6 @@ def test_a_changed_configuration_ends_the_wait(jetpack, home, server, start):
     server.wait_for_messages(1)
 
 
-def test_sighup_tries_at_once(jetpack, server, start):
-    server.override["/clusterlink/messages"] = (401, {"error": "who are you"}, [])
-    daemon = start().wait_until_up()
-    jetpack("log", "m")
-    daemon.wait_for_log("ERROR    messages wait: ")
-    server.override.clear()
-    daemon.process.send_signal(signal.SIGHUP)
-    server.wait_for_messages(1)
-
-
 def test_it_does_not_hammer_who_turns_it_away(jetpack, server, start):
     server.override["/clusterlink/"] = (403, {"error": "no"}, [])
     daemon = start().wait_until_up()
