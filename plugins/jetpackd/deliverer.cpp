@@ -31,10 +31,10 @@ Deliverer::Deliverer(boost::asio::io_context& loop, jetpack::Session session, Bo
     : session_(session),
       board_(board),
       log_(log),
-      options_(options),
+      options_(std::move(options)),
       timer_(loop),
-      retry_(least_retry, most_retry, options.seed),
-      stopped_backoff_(least_stopped, most_stopped, options.seed + 1),
+      retry_(least_retry, most_retry, options_.seed),
+      stopped_backoff_(least_stopped, most_stopped, options_.seed + 1),
       patience_(usual_patience) {
   schedule(milliseconds{0});
 }
@@ -149,6 +149,7 @@ void Deliverer::note_failure(const jetpack::Delivered& result) {
     state.failure = {result.note, is_first ? now : state.failure.since, needs_person};
   });
   if (!is_news) return;
+  options_.changed();
   const std::string text = "messages wait: " + result.note;
   if (needs_person) return log_.error(text);
   log_.warning(text);
@@ -161,6 +162,7 @@ void Deliverer::note_success() {
   stopped_backoff_.reset();
   board_.update([](State& state) { state.failure = {}; });
   log_.info("messages are delivered again");
+  options_.changed();
 }
 
 }  // namespace jetpackd

@@ -3,6 +3,8 @@
 
 #include <jetpack/session.hpp>
 
+#include <functional>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -17,6 +19,7 @@ class Deliverer {
   struct Options {
     std::chrono::milliseconds poll{30000};  // how often it looks without being woken
     uint32_t seed = 1;
+    std::function<void()> changed = [] {};  // delivery began to fail, or works again
   };
 
   Deliverer(boost::asio::io_context& loop, jetpack::Session session, Board& board,
