@@ -1,4 +1,5 @@
-"""Fixtures of all black-box tests: the built jetpack, a fresh home tree, plugins built with the SDK.
+"""Fixtures of all black-box tests: the built jetpack, a fresh home tree, plugins built with the SDK,
+real servers.
 
 The build is that of $JETPACK_BUILD (default `build`), with its home installed in BUILD/home.
 """
@@ -9,9 +10,14 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+# Tests here, in whatever folder, may import what stands in tests/servers.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from servers import keeper  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILT_HOME = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home"
@@ -245,3 +251,49 @@ def copied_home(built_home, tmp_path):
     for part in ("bin", "lib"):
         shutil.copytree(built_home / part, tmp_path / "installed" / part, symlinks=True)
     return tmp_path / "installed"
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    """A folder that all processes of this test run have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def need_program(path, package):
+    if not Path(path).exists():
+        pytest.skip(f"{path} is missing: apt-get install {package}")
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(shared_folder):
+    """The RabbitMQ of this test run, for tests that leave it as it is: each makes an account()."""
+    need_program("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
+    with keeper.shared("rabbitmq", shared_folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql(shared_folder):
+    """The PostgreSQL of this test run, for tests that leave it as it is: each makes a database()."""
+    need_program("/usr/lib/postgresql/15/bin/postgres", "postgresql")
+    with keeper.shared("postgresql", shared_folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def own_rabbitmq():
+    """A RabbitMQ for one module, to be blocked, killed and started again."""
+    need_program("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
+    server = keeper.server_class("rabbitmq")()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="module")
+def own_postgresql():
+    """A PostgreSQL for one module, to be killed and started again."""
+    need_program("/usr/lib/postgresql/15/bin/postgres", "postgresql")
+    server = keeper.server_class("postgresql")()
+    yield server
+    server.remove()

@@ -22,12 +22,34 @@ struct Known {
   const char* file;
   const char* type;
 };
+constexpr const char* javascript = "text/javascript; charset=utf-8";
 constexpr Known known_files[] = {
     {"/", "index.html", "text/html; charset=utf-8"},
     {"/page/page.css", "page.css", "text/css; charset=utf-8"},
-    {"/page/page.js", "page.js", "text/javascript; charset=utf-8"},
     {"/page/icon.svg", "icon.svg", "image/svg+xml"},
+    {"/page/appearance.js", "appearance.js", javascript},
+    {"/page/chart.js", "chart.js", javascript},
+    {"/page/dom.js", "dom.js", javascript},
+    {"/page/events.js", "events.js", javascript},
+    {"/page/hub.js", "hub.js", javascript},
+    {"/page/node.js", "node.js", javascript},
+    {"/page/nodes.js", "nodes.js", javascript},
+    {"/page/page.js", "page.js", javascript},
+    {"/page/summary.js", "summary.js", javascript},
 };
+
+// Whether it is the address of a cluster, /clusters/NAME, or of a node, /clusters/NAME/nodes/NAME.
+bool is_view(std::string_view path) {
+  constexpr std::string_view clusters = "/clusters/";
+  constexpr std::string_view nodes = "/nodes/";
+  if (!path.starts_with(clusters)) return false;
+  path.remove_prefix(clusters.size());
+  const auto slash = path.find('/');
+  if (slash == std::string_view::npos) return is_name(path);
+  const auto rest = path.substr(slash);
+  return is_name(path.substr(0, slash)) && rest.starts_with(nodes) &&
+         is_name(rest.substr(nodes.size()));
+}
 
 }  // namespace
 
@@ -43,8 +65,7 @@ PageFiles::PageFiles(const fs::path& folder) {
 }
 
 const PageFile* PageFiles::find(std::string_view path) const {
-  constexpr std::string_view clusters = "/clusters/";
-  if (path.starts_with(clusters) && is_name(path.substr(clusters.size()))) path = "/";
+  if (is_view(path)) path = "/";  // one page; its script reads the address
   const auto found = files_.find(path);
   return found == files_.end() ? nullptr : &found->second;
 }

@@ -1,27 +1,22 @@
-"""A node home that is connected to a server which misbehaves on demand."""
+"""A node home that is connected to a server which misbehaves on demand, and worlds to break."""
 
-import importlib.util
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-def load(name):
-    """A module that stands beside this file."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-FAULT_SERVER = load("fault_server")
+# Tests here may import what stands beside them, which pytest's importlib mode would not find.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import fault_server  # noqa: E402
+from world import DAEMON_KEYS, Process  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
-    return FAULT_SERVER.make_certificate(tmp_path_factory.mktemp("certificate"))
+    return fault_server.make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture
@@ -31,8 +26,8 @@ def start_server(tmp_path):
     running = []
 
     def start(names="IP:127.0.0.1", **options):
-        certificate = FAULT_SERVER.make_certificate(tmp_path, names, f"server{len(running)}")
-        running.append(FAULT_SERVER.FaultServer(*certificate, **options))
+        certificate = fault_server.make_certificate(tmp_path, names, f"server{len(running)}")
+        running.append(fault_server.FaultServer(*certificate, **options))
         return running[-1], certificate[0]
 
     yield start
@@ -57,22 +52,22 @@ def connect(home, certificate):
 
 @pytest.fixture
 def server(certificate, connect):
-    running = FAULT_SERVER.FaultServer(*certificate)
+    running = fault_server.FaultServer(*certificate)
     connect(running.url)
     yield running
     running.stop()
 
 
 class Cluster:
-    """A hub and a node of it, made by tools/dev-cluster."""
+    """A hub and a node of it, made by tools/dev-cluster; no daemon: verbs deliver by themselves."""
 
     def __init__(self, tool, folder, binary):
         self.tool, self.folder, self.binary = tool, folder, binary
-        self.state = json.loads(self.run("start"))
+        self.state = json.loads(self.run("start", "--no-daemon"))
         self.home = Path(self.state["home"])
 
-    def run(self, action):
-        done = subprocess.run([self.tool, action, self.folder], capture_output=True, text=True,
+    def run(self, action, *options):
+        done = subprocess.run([self.tool, action, self.folder, *options], capture_output=True, text=True,
                               timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -104,3 +99,13 @@ def cluster(repository, built_home, tmp_path):
                       built_home / "bin/jetpack")
     yield running
     running.run("stop")
+
+
+@pytest.fixture
+def daemon(jetpack, home, tmp_path):
+    """jetpackd of the home, not yet started."""
+    home.node(DAEMON_KEYS)
+    process = Process(jetpack.command("jetpackd"), tmp_path / "jetpackd.err", home.path)
+    yield process
+    if process.process:
+        process.kill()

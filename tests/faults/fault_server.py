@@ -19,6 +19,9 @@ def make_certificate(folder, names="IP:127.0.0.1,DNS:localhost", name="server"):
     return certificate, key
 
 
+USERDATA = b'{"version": "1", "configuration": {}, "properties": {}, "users": []}'
+
+
 class Broken(Exception):
     """The client left, or the server is being stopped."""
 
@@ -75,8 +78,19 @@ class Connection:
         while True:
             head, body = self.read_request()
             self.server.requests.append(head)
+            self.answer_well(head, body)
+
+    def answer_well(self, head, body):
+        """What a good server answers: it takes every message and letter, and has nothing new to say."""
+        method, path, _ = head.split(" ", 2)
+        if method == "GET":
+            self.answer(200 if "known=" not in path else 304, b"" if "known=" in path else USERDATA)
+        elif path.endswith("/clusterlink/messages"):
             self.server.messages.extend(json.loads(body)["messages"])
             self.answer(202)
+        else:
+            self.server.letters.append(path)
+            self.answer(202, b"{}")
 
 
 class FaultServer:
@@ -90,6 +104,7 @@ class FaultServer:
         self.behave = self.good
         self.requests = []
         self.messages = []
+        self.letters = []
         self.contacts = 0
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.listener = socket.create_server((address, 0), family=family, backlog=64)

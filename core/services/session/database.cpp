@@ -86,8 +86,18 @@ Statement& Statement::bind(int64_t value) {
 }
 
 Statement& Statement::bind(std::string_view text) {
-  if (sqlite3_bind_text64(statement_.get(), next_++, text.data(), text.size(), SQLITE_STATIC,
+  // A null pointer would bind NULL.
+  const char* data = text.empty() ? "" : text.data();
+  if (sqlite3_bind_text64(statement_.get(), next_++, data, text.size(), SQLITE_STATIC,
                           SQLITE_UTF8) != SQLITE_OK)
+    database_->fail("use");
+  return *this;
+}
+
+Statement& Statement::bind_blob(std::string_view bytes) {
+  const char* data = bytes.empty() ? "" : bytes.data();
+  if (sqlite3_bind_blob64(statement_.get(), next_++, data, bytes.size(), SQLITE_STATIC) !=
+      SQLITE_OK)
     database_->fail("use");
   return *this;
 }
@@ -117,10 +127,13 @@ int64_t Statement::integer(int column) const {
 }
 
 std::string Statement::text(int column) const {
-  const auto* data = sqlite3_column_text(statement_.get(), column);
+  const void* data = sqlite3_column_blob(statement_.get(), column);
   if (data == nullptr) return {};
-  return {reinterpret_cast<const char*>(data),
-          static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
+  return {static_cast<const char*>(data), size(column)};
+}
+
+uint64_t Statement::size(int column) const {
+  return static_cast<uint64_t>(sqlite3_column_bytes(statement_.get(), column));
 }
 
 Transaction::~Transaction() {

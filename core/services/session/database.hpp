@@ -38,6 +38,8 @@ class Statement {
 
   Statement& bind(int64_t value);
   Statement& bind(std::string_view text);
+  // As bytes that need not be text.
+  Statement& bind_blob(std::string_view bytes);
   // NULL when empty.
   Statement& bind_known(std::string_view text);
 
@@ -47,7 +49,8 @@ class Statement {
   void run();
 
   int64_t integer(int column) const;
-  std::string text(int column) const;  // NULL is empty
+  std::string text(int column) const;  // NULL is empty; of a BLOB its bytes
+  uint64_t size(int column) const;     // bytes of text or BLOB
 
  private:
   struct Finalize {

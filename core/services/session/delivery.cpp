@@ -1,122 +1,45 @@
-// Brings what waits in the outbox to the server.
+// Brings what waits in the outbox to its place.
 #include "services/session/delivery.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <random>
-
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
-#include "support/json_file.hpp"
 
 namespace jetpack::session {
 
 namespace {
 
 using std::chrono::milliseconds;
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
 constexpr size_t max_batch = 500;
 constexpr uint64_t max_batch_bytes = 1 << 20;
-constexpr uint64_t max_answer = 64 << 10;
 constexpr milliseconds poll_interval{20};
 // An attempt with less time than this would only hide why the one before it failed.
 constexpr milliseconds shortest_attempt{200};
-constexpr size_t max_words = 200;
-
-// Leaves out what is empty.
-void put_known(Writer& json, const char* key, const std::string& text,
-               const std::string& fallback = "") {
-  const std::string& value = text.empty() ? fallback : text;
-  if (value.empty()) return;
-  json.Key(key);
-  json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-}
-
-void write(Writer& json, const Message& message, const Identity& now) {
-  json.StartObject();
-  put_known(json, "id", message.id);
-  put_known(json, "cluster_name", message.from.cluster, now.cluster);
-  put_known(json, "instance_id", message.from.instance, now.instance);
-  put_known(json, "cluster_session_id", message.from.session, now.session);
-  put_known(json, "node_name", message.from.node, now.node);
-  put_known(json, "hostname", message.hostname);
-  put_known(json, "timestamp", message.time);
-  put_known(json, "type", message.type);
-  json.Key("data");
-  json.RawValue(message.data.data(), message.data.size(), rapidjson::kObjectType);
-  json.EndObject();
-}
+// Where a person has to act, trying again soon would only be noise for the other side.
+constexpr milliseconds rest_when_stopped{60'000};
+// A connection that was not used for so long is worth less than what it costs the other side.
+constexpr milliseconds longest_idle{60'000};
 
 milliseconds left_until(Clock::time_point deadline) {
   return std::chrono::ceil<milliseconds>(deadline - Clock::now());
 }
 
-std::string seconds(milliseconds time) {
-  return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + " s";
-}
-
-// "the server at URL answered 503 (overloaded)"
-std::string describe(const std::string& url, const Answer& answer) {
-  std::string text = "the server at " + url + " answered " + std::to_string(answer.status);
-  if (const std::string words = words_of(answer); !words.empty()) text += " (" + words + ")";
-  return text;
-}
-
-std::string advice(uint32_t status) {
-  switch (status) {
-    case 401:
-      return ": the user name or password of this node is wrong; enroll it again or ask the "
-             "cluster's administrator";
-    case 403:
-      return ": this node's account may not send to its cluster; ask the cluster's administrator";
-    case 404:
-    case 405:
-      return ": it does not take messages there; check the server's address";
-    default:
-      if (status >= 300 && status < 400) return ": it points elsewhere; check the server's address";
-      return "";
+std::vector<Parcel> pack(std::vector<Message> messages) {
+  std::vector<Parcel> parcels;
+  for (auto& message : messages) {
+    const bool joins = !parcels.empty() && message.kind == Kind::message &&
+                       parcels.back().front().kind == Kind::message;
+    if (!joins) parcels.emplace_back();
+    parcels.back().push_back(std::move(message));
   }
+  return parcels;
 }
 
 }  // namespace
-
-std::string envelope(const std::vector<Message>& messages, const Identity& now) {
-  rapidjson::StringBuffer buffer;
-  Writer json(buffer);
-  json.StartObject();
-  json.Key("messages");
-  json.StartArray();
-  for (const auto& message : messages) write(json, message, now);
-  json.EndArray();
-  json.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
-}
-
-Verdict judge(uint32_t status) {
-  if (status >= 200 && status < 300) return Verdict::accepted;
-  if (status == 408 || status == 425 || status == 429 || status >= 500) return Verdict::try_later;
-  if (status == 401 || status == 403 || status == 404 || status == 405 || status == 407)
-    return Verdict::stop;
-  if (status >= 400) return Verdict::refused;
-  return Verdict::stop;
-}
-
-std::string words_of(const Answer& answer) {
-  std::string words = answer.body.substr(0, 4 * max_words);
-  try {
-    words = find_string(Json::parse(answer.body, "the answer").root(), "error").value_or(words);
-  } catch (const Error&) {
-    // Not JSON; its beginning will do.
-  }
-  if (!is_utf8(words)) return "";
-  for (char& c : words)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  char cut[max_words];
-  return std::string(cut, detail::copy_text(cut, sizeof cut, words));
-}
 
 milliseconds backoff(unsigned number) {
   constexpr milliseconds first{100};
@@ -127,101 +50,199 @@ milliseconds backoff(unsigned number) {
   return milliseconds{any(random)};
 }
 
+Delivery::Delivery(Outbox& outbox, Options options)
+    : outbox_(outbox), options_(std::move(options)) {
+  ways_[0].lane = Lane::server;
+  ways_[0].kinds = {Kind::letter_to_server};
+  ways_[1].lane = Lane::broker;
+  ways_[1].kinds = {Kind::letter_to_broker};
+  ways_[options_.messages == Lane::server ? 0 : 1].kinds.push_back(Kind::message);
+}
+
+Delivery::Way& Delivery::way_of(Kind kind) {
+  const auto& kinds = ways_[0].kinds;
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end() ? ways_[0] : ways_[1];
+}
+
 std::optional<std::string> Delivery::deliver(Message& message, Clock::time_point deadline) {
-  why_ = "another process is delivering";
+  Way& way = way_of(message.kind);
+  way.why = "another process is delivering";
   for (;;) {
-    if (auto lock = FileLock::attempt(options_.lock_path, 0660)) {
-      const bool gone = deliver_until_gone(message, deadline);
-      if (!failed_.empty()) outbox_.record_failure(failed_, why_);
-      return gone ? std::nullopt : std::optional(why_);
-    }
+    if (auto lock = FileLock::attempt(options_.lock_path, 0660))
+      return deliver_until_gone(way, message, deadline) ? std::nullopt : std::optional(way.why);
     if (outbox_.state_of(message) != Outbox::State::waiting) return std::nullopt;
-    if (left_until(deadline) <= milliseconds::zero()) return why_;
+    if (left_until(deadline) <= milliseconds::zero()) return way.why;
     options_.pause(std::min(poll_interval, left_until(deadline)));
   }
 }
 
 // True when the message is no longer waiting. Called with the lock held.
-bool Delivery::deliver_until_gone(Message& message, Clock::time_point deadline) {
+bool Delivery::deliver_until_gone(Way& way, Message& message, Clock::time_point deadline) {
   unsigned attempt = 0;
   while (outbox_.state_of(message) == Outbox::State::waiting) {
     if (left_until(deadline) <= milliseconds::zero()) return false;
-    switch (deliver_next(deadline)) {
+    switch (deliver_next(way, deadline)) {
       case Progress::done:
+      case Progress::empty:
         attempt = 0;
-        failed_.clear();
         continue;
       case Progress::stopped:
         return false;
       case Progress::failed:
         break;
     }
-    const milliseconds time = std::max(retry_after_, backoff(attempt++));
+    const milliseconds time = std::max(way.retry_after, backoff(attempt++));
     if (time + shortest_attempt >= left_until(deadline)) return false;
     options_.pause(time);
   }
   return true;
 }
 
-Delivery::Progress Delivery::deliver_next(Clock::time_point deadline) {
-  const auto batch = outbox_.oldest(max_batch, max_batch_bytes);
-  if (batch.empty()) return Progress::done;
-  return send(batch, deadline);
+Drained Delivery::drain(milliseconds time) {
+  const auto lock = FileLock::attempt(options_.lock_path, 0660);
+  if (!lock) return {JP_BUSY, 0, 0, milliseconds::zero(), "another process is delivering"};
+  const auto start = Clock::now();
+  delivered_ = dead_ = 0;
+  outbox_.remove_remembered();
+  // What works goes first, so that it does not wait for what may not.
+  Way& first = ways_[1].failures < ways_[0].failures ? ways_[1] : ways_[0];
+  Way& second = &first == &ways_[0] ? ways_[1] : ways_[0];
+  drain_way(first, outbox_.has(second.kinds) ? start + time / 2 : start + time);
+  drain_way(second, start + time);
+  return summary();
 }
 
-Answer Delivery::post(const std::vector<Message>& batch, Clock::time_point deadline) {
-  if (!transport_) transport_ = options_.connect();
-  const std::string body = envelope(batch, options_.identity);
-  const milliseconds timeout = left_until(deadline);
-  if (timeout <= milliseconds::zero())
-    throw Error(Errc::unavailable, "the server at " + options_.url + " did not answer in time");
-  return transport_->exchange(
-      {"POST", "/clusterlink/messages", "application/json", body, timeout, max_answer});
+void Delivery::drain_way(Way& way, Clock::time_point deadline) {
+  const bool has_failed = way.state == Progress::failed || way.state == Progress::stopped;
+  if (has_failed && Clock::now() < way.not_before && outbox_.has(way.kinds)) return;
+  do {
+    way.state = deliver_next(way, deadline);
+  } while (way.state == Progress::done && left_until(deadline) >= shortest_attempt);
+
+  switch (way.state) {
+    case Progress::done:
+      way.failures = 0;
+      return;
+    case Progress::empty:
+      way.failures = 0;
+      rest(way);
+      return;
+    case Progress::failed:
+      way.not_before = Clock::now() + std::max(way.retry_after, backoff(way.failures++));
+      return;
+    case Progress::stopped:
+      ++way.failures;
+      way.not_before = Clock::now() + rest_when_stopped;
+  }
 }
 
-Delivery::Progress Delivery::send(const std::vector<Message>& batch, Clock::time_point deadline) {
-  Answer answer;
-  retry_after_ = milliseconds::zero();
+void Delivery::rest(Way& way) {
+  if (!way.carrier) return;
+  if (Clock::now() - way.last_used > longest_idle) {
+    way.carrier.reset();
+  } else {
+    way.carrier->tend();
+  }
+}
+
+// The outcome that asks for the next call soonest: a way that stands still must not make the other
+// wait.
+Drained Delivery::summary() {
+  Drained drained{JP_DRAINED, delivered_, dead_, milliseconds::zero(), ""};
+  const auto now = Clock::now();
+  for (const auto& way : ways_) {
+    if (way.state != Progress::failed && way.state != Progress::stopped) continue;
+    drained.note += (drained.note.empty() ? "" : "; ") + way.why;
+    const auto left =
+        std::max(milliseconds::zero(), std::chrono::ceil<milliseconds>(way.not_before - now));
+    if (way.state == Progress::stopped) {
+      if (drained.outcome != JP_RETRY) drained.outcome = JP_STOPPED;
+    } else {
+      const bool is_sooner = drained.outcome != JP_RETRY || left < drained.retry_after;
+      if (is_sooner) drained.retry_after = left;
+      drained.outcome = JP_RETRY;
+    }
+  }
+  const auto has_more = [](const Way& way) { return way.state == Progress::done; };
+  if (std::any_of(ways_.begin(), ways_.end(), has_more)) drained.outcome = JP_MORE;
+  if (const auto why = outbox_.remove_remembered()) {
+    drained.note += (drained.note.empty() ? "" : "; ") + *why;
+    if (drained.outcome == JP_DRAINED) drained.outcome = JP_RETRY;
+  }
+  return drained;
+}
+
+Delivery::Progress Delivery::deliver_next(Way& way, Clock::time_point deadline) {
+  auto batch = outbox_.oldest(way.kinds, max_batch, max_batch_bytes);
+  if (batch.empty()) return Progress::empty;
+  return send(way, pack(std::move(batch)), deadline);
+}
+
+std::vector<Outcome> Delivery::bring(Way& way, const std::vector<Parcel>& parcels,
+                                     Clock::time_point deadline) {
   try {
-    answer = post(batch, deadline);
+    if (!way.carrier) way.carrier = options_.connect(way.lane);
+    way.last_used = Clock::now();
+    return way.carrier->bring(parcels, deadline);
   } catch (const Error& e) {
-    return give_up(batch, e.code() == Errc::unavailable ? Progress::failed : Progress::stopped,
-                   e.what());
+    return {{e.code() == Errc::unavailable ? Verdict::try_later : Verdict::stop, e.what()}};
   }
-  const std::string what = describe(options_.url, answer);
-  switch (judge(answer.status)) {
-    case Verdict::accepted:
-      outbox_.remove(batch);
-      return Progress::done;
-    case Verdict::stop:
-      return give_up(batch, Progress::stopped, what + advice(answer.status));
-    case Verdict::try_later:
-      break;
-    case Verdict::refused:
-      if (batch.size() > 1) return send_halves(batch, deadline);
-      outbox_.bury(batch.front(), what);
-      options_.warn("message " + batch.front().id + " is kept as a dead letter: " + what);
-      return Progress::done;
-  }
-  if (!answer.retry_after) return give_up(batch, Progress::failed, what);
-  // No longer than a day, so that the sum below cannot overflow.
-  retry_after_ = std::min<milliseconds>(*answer.retry_after, std::chrono::hours(24));
-  return give_up(batch, Progress::failed, what + " and asks to wait " + seconds(retry_after_));
 }
 
-// Somewhere in the batch is what the server will not take; the rest must not wait for it.
-Delivery::Progress Delivery::send_halves(const std::vector<Message>& batch,
+Delivery::Progress Delivery::send(Way& way, std::vector<Parcel> parcels,
+                                  Clock::time_point deadline) {
+  const auto outcomes = bring(way, parcels, deadline);
+  way.retry_after = milliseconds::zero();
+  Parcel accepted;  // not yet removed
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    const Outcome& outcome = outcomes[i];
+    Parcel& parcel = parcels[i];
+    if (outcome.verdict == Verdict::accepted) {
+      std::move(parcel.begin(), parcel.end(), std::back_inserter(accepted));
+      continue;
+    }
+    forget(accepted);
+    accepted.clear();
+    if (outcome.verdict == Verdict::refused && parcel.size() > 1)
+      return send_halves(way, parcel, deadline);
+    if (outcome.verdict == Verdict::refused) {
+      if (bury(way, parcel.front(), outcome.why)) continue;
+      return Progress::failed;
+    }
+    way.why = outcome.why;
+    way.retry_after = outcome.retry_after;
+    return outcome.verdict == Verdict::stop ? Progress::stopped : Progress::failed;
+  }
+  forget(accepted);
+  return Progress::done;
+}
+
+// Somewhere in the parcel is what the other side will not take; the rest must not wait for it.
+Delivery::Progress Delivery::send_halves(Way& way, const Parcel& parcel,
                                          Clock::time_point deadline) {
-  const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
-  const Progress first = send({batch.begin(), middle}, deadline);
-  return first == Progress::done ? send({middle, batch.end()}, deadline) : first;
+  const auto middle = parcel.begin() + static_cast<std::ptrdiff_t>(parcel.size() / 2);
+  const Progress first = send(way, {{parcel.begin(), middle}}, deadline);
+  return first == Progress::done ? send(way, {{middle, parcel.end()}}, deadline) : first;
 }
 
-Delivery::Progress Delivery::give_up(const std::vector<Message>& batch, Progress how,
-                                     std::string why) {
-  why_ = std::move(why);
-  failed_ = batch;
-  return how;
+void Delivery::forget(const Parcel& delivered) {
+  if (delivered.empty()) return;
+  outbox_.remove(delivered);
+  delivered_ += delivered.size();
+}
+
+// False when there is no room to keep why it was refused.
+bool Delivery::bury(Way& way, const Message& message, const std::string& why) {
+  try {
+    outbox_.bury(message, why);
+  } catch (const Error& e) {
+    way.why = e.what();
+    return false;
+  }
+  ++dead_;
+  options_.warn((message.kind == Kind::message ? "message " : "letter ") + message.id +
+                " is kept as a dead letter: " + why);
+  return true;
 }
 
 }  // namespace jetpack::session

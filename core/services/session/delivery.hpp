@@ -1,7 +1,11 @@
-// Brings what waits in the outbox to the server: who delivers, in which order, what an answer means
-// and when to give up for now.
+// Brings what waits in the outbox to its place: who delivers, in which order, and when to give up
+// for now.
+//
+// What waits goes in two lanes, each in the order of publishing: to the server and to the broker.
+// A lane that fails does not hold up the other.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -9,64 +13,78 @@
 #include <string>
 #include <vector>
 
+#include "services/session/carrier.hpp"
 #include "services/session/identity.hpp"
 #include "services/session/outbox.hpp"
-#include "services/session/transport.hpp"
 
 namespace jetpack::session {
 
-using Clock = std::chrono::steady_clock;
+enum class Lane : uint8_t { server, broker };
 
-// The body of POST /clusterlink/messages. What a message did not know of its sender when it was
-// published is taken from `now`.
-std::string envelope(const std::vector<Message>& messages, const Identity& now);
-
-// What a server's answer to a batch means.
-enum class Verdict {
-  accepted,   // the messages may be forgotten
-  refused,    // this content will never be accepted
-  try_later,  // nothing is wrong with the content; the same again may succeed
-  stop,       // a person has to change something first
+// What became of one attempt to empty the outbox; see jp_delivered.
+struct Drained {
+  jp_outcome outcome = JP_DRAINED;
+  uint64_t messages = 0;
+  uint64_t dead = 0;
+  std::chrono::milliseconds retry_after{0};
+  std::string note;
 };
-Verdict judge(uint32_t http_status);
-
-// The server's own words: "error" of a JSON body, else its beginning; without control characters.
-std::string words_of(const Answer& answer);
 
 class Delivery {
  public:
   struct Options {
-    std::string lock_path;  // held by whoever delivers
-    std::string url;        // for messages to people
-    Identity identity;
-    std::function<std::unique_ptr<Transport>()> connect;  // called when there is something to send
+    std::string lock_path;         // held by whoever delivers
+    Lane messages = Lane::server;  // which lane messages take
+    // Called when there is something to send; throws when the lane leads nowhere.
+    std::function<std::unique_ptr<Carrier>(Lane)> connect;
     std::function<void(const std::string&)> warn;
     // Waits between attempts; returns at the latest after `time`.
     std::function<void(std::chrono::milliseconds time)> pause;
   };
 
-  Delivery(Outbox& outbox, Options options) : outbox_(outbox), options_(std::move(options)) {}
+  Delivery(Outbox& outbox, Options options);
 
   // Delivers in order until `message` is no longer waiting or `deadline` has come; waits while
   // another process delivers. Returns why it still waits; nullopt when it does not.
   std::optional<std::string> deliver(Message& message, Clock::time_point deadline);
 
- private:
-  enum class Progress { done, failed, stopped };
+  // Delivers what waits in both lanes, for at most `time`. A lane that failed is left alone until
+  // its time has come, however often this is called; Drained.retry_after says when that is.
+  Drained drain(std::chrono::milliseconds time);
 
-  bool deliver_until_gone(Message& message, Clock::time_point deadline);
-  Progress deliver_next(Clock::time_point deadline);
-  Progress send(const std::vector<Message>& batch, Clock::time_point deadline);
-  Progress send_halves(const std::vector<Message>& batch, Clock::time_point deadline);
-  Progress give_up(const std::vector<Message>& batch, Progress how, std::string why);
-  Answer post(const std::vector<Message>& batch, Clock::time_point deadline);
+ private:
+  enum class Progress { done, empty, failed, stopped };
+
+  struct Way {
+    Lane lane;
+    Kinds kinds;
+    std::unique_ptr<Carrier> carrier;
+    std::string why;  // the last failure
+    Progress state = Progress::empty;
+    unsigned failures = 0;  // one after another
+    std::chrono::milliseconds retry_after{0};
+    Clock::time_point not_before{};
+    Clock::time_point last_used{};
+  };
+
+  Way& way_of(Kind kind);
+  bool deliver_until_gone(Way& way, Message& message, Clock::time_point deadline);
+  Progress deliver_next(Way& way, Clock::time_point deadline);
+  std::vector<Outcome> bring(Way& way, const std::vector<Parcel>& parcels,
+                             Clock::time_point deadline);
+  Progress send(Way& way, std::vector<Parcel> parcels, Clock::time_point deadline);
+  Progress send_halves(Way& way, const Parcel& parcel, Clock::time_point deadline);
+  void forget(const Parcel& delivered);
+  bool bury(Way& way, const Message& message, const std::string& why);
+  void drain_way(Way& way, Clock::time_point deadline);
+  void rest(Way& way);
+  Drained summary();
 
   Outbox& outbox_;
   Options options_;
-  std::unique_ptr<Transport> transport_;
-  std::string why_;              // the last failure
-  std::vector<Message> failed_;  // what it concerned
-  std::chrono::milliseconds retry_after_{0};
+  std::array<Way, 2> ways_;
+  uint64_t delivered_ = 0;
+  uint64_t dead_ = 0;
 };
 
 // How long to wait before attempt `number` (0, 1, ...): exponential with a cap, and random so that

@@ -7,6 +7,8 @@
 #include <deque>
 
 #include <jetpack/error.hpp>
+#include "services/session/envelope.hpp"
+#include "services/session/server_carrier.hpp"
 #include "support/files.hpp"
 #include "support/json_file.hpp"
 #include "temporary_folder.hpp"
@@ -27,6 +29,7 @@ struct FakeServer {
   std::function<Answer(const std::vector<std::string>& datas)> behave;
   std::vector<std::vector<std::string>> batches;  // the "data" of the messages, as JSON
   std::vector<std::string> bodies;
+  std::vector<std::string> letters;  // "PATH BODY KEY"
 };
 
 class FakeTransport : public Transport {
@@ -35,8 +38,8 @@ class FakeTransport : public Transport {
 
   Answer exchange(const Exchange& exchange) override {
     CHECK(exchange.method == "POST");
-    CHECK(exchange.path == "/clusterlink/messages");
     CHECK(exchange.timeout > milliseconds::zero());
+    if (exchange.path != "/clusterlink/messages") return take_letter(exchange);
     server_.bodies.emplace_back(exchange.body);
     const Json body = Json::parse(exchange.body, "body");
     std::vector<std::string> datas;
@@ -47,14 +50,51 @@ class FakeTransport : public Transport {
   }
 
  private:
+  Answer take_letter(const Exchange& exchange) {
+    REQUIRE(exchange.headers.size() == 1);
+    CHECK(exchange.headers[0].first == "Idempotency-Key");
+    server_.letters.push_back(std::string(exchange.path) + " " + std::string(exchange.body) + " " +
+                              std::string(exchange.headers[0].second));
+    return server_.behave({});
+  }
+
   FakeServer& server_;
 };
 
 Answer status(uint32_t code, const std::string& body = "") { return {code, std::nullopt, body}; }
 
+const Kinds all{Kind::message, Kind::letter_to_server, Kind::letter_to_broker};
+
+// A broker that does what `behave` says, and the ids that it was brought.
+struct FakeBroker {
+  std::function<Outcome(const Parcel&)> behave = [](const Parcel&) {
+    return Outcome{Verdict::accepted, ""};
+  };
+  std::vector<std::string> ids;
+};
+
+class FakeCarrier : public Carrier {
+ public:
+  explicit FakeCarrier(FakeBroker& broker) : broker_(broker) {}
+
+  std::vector<Outcome> bring(const std::vector<Parcel>& parcels, Clock::time_point) override {
+    std::vector<Outcome> outcomes;
+    for (const auto& parcel : parcels) {
+      for (const auto& message : parcel) broker_.ids.push_back(message.id);
+      outcomes.push_back(broker_.behave(parcel));
+      if (outcomes.back().verdict != Verdict::accepted) break;
+    }
+    return outcomes;
+  }
+
+ private:
+  FakeBroker& broker_;
+};
+
 struct World {
   TemporaryFolder folder;
   FakeServer server;
+  FakeBroker broker;
   Outbox outbox{{folder.path(), [] { return uint64_t{64} << 20; }, [](const std::string&) {}}};
   std::vector<milliseconds> pauses;
   std::vector<std::string> warnings;
@@ -69,17 +109,36 @@ struct World {
     return outbox.add(message);
   }
 
-  std::optional<std::string> deliver(Message message, milliseconds time = seconds(5)) {
-    Delivery delivery(outbox, {folder.file("outbox.lock"),
-                               "https://hub",
-                               {"demo", "execute-1", "i-1", "s-1"},
-                               [this] { return std::make_unique<FakeTransport>(server); },
-                               [this](const std::string& text) { warnings.push_back(text); },
-                               [this](milliseconds pause) { pauses.push_back(pause); }});
-    return delivery.deliver(message, Clock::now() + time);
+  Message add_letter(Kind kind, const std::string& address, const std::string& body = "{}") {
+    Message message;
+    message.id = make_uuid();
+    message.kind = kind;
+    message.type = "letter";
+    message.data = body;
+    message.time = "2024-10-04T13:03:40.298Z";
+    message.letter = {"POST", address, "", "application/json", {}, true};
+    return outbox.add(message);
   }
 
-  size_t depth() { return outbox.oldest(1000, 1 << 20).size(); }
+  std::optional<std::string> deliver(Message message, milliseconds time = seconds(5)) {
+    return delivery().deliver(message, Clock::now() + time);
+  }
+
+  Delivery delivery() {
+    Delivery::Options options;
+    options.lock_path = folder.file("outbox.lock");
+    options.connect = [this](Lane lane) -> std::unique_ptr<Carrier> {
+      if (lane == Lane::broker) return std::make_unique<FakeCarrier>(broker);
+      const Identity identity{"demo", "execute-1", "i-1", "s-1"};
+      return std::make_unique<ServerCarrier>(
+          "https://hub", identity, [this] { return std::make_unique<FakeTransport>(server); });
+    };
+    options.warn = [this](const std::string& text) { warnings.push_back(text); };
+    options.pause = [this](milliseconds pause) { pauses.push_back(pause); };
+    return {outbox, options};
+  }
+
+  size_t depth() { return outbox.oldest(all, 1000, 1 << 20).size(); }
 };
 
 }  // namespace
@@ -243,4 +302,116 @@ TEST_CASE("while another process delivers, its work is waited for") {
   CHECK(world.server.batches.empty());
   world.outbox.remove({message});
   CHECK_FALSE(world.deliver(message, milliseconds(1)).has_value());
+}
+
+TEST_CASE("letters and messages of a lane arrive in the order of publishing") {
+  World world;
+  world.server.behave = [](const auto&) { return status(202); };
+  world.add("{\"n\":1}");
+  const auto letter = world.add_letter(Kind::letter_to_server, "/clusters/demo/scale/execute");
+  CHECK_FALSE(world.deliver(world.add("{\"n\":2}")).has_value());
+  REQUIRE(world.server.batches.size() == 2);
+  CHECK(world.server.letters ==
+        std::vector<std::string>{"/clusters/demo/scale/execute {} " + letter.id});
+  CHECK(world.depth() == 0);
+}
+
+TEST_CASE("a letter that the server refuses does not hold up what is behind it") {
+  for (const uint32_t code : {400u, 403u, 404u, 405u, 409u}) {
+    World world;
+    world.server.behave = [&](const auto& datas) {
+      return datas.empty() ? status(code, R"({"error":"no such node array"})") : status(202);
+    };
+    const auto letter = world.add_letter(Kind::letter_to_server, "/clusters/demo/scale/none");
+    CHECK_FALSE(world.deliver(world.add()).has_value());
+    CHECK(world.outbox.reason_of(letter) ==
+          "the server at https://hub answered " + std::to_string(code) +
+              " (no such node array) to POST /clusters/demo/scale/none");
+    const auto state = Json::parse(world.outbox.describe(), "state");
+    CHECK(find_string(state.root()["dead"][0], "to") == "POST /clusters/demo/scale/none");
+  }
+}
+
+TEST_CASE("a wrong password holds a letter back") {
+  World world;
+  world.server.behave = [](const auto&) { return status(401); };
+  CHECK(world.deliver(world.add_letter(Kind::letter_to_server, "/x")).has_value());
+  CHECK(world.depth() == 1);
+}
+
+TEST_CASE("a drain empties both lanes") {
+  World world;
+  world.server.behave = [](const auto&) { return status(202); };
+  auto delivery = world.delivery();
+  CHECK(delivery.drain(seconds(5)).outcome == JP_DRAINED);
+  world.add();
+  world.add_letter(Kind::letter_to_broker, "key");
+  world.add_letter(Kind::letter_to_server, "/x");
+  const auto drained = delivery.drain(seconds(5));
+  CHECK(drained.outcome == JP_DRAINED);
+  CHECK(drained.messages == 3);
+  CHECK(world.depth() == 0);
+}
+
+TEST_CASE("a lane that fails does not hold up the other, and is left alone for a while") {
+  World world;
+  world.server.behave = [](const auto&) -> Answer {
+    throw Error(Errc::unavailable, "the server at https://hub refused the connection");
+  };
+  auto delivery = world.delivery();
+  world.add();
+  world.add_letter(Kind::letter_to_broker, "key");
+  auto drained = delivery.drain(seconds(5));
+  CHECK(drained.outcome == JP_RETRY);
+  CHECK(drained.messages == 1);
+  CHECK(drained.note == "the server at https://hub refused the connection");
+  CHECK(drained.retry_after > milliseconds::zero());
+  CHECK(world.server.batches.size() == 1);
+
+  world.server.behave = [](const auto&) { return Answer{429, seconds(3600), ""}; };
+  while (world.server.batches.size() < 2) delivery.drain(seconds(5));
+  world.add_letter(Kind::letter_to_broker, "key");
+  drained = delivery.drain(seconds(5));
+  CHECK(drained.outcome == JP_RETRY);
+  CHECK(drained.messages == 1);
+  CHECK(drained.retry_after > seconds(3500));
+  CHECK(world.server.batches.size() == 2);
+}
+
+TEST_CASE("what needs a person is not hammered, and says so when nothing else is to be done") {
+  World world;
+  world.server.behave = [](const auto&) { return status(401); };
+  world.add();
+  auto delivery = world.delivery();
+  for (int i = 0; i < 3; ++i) {
+    const auto drained = delivery.drain(seconds(5));
+    CHECK(drained.outcome == JP_STOPPED);
+    CHECK(drained.note.find("answered 401") != std::string::npos);
+  }
+  CHECK(world.server.batches.size() == 1);
+  world.broker.behave = [](const Parcel&) { return Outcome{Verdict::try_later, "blocked"}; };
+  world.add_letter(Kind::letter_to_broker, "key");
+  const auto drained = delivery.drain(seconds(5));
+  CHECK(drained.outcome == JP_RETRY);
+  CHECK(drained.note.find("; blocked") != std::string::npos);
+}
+
+TEST_CASE("a broker's refusal is a dead letter") {
+  World world;
+  world.broker.behave = [](const Parcel&) {
+    return Outcome{Verdict::refused, "no queue is bound"};
+  };
+  auto delivery = world.delivery();
+  const auto letter = world.add_letter(Kind::letter_to_broker, "nobody");
+  const auto drained = delivery.drain(seconds(5));
+  CHECK(drained.outcome == JP_DRAINED);
+  CHECK(drained.dead == 1);
+  CHECK(world.outbox.reason_of(letter) == "no queue is bound");
+}
+
+TEST_CASE("while another process delivers, a drain is told so") {
+  World world;
+  world.add();
+  const auto lock = jetpack::FileLock::attempt(world.folder.file("outbox.lock"), 0660);
+  CHECK(world.delivery().drain(seconds(5)).outcome == JP_BUSY);
 }

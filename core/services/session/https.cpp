@@ -10,12 +10,14 @@
 #include <mutex>
 
 #include <cpprest/http_client.h>
+#include <openssl/evp.h>
 #include <pplx/threadpool.h>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 
 #include <jetpack/error.hpp>
+#include "services/session/retry_after.hpp"
 #include "services/session/sockets.hpp"
 #include "services/session/transport.hpp"
 #include "services/session/url.hpp"
@@ -234,6 +236,9 @@ http::http_request HttpsClient::request_for(const ExchangeTable& exchange) const
   // The library takes the name to check and to ask for (SNI) from here, so no port may follow.
   if (proxy_.empty())
     request.headers().add("Host", url_.scheme == "https" ? url_.host : url_.authority());
+  for (size_t i = 0; i < exchange.header_count; ++i)
+    request.headers().add(std::string(detail::view(exchange.headers[i].name)),
+                          std::string(detail::view(exchange.headers[i].value)));
   if (exchange.body.size > 0) {
     const auto body = detail::view(exchange.body);
     request.set_body(std::vector<unsigned char>(body.begin(), body.end()));
@@ -357,17 +362,15 @@ void HttpsClient::explain(const Running& running, const std::string& address) co
   }
 }
 
-// Seconds of a Retry-After header; -1 when there is none or it is a date.
-int64_t retry_after(const http::http_response& response) {
-  const auto header = response.headers().find("Retry-After");
-  if (header == response.headers().end() || header->second.empty() || header->second.size() > 9)
-    return -1;
-  int64_t seconds = 0;
-  for (const char c : header->second) {
-    if (c < '0' || c > '9') return -1;
-    seconds = seconds * 10 + (c - '0');
-  }
-  return seconds;
+std::string header_of(const http::http_response& response, const char* name) {
+  const auto header = response.headers().find(name);
+  return header == response.headers().end() ? std::string() : header->second;
+}
+
+int64_t retry_after_of(const http::http_response& response) {
+  const auto asked = retry_after(header_of(response, "Retry-After"), header_of(response, "Date"),
+                                 std::chrono::system_clock::now());
+  return asked ? int64_t{asked->count()} : -1;
 }
 
 int32_t open(const ServerTable* server, void** self, jp_error* err) noexcept {
@@ -382,7 +385,7 @@ int32_t exchange(void* self, const ExchangeTable* exchange, AnswerTable* answer,
     if (sink.write(sink.ctx, reinterpret_cast<const char*>(body.data()), body.size()) != 0)
       throw Error(Errc::failed, "the caller did not take the answer");
     answer->status = response.status_code();
-    answer->retry_after_s = retry_after(response);
+    answer->retry_after_s = retry_after_of(response);
   });
 }
 
@@ -390,10 +393,28 @@ void close(void* self) noexcept {
   const std::unique_ptr<HttpsClient> owner(static_cast<HttpsClient*>(self));
 }
 
+int32_t sha256(jp_str text, jp_sink sink, jp_error* err) noexcept {
+  return detail::guard(err, [&] {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (EVP_Digest(text.data, text.size, digest, &size, EVP_sha256(), nullptr) != 1)
+      throw Error(Errc::failed, "OpenSSL offers no SHA-256");
+    constexpr char digits[] = "0123456789abcdef";
+    std::string hex;
+    for (unsigned i = 0; i < size; ++i) hex += {digits[digest[i] >> 4], digits[digest[i] & 15]};
+    if (sink.write(sink.ctx, hex.data(), hex.size()) != 0)
+      throw Error(Errc::failed, "the caller did not take the digest");
+  });
+}
+
 }  // namespace
 
 }  // namespace jetpack::session
 
 extern "C" JP_EXPORT constexpr jetpack::session::TransportModule jetpack_transport_v1 = {
-    sizeof(jetpack::session::TransportModule), 0, &jetpack::session::open,
-    &jetpack::session::exchange, &jetpack::session::close};
+    sizeof(jetpack::session::TransportModule),
+    0,
+    &jetpack::session::open,
+    &jetpack::session::exchange,
+    &jetpack::session::close,
+    &jetpack::session::sha256};

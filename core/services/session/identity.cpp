@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::string_view webserver_section = "cycle_server";
 constexpr std::string_view identity_section = "identity";
+constexpr std::string_view broker_section = "broker";
+constexpr const char* transport_key = "cyclecloud.jetpack.transport";
+constexpr size_t userdata_digits = 32;
 
 std::optional<std::string> unless_empty(std::optional<std::string> text) {
   if (text && text->empty()) return std::nullopt;
@@ -70,8 +73,8 @@ std::optional<std::string> Facts::ini(std::string_view section, std::string_view
   return files_->ini ? unless_empty(files_->ini->get(section, key)) : std::nullopt;
 }
 
-bool Facts::ini_flag(std::string_view key) const {
-  return is_true(ini(webserver_section, key).value_or(""));
+bool Facts::ini_flag(std::string_view section, std::string_view key) const {
+  return is_true(ini(section, key).value_or(""));
 }
 
 std::optional<std::string> Facts::file(std::string_view connection_key, std::string_view section,
@@ -127,16 +130,43 @@ std::optional<std::string> Facts::fact(std::string_view name) const {
   if (name == "node") return node();
   if (name == "instance") return instance();
   if (name == "username") return username();
-  if (name == "url") {
-    try {
-      return url();
-    } catch (const Error& e) {
-      if (e.code() == Errc::not_found) return std::nullopt;
-      throw;
-    }
-  }
+  if (name == "url") return if_configured([&] { return url(); });
+  if (name == "broker") return if_configured([&] { return broker().text(); });
+  if (name == "transport") return channel() == Channel::amqp ? "amqp" : "https";
+  if (name == "userdata") return userdata();
   throw Error(Errc::usage, "there is no fact '" + std::string(name) +
-                               "' of a node; known are cluster, node, instance, url and username");
+                               "' of a node; known are cluster, node, instance, url, username, "
+                               "userdata, broker and transport");
+}
+
+template <class Ask>
+std::optional<std::string> Facts::if_configured(Ask&& ask) {
+  try {
+    return ask();
+  } catch (const Error& e) {
+    if (e.code() == Errc::not_found) return std::nullopt;
+    throw;
+  }
+}
+
+std::optional<std::string> Facts::userdata() const {
+  if (auto id = ini(identity_section, "userdata_id")) return id;
+  std::string digits;
+  for (const char c : instance().value_or("")) {
+    if (c == '-') continue;
+    digits += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  const bool is_hex = digits.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (digits.size() == userdata_digits && is_hex) return digits;
+  if (userdata_seed()) return "";
+  return std::nullopt;
+}
+
+std::optional<std::string> Facts::userdata_seed() const {
+  const auto in_cluster = cluster();
+  const auto of_node = node();
+  if (!in_cluster || !of_node) return std::nullopt;
+  return *in_cluster + '/' + *of_node;
 }
 
 std::string Facts::url() const {
@@ -156,15 +186,15 @@ std::string Facts::url() const {
                                      "/connection.json nor jetpack.ini nor the configuration "
                                      "names one; enroll the node or write connection.json");
   const Url url = parse_url(*text, where);
-  if (url.scheme == "http" && !url.is_loopback() && !ini_flag("allow_http"))
+  if (url.scheme == "http" && !url.is_loopback() && !ini_flag(webserver_section, "allow_http"))
     throw Error(Errc::denied, "the server's address in " + where +
                                   " is http, which would show the password to the network; use "
                                   "https, or set [cycle_server] allow_http = true in jetpack.ini");
   return url.text();
 }
 
-std::string Facts::ca_file() const {
-  if (auto path = ini(webserver_section, "ca_file"))
+std::string Facts::ca_file(std::string_view section) const {
+  if (auto path = ini(section, "ca_file"))
     return path->starts_with('/') ? *path : folder_ + '/' + *path;
   const std::string usual = folder_ + "/ca.pem";
   return ::access(usual.c_str(), F_OK) == 0 ? usual : "";
@@ -201,11 +231,56 @@ Server Facts::server() const {
   server.url = url();
   server.username = username().value_or("");
   server.password = password().value_or("");
-  server.ca_file = ca_file();
+  server.ca_file = ca_file(webserver_section);
   server.proxy = proxy(server.url);
   const auto skip = setting_("cyclecloud.skip_ssl_validation");
-  server.verify = !ini_flag("skip_ssl_validation") && !is_true(skip.value_or(""));
+  server.verify =
+      !ini_flag(webserver_section, "skip_ssl_validation") && !is_true(skip.value_or(""));
   return server;
+}
+
+BrokerAddress Facts::broker() const {
+  const std::string where = folder_ + "/jetpack.ini, [broker] url";
+  const auto text = ini(broker_section, "url");
+  if (!text)
+    throw Error(Errc::not_found,
+                "no broker is configured: set [broker] url = "
+                "amqps://USER:PASSWORD@HOST:PORT/VHOST in " +
+                    folder_ + "/jetpack.ini");
+  BrokerAddress address = parse_broker_address(*text, where);
+  if (!address.is_tls && !is_loopback(address.host) && !ini_flag(broker_section, "allow_plain"))
+    throw Error(Errc::denied, "the broker's address in " + where +
+                                  " is amqp, which would show the password to the network; use "
+                                  "amqps, or set [broker] allow_plain = true in jetpack.ini");
+  address.ca_file = ca_file(broker_section);
+  const auto skip = setting_("cyclecloud.skip_ssl_validation");
+  address.verify = !ini_flag(broker_section, "skip_ssl_validation") && !is_true(skip.value_or(""));
+  return address;
+}
+
+std::string Facts::exchange() const { return ini(broker_section, "exchange").value_or("jetpack"); }
+
+Facts::Channel Facts::channel() const {
+  std::string where = folder_ + "/jetpack.ini, [cycle_server] transport";
+  auto text = ini(webserver_section, "transport");
+  if (!text) {
+    where = std::string("the configuration key ") + transport_key;
+    text = setting_(transport_key);
+  }
+  if (!text || *text == "https") return Channel::https;
+  if (*text == "amqp") return Channel::amqp;
+  throw Error(Errc::corrupt,
+              "the transport in " + where + " is '" + *text + "'; expected https or amqp");
+}
+
+std::vector<std::string> Facts::sources() const {
+  std::vector<std::string> paths;
+  for (const char* name : {"connection.json", "jetpack.ini", "node.json", "configuration.json",
+                           "properties.json", "ca.pem"})
+    paths.push_back(folder_ + '/' + name);
+  for (const auto section : {webserver_section, broker_section})
+    if (auto path = ca_file(section); !path.empty()) paths.push_back(std::move(path));
+  return paths;
 }
 
 }  // namespace jetpack::session

@@ -5,7 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "services/session/broker.hpp"
 #include "services/session/transport.hpp"
 
 namespace jetpack::session {
@@ -33,25 +35,45 @@ class Facts {
   Identity identity_from_files() const;
   Identity identity() const;
 
-  // "cluster", "node", "instance", "url" or "username"; nullopt when unknown.
+  // One of those that jp_session.identity lists; nullopt when unknown. "userdata" is empty when the
+  // id is to be made from userdata_seed().
   std::optional<std::string> fact(std::string_view name) const;
+
+  // "cluster/node", when both are known.
+  std::optional<std::string> userdata_seed() const;
 
   // Throws Errc::not_found when no server is configured, Errc::corrupt for an address that cannot
   // be used, naming the key.
   Server server() const;
 
+  // Throws Errc::not_found when no broker is configured, Errc::corrupt or denied for an address
+  // that cannot be used, naming the key.
+  BrokerAddress broker() const;
+  // Where this node's messages go at the broker.
+  std::string exchange() const;
+
+  enum class Channel { https, amqp };
+  // By which messages go. Throws Errc::corrupt for any other word, naming the key.
+  Channel channel() const;
+
+  // The files that were read, and those that they name: when one of them changes, so may the facts.
+  std::vector<std::string> sources() const;
+
  private:
   std::optional<std::string> file(std::string_view connection_key, std::string_view section,
                                   std::string_view ini_key) const;
   std::optional<std::string> ini(std::string_view section, std::string_view key) const;
-  bool ini_flag(std::string_view key) const;
+  bool ini_flag(std::string_view section, std::string_view key) const;
   std::optional<std::string> cluster() const;
   std::optional<std::string> node() const;
   std::optional<std::string> instance() const;
   std::optional<std::string> username() const;
   std::optional<std::string> password() const;
   std::string url() const;
-  std::string ca_file() const;
+  std::string ca_file(std::string_view section) const;
+  std::optional<std::string> userdata() const;
+  template <class Ask>
+  static std::optional<std::string> if_configured(Ask&& ask);
   std::string proxy(const std::string& url) const;
 
   struct Files;

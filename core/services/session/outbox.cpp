@@ -1,4 +1,4 @@
-// The durable queue of messages to the server: run/outbox.db.
+// The durable queue of what this node sends: run/outbox.db.
 #include "services/session/outbox.hpp"
 
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -16,47 +17,118 @@
 #include <rapidjson/writer.h>
 
 #include "support/files.hpp"
-#include "support/timestamps.hpp"
+#include "support/json_file.hpp"
 
 namespace jetpack::session {
 
 namespace {
 
-constexpr int64_t schema_version = 1;
+constexpr int64_t schema_version = 2;
 constexpr int64_t page_size = 4096;
 // When the write-ahead log has this many pages, whoever commits next empties it. Until then a
 // commit costs one sync, and what the first process after a quiet time has to read is small.
 constexpr int max_log_pages = 64;
 // Dead letters are kept for a person to see, not for ever.
 constexpr int64_t max_dead = 1000;
+constexpr size_t max_dead_body = 256 << 10;
 constexpr mode_t shared_mode = 0660;
 constexpr int busy_timeout_ms = 10000;
 
-constexpr const char* schema = R"(
-  CREATE TABLE IF NOT EXISTS outbox(
+// A schema is made by going through all the versions, so that a new one and an upgraded one are
+// the same.
+constexpr const char* to_version_1 = R"(
+  CREATE TABLE outbox(
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, type TEXT NOT NULL,
     data TEXT NOT NULL, time TEXT NOT NULL, cluster TEXT, node TEXT, instance TEXT, session TEXT,
     hostname TEXT, attempts INTEGER NOT NULL DEFAULT 0, error TEXT);
-  CREATE TABLE IF NOT EXISTS dead(
+  CREATE TABLE dead(
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, data TEXT NOT NULL,
     time TEXT NOT NULL, cluster TEXT, node TEXT, instance TEXT, session TEXT, hostname TEXT,
     reason TEXT NOT NULL);
-  PRAGMA user_version = 1;
 )";
 
-constexpr std::string_view columns =
-    "seq, id, type, data, time, cluster, node, instance, session, hostname";
+// A column more takes no copying, so that an upgrade needs no time and hardly any space. A letter's
+// body stands last, and in a table of its own, so that passing over a letter does not read it.
+constexpr const char* to_version_2 = R"(
+  ALTER TABLE outbox ADD COLUMN kind INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE dead ADD COLUMN kind INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE dead ADD COLUMN target TEXT;
+  CREATE TABLE letter(
+    seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, method TEXT NOT NULL, address TEXT NOT NULL,
+    exchange TEXT NOT NULL, content_type TEXT NOT NULL, headers TEXT NOT NULL,
+    persistent INTEGER NOT NULL, body BLOB NOT NULL);
+  PRAGMA user_version = 2;
+)";
 
+constexpr std::string_view message_columns =
+    "outbox.seq, id, type, data, time, cluster, node, instance, session, hostname";
+constexpr std::string_view letter_columns =
+    ", outbox.kind, method, address, exchange, content_type, headers, persistent, body";
+constexpr int data_column = 3;
+constexpr int kind_column = 10;
+constexpr int body_column = 17;
+
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void put(Writer& json, const std::string& text) {
+  json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+}
+
+// [["name", "value"], ...]
+std::string to_text(const std::vector<std::pair<std::string, std::string>>& headers) {
+  rapidjson::StringBuffer buffer;
+  Writer json(buffer);
+  json.StartArray();
+  for (const auto& [name, value] : headers) {
+    json.StartArray();
+    put(json, name);
+    put(json, value);
+    json.EndArray();
+  }
+  json.EndArray();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::vector<std::pair<std::string, std::string>> headers_of(const std::string& text) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  const Json json = Json::parse(text, "a letter's headers");
+  for (const auto& pair : json.root().GetArray())
+    headers.emplace_back(view(pair[0]), view(pair[1]));
+  return headers;
+}
+
+// A row of message_columns.
 Message message_at(const Statement& row) {
   Message message;
   message.seq = row.integer(0);
   message.id = row.text(1);
   message.type = row.text(2);
-  message.data = row.text(3);
+  message.data = row.text(data_column);
   message.time = row.text(4);
   message.from = {row.text(5), row.text(6), row.text(7), row.text(8)};
   message.hostname = row.text(9);
   return message;
+}
+
+// A row of message_columns and letter_columns.
+Message any_at(const Statement& row) {
+  Message message = message_at(row);
+  message.kind = static_cast<Kind>(row.integer(kind_column));
+  if (message.kind == Kind::message) return message;
+  message.data = row.text(body_column);
+  message.letter = {
+      row.text(11),        row.text(12), row.text(13), row.text(14), headers_of(row.text(15)),
+      row.integer(16) != 0};
+  return message;
+}
+
+// What a letter was to do, for a person.
+std::string target_of(const Message& message) {
+  const Letter& letter = message.letter;
+  if (message.kind == Kind::letter_to_server) return letter.method + ' ' + letter.address;
+  if (message.kind == Kind::letter_to_broker)
+    return "exchange '" + letter.exchange + "', routing key '" + letter.address + "'";
+  return {};
 }
 
 // After each commit. Emptied for good, because that a log was copied back is known only as long as
@@ -224,30 +296,35 @@ void Outbox::open_in_place() {
   sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_wal_hook(handle, &empty_log, nullptr);
   database_->execute("PRAGMA synchronous = FULL");
-  if (database_->integer("PRAGMA user_version") == 0) create_schema();
-  if (const int64_t version = database_->integer("PRAGMA user_version"); version != schema_version)
+  prepare_schema();
+  delivered_.clear();
+  limit_size(0);
+}
+
+void Outbox::prepare_schema() {
+  if (database_->integer("PRAGMA user_version") == schema_version) return;
+  // One at a time: changing the journal mode does not wait for others.
+  const auto lock = FileLock::wait(shared_file(options_.folder, "outbox.setup.lock"), shared_mode);
+  const int64_t version = database_->integer("PRAGMA user_version");
+  if (version == schema_version) return;
+  if (version < 0 || version > schema_version)
     throw Error(Errc::unsupported, "cannot use " + path_ + ": it has version " +
                                        std::to_string(version) + ", and this jetpack knows " +
                                        std::to_string(schema_version) +
                                        "; install a newer jetpack");
-  limit_size();
-}
-
-void Outbox::create_schema() {
-  // One at a time: changing the journal mode does not wait for others.
-  const auto lock = FileLock::wait(shared_file(options_.folder, "outbox.setup.lock"), shared_mode);
-  if (database_->integer("PRAGMA user_version") != 0) return;
-  database_->execute("PRAGMA journal_mode = WAL");
+  if (version == 0) database_->execute("PRAGMA journal_mode = WAL");
   Transaction transaction(*database_);
-  database_->execute(schema);
+  if (version == 0) database_->execute(to_version_1);
+  database_->execute(to_version_2);
   transaction.commit();
 }
 
-void Outbox::limit_size() {
+// `more`: bytes of what is to be stored.
+void Outbox::limit_size(uint64_t more) {
   const int64_t pages =
       database_->integer("PRAGMA page_count") - database_->integer("PRAGMA freelist_count");
   uint64_t limit = 4 * small;  // room for the largest message above `small`
-  if (static_cast<uint64_t>(pages * page_size) > small) {
+  if (more > small || static_cast<uint64_t>(pages * page_size) > small) {
     if (cap_ == 0) cap_ = options_.max_bytes();
     limit = cap_;
   }
@@ -278,8 +355,14 @@ bool is_corrupt(const std::string& path) {
 
 // A message that was read from a damaged file and still has the form of one.
 bool is_whole(const Message& message) {
-  return message.id.size() == 36 && !message.type.empty() && message.data.starts_with('{') &&
-         message.data.ends_with('}');
+  if (message.id.size() != 36 || message.type.empty()) return false;
+  if (message.kind != Kind::message) return !message.letter.content_type.empty();
+  return message.data.starts_with('{') && message.data.ends_with('}');
+}
+
+std::string select_any(const std::string& source) {
+  return "SELECT " + std::string(message_columns) + std::string(letter_columns) + " FROM " +
+         source + " ORDER BY outbox.seq";
 }
 
 // The messages that can still be read from a damaged database.
@@ -288,9 +371,13 @@ std::vector<Message> salvage(const std::string& path) {
   try {
     Database damaged(path, SQLITE_OPEN_READWRITE, std::chrono::seconds(1));
     sqlite3_db_config(damaged.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-    Statement row(damaged, "SELECT " + std::string(columns) + " FROM outbox ORDER BY seq");
+    const bool has_letters =
+        damaged.integer("SELECT count(*) FROM pragma_table_info('outbox') WHERE name = 'kind'") > 0;
+    Statement row(damaged, has_letters ? select_any("outbox LEFT JOIN letter USING(seq)")
+                                       : "SELECT " + std::string(message_columns) +
+                                             " FROM outbox ORDER BY seq");
     while (row.step()) {
-      Message message = message_at(row);
+      Message message = has_letters ? any_at(row) : message_at(row);
       if (is_whole(message)) messages.push_back(std::move(message));
     }
   } catch (const Error&) {
@@ -323,16 +410,47 @@ void Outbox::repair() {
   options_.warn(std::to_string(saved.size()) + " messages of " + aside + " are queued again");
 }
 
-int64_t Outbox::insert(const Message& message) {
-  Statement statement(*database_,
+namespace {
+
+int64_t number(Kind kind) { return static_cast<int64_t>(kind); }
+
+int64_t insert_row(Database& database, const Message& message) {
+  Statement statement(database,
                       "INSERT INTO outbox(id, type, data, time, cluster, node, instance, session, "
-                      "hostname) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  statement.bind(message.id).bind(message.type).bind(message.data).bind(message.time);
+                      "hostname, kind) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const bool is_letter = message.kind != Kind::message;
+  statement.bind(message.id).bind(message.type);
+  statement.bind(is_letter ? std::string_view() : std::string_view(message.data));
+  statement.bind(message.time);
   statement.bind_known(message.from.cluster).bind_known(message.from.node);
   statement.bind_known(message.from.instance).bind_known(message.from.session);
-  statement.bind_known(message.hostname);
-  statement.run();
-  return sqlite3_last_insert_rowid(database_->handle());
+  statement.bind_known(message.hostname).bind(number(message.kind)).run();
+  return sqlite3_last_insert_rowid(database.handle());
+}
+
+void insert_letter(Database& database, int64_t seq, const Message& message) {
+  const Letter& letter = message.letter;
+  const std::string headers = to_text(letter.headers);
+  Statement(database, "INSERT INTO letter VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(seq)
+      .bind(number(message.kind))
+      .bind(letter.method)
+      .bind(letter.address)
+      .bind(letter.exchange)
+      .bind(letter.content_type)
+      .bind(headers)
+      .bind(int64_t{letter.persistent})
+      .bind_blob(message.data)
+      .run();
+}
+
+}  // namespace
+
+// Within a transaction when it is a letter.
+int64_t Outbox::insert(const Message& message) {
+  const int64_t seq = insert_row(*database_, message);
+  if (message.kind != Kind::message) insert_letter(*database_, seq, message);
+  return seq;
 }
 
 void Outbox::reopen_if_replaced() {
@@ -341,30 +459,38 @@ void Outbox::reopen_if_replaced() {
   open();
 }
 
+int64_t Outbox::store(const Message& message) {
+  limit_size(message.data.size());
+  if (message.kind == Kind::message) return insert(message);
+  Transaction transaction(*database_);
+  const int64_t seq = insert(message);
+  transaction.commit();
+  return seq;
+}
+
 Message Outbox::add(Message message) {
   return repairing([&] {
     for (;;) {
       try {
-        limit_size();
-        message.seq = insert(message);
+        message.seq = store(message);
         message.database = inode_;
         if (is_in_place()) return message;
         // It went to a file that is no longer the queue.
         reopen_if_replaced();
       } catch (const DatabaseError& e) {
         if (!e.is_full()) throw;
-        fail_full(e);
+        fail_full(e, message.data.size());
       }
     }
   });
 }
 
-void Outbox::fail_full(const DatabaseError& cause) {
+void Outbox::fail_full(const DatabaseError& cause, uint64_t more) {
   const int64_t pages = database_->integer("PRAGMA page_count");
   const int64_t max_pages = database_->integer("PRAGMA max_page_count");
   const int64_t free_pages = database_->integer("PRAGMA freelist_count");
   // Not all of the allowed pages are in use: it was the disk.
-  constexpr int64_t margin = 2 * static_cast<int64_t>(small) / page_size;
+  const int64_t margin = static_cast<int64_t>(2 * small + more) / page_size;
   if (pages - free_pages + margin < max_pages) throw cause;
   Statement row(*database_, "SELECT count(*), min(time) FROM outbox");
   row.step();
@@ -375,40 +501,137 @@ void Outbox::fail_full(const DatabaseError& cause) {
                   " MiB; make the server reachable, or raise cyclecloud.jetpack.outbox_max_mib");
 }
 
-std::vector<Message> Outbox::oldest(size_t count, uint64_t bytes) {
+namespace {
+
+// Of one kind, what is not known to be delivered.
+std::string condition(Kind kind, int64_t delivered) {
+  std::string text = "outbox.kind = " + std::to_string(number(kind));
+  if (delivered > 0) text += " AND outbox.seq > " + std::to_string(delivered);
+  return '(' + text + ')';
+}
+
+}  // namespace
+
+int64_t Outbox::delivered_up_to(Kind kind) const {
+  const auto found = delivered_.find(kind);
+  return found == delivered_.end() ? 0 : found->second;
+}
+
+// What follows FROM to get what waits of these kinds.
+std::string Outbox::source(const Kinds& kinds) const {
+  // Letters alone are found by way of their own table, whatever number of messages waits.
+  const bool has_messages = std::find(kinds.begin(), kinds.end(), Kind::message) != kinds.end();
+  std::string text =
+      has_messages ? "outbox LEFT JOIN letter USING(seq)" : "letter CROSS JOIN outbox USING(seq)";
+  const char* joint = " WHERE ";
+  for (const Kind kind : kinds) {
+    text += joint + condition(kind, delivered_up_to(kind));
+    joint = " OR ";
+  }
+  return text;
+}
+
+bool Outbox::has(const Kinds& kinds) {
+  return repairing([&] {
+    reopen_if_replaced();
+    return Statement(*database_, "SELECT 1 FROM " + source(kinds) + " LIMIT 1").step();
+  });
+}
+
+std::vector<Message> Outbox::oldest(const Kinds& kinds, size_t count, uint64_t bytes) {
   return repairing([&] {
     reopen_if_replaced();
     std::vector<Message> messages;
-    Statement row(*database_,
-                  "SELECT " + std::string(columns) + " FROM outbox ORDER BY seq LIMIT ?");
+    Statement row(*database_, select_any(source(kinds)) + " LIMIT ?");
     row.bind(static_cast<int64_t>(count));
     uint64_t size = 0;
     while (row.step()) {
-      Message message = message_at(row);
-      size += message.data.size();
+      size += row.size(data_column) + row.size(body_column);
       if (!messages.empty() && size > bytes) break;
-      messages.push_back(std::move(message));
+      messages.push_back(any_at(row));
+      messages.back().database = inode_;
     }
     return messages;
   });
 }
 
+// By id too: after a repair a seq may belong to another message.
+bool Outbox::erase(const std::vector<Message>& messages) {
+  try {
+    Transaction transaction(*database_);
+    Statement row(*database_, "DELETE FROM outbox WHERE seq = ? AND id = ?");
+    Statement body(*database_, "DELETE FROM letter WHERE seq = ?");
+    for (const auto& message : messages) {
+      row.bind(message.seq).bind(message.id).run();
+      if (message.kind != Kind::message && sqlite3_changes(database_->handle()) > 0)
+        body.bind(message.seq).run();
+    }
+    transaction.commit();
+    return true;
+  } catch (const DatabaseError& e) {
+    if (e.is_corrupt()) throw;
+    why_not_removed_ = e.what();
+    return false;
+  }
+}
+
 void Outbox::remove(const std::vector<Message>& messages) {
   repairing([&] {
-    Transaction transaction(*database_);
-    // By id too: after a repair a seq may belong to another message.
-    Statement statement(*database_, "DELETE FROM outbox WHERE seq = ? AND id = ?");
-    for (const auto& message : messages) statement.bind(message.seq).bind(message.id).run();
-    transaction.commit();
+    if (delivered_.empty() && erase(messages)) return;
+    // Emptying the log gives its space back, which may be all that is needed.
+    sqlite3_wal_checkpoint_v2(database_->handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+                              nullptr);
+    if (delivered_.empty() && erase(messages)) return;
+    for (const auto& message : messages) {
+      auto& place = delivered_[message.kind];
+      place = std::max(place, message.seq);
+    }
+  });
+}
+
+void Outbox::erase_remembered() {
+  Transaction transaction(*database_);
+  for (const auto& [kind, place] : delivered_)
+    for (const char* table : {"outbox", "letter"})
+      Statement(*database_, "DELETE FROM " + std::string(table) + " WHERE kind = ? AND seq <= ?")
+          .bind(number(kind))
+          .bind(place)
+          .run();
+  transaction.commit();
+  delivered_.clear();
+}
+
+std::optional<std::string> Outbox::remove_remembered() {
+  if (delivered_.empty()) return std::nullopt;
+  return repairing([&]() -> std::optional<std::string> {
+    reopen_if_replaced();
+    try {
+      erase_remembered();
+      return std::nullopt;
+    } catch (const DatabaseError& e) {
+      if (e.is_corrupt()) throw;
+      why_not_removed_ = e.what();
+      return why_not_removed_;
+    }
   });
 }
 
 void Outbox::bury(const Message& message, const std::string& reason) {
   repairing([&] {
     Transaction transaction(*database_);
-    Statement copy(*database_, "INSERT OR REPLACE INTO dead SELECT " + std::string(columns) +
-                                   ", ? FROM outbox WHERE seq = ? AND id = ?");
-    copy.bind(reason).bind(message.seq).bind(message.id).run();
+    const bool is_kept = message.kind == Kind::message || message.data.size() <= max_dead_body;
+    const std::string target = target_of(message);
+    Statement(*database_,
+              "INSERT OR REPLACE INTO dead(seq, id, type, data, time, cluster, node, instance, "
+              "session, hostname, reason, kind, target) SELECT seq, id, type, ?, time, cluster, "
+              "node, instance, session, hostname, ?, kind, ? FROM outbox WHERE seq = ? AND id = ?")
+        .bind_blob(is_kept ? std::string_view(message.data) : std::string_view())
+        .bind(reason)
+        .bind_known(target)
+        .bind(message.seq)
+        .bind(message.id)
+        .run();
+    Statement(*database_, "DELETE FROM letter WHERE seq = ?").bind(message.seq).run();
     Statement(*database_, "DELETE FROM outbox WHERE seq = ? AND id = ?")
         .bind(message.seq)
         .bind(message.id)
@@ -432,18 +655,6 @@ void Outbox::trim_dead() {
                 " of the oldest messages that the server had refused: too many are kept");
 }
 
-void Outbox::record_failure(const std::vector<Message>& messages, const std::string& reason) {
-  repairing([&] {
-    Transaction transaction(*database_);
-    Statement statement(
-        *database_,
-        "UPDATE outbox SET attempts = attempts + 1, error = ? WHERE seq = ? AND id = ?");
-    for (const auto& message : messages)
-      statement.bind(reason).bind(message.seq).bind(message.id).run();
-    transaction.commit();
-  });
-}
-
 Outbox::State Outbox::state_of(Message& message) {
   return repairing([&] {
     reopen_if_replaced();
@@ -451,6 +662,7 @@ Outbox::State Outbox::state_of(Message& message) {
       message = add(message);
       return State::waiting;
     }
+    if (message.seq <= delivered_up_to(message.kind)) return State::delivered;
     // One statement, so that a message on its way to the dead letters is seen in one of both.
     Statement row(*database_,
                   "SELECT EXISTS(SELECT 1 FROM outbox WHERE seq = ?1 AND id = ?2), "
@@ -471,23 +683,22 @@ std::string Outbox::reason_of(const Message& message) {
 
 namespace {
 
-using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
 void put(Writer& json, const char* key, const std::string& text) {
   json.Key(key);
-  json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  put(json, text);
 }
 
 void write_dead(Writer& json, Database& database) {
   json.Key("dead");
   json.StartArray();
-  Statement row(database, "SELECT id, type, time, reason FROM dead ORDER BY seq");
+  Statement row(database, "SELECT id, type, time, reason, target FROM dead ORDER BY seq");
   while (row.step()) {
     json.StartObject();
     put(json, "id", row.text(0));
     put(json, "type", row.text(1));
     put(json, "time", row.text(2));
     put(json, "reason", row.text(3));
+    if (const std::string target = row.text(4); !target.empty()) put(json, "to", target);
     json.EndObject();
   }
   json.EndArray();
@@ -501,8 +712,8 @@ std::string Outbox::describe() {
     Writer json(buffer);
     json.StartObject();
     Statement row(*database_,
-                  "SELECT count(*), coalesce(sum(length(CAST(data AS BLOB))), 0), min(time) "
-                  "FROM outbox");
+                  "SELECT count(*), coalesce(sum(length(CAST(data AS BLOB))), 0) + "
+                  "(SELECT coalesce(sum(length(body)), 0) FROM letter), min(time) FROM outbox");
     row.step();
     json.Key("depth");
     json.Int64(row.integer(0));

@@ -1,4 +1,4 @@
-// The durable queue of messages to the server: run/outbox.db.
+// The durable queue of what this node sends: run/outbox.db.
 //
 // Many processes use it at once, root and members of the folder's group. A message is in it from
 // the return of add() until remove() or bury(), whatever is killed in between.
@@ -9,9 +9,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "services/session/database.hpp"
@@ -19,16 +21,38 @@
 
 namespace jetpack::session {
 
+// What a row is; the numbers are stored.
+enum class Kind : uint8_t {
+  message = 1,           // for the cluster, by whichever transport it uses
+  letter_to_server = 2,  // an HTTP request
+  letter_to_broker = 3,  // an AMQP message
+};
+
+// Where a letter goes; see jp_letter.
+struct Letter {
+  std::string method;
+  std::string address;
+  std::string exchange;
+  std::string content_type;
+  std::vector<std::pair<std::string, std::string>> headers;
+  bool persistent = true;
+};
+
 struct Message {
   int64_t seq = 0;  // the order of delivery; given by add(), as is the next
   ino_t database = 0;
-  std::string id;  // a UUID; the server applies a message once
+  std::string id;  // a UUID; the receiver applies a message once
   std::string type;
-  std::string data;  // a JSON object
+  std::string data;  // a message's JSON object, a letter's body
   std::string time;  // when it was published, ISO 8601
   Identity from;     // as far as it was known then
   std::string hostname;
+  Kind kind = Kind::message;
+  Letter letter;  // of a letter
 };
+
+// The kinds that go one way, in one order.
+using Kinds = std::vector<Kind>;
 
 // A random UUID, version 4.
 std::string make_uuid();
@@ -52,17 +76,23 @@ class Outbox {
   // or the disk is full.
   Message add(Message message);
 
-  // The oldest messages in order, at most `count`, and of more than one at most `bytes` of data.
-  std::vector<Message> oldest(size_t count, uint64_t bytes);
+  // The oldest of these kinds in order, at most `count`, and of more than one at most `bytes` of
+  // data.
+  std::vector<Message> oldest(const Kinds& kinds, size_t count, uint64_t bytes);
 
-  // Removes what was delivered, in one transaction.
+  bool has(const Kinds& kinds);
+
+  // Removes what was delivered, in one transaction. The messages must be the oldest of their kinds.
+  // When the disk is full, it is remembered that they were delivered: for as long as this object
+  // lives they are neither returned nor waiting, and each later call tries to remove them again.
   void remove(const std::vector<Message>& messages);
 
-  // Moves a message that the server refused for good to the dead letters.
-  void bury(const Message& message, const std::string& reason);
+  // Removes what could not be removed before; says why when it still cannot be.
+  std::optional<std::string> remove_remembered();
 
-  // Counts an attempt at each message and keeps why it failed.
-  void record_failure(const std::vector<Message>& messages, const std::string& reason);
+  // Moves a message that was refused for good to the dead letters. A letter's body is kept
+  // with it up to 256 KiB.
+  void bury(const Message& message, const std::string& reason);
 
   // What became of a message that add() returned. When the database was replaced since, nothing
   // is known, and the message is queued again: its id makes a second copy harmless.
@@ -80,13 +110,18 @@ class Outbox {
   void open();
   void open_in_place();
   void reopen_if_replaced();
-  void create_schema();
-  void limit_size();
+  void prepare_schema();
+  void limit_size(uint64_t more);
   void repair();
   bool is_in_place() const;
   int64_t insert(const Message& message);
+  int64_t store(const Message& message);
+  bool erase(const std::vector<Message>& messages);
+  void erase_remembered();
+  int64_t delivered_up_to(Kind kind) const;
+  std::string source(const Kinds& kinds) const;
   void trim_dead();
-  [[noreturn]] void fail_full(const DatabaseError& cause);
+  [[noreturn]] void fail_full(const DatabaseError& cause, uint64_t more);
 
   Options options_;
   std::string path_;
@@ -94,6 +129,9 @@ class Outbox {
   dev_t device_ = 0;
   ino_t inode_ = 0;
   uint64_t cap_ = 0;  // 0: not asked yet
+  // What was delivered and could not be removed: of each kind, all up to a place in the order.
+  std::map<Kind, int64_t> delivered_;
+  std::string why_not_removed_;
 };
 
 // A path in the run folder, resolved, of a file that exists from now on with mode 0660 and the

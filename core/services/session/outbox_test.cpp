@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 
 using jetpack::Errc;
 using jetpack::TemporaryFolder;
+using jetpack::session::Kind;
+using jetpack::session::Kinds;
 using jetpack::session::make_uuid;
 using jetpack::session::Message;
 using jetpack::session::Outbox;
@@ -23,6 +26,7 @@ using jetpack::session::Outbox;
 namespace {
 
 constexpr uint64_t mib = 1 << 20;
+const Kinds all{Kind::message, Kind::letter_to_server, Kind::letter_to_broker};
 
 Outbox::Options options(const TemporaryFolder& folder, uint64_t cap = 64 * mib,
                         std::vector<std::string>* warnings = nullptr) {
@@ -94,20 +98,20 @@ TEST_CASE("messages stay, in order, until they are removed") {
       added.push_back(outbox.add(message("{\"n\":" + std::to_string(i) + "}")));
   }
   Outbox outbox(options(folder));
-  const auto all = outbox.oldest(10, mib);
-  REQUIRE(all.size() == 5);
+  const auto stored = outbox.oldest(all, 10, mib);
+  REQUIRE(stored.size() == 5);
   for (size_t i = 0; i < 5; ++i) {
-    CHECK(all[i].id == added[i].id);
-    CHECK(all[i].data == added[i].data);
-    CHECK(all[i].from.cluster == "demo");
-    CHECK(all[i].from.node.empty());
+    CHECK(stored[i].id == added[i].id);
+    CHECK(stored[i].data == added[i].data);
+    CHECK(stored[i].from.cluster == "demo");
+    CHECK(stored[i].from.node.empty());
   }
-  outbox.remove({all[0], all[1]});
-  outbox.remove({all[0], all[1]});
+  outbox.remove({stored[0], stored[1]});
+  outbox.remove({stored[0], stored[1]});
   CHECK(outbox.state_of(added[0]) == Outbox::State::delivered);
   CHECK(outbox.state_of(added[2]) == Outbox::State::waiting);
   // A place in the order is never given twice.
-  outbox.remove(outbox.oldest(10, mib));
+  outbox.remove(outbox.oldest(all, 10, mib));
   CHECK(outbox.add(message()).seq > added[4].seq);
 }
 
@@ -115,21 +119,20 @@ TEST_CASE("a batch is bounded in number and in bytes, and never empty") {
   const TemporaryFolder folder;
   Outbox outbox(options(folder));
   for (int i = 0; i < 4; ++i) outbox.add(message(big(1000)));
-  CHECK(outbox.oldest(3, mib).size() == 3);
-  CHECK(outbox.oldest(10, 2500).size() == 2);
-  CHECK(outbox.oldest(10, 1).size() == 1);
+  CHECK(outbox.oldest(all, 3, mib).size() == 3);
+  CHECK(outbox.oldest(all, 10, 2500).size() == 2);
+  CHECK(outbox.oldest(all, 10, 1).size() == 1);
 }
 
 TEST_CASE("what is refused for good is kept apart, with the reason") {
   const TemporaryFolder folder;
   Outbox outbox(options(folder));
   auto bad = outbox.add(message());
-  auto good = outbox.add(message());
+  outbox.add(message());
   outbox.bury(bad, "the server answered 400");
   CHECK(outbox.state_of(bad) == Outbox::State::dead);
   CHECK(outbox.reason_of(bad) == "the server answered 400");
-  CHECK(outbox.oldest(10, mib).size() == 1);
-  outbox.record_failure({good}, "refused");
+  CHECK(outbox.oldest(all, 10, mib).size() == 1);
   const auto json = jetpack::Json::parse(outbox.describe(), "state");
   CHECK(json.root()["depth"].GetInt() == 1);
   CHECK(json.root()["bytes"].GetInt() == 2);
@@ -166,7 +169,7 @@ TEST_CASE("a full queue refuses what does not fit, and names cap, number and age
   CHECK(error.find(std::to_string(taken - 1) + " messages wait since 2024-10-04") !=
         std::string::npos);
   CHECK(error.find("cyclecloud.jetpack.outbox_max_mib") != std::string::npos);
-  outbox.remove(outbox.oldest(2, mib));
+  outbox.remove(outbox.oldest(all, 2, mib));
   CHECK_NOTHROW(outbox.add(message(big(400000))));
 }
 
@@ -176,7 +179,7 @@ TEST_CASE("what is no database is moved aside, and work goes on") {
   folder.write("outbox.db", std::string(10000, '#'));
   Outbox outbox(options(folder, 64 * mib, &warnings));
   outbox.add(message());
-  CHECK(outbox.oldest(10, mib).size() == 1);
+  CHECK(outbox.oldest(all, 10, mib).size() == 1);
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[0].find("was corrupt; it was moved to") != std::string::npos);
   CHECK(warnings[1].starts_with("0 messages of "));
@@ -195,7 +198,8 @@ TEST_CASE("of a damaged database, what can be read is queued again") {
   overwrite(folder.file("outbox.db"), 3 * static_cast<off_t>(mib), mib / 2);
   Outbox outbox(options(folder, 64 * mib, &warnings));
   size_t seen = 0;
-  for (auto batch = outbox.oldest(500, mib); !batch.empty(); batch = outbox.oldest(500, mib)) {
+  for (auto batch = outbox.oldest(all, 500, mib); !batch.empty();
+       batch = outbox.oldest(all, 500, mib)) {
     if (seen == 0) CHECK(batch[0].id == first.id);
     seen += batch.size();
     outbox.remove(batch);
@@ -215,8 +219,8 @@ TEST_CASE("a message whose database is replaced is queued again") {
   std::filesystem::remove(folder.file("outbox.db-shm"));
   CHECK(mine.state_of(waiting) == Outbox::State::waiting);
   Outbox other(options(folder));
-  REQUIRE(other.oldest(10, mib).size() == 1);
-  CHECK(other.oldest(10, mib)[0].id == waiting.id);
+  REQUIRE(other.oldest(all, 10, mib).size() == 1);
+  CHECK(other.oldest(all, 10, mib)[0].id == waiting.id);
 }
 
 TEST_CASE("a database of a newer jetpack is left alone") {
@@ -234,6 +238,165 @@ TEST_CASE("a database of a newer jetpack is left alone") {
     CHECK(e.code() == Errc::unsupported);
     CHECK(std::string(e.what()).find("version 7") != std::string::npos);
   }
+}
+
+namespace {
+
+Message letter(Kind kind, const std::string& body) {
+  Message m = message(body);
+  m.kind = kind;
+  m.type = "letter";
+  m.letter = {"POST", "/clusters/x", "exchange", "text/plain", {{"k", "v"}, {"l", ""}}, false};
+  return m;
+}
+
+}  // namespace
+
+TEST_CASE("a letter comes out as it went in, whatever bytes it holds") {
+  const TemporaryFolder folder;
+  Outbox outbox(options(folder));
+  std::string body;
+  for (int i = 0; i < 512; ++i) body += static_cast<char>(i);
+  const auto added = outbox.add(letter(Kind::letter_to_broker, body));
+  outbox.add(letter(Kind::letter_to_server, ""));
+  const auto both = outbox.oldest(all, 10, mib);
+  REQUIRE(both.size() == 2);
+  CHECK(both[0].id == added.id);
+  CHECK(both[0].kind == Kind::letter_to_broker);
+  CHECK(both[0].data == body);
+  CHECK(both[0].letter.method == "POST");
+  CHECK(both[0].letter.address == "/clusters/x");
+  CHECK(both[0].letter.exchange == "exchange");
+  CHECK(both[0].letter.content_type == "text/plain");
+  CHECK(both[0].letter.headers == added.letter.headers);
+  CHECK_FALSE(both[0].letter.persistent);
+  CHECK(both[1].data.empty());
+  CHECK(jetpack::Json::parse(outbox.describe(), "state").root()["bytes"].GetInt() == 512);
+}
+
+TEST_CASE("the kinds are apart, each in its order") {
+  const TemporaryFolder folder;
+  Outbox outbox(options(folder));
+  const auto first = outbox.add(letter(Kind::letter_to_broker, "1"));
+  const auto second = outbox.add(message());
+  const auto third = outbox.add(letter(Kind::letter_to_server, "2"));
+  const auto fourth = outbox.add(letter(Kind::letter_to_broker, "3"));
+  const auto to_broker = outbox.oldest({Kind::letter_to_broker}, 10, mib);
+  REQUIRE(to_broker.size() == 2);
+  CHECK(to_broker[0].id == first.id);
+  CHECK(to_broker[1].id == fourth.id);
+  const auto to_server = outbox.oldest({Kind::message, Kind::letter_to_server}, 10, mib);
+  REQUIRE(to_server.size() == 2);
+  CHECK(to_server[0].id == second.id);
+  CHECK(to_server[1].id == third.id);
+  outbox.remove(to_broker);
+  CHECK_FALSE(outbox.has({Kind::letter_to_broker}));
+  CHECK(outbox.has({Kind::letter_to_server}));
+  outbox.bury(third, "no such node array");
+  const auto state = jetpack::Json::parse(outbox.describe(), "state");
+  CHECK(state.root()["depth"].GetInt() == 1);
+  CHECK(jetpack::find_string(state.root()["dead"][0], "to") == "POST /clusters/x");
+}
+
+TEST_CASE("a letter above the usual size is taken within the cap") {
+  const TemporaryFolder folder;
+  Outbox outbox(options(folder));
+  const std::string body(16 * mib, '\xff');
+  const auto added = outbox.add(letter(Kind::letter_to_broker, body));
+  CHECK(outbox.oldest(all, 10, mib).at(0).data == body);
+  outbox.bury(added, "no");
+  CHECK(outbox.reason_of(added) == "no");
+  const TemporaryFolder other;
+  Outbox small(options(other, 8 * mib));
+  CHECK_THROWS_AS(small.add(letter(Kind::letter_to_broker, body)), jetpack::Error);
+}
+
+TEST_CASE("an outbox of the first version is taken over with all that waits in it") {
+  const TemporaryFolder folder;
+  {
+    folder.write("outbox.db", "");
+    jetpack::session::Database raw(std::filesystem::canonical(folder.file("outbox.db")),
+                                   SQLITE_OPEN_READWRITE, std::chrono::seconds(1));
+    raw.execute(R"(
+      PRAGMA journal_mode = WAL;
+      CREATE TABLE outbox(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, type TEXT NOT NULL,
+        data TEXT NOT NULL, time TEXT NOT NULL, cluster TEXT, node TEXT, instance TEXT,
+        session TEXT, hostname TEXT, attempts INTEGER NOT NULL DEFAULT 0, error TEXT);
+      CREATE TABLE dead(
+        seq INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, data TEXT NOT NULL,
+        time TEXT NOT NULL, cluster TEXT, node TEXT, instance TEXT, session TEXT, hostname TEXT,
+        reason TEXT NOT NULL);
+      INSERT INTO outbox(id, type, data, time, cluster) VALUES('a', 'log', '{"n":1}', 't', 'demo');
+      INSERT INTO outbox(id, type, data, time) VALUES('b', 'log', '{"n":2}', 't');
+      INSERT INTO dead(seq, id, type, data, time, reason) VALUES(9, 'c', 'log', '{}', 't', 'no');
+      PRAGMA user_version = 1;)");
+  }
+  Outbox outbox(options(folder));
+  const auto waiting = outbox.oldest(all, 10, mib);
+  REQUIRE(waiting.size() == 2);
+  CHECK(waiting[0].id == "a");
+  CHECK(waiting[0].kind == Kind::message);
+  CHECK(waiting[0].from.cluster == "demo");
+  CHECK(waiting[1].data == "{\"n\":2}");
+  outbox.add(letter(Kind::letter_to_server, "x"));
+  CHECK(outbox.oldest(all, 10, mib).size() == 3);
+  CHECK(jetpack::Json::parse(outbox.describe(), "state").root()["dead"].Size() == 1);
+}
+
+TEST_CASE("letters of a damaged database are queued again") {
+  const TemporaryFolder folder;
+  {
+    Outbox outbox(options(folder));
+    outbox.add(letter(Kind::letter_to_broker, std::string("a\0b", 3)));
+    for (int i = 0; i < 2000; ++i) outbox.add(message(big(2000)));
+  }
+  overwrite(folder.file("outbox.db"), 3 * static_cast<off_t>(mib), mib / 2);
+  Outbox outbox(options(folder));
+  const auto letters = outbox.oldest({Kind::letter_to_broker}, 10, mib);
+  REQUIRE(letters.size() == 1);
+  CHECK(letters[0].data == std::string("a\0b", 3));
+  CHECK(letters[0].letter.headers.size() == 2);
+}
+
+TEST_CASE("on a full disk what was delivered is remembered, and removed when there is space") {
+  if (::geteuid() != 0) {
+    MESSAGE("skipped: needs root to mount a small file system");
+    return;
+  }
+  const TemporaryFolder folder;
+  if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=4m") != 0) {
+    MESSAGE("skipped: cannot mount a small file system here");
+    return;
+  }
+  const auto unmount = [&] { ::umount2(folder.path().c_str(), MNT_DETACH); };
+  {
+    Outbox outbox(options(folder));
+    for (int i = 0; i < 100; ++i) outbox.add(message());
+    const int filler = ::open(folder.file("filler").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const std::string block(4096, 'x');
+    while (::write(filler, block.data(), block.size()) > 0) {
+    }
+    ::close(filler);
+    // The log has room of its own only until it is emptied.
+    size_t seen = 0;
+    std::set<std::string> ids;
+    for (auto batch = outbox.oldest(all, 5, mib); !batch.empty();
+         batch = outbox.oldest(all, 5, mib)) {
+      for (const auto& m : batch) ids.insert(m.id);
+      seen += batch.size();
+      outbox.remove(batch);
+      CHECK(outbox.state_of(batch[0]) == Outbox::State::delivered);
+    }
+    CHECK(seen == 100);
+    CHECK(ids.size() == 100);
+    CHECK_THROWS_AS(outbox.add(message(big(100000))), jetpack::Error);
+    std::filesystem::remove(folder.file("filler"));
+    CHECK_FALSE(outbox.remove_remembered().has_value());
+    CHECK_NOTHROW(outbox.add(message(big(100000))));
+    CHECK(Outbox(options(folder)).oldest(all, 10, mib).size() == 1);
+  }
+  unmount();
 }
 
 TEST_CASE("many processes write and remove at once, and every message is seen once") {
@@ -259,7 +422,7 @@ TEST_CASE("many processes write and remove at once, and every message is seen on
   size_t count = 0;
   Outbox outbox(options(folder));
   const auto take = [&] {
-    const auto batch = outbox.oldest(10, mib);
+    const auto batch = outbox.oldest(all, 10, mib);
     for (const auto& m : batch) seen.insert(m.id);
     count += batch.size();
     outbox.remove(batch);

@@ -1,5 +1,6 @@
 // The session service: jetpack.session/1 as a module that the host loads on first use.
 #include <dlfcn.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,14 +9,18 @@
 #include <cstring>
 #include <ctime>
 #include <memory>
+#include <mutex>
+#include <tuple>
 
 #include <jetpack/config.hpp>
 #include <jetpack/error.hpp>
 #include <jetpack/log.hpp>
 #include "services/module.hpp"
+#include "services/session/broker_carrier.hpp"
 #include "services/session/delivery.hpp"
 #include "services/session/identity.hpp"
 #include "services/session/outbox.hpp"
+#include "services/session/server_carrier.hpp"
 #include "services/session/transport.hpp"
 #include "support/files.hpp"
 #include "support/json_file.hpp"
@@ -37,6 +42,14 @@ constexpr size_t max_path = 8 << 10;
 constexpr int64_t default_outbox_mib = 64;
 constexpr int64_t least_outbox_mib = 4;
 constexpr int64_t most_outbox_mib = 1 << 20;
+constexpr int64_t default_send_mib = 16;
+constexpr int64_t most_send_mib = 64;
+// What AMQP 0-9-1 allows a short string, such as a routing key, to have.
+constexpr size_t max_short_string = 255;
+// The headers go in one frame, of which the least that a broker may ask for is 4 KiB; RabbitMQ
+// takes 128 KiB.
+constexpr size_t max_headers = 64 << 10;
+constexpr size_t userdata_digits = 32;
 
 void sleep_for(milliseconds time) {
   timespec rest{time.count() / 1000, (time.count() % 1000) * 1'000'000};
@@ -94,6 +107,72 @@ void check_request(std::string_view method, std::string_view path) {
                 "percent-encoded");
 }
 
+void check_short_string(const char* what, std::string_view text) {
+  if (text.size() > max_short_string)
+    throw Error(Errc::usage, std::string("the ") + what + " has " + std::to_string(text.size()) +
+                                 " bytes, and AMQP allows " + std::to_string(max_short_string));
+  if (!is_utf8(text) || text.find('\0') != std::string_view::npos)
+    throw Error(Errc::usage, std::string("the ") + what + " is not UTF-8 text");
+}
+
+void check_headers(const jp_letter& letter) {
+  size_t bytes = 0;
+  for (uint32_t i = 0; i < letter.header_count; ++i) {
+    const auto name = detail::view(letter.headers[i].name);
+    const auto value = detail::view(letter.headers[i].value);
+    check_short_string("name of a header", name);
+    if (name.empty()) throw Error(Errc::usage, "a header has an empty name");
+    if (!is_utf8(value))
+      throw Error(Errc::usage, "the header " + std::string(name) + " is not UTF-8 text");
+    bytes += name.size() + value.size();
+  }
+  if (bytes > max_headers)
+    throw Error(Errc::usage, "the headers have " + std::to_string(bytes) + " bytes, and at most " +
+                                 std::to_string(max_headers) + " are taken");
+}
+
+void check_content_type(std::string_view type) {
+  const auto is_plain = [](char c) { return c >= ' ' && c < '\x7f'; };
+  if (type.size() > max_short_string || !std::all_of(type.begin(), type.end(), is_plain))
+    throw Error(Errc::usage, "the content type must be at most 255 printable ASCII characters");
+}
+
+void check_letter(const jp_letter& letter) {
+  const auto address = detail::view(letter.address);
+  const auto exchange = detail::view(letter.exchange);
+  check_content_type(detail::view(letter.content_type));
+  if (letter.channel == JP_TO_SERVER) {
+    check_request(detail::view(letter.method), address);
+    if (!exchange.empty() || letter.header_count > 0)
+      throw Error(Errc::usage, "a letter to the server has no exchange and no headers");
+    return;
+  }
+  if (letter.channel != JP_TO_BROKER)
+    throw Error(Errc::usage, "a letter goes to the server or to the broker");
+  check_short_string("routing key", address);
+  check_short_string("exchange's name", exchange);
+  if (exchange.empty() && address.empty())
+    throw Error(Errc::usage,
+                "the default exchange takes the name of a queue as the routing key, and it is "
+                "empty");
+  check_headers(letter);
+}
+
+// What tells that a file is another one or has another content.
+using Stamp = std::tuple<dev_t, ino_t, off_t, int64_t, int64_t>;
+
+Stamp stamp_of(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return {};
+  return {info.st_dev, info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
+}
+
+std::vector<Stamp> stamps_of(const std::vector<std::string>& paths) {
+  std::vector<Stamp> stamps;
+  for (const auto& path : paths) stamps.push_back(stamp_of(path));
+  return stamps;
+}
+
 void write_to(const jp_sink& sink, std::string_view text) {
   if (sink.write(sink.ctx, text.data(), text.size()) != 0)
     throw Error(Errc::failed, "the caller did not take the result");
@@ -119,24 +198,39 @@ class Session {
 
   const jp_session& table() const { return table_; }
 
-  std::string identity(std::string_view fact) const {
-    if (auto value = facts().fact(fact)) return *value;
-    throw Error(Errc::not_found, "this node's " + std::string(fact) + " is not configured");
-  }
-
+  std::string identity(std::string_view fact) const;
   jp_receipt publish(const jp_message& raw);
+  jp_receipt send(const jp_letter& raw);
   Answer request(const jp_request& raw) const;
+  jp_delivered drain(int64_t time_ms);
 
   std::string outbox_state() { return outbox().describe(); }
 
  private:
+  // What drain() keeps between calls. It is apart from all else, so that it may run in a thread of
+  // its own.
+  struct Draining {
+    explicit Draining(Outbox::Options options) : outbox(std::move(options)) {}
+
+    Outbox outbox;
+    std::vector<std::string> sources;
+    std::vector<Stamp> stamps;  // of the sources, when `delivery` was made
+    std::optional<Delivery> delivery;
+  };
+
   Facts facts() const {
-    return Facts(config_.path("config"), [this](std::string_view key) { return setting(key); });
+    return Facts(path("config"), [this](std::string_view key) { return setting(key); });
+  }
+
+  std::string path(std::string_view name) const {
+    const std::lock_guard lock(host_);
+    return config_.path(name);
   }
 
   // What the configuration says is a fallback: where it cannot be read, it says nothing.
   std::optional<std::string> setting(std::string_view key) const {
     try {
+      const std::unique_lock lock(host_);
       auto text = config_.get(key);
       // What a null is printed as.
       if (text && (text->empty() || *text == "None")) return std::nullopt;
@@ -147,24 +241,41 @@ class Session {
     }
   }
 
+  int64_t number(std::string_view key, int64_t fallback, int64_t least, int64_t most) const {
+    const std::string text = setting(key).value_or("");
+    int64_t value = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc{} || end != text.data() + text.size()) value = fallback;
+    return std::clamp(value, least, most);
+  }
+
   uint64_t outbox_cap() const {
-    const std::string text = setting("cyclecloud.jetpack.outbox_max_mib").value_or("");
-    int64_t mib = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), mib);
-    if (failure != std::errc{} || end != text.data() + text.size()) mib = default_outbox_mib;
-    return static_cast<uint64_t>(std::clamp(mib, least_outbox_mib, most_outbox_mib)) << 20;
+    return static_cast<uint64_t>(number("cyclecloud.jetpack.outbox_max_mib", default_outbox_mib,
+                                        least_outbox_mib, most_outbox_mib))
+           << 20;
+  }
+
+  Outbox::Options outbox_options() const {
+    return {path("run"), [this] { return outbox_cap(); },
+            [this](const std::string& text) { warn(text); }};
   }
 
   Outbox& outbox() {
-    if (!outbox_)
-      outbox_.emplace(Outbox::Options{config_.path("run"), [this] { return outbox_cap(); },
-                                      [this](const std::string& text) { warn(text); }});
+    if (!outbox_) outbox_.emplace(outbox_options());
     return *outbox_;
   }
 
-  void warn(const std::string& text) const { log_.warning(text); }
+  void warn(const std::string& text) const {
+    const std::lock_guard lock(host_);
+    log_.warning(text);
+  }
 
-  Message store(std::string_view type, std::string_view data);
+  void check_size(std::string_view body) const;
+  Message store(Message message);
+  jp_receipt take(Message message, int64_t wait_ms);
+  void refresh(Draining& draining) const;
+  Delivery::Options delivery_options(const Facts& known) const;
+  std::unique_ptr<Carrier> carrier(const Facts& known, Lane lane) const;
   std::optional<std::string> settle(Message& message, int64_t wait_ms);
   std::optional<std::string> leave_to_daemon(Message& message, int64_t wait_ms);
   std::optional<std::string> deliver(Message& message, milliseconds wait);
@@ -186,16 +297,45 @@ class Session {
       hand_out(jp_reply{sizeof(jp_reply), answer.status}, reply);
     });
   }
+  static int32_t send_entry(void* self, const jp_letter* letter, jp_receipt* receipt,
+                            jp_error* err) noexcept {
+    return detail::guard(err, [&] { hand_out(from(self).send(*letter), receipt); });
+  }
+  static int32_t deliver_entry(void* self, int64_t time_ms, jp_delivered* result,
+                               jp_error* err) noexcept {
+    return detail::guard(err, [&] { hand_out(from(self).drain(time_ms), result); });
+  }
   static int32_t outbox_entry(void* self, jp_sink json, jp_error* err) noexcept {
     return detail::guard(err, [&] { write_to(json, from(self).outbox_state()); });
   }
 
+  // The host's tables take one call at a time.
+  mutable std::mutex host_;
   Config config_;
   Log log_;
   std::optional<Outbox> outbox_;
-  jp_session table_{sizeof(jp_session), 0, this, &identity_entry, &publish_entry, &request_entry,
-                    &outbox_entry};
+  std::optional<Draining> draining_;
+  jp_session table_{sizeof(jp_session),
+                    0,
+                    this,
+                    &identity_entry,
+                    &publish_entry,
+                    &request_entry,
+                    &outbox_entry,
+                    &send_entry,
+                    &deliver_entry};
 };
+
+std::string Session::identity(std::string_view fact) const {
+  const Facts known = facts();
+  auto value = known.fact(fact);
+  if (!value)
+    throw Error(Errc::not_found, "this node's " + std::string(fact) + " is not configured");
+  if (fact == "userdata" && value->empty())
+    value = sha256_by(own_folder() + "/https.so", known.userdata_seed().value_or(""))
+                .substr(0, userdata_digits);
+  return *value;
+}
 
 std::unique_ptr<Transport> Session::connect(const Server& server) const {
   if (!server.verify)
@@ -203,11 +343,8 @@ std::unique_ptr<Transport> Session::connect(const Server& server) const {
   return load_transport(own_folder() + "/https.so", server);
 }
 
-Message Session::store(std::string_view type, std::string_view data) {
-  Message message;
+Message Session::store(Message message) {
   message.id = make_uuid();
-  message.type = type;
-  message.data = data;
   message.time = iso_8601(std::chrono::system_clock::now());
   message.hostname = host_name();
   try {
@@ -220,13 +357,54 @@ Message Session::store(std::string_view type, std::string_view data) {
 }
 
 jp_receipt Session::publish(const jp_message& raw) {
-  const auto type = detail::view(raw.type);
-  const auto data = detail::view(raw.data);
-  check_message(type, data);
-  Message message = store(type, data);
+  check_message(detail::view(raw.type), detail::view(raw.data));
+  Message message;
+  message.type = detail::view(raw.type);
+  message.data = detail::view(raw.data);
+  return take(std::move(message), raw.wait_ms);
+}
+
+void Session::check_size(std::string_view body) const {
+  if (body.size() <= size_t{1} << 20) return;
+  const int64_t mib = number("cyclecloud.jetpack.send_max_mib", default_send_mib, 1, most_send_mib);
+  if (body.size() > static_cast<size_t>(mib) << 20)
+    throw Error(Errc::failed,
+                "the letter has " + std::to_string(body.size()) + " bytes, and at most " +
+                    std::to_string(mib) +
+                    " MiB are taken; raise cyclecloud.jetpack.send_max_mib, at most " +
+                    std::to_string(most_send_mib) + ", or send less");
+}
+
+jp_receipt Session::send(const jp_letter& raw) {
+  check_letter(raw);
+  check_size(detail::view(raw.body));
+  const bool is_to_broker = raw.channel == JP_TO_BROKER;
+  // Without a broker a letter would wait until somebody wonders.
+  if (is_to_broker) static_cast<void>(facts().broker());
+  Message message;
+  message.kind = is_to_broker ? Kind::letter_to_broker : Kind::letter_to_server;
+  message.type = "letter";
+  message.data = detail::view(raw.body);
+  Letter& letter = message.letter;
+  letter.method = is_to_broker ? "" : detail::view(raw.method);
+  letter.address = detail::view(raw.address);
+  letter.exchange = detail::view(raw.exchange);
+  letter.content_type = detail::view(raw.content_type);
+  if (letter.content_type.empty())
+    letter.content_type = is_to_broker ? "application/octet-stream" : "application/json";
+  for (uint32_t i = 0; i < raw.header_count; ++i)
+    letter.headers.emplace_back(detail::view(raw.headers[i].name),
+                                detail::view(raw.headers[i].value));
+  letter.persistent = raw.persistent != 0;
+  return take(std::move(message), raw.wait_ms);
+}
+
+// Stores it, and has it delivered as `wait_ms` says.
+jp_receipt Session::take(Message taken, int64_t wait_ms) {
+  Message message = store(std::move(taken));
   std::optional<std::string> note;
   try {
-    note = settle(message, raw.wait_ms);
+    note = settle(message, wait_ms);
   } catch (const Error& e) {
     note = e.what();
   }
@@ -236,15 +414,16 @@ jp_receipt Session::publish(const jp_message& raw) {
   detail::copy_text(receipt.id, sizeof receipt.id - 1, message.id);
   if (note) receipt.note_size = detail::copy_text(receipt.note, sizeof receipt.note, *note);
   if (!note && outbox().state_of(message) == Outbox::State::dead)
-    throw Error(Errc::failed, "the message was refused for good and is kept as a dead letter: " +
-                                  outbox().reason_of(message));
+    throw Error(
+        Errc::failed,
+        std::string(message.kind == Kind::message ? "the message" : "the letter") +
+            " was refused for good and is kept as a dead letter: " + outbox().reason_of(message));
   return receipt;
 }
 
 // Tries to have the message delivered in time; says why it still waits.
 std::optional<std::string> Session::settle(Message& message, int64_t wait_ms) {
-  if (FileLock::is_held(config_.path("run/jetpackd.lock")))
-    return leave_to_daemon(message, wait_ms);
+  if (FileLock::is_held(path("run/jetpackd.lock"))) return leave_to_daemon(message, wait_ms);
   if (wait_ms == 0) return "delivery was not waited for";
   return deliver(message, wait_ms == JP_WAIT_DEFAULT ? default_wait : bounded(wait_ms));
 }
@@ -262,12 +441,64 @@ std::optional<std::string> Session::leave_to_daemon(Message& message, int64_t wa
 
 std::optional<std::string> Session::deliver(Message& message, milliseconds wait) {
   const auto deadline = Clock::now() + wait;
+  return Delivery(outbox(), delivery_options(facts())).deliver(message, deadline);
+}
+
+Delivery::Options Session::delivery_options(const Facts& known) const {
+  Delivery::Options options;
+  options.lock_path = shared_file(path("run"), "outbox.lock");
+  options.messages = known.channel() == Facts::Channel::amqp ? Lane::broker : Lane::server;
+  options.connect = [this, known](Lane lane) { return carrier(known, lane); };
+  options.warn = [this](const std::string& text) { warn(text); };
+  options.pause = sleep_for;
+  return options;
+}
+
+std::unique_ptr<Carrier> Session::carrier(const Facts& known, Lane lane) const {
+  const Identity identity = known.identity();
+  if (lane == Lane::server) {
+    const Server server = known.server();
+    return std::make_unique<ServerCarrier>(server.url, identity,
+                                           [this, server] { return connect(server); });
+  }
+  const BrokerAddress address = known.broker();
+  if (!address.verify)
+    warn("the certificate of " + address.text() + " is not checked: validation is switched off");
+  return std::make_unique<BrokerCarrier>(
+      BrokerRoute{known.exchange(), routing_key_of(identity), address.username}, identity,
+      [address] { return load_broker(own_folder() + "/amqp.so", address); });
+}
+
+// Makes the delivery anew when what it was made from has changed: what a person has mended is tried
+// at once.
+void Session::refresh(Draining& draining) const {
+  if (draining.delivery && stamps_of(draining.sources) == draining.stamps) return;
+  draining.delivery.reset();
   const Facts known = facts();
-  const Server server = known.server();
-  Delivery delivery(outbox(), {shared_file(config_.path("run"), "outbox.lock"), server.url,
-                               known.identity(), [&] { return connect(server); },
-                               [this](const std::string& text) { warn(text); }, sleep_for});
-  return delivery.deliver(message, deadline);
+  draining.sources = known.sources();
+  draining.stamps = stamps_of(draining.sources);
+  draining.delivery.emplace(draining.outbox, delivery_options(known));
+}
+
+jp_delivered Session::drain(int64_t time_ms) {
+  if (!draining_) draining_.emplace(outbox_options());
+  Drained drained;
+  try {
+    refresh(*draining_);
+    drained = draining_->delivery->drain(bounded(time_ms));
+  } catch (const Error& e) {
+    if (draining_->delivery) throw;
+    drained.outcome = JP_STOPPED;
+    drained.note = e.what();
+  }
+  jp_delivered result{};
+  result.size = sizeof result;
+  result.outcome = static_cast<uint32_t>(drained.outcome);
+  result.messages = drained.messages;
+  result.dead = drained.dead;
+  result.retry_ms = drained.retry_after.count();
+  result.note_size = detail::copy_text(result.note, sizeof result.note, drained.note);
+  return result;
 }
 
 Answer Session::request(const jp_request& raw) const {

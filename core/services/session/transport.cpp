@@ -1,27 +1,12 @@
 // Loads a transport module and speaks to it over its C table.
 #include "services/session/transport.hpp"
 
-#include <dlfcn.h>
-
 #include <jetpack/error.hpp>
+#include "services/session/module_file.hpp"
 
 namespace jetpack::session {
 
 namespace {
-
-const TransportModule& load(const std::string& path) {
-  // Never closed: a library with threads of its own cannot be unloaded safely.
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr)
-    throw Error(Errc::unsupported, std::string("cannot load the transport: ") + ::dlerror() +
-                                       "; install jetpack again");
-  const void* symbol = ::dlsym(library, transport_module_symbol);
-  const auto* module = static_cast<const TransportModule*>(symbol);
-  if (module == nullptr || module->size < sizeof(TransportModule))
-    throw Error(Errc::unsupported, "cannot load the transport: " + path +
-                                       " is of another version; install jetpack again");
-  return *module;
-}
 
 class LoadedTransport : public Transport {
  public:
@@ -40,7 +25,12 @@ class LoadedTransport : public Transport {
   ~LoadedTransport() override { module_.close(self_); }
 
   Answer exchange(const Exchange& exchange) override {
+    std::vector<jp_header> headers;
+    for (const auto& [name, value] : exchange.headers)
+      headers.push_back({detail::borrow(name), detail::borrow(value)});
     ExchangeTable table{};
+    table.headers = headers.data();
+    table.header_count = headers.size();
     table.size = sizeof table;
     table.method = detail::borrow(exchange.method);
     table.path = detail::borrow(exchange.path);
@@ -65,8 +55,17 @@ class LoadedTransport : public Transport {
 
 }  // namespace
 
+std::string sha256_by(const std::string& path, std::string_view text) {
+  const auto& module = load_module<TransportModule>(path, transport_module_symbol);
+  std::string hex;
+  jp_error err{};
+  detail::check(module.sha256(detail::borrow(text), detail::append_to(hex), &err), err);
+  return hex;
+}
+
 std::unique_ptr<Transport> load_transport(const std::string& path, const Server& server) {
-  return std::make_unique<LoadedTransport>(load(path), server);
+  return std::make_unique<LoadedTransport>(
+      load_module<TransportModule>(path, transport_module_symbol), server);
 }
 
 }  // namespace jetpack::session

@@ -13,6 +13,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace jetpack::session {
 
@@ -35,14 +37,16 @@ struct ExchangeTable {
   jp_str path;  // below the URL, starts with '/'
   jp_str content_type;
   jp_str body;
-  int64_t timeout_ms;  // of everything: name, connection, TLS, request, whole answer
-  uint64_t max_reply;  // bytes of the answer's body
+  int64_t timeout_ms;        // of everything: name, connection, TLS, request, whole answer
+  uint64_t max_reply;        // bytes of the answer's body
+  const jp_header* headers;  // beside those that the transport makes itself
+  size_t header_count;
 };
 
 struct AnswerTable {
   uint32_t size;
   uint32_t status;
-  int64_t retry_after_s;  // what Retry-After asks for; -1: nothing
+  int64_t retry_after_s;  // what Retry-After asks for, in seconds or as a date; -1: nothing
 };
 
 struct TransportModule {
@@ -55,6 +59,8 @@ struct TransportModule {
   int32_t (*exchange)(void* self, const ExchangeTable* exchange, AnswerTable* answer, jp_sink body,
                       jp_error* err);
   void (*close)(void* self);
+  // Writes the SHA-256 of `text` as 64 hex digits. Here, because this module has OpenSSL anyway.
+  int32_t (*sha256)(jp_str text, jp_sink hex, jp_error* err);
 };
 
 inline constexpr const char* transport_module_symbol = "jetpack_transport_v1";
@@ -78,6 +84,7 @@ struct Exchange {
   std::string_view body;
   std::chrono::milliseconds timeout{0};
   uint64_t max_reply = 0;
+  std::vector<std::pair<std::string_view, std::string_view>> headers = {};
 };
 
 struct Answer {
@@ -100,5 +107,8 @@ class Transport {
 
 // A client made by the module at `path`, which stays loaded.
 std::unique_ptr<Transport> load_transport(const std::string& path, const Server& server);
+
+// The SHA-256 of `text` as 64 hex digits, by the module at `path`.
+std::string sha256_by(const std::string& path, std::string_view text);
 
 }  // namespace jetpack::session

@@ -46,18 +46,38 @@ Authority split_authority(std::string_view text) {
 
 }  // namespace
 
-std::string Url::authority() const {
+bool is_loopback(std::string_view host) {
+  const bool is_dotted_quad = host.find_first_not_of("0123456789.") == std::string_view::npos;
+  return host == "localhost" || host == "::1" || (is_dotted_quad && host.starts_with("127."));
+}
+
+std::string authority_text(const std::string& host, unsigned port, unsigned default_port) {
   std::string text = host.find(':') == std::string::npos ? host : '[' + host + ']';
-  if (port != default_port(scheme)) text += ':' + std::to_string(port);
+  if (port != default_port) text += ':' + std::to_string(port);
   return text;
 }
 
-std::string Url::text() const { return scheme + "://" + authority() + path; }
-
-bool Url::is_loopback() const {
-  const bool is_dotted_quad = host.find_first_not_of("0123456789.") == std::string::npos;
-  return host == "localhost" || host == "::1" || (is_dotted_quad && host.starts_with("127."));
+Endpoint parse_endpoint(std::string_view text, unsigned default_port,
+                        const std::function<void(const std::string& what)>& fail) {
+  const Authority parts = split_authority(text);
+  const bool is_address = text.starts_with('[');
+  Endpoint endpoint{parts.host, default_port};
+  if (endpoint.host.empty() || endpoint.host.size() > 255 ||
+      !std::all_of(endpoint.host.begin(), endpoint.host.end(),
+                   is_address ? is_address_char : is_host_char))
+    fail("has an invalid host");
+  if (parts.port.empty()) return endpoint;
+  const char* end = parts.port.data() + parts.port.size();
+  const auto [stop, error] = std::from_chars(parts.port.data() + 1, end, endpoint.port);
+  if (parts.port[0] != ':' || error != std::errc{} || stop != end || endpoint.port == 0 ||
+      endpoint.port > 65535)
+    fail("has an invalid port");
+  return endpoint;
 }
+
+std::string Url::authority() const { return authority_text(host, port, default_port(scheme)); }
+
+std::string Url::text() const { return scheme + "://" + authority() + path; }
 
 Url parse_url(std::string_view text, const std::string& where) {
   const auto fail = [&](const std::string& what) {
@@ -81,19 +101,9 @@ Url parse_url(std::string_view text, const std::string& where) {
   if (!std::all_of(path.begin(), path.end(), is_path_char)) fail("has an invalid path");
   url.path = path;
 
-  const Authority parts = split_authority(authority);
-  const bool is_address = authority.starts_with('[');
-  url.host = parts.host;
-  if (url.host.empty() || url.host.size() > 255 ||
-      !std::all_of(url.host.begin(), url.host.end(), is_address ? is_address_char : is_host_char))
-    fail("has an invalid host");
-  url.port = default_port(url.scheme);
-  if (parts.port.empty()) return url;
-  const char* end = parts.port.data() + parts.port.size();
-  const auto [stop, error] = std::from_chars(parts.port.data() + 1, end, url.port);
-  if (parts.port[0] != ':' || error != std::errc{} || stop != end || url.port == 0 ||
-      url.port > 65535)
-    fail("has an invalid port");
+  Endpoint endpoint = parse_endpoint(authority, default_port(url.scheme), fail);
+  url.host = std::move(endpoint.host);
+  url.port = endpoint.port;
   return url;
 }
 

@@ -189,21 +189,23 @@ typedef struct jp_letter {
 
 typedef enum jp_outcome {
   JP_DRAINED = 1, /* nothing waits */
-  JP_MORE = 2,    /* the time was over before the queue was empty */
-  JP_RETRY = 3,   /* the server could not be reached or asked to wait: try again after retry_ms */
-  JP_STOPPED = 4, /* a person has to change something first, see note; try again, but rarely */
+  JP_MORE = 2,    /* the time was over before all was delivered: call again at once */
+  JP_RETRY = 3,   /* the other side could not be reached or asked to wait: call after retry_ms */
+  JP_STOPPED = 4, /* a person has to change something first, see note; call again, but rarely */
   JP_BUSY = 5     /* another process is delivering */
 } jp_outcome;
 
-/* What became of one attempt to empty the outbox. */
+/* What became of one attempt to empty the outbox. Messages to the server and to the broker do not
+ * wait for one another: where one side fails and the other works, the outcome is the one that asks
+ * for the next call soonest. */
 typedef struct jp_delivered {
   uint32_t size;
   uint32_t outcome;   /* a jp_outcome */
   uint64_t messages;  /* taken by the server or the broker in this call */
   uint64_t dead;      /* refused for good in this call */
-  int64_t retry_ms;   /* JP_RETRY: how long the server asks to wait; 0: it did not say */
+  int64_t retry_ms;   /* JP_RETRY: before this time is over, nothing would be tried */
   uint32_t note_size; /* bytes of note */
-  char note[508];     /* JP_RETRY, JP_STOPPED: what failed */
+  char note[508];     /* what failed; empty when nothing did */
 } jp_delivered;
 
 typedef struct jp_session {
@@ -221,15 +223,18 @@ typedef struct jp_session {
    * `reply`; JP_UNAVAILABLE when there was no complete answer. */
   int32_t (*request)(void* self, const jp_request* request, jp_reply* reply, jp_sink body,
                      jp_error* err);
-  /* Writes the outbox's state as JSON: {"depth": messages that wait, "bytes": their size,
-   * "oldest": "ISO 8601" or null, "dead": [{"id", "type", "time", "reason"}]}. */
+  /* Writes the outbox's state as JSON: {"depth": what waits, "bytes": its size, "oldest": "ISO
+   * 8601" or null, "dead": [{"id", "type", "time", "reason"}]}. The type of a letter is "letter",
+   * and a dead one has "to" as well: where it was to go. */
   int32_t (*outbox)(void* self, jp_sink json, jp_error* err);
-  /* As publish, for a letter. A letter that the broker cannot route, or the server refuses, is
-   * JP_FAILED when that is known in time, and else a dead letter. */
+  /* As publish, for a letter. JP_NOT_FOUND when it is for a broker and none is configured. A letter
+   * that the broker cannot route, or the server refuses, is JP_FAILED when that is known in time,
+   * and else a dead letter. */
   int32_t (*send)(void* self, const jp_letter* letter, jp_receipt* receipt, jp_error* err);
   /* For the daemon that holds run/jetpackd.lock: delivers what waits, in order, for at most
-   * `time_ms`; connections are kept between calls. Returns at the first failure: when to try again
-   * is the caller's decision. */
+   * `time_ms`; connections are kept between calls. May be called as often as there is something
+   * new: what failed is left alone until its time has come, or until the connection's files
+   * change. May run in a thread of its own beside one other call of this table. */
   int32_t (*deliver)(void* self, int64_t time_ms, jp_delivered* result, jp_error* err);
 } jp_session;
 

@@ -50,7 +50,7 @@ struct Delivered {
   jp_outcome outcome = JP_DRAINED;
   uint64_t messages = 0;
   uint64_t dead = 0;
-  std::chrono::milliseconds retry_after{0};  // JP_RETRY; 0: the server did not say
+  std::chrono::milliseconds retry_after{0};  // JP_RETRY: nothing would be tried before
   std::string note;
 };
 
@@ -91,6 +91,8 @@ class Session {
   // As publish, for a letter.
   Receipt send(const Letter& letter,
                std::optional<std::chrono::milliseconds> wait = std::nullopt) const {
+    if (!JP_HAS(table_, send))
+      throw Error(Errc::unsupported, "this jetpack sends no letters; install a newer one");
     std::vector<jp_header> headers;
     for (const auto& [name, value] : letter.headers)
       headers.push_back({detail::borrow(name), detail::borrow(value)});
@@ -115,6 +117,8 @@ class Session {
 
   // For the daemon alone: delivers what waits for at most `time`; see jp_session.deliver.
   Delivered deliver(std::chrono::milliseconds time) const {
+    if (!JP_HAS(table_, deliver))
+      throw Error(Errc::unsupported, "this jetpack delivers by itself; install a newer one");
     jp_delivered raw{};
     raw.size = sizeof raw;
     jp_error err{};

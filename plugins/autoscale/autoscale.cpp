@@ -1,0 +1,244 @@
+// `jetpack autoscale`: tells the cluster how many cores or nodes its work needs.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <set>
+
+#include <jetpack/plugin.hpp>
+#include "support/files.hpp"
+#include "support/json.hpp"
+#include "support/verb.hpp"
+
+namespace {
+
+using jetpack::Errc;
+using jetpack::Error;
+using rapidjson::Value;
+
+constexpr int64_t max_count = 1'000'000;
+constexpr size_t max_name = 255;
+constexpr uint64_t max_file = 1 << 20;  // what one message may hold
+constexpr std::string_view expected_form =
+    R"(expected a list of node arrays such as [{"Name": "execute", "TargetCoreCount": 100}])";
+// Members that are counts. By the public documentation of the autoscale API.
+constexpr std::array count_names{"TargetCoreCount", "TargetCount", "TargetGroupCount",
+                                 "GroupCoreCount", "GroupInstanceCount"};
+
+// One node array's target, which has an address of its own.
+struct Target {
+  std::string name;
+  bool is_cores = true;
+  int64_t count = 0;
+};
+
+// What a file asks for: targets, and definitions that say more than a target.
+struct Demand {
+  std::vector<Target> targets;
+  std::vector<const Value*> definitions;
+};
+
+void check_name(std::string_view name) {
+  const bool is_plain = std::none_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+  });
+  if (name.empty() || name.size() > max_name || !is_plain || support::well_formed(name) != name)
+    throw Error(Errc::usage, "'" + support::one_line(name.substr(0, 80)) +
+                                 "' is not a node array's name: expected 1 to " +
+                                 std::to_string(max_name) + " printable bytes");
+}
+
+void scale(support::Sender& sender, const std::string& cluster, const Target& target) {
+  const std::string path = "/clusters/" + support::percent_encoded(cluster) + "/scale/" +
+                           support::percent_encoded(target.name) +
+                           (target.is_cores ? "?totalCoreCount=" : "?totalNodeCount=") +
+                           std::to_string(target.count);
+  jetpack::Letter letter;
+  letter.address = path;
+  sender.send(letter, "node array '" + target.name + "'");
+}
+
+// Reads one definition; errors name it by its place in the list.
+class DefinitionReader {
+ public:
+  DefinitionReader(std::string file, std::string cluster)
+      : file_(std::move(file)), cluster_(std::move(cluster)) {}
+
+  // The target, when the definition has no more than that; nullopt when it says more.
+  std::optional<Target> read(const Value& definition, size_t place) {
+    place_ = place;
+    if (!definition.IsObject()) fail("it is not an object; " + std::string(expected_form));
+    Target target;
+    target.name = read_name(definition);
+    check_cluster(definition);
+    for (const char* name : count_names) check_count(definition, name);
+    const Value* cores = support::find(definition, "TargetCoreCount");
+    const Value* nodes = support::find(definition, "TargetCount");
+    const rapidjson::SizeType plain_members =
+        2 + (support::find(definition, "ClusterName") != nullptr ? 1 : 0);
+    if ((cores == nullptr) == (nodes == nullptr) || definition.MemberCount() != plain_members)
+      return std::nullopt;
+    target.is_cores = cores != nullptr;
+    target.count = (target.is_cores ? cores : nodes)->GetInt64();
+    return target;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(Errc::corrupt, file_ + ", node array " + std::to_string(place_) + ": " + what);
+  }
+
+  std::string read_name(const Value& definition) {
+    const Value* name = support::find(definition, "Name");
+    if (name == nullptr) fail("it has no \"Name\"; " + std::string(expected_form));
+    if (!name->IsString()) fail("\"Name\" is not a text; " + std::string(expected_form));
+    check_name(support::view(*name));
+    if (!names_.emplace(support::view(*name)).second)
+      fail("'" + std::string(support::view(*name)) + "' is there twice; leave one of them");
+    return std::string(support::view(*name));
+  }
+
+  void check_cluster(const Value& definition) const {
+    const Value* cluster = support::find(definition, "ClusterName");
+    if (cluster == nullptr) return;
+    if (!cluster->IsString() || support::view(*cluster) != cluster_)
+      fail("\"ClusterName\" is not this node's cluster, '" + cluster_ + "'; leave it out");
+  }
+
+  void check_count(const Value& definition, const char* name) const {
+    const Value* count = support::find(definition, name);
+    if (count == nullptr) return;
+    if (!count->IsInt64() || count->GetInt64() < 0 || count->GetInt64() > max_count)
+      fail('"' + std::string(name) + "\" is " + support::to_json(*count).substr(0, 80) +
+           "; expected a whole number from 0 to " + std::to_string(max_count));
+  }
+
+  std::string file_;
+  std::string cluster_;
+  size_t place_ = 0;
+  std::set<std::string, std::less<>> names_;
+};
+
+std::string read_definitions(const std::string& file) {
+  const bool is_stdin = file == "-";
+  const support::Fd opened(is_stdin ? -1 : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!is_stdin && !opened)
+    throw Error(Errc::not_found, "cannot read " + file + ": " + support::system_message(errno));
+  auto text = support::read_bounded(is_stdin ? STDIN_FILENO : opened.get(), max_file, file);
+  if (text) return *std::move(text);
+  throw Error(Errc::corrupt, file + " has more than " + std::to_string(max_file) +
+                                 " bytes, the most that one request may have");
+}
+
+// The data of a message of type autoscale.
+std::string to_data(const std::vector<const Value*>& definitions, const std::string& cluster,
+                    std::string_view request_set, std::chrono::milliseconds expires) {
+  rapidjson::StringBuffer buffer;
+  support::JsonWriter json(buffer);
+  json.StartObject();
+  support::member(json, "request_set", request_set);
+  support::put(json, "expiration_interval");
+  json.Int64(std::chrono::ceil<std::chrono::seconds>(expires).count());
+  support::put(json, "definitions");
+  json.StartArray();
+  for (const Value* definition : definitions) {
+    json.StartObject();
+    support::member(json, "ClusterName", cluster);
+    for (const auto& [name, value] : definition->GetObject()) {
+      if (support::view(name) == "ClusterName") continue;
+      support::put(json, support::view(name));
+      value.Accept(json);
+    }
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+int scale_by_file(const jetpack::Call& call, const std::string& file) {
+  for (const char* other : {"corecount", "instancecount", "name"})
+    if (call.given(other))
+      throw Error(Errc::usage, "--file says what is wanted; leave out --" + std::string(other));
+  const std::string cluster = support::required_fact(call.service<jetpack::Session>(), "cluster");
+  const auto document = support::parse_json(read_definitions(file), file);
+  if (!document.IsArray())
+    throw Error(Errc::corrupt, file + ", line 1, column 1: " + std::string(expected_form));
+
+  // A request set or an expiry is something that only a message can say.
+  const bool only_message = call.given("request-set") || call.given("expires");
+  Demand demand;
+  DefinitionReader reader(file, cluster);
+  size_t place = 0;
+  for (const auto& definition : document.GetArray()) {
+    auto target = reader.read(definition, ++place);
+    if (target && !only_message) {
+      demand.targets.push_back(*std::move(target));
+    } else {
+      demand.definitions.push_back(&definition);
+    }
+  }
+  support::Sender sender(call);
+  for (const auto& target : demand.targets) scale(sender, cluster, target);
+  if (!demand.definitions.empty() || demand.targets.empty())
+    sender.publish(
+        "autoscale",
+        to_data(demand.definitions, cluster, *call.text("request-set"), *call.duration("expires")),
+        std::to_string(demand.definitions.size()) + " definitions");
+  return sender.finish();
+}
+
+int autoscale(const jetpack::Call& call) {
+  if (const auto file = call.text("file")) return scale_by_file(call, std::string(*file));
+  const auto cores = call.integer("corecount");
+  const auto nodes = call.integer("instancecount");
+  if (cores && nodes)
+    throw Error(Errc::usage, "--corecount and --instancecount exclude each other");
+  if (!cores && !nodes)
+    throw Error(Errc::usage, "say what is wanted: --corecount N, --instancecount N or --file FILE");
+  for (const char* other : {"request-set", "expires"})
+    if (call.given(other))
+      throw Error(Errc::usage, "--" + std::string(other) + " goes with --file");
+  const std::string name(*call.text("name"));
+  check_name(name);
+  const std::string cluster = support::required_fact(call.service<jetpack::Session>(), "cluster");
+  support::Sender sender(call);
+  scale(sender, cluster, {name, cores.has_value(), cores ? *cores : *nodes});
+  return sender.finish();
+}
+
+}  // namespace
+
+JETPACK_PLUGIN(
+    "jetpack.autoscale", "1.0.0", jetpack::needs<jetpack::Session>(),
+    jetpack::command(
+        "autoscale", "Autoscale the cluster that this node belongs to", autoscale,
+        jetpack::option("corecount", "N", "how many cores are wanted").integer(0, max_count),
+        jetpack::option("instancecount", "N", "how many nodes are wanted").integer(0, max_count),
+        jetpack::option("name", "NODEARRAY", "the node array that is to have them")
+            .fallback("execute"),
+        jetpack::option("file", 'f', "FILE",
+                        "a JSON list of node array definitions; - is standard input"),
+        jetpack::option("request-set", "NAME",
+                        "with --file: whose demand it is; a later request of the same set "
+                        "replaces it")
+            .fallback("standard"),
+        jetpack::option("expires", "DURATION", "with --file: when the demand ends by itself")
+            .duration()
+            .fallback("5m"),
+        support::wait_option(), jetpack::flag("json", "Print what became of each part as JSON"),
+        jetpack::description(
+            "Sets targets; the server starts what is missing. A target is queued durably and "
+            "delivered in order: exit code 0 means delivered or safely queued, and standard error "
+            "says which.\n\n"
+            "A definition in a file has a Name and a TargetCoreCount or TargetCount, and may have "
+            "any other attribute of a node array, such as MachineType, Configuration, Extends, "
+            "Dynamic, TargetGroupCount with GroupCoreCount or GroupInstanceCount. ClusterName is "
+            "added. Counts are from 0 to 1000000. What only has a target goes to the node array "
+            "as with --corecount, unless --request-set or --expires is given."),
+        jetpack::example("jetpack autoscale --corecount=100", "100 cores of node array execute"),
+        jetpack::example("jetpack autoscale --instancecount 5 --name=gpu", "5 nodes of gpu"),
+        jetpack::example("jetpack autoscale --file=custom-autoscale.json",
+                         "What the definitions in the file say")));

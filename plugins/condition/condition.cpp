@@ -1,0 +1,259 @@
+// `jetpack condition set|list|clear`: what is wrong with this node, for the cluster to know.
+#include <array>
+#include <map>
+
+#include <jetpack/plugin.hpp>
+#include "support/files.hpp"
+#include "support/json.hpp"
+#include "support/times.hpp"
+#include "support/verb.hpp"
+
+namespace {
+
+using jetpack::Call;
+using jetpack::Errc;
+using jetpack::Error;
+using rapidjson::Value;
+
+constexpr size_t max_name = 128;
+constexpr size_t max_text = 64 << 10;
+constexpr size_t max_conditions = 1000;
+constexpr uint64_t max_state = 64 << 20;
+constexpr unsigned state_mode = 0660;
+
+// Options and the members of the message that they become.
+struct Text {
+  const char* option;
+  const char* member;
+};
+constexpr std::array condition_texts{Text{"status", "status"},
+                                     Text{"message", "message"},
+                                     Text{"description", "description"},
+                                     Text{"recommendations", "recommendations"},
+                                     Text{"details", "details"},
+                                     Text{"action-type", "action_type"},
+                                     Text{"ghr-category", "ghr_category"}};
+
+// The texts of a condition, by member, and `since`.
+using Condition = std::map<std::string, std::string>;
+using Conditions = std::map<std::string, Condition>;
+
+// run/conditions.json: what is set on this node, changed by one process at a time.
+class State {
+ public:
+  explicit State(const Call& call)
+      : call_(call),
+        path_(call.service<jetpack::Config>().path("run/conditions.json")),
+        lock_(support::Lock::wait(call.service<jetpack::Config>().path("run/.conditions.lock"),
+                                  state_mode)) {
+    load();
+  }
+
+  static Conditions read(const std::string& path) {
+    Conditions conditions;
+    const auto text = support::read_file(path, max_state);
+    if (!text) return conditions;
+    const auto document = support::parse_json(*text, path);
+    if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
+    for (const auto& [name, members] : document.GetObject()) {
+      if (!members.IsObject()) throw Error(Errc::corrupt, path + " has what is no condition");
+      Condition& condition = conditions[std::string(support::view(name))];
+      for (const auto& [key, value] : members.GetObject())
+        if (value.IsString()) condition[key.GetString()] = support::view(value);
+    }
+    return conditions;
+  }
+
+  const Conditions& all() const { return all_; }
+
+  void set(const std::string& name, Condition condition) {
+    const auto known = all_.find(name);
+    const bool is_new = known == all_.end();
+    if (is_new && all_.size() >= max_conditions)
+      throw Error(Errc::failed, "there are " + std::to_string(all_.size()) +
+                                    " conditions already; clear some: jetpack condition list");
+    const bool same_status = !is_new && known->second["status"] == condition["status"];
+    condition["since"] =
+        same_status ? known->second["since"] : support::iso_8601(std::chrono::system_clock::now());
+    all_[name] = std::move(condition);
+    save();
+  }
+
+  void remove(const std::string& name) {
+    if (all_.erase(name) > 0) save();
+  }
+
+ private:
+  void load() {
+    try {
+      all_ = read(path_);
+    } catch (const Error& e) {
+      if (e.code() != Errc::corrupt) throw;
+      call_.report("jetpack condition: " + std::string(e.what()) + "; it is now " +
+                   support::move_aside(path_) + ", and the list begins anew\n");
+    }
+  }
+
+  void save() const {
+    rapidjson::StringBuffer buffer;
+    support::JsonWriter json(buffer);
+    json.StartObject();
+    for (const auto& [name, condition] : all_) {
+      support::put(json, name);
+      json.StartObject();
+      for (const auto& [key, value] : condition) support::member(json, key, value);
+      json.EndObject();
+    }
+    json.EndObject();
+    support::write_durably(path_, {buffer.GetString(), buffer.GetSize()}, state_mode);
+  }
+
+  const Call& call_;
+  std::string path_;
+  support::Lock lock_;
+  Conditions all_;
+};
+
+std::string message_data(const std::string& name, const Condition& condition) {
+  rapidjson::StringBuffer buffer;
+  support::JsonWriter json(buffer);
+  json.StartObject();
+  support::member(json, "name", name);
+  for (const auto& [key, value] : condition)
+    if (key != "since") support::member(json, key, value);
+  json.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string checked_name(std::string_view name) {
+  if (name.empty() || name.size() > max_name || support::one_line(name) != name)
+    throw Error(Errc::usage, "'" + support::one_line(name.substr(0, 80)) +
+                                 "' is not a condition's name: expected 1 to " +
+                                 std::to_string(max_name) + " bytes of printable text");
+  return std::string(name);
+}
+
+Condition condition_of(const Call& call) {
+  if (call.given("action-type") != call.given("ghr-category"))
+    throw Error(Errc::usage, "--action-type and --ghr-category go together");
+  Condition condition;
+  for (const auto& [option, member] : condition_texts) {
+    const auto text = call.text(option);
+    if (!text) continue;
+    if (text->size() > max_text)
+      throw Error(Errc::failed, "--" + std::string(option) + " has " +
+                                    std::to_string(text->size()) + " bytes, and at most " +
+                                    std::to_string(max_text) + " are taken; send a part of it");
+    condition[member] = support::well_formed(*text);
+  }
+  return condition;
+}
+
+// While the state is held, so that the server hears of changes in the order they were made.
+int set_condition(const Call& call) {
+  const std::string name = checked_name(*call.text("name"));
+  const Condition condition = condition_of(call);
+  const std::string data = message_data(name, condition);
+  State state(call);
+  if (condition.at("status") == "OK") {
+    state.remove(name);
+  } else {
+    state.set(name, condition);
+  }
+  support::Sender sender(call);
+  sender.publish("condition", data);
+  return sender.finish();
+}
+
+int clear_condition(const Call& call) {
+  const auto given = call.text("NAME");
+  if (given.has_value() == call.flag("all"))
+    throw Error(Errc::usage, "say which: NAME, or --all for all of them");
+  std::optional<std::string> single;
+  if (given) single = checked_name(*given);
+  State state(call);
+  std::vector<std::string> names;
+  if (single) names.push_back(*single);
+  if (!single)
+    for (const auto& [name, condition] : state.all()) names.push_back(name);
+  support::Sender sender(call);
+  for (const auto& name : names) {
+    state.remove(name);
+    sender.publish("condition", message_data(name, {{"status", "OK"}}), "'" + name + "'");
+  }
+  return sender.finish();
+}
+
+std::string list_as_json(const Conditions& conditions) {
+  rapidjson::StringBuffer buffer;
+  support::JsonWriter json(buffer);
+  json.StartArray();
+  for (const auto& [name, condition] : conditions) {
+    json.StartObject();
+    support::member(json, "name", name);
+    for (const auto& [key, value] : condition) support::member(json, key, value);
+    json.EndObject();
+  }
+  json.EndArray();
+  return std::string(buffer.GetString(), buffer.GetSize()) + '\n';
+}
+
+std::string padded(std::string text, size_t width) {
+  text.resize(std::max(width, text.size()), ' ');
+  return text + "  ";
+}
+
+std::string list_as_text(const Conditions& conditions) {
+  const auto get = [](const Condition& condition, const char* key) {
+    const auto found = condition.find(key);
+    return found == condition.end() ? std::string() : support::one_line(found->second);
+  };
+  size_t width = std::string_view("NAME").size();
+  for (const auto& [name, condition] : conditions) width = std::max(width, name.size());
+  std::string text = padded("NAME", width) + "STATUS   SINCE                     MESSAGE\n";
+  for (const auto& [name, condition] : conditions)
+    text += padded(support::one_line(name), width) + padded(get(condition, "status"), 7) +
+            padded(get(condition, "since"), 24) + get(condition, "message") + '\n';
+  return text;
+}
+
+int list_conditions(const Call& call) {
+  const auto all = State::read(call.service<jetpack::Config>().path("run/conditions.json"));
+  call.print(call.flag("json") ? list_as_json(all) : list_as_text(all));
+  return 0;
+}
+
+}  // namespace
+
+JETPACK_PLUGIN(
+    "jetpack.condition", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Config>(),
+    jetpack::command(
+        "condition set", "Report a condition of this node", set_condition,
+        jetpack::option("name", 'n', "NAME", "which condition: gpu, network, disk").required(),
+        jetpack::option("status", 's', "STATUS", "how it is; OK clears the condition")
+            .choices("NA", "OK", "Warning", "Error")
+            .required(),
+        jetpack::option("message", 'm', "TEXT", "what is the matter, in one line"),
+        jetpack::option("description", 'd', "TEXT", "what it means"),
+        jetpack::option("recommendations", 'r', "TEXT", "what a person should do"),
+        jetpack::option("details", "TEXT", "all that is known, in any number of lines"),
+        jetpack::option("action-type", "TYPE", "what the cloud is asked to do").choices("GHR"),
+        jetpack::option("ghr-category", "CATEGORY",
+                        "with --action-type GHR: the impact category of Guest Health Reporting"),
+        support::wait_option(), jetpack::flag("json", "Print what became of the report as JSON"),
+        jetpack::description(
+            "The condition is kept in run/conditions.json and reported to the cluster, durably: "
+            "exit code 0 means delivered or safely queued, and standard error says which. Setting "
+            "it again replaces all of its texts. A text has at most 64 KiB."),
+        jetpack::example("jetpack condition set -n gpu -s Error -m 'GPU 3 fell off the bus'",
+                         "Report an error"),
+        jetpack::example("jetpack condition set -n gpu -s OK", "It is well again")),
+    jetpack::command("condition list", "List the conditions that are set on this node",
+                     list_conditions, jetpack::flag("json", "Print JSON"),
+                     jetpack::example("jetpack condition list --json | jq -r '.[].name'",
+                                      "The names alone")),
+    jetpack::command("condition clear", "Clear conditions of this node", clear_condition,
+                     jetpack::argument("NAME", "which condition").optional(),
+                     jetpack::flag("all", "All that are set"), support::wait_option(),
+                     jetpack::flag("json", "Print what became of the reports as JSON"),
+                     jetpack::example("jetpack condition clear gpu", "As setting it to OK")));

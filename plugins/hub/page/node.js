@@ -1,0 +1,124 @@
+// node.js: a node's own page: who it is, its conditions with all their texts, its properties.
+import { CONDITIONS, PHASES, clusterPath, count, element, keepAlive, link, make, rank,
+  replaceIfChanged, setText, tag, timeElement } from "./dom.js";
+import { Refused, ask, cluster, node } from "./hub.js";
+
+const MOST_PROPERTIES = 500; // on the page; the filter finds the others
+const MOST_DEPTH = 32;
+
+// [path, text] for each value of a tree.
+function* flattened(value, path, depth = 0) {
+  const children = value !== null && typeof value === "object" ? Object.values(value) : [];
+  const isPlainList = Array.isArray(value) && !children.some((child) => child instanceof Object);
+  if (children.length === 0 || isPlainList || depth >= MOST_DEPTH) {
+    yield [path, typeof value === "string" ? value : JSON.stringify(value)];
+    return;
+  }
+  for (const [name, child] of Object.entries(value))
+    yield* flattened(child, path ? `${path}.${name}` : name, depth + 1);
+}
+
+function fact(name, value) {
+  const made = make("div");
+  const content = make("dd");
+  content.append(value);
+  made.append(make("dt", "", name), content);
+  return made;
+}
+
+// A condition's texts, each under its name, those that there are.
+function conditionItem(condition) {
+  const item = make("li");
+  const head = make("div", "condition-head");
+  head.append(tag(CONDITIONS.get(condition.status) ?? "", condition.status),
+    make("strong", "", condition.name));
+  if (condition.since) {
+    const since = make("span", "since", "since ");
+    since.append(timeElement(condition.since));
+    head.append(since);
+  }
+  item.append(head);
+  if (condition.message) item.append(make("p", "text", condition.message));
+  const texts = make("dl", "texts");
+  for (const [name, member] of [["Description", "description"],
+    ["Recommendations", "recommendations"], ["Action", "action_type"],
+    ["Category", "ghr_category"]])
+    if (condition[member]) texts.append(fact(name, condition[member]));
+  if (texts.children.length > 0) item.append(texts);
+  if (condition.details) {
+    const details = make("details");
+    details.append(make("summary", "", "Details"), make("pre", "mono", condition.details));
+    item.append(details);
+  }
+  return item;
+}
+
+export class NodeView {
+  #properties = [];
+
+  start() {
+    element("property-filter").addEventListener("input", () => this.#showProperties());
+    element("back").href = clusterPath(cluster);
+    setText(element("back"), cluster);
+  }
+
+  async refresh() {
+    try {
+      this.#show((await ask("/api/node", { cluster, node })).node);
+    } catch (failure) {
+      if (!(failure instanceof Refused) || failure.status !== 404) throw failure;
+      element("node-gone").hidden = false;
+      element("node-known").hidden = true;
+    }
+  }
+
+  #show(known) {
+    element("node-gone").hidden = true;
+    element("node-known").hidden = false;
+    this.#showFacts(known);
+    const conditions = [...(known.conditions ?? [])]
+      .sort((a, b) => rank(CONDITIONS, a.status) - rank(CONDITIONS, b.status));
+    replaceIfChanged(element("node-conditions"), conditions.map(conditionItem));
+    element("node-conditions").hidden = conditions.length === 0;
+    element("node-conditions-empty").hidden = conditions.length > 0;
+    this.#properties = [...flattened(known.properties ?? {}, "")].filter(([path]) => path);
+    this.#showProperties();
+  }
+
+  #showFacts(known) {
+    element("node-phase").replaceChildren(tag(PHASES.get(known.phase) ?? "", known.phase));
+    const time = (iso) => (iso ? timeElement(iso) : "never");
+    const mono = (text) => (text ? make("span", "mono", text) : "–");
+    const facts = [fact("Last contact", time(known.last_contact)),
+      fact("First contact", time(known.first_contact)),
+      fact("Keep-alive", keepAlive(known.keepalive_until) ?? "none"),
+      fact("Cluster", link(clusterPath(cluster), cluster)),
+      fact("Hostname", mono(known.hostname)), fact("Address", mono(known.address)),
+      fact("Instance", mono(known.instance_id))];
+    if (known.nodearray) facts.push(fact("Node array", known.nodearray));
+    if (known.phase_since) facts.push(fact(`${known.phase} since`, timeElement(known.phase_since)));
+    if (known.status_message) facts.push(fact("Status", known.status_message));
+    replaceIfChanged(element("node-facts"), facts);
+  }
+
+  #showProperties() {
+    const word = element("property-filter").value.toLowerCase();
+    const found = this.#properties.filter((pair) =>
+      pair.some((text) => text.toLowerCase().includes(word)));
+    const rows = found.slice(0, MOST_PROPERTIES).map(([path, text]) => {
+      const row = make("tr");
+      const name = make("th", "mono", path);
+      name.scope = "row";
+      row.append(name, make("td", "mono", text));
+      return row;
+    });
+    replaceIfChanged(element("properties").tBodies[0], rows);
+    element("properties-card").hidden = rows.length === 0;
+    element("properties-empty").hidden = rows.length > 0;
+    setText(element("properties-empty"),
+      this.#properties.length > 0 ? "None matches." : "The node has published no properties.");
+    const left = found.length - rows.length;
+    setText(element("properties-more"), left > 0 ? `and ${count(left)} more` : "");
+    setText(element("property-count"), count(found.length));
+  }
+}

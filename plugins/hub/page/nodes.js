@@ -1,0 +1,449 @@
+// nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it can be seen, so
+// that a large cluster costs no more of the page than a small one.
+import { CONDITIONS, PHASES, count, element, keepAlive, link, make, nodePath, rank, setText, tag,
+  timeElement } from "./dom.js";
+import { ask, cluster, oneAtATime, soon } from "./hub.js";
+
+const CHUNK = 1000;     // nodes fetched at once
+const FIRST_CHUNK = 200;
+const MOST_SINGLE = 8;  // changed nodes that are fetched one by one, rather than all anew
+const SOON = 250;       // changes that are as close together are one
+const REST = 10;        // times as long as a whole fetch took, until the next one
+const LONGEST_REST = 60_000;
+const SPARE_ROWS = 6;   // drawn above and below what can be seen
+const QUIET_AFTER = 15 * 60_000;
+
+const natural = new Intl.Collator("en", { numeric: true });
+
+// ---- the nodes that are known ------------------------------------------------------------------
+
+// A node with what the filter and the order need.
+function prepared(node) {
+  const trouble = (node.conditions ?? []).filter(({ status }) => status !== "OK" && status !== "NA")
+    .sort((a, b) => rank(CONDITIONS, a.status) - rank(CONDITIONS, b.status));
+  const words = [node.name, node.hostname, node.address, node.instance_id, node.nodearray,
+    node.phase, node.status_message, ...trouble.flatMap(({ name, status, message }) => [name, status, message])];
+  return { ...node, trouble, words: words.join("\n").toLowerCase(),
+    contact: node.last_contact ? Date.parse(node.last_contact) : 0 };
+}
+
+class Nodes {
+  all = new Map(); // by name, in the hub's order
+
+  // Fetches all, in parts; `progress` is called after each. Nodes that are gone go at the end.
+  async load(progress) {
+    const seen = new Map();
+    let after = "";
+    for (let limit = FIRST_CHUNK; ; limit = CHUNK) {
+      const { nodes } = await ask("/api/nodes", { cluster, limit, after_name: after });
+      for (const node of nodes) seen.set(node.name, prepared(node));
+      const isLast = nodes.length < limit;
+      this.all = isLast ? seen : new Map([...seen, ...this.#unseen(seen)]);
+      progress();
+      if (isLast) return;
+      after = nodes.at(-1).name;
+    }
+  }
+
+  #unseen(seen) {
+    return [...this.all].filter(([name]) => !seen.has(name));
+  }
+
+  // Fetches these alone; false when one of them is not where it was.
+  async loadSome(names) {
+    const order = [...this.all.keys()];
+    for (const name of names) {
+      const place = order.indexOf(name);
+      if (place < 0) return false;
+      const { nodes } = await ask("/api/nodes",
+        { cluster, limit: 1, after_name: order[place - 1] ?? "" });
+      if (nodes[0]?.name !== name) return false;
+      this.all.set(name, prepared(nodes[0]));
+    }
+    return true;
+  }
+}
+
+// ---- the order ---------------------------------------------------------------------------------
+
+// Smaller comes first; for times the newest.
+const ORDERS = {
+  name: (a, b) => natural.compare(a.name, b.name),
+  phase: (a, b) => rank(PHASES, a.phase) - rank(PHASES, b.phase),
+  condition: (a, b) => severity(a) - severity(b),
+  contact: (a, b) => b.contact - a.contact,
+  keepalive: (a, b) => untilOf(b) - untilOf(a),
+  hostname: (a, b) => natural.compare(a.hostname, b.hostname),
+  address: (a, b) => natural.compare(a.address, b.address),
+};
+
+function severity(node) {
+  if (node.trouble.length === 0) return CONDITIONS.size;
+  return rank(CONDITIONS, node.trouble[0].status) - node.trouble.length / 1000;
+}
+
+function untilOf(node) {
+  if (!node.keepalive_until) return 0;
+  return node.keepalive_until === "forever" ? Infinity : Date.parse(node.keepalive_until);
+}
+
+// ---- one row -----------------------------------------------------------------------------------
+
+function cell(className, ...content) {
+  const made = make("div", `cell ${className}`);
+  made.setAttribute("role", "gridcell");
+  made.append(...content);
+  return made;
+}
+
+function phaseCell(node) {
+  const made = cell("phase", tag(PHASES.get(node.phase) ?? "", node.phase));
+  made.title = node.status_message;
+  return made;
+}
+
+function conditionCell(node) {
+  const tags = node.trouble.map(({ name, status, message }) => {
+    const made = tag(CONDITIONS.get(status) ?? "", name);
+    made.title = message ? `${status}: ${message}` : status;
+    made.prepend(make("span", "hidden", `${status}: `));
+    return made;
+  });
+  if (tags.length === 0) tags.push((node.conditions ?? []).length > 0 ? "OK" : "–");
+  return cell("conditions", ...tags);
+}
+
+function contactCell(node) {
+  if (!node.contact) return cell("contact", "never");
+  const made = cell("contact", timeElement(node.last_contact));
+  if (node.phase === "Ready" && Date.now() - node.contact > QUIET_AFTER) {
+    made.classList.add("quiet");
+    made.append(make("span", "hidden", ", quiet"));
+  }
+  return made;
+}
+
+function fill(row, node) {
+  const name = cell("name", link(nodePath(node.cluster, node.name), node.name));
+  name.setAttribute("role", "rowheader");
+  name.firstChild.tabIndex = -1; // Enter on the row does the same
+  const hostname = cell("hostname", node.hostname || "–");
+  const instance = cell("instance mono", node.instance_id || "–");
+  name.title = node.name;
+  hostname.title = node.hostname;
+  instance.title = node.instance_id;
+  row.replaceChildren(name,
+    phaseCell(node),
+    conditionCell(node), contactCell(node),
+    cell("keepalive", keepAlive(node.keepalive_until) ?? "–"),
+    hostname, cell("address mono", node.address || "–"), instance);
+}
+
+// ---- the list on the page ----------------------------------------------------------------------
+
+export class NodeList {
+  #nodes = new Nodes();
+  #view = [];          // the nodes that pass the filter, in order
+  #rows = new Map();   // what is drawn: by name
+  #active = "";        // the name of the node that the arrow keys are at
+  #filter = { text: "", phase: "", condition: "" };
+  #order = { by: "name", isReversed: false };
+  #grid = element("nodes");
+  #body = element("node-rows");
+  #isLoaded = false;
+  #changed = new Set(); // the names of nodes that are to be fetched again
+  #isAllDue = false;
+  #restUntil = 0;
+  #resting = 0;
+  #onFilter;
+
+  // `onFilter` is told {phase, condition} when what is shown changes.
+  constructor(onFilter) {
+    this.#onFilter = onFilter;
+  }
+
+  start() {
+    this.#readAddress();
+    element("node-filter").value = this.#filter.text;
+    element("node-filter").addEventListener("input", () => {
+      this.#filter.text = element("node-filter").value;
+      this.#filterChanged();
+    });
+    element("node-filter").addEventListener("keydown", (key) => this.#filterKey(key));
+    element("node-clear").addEventListener("click", () => this.#clear());
+    element("node-columns").addEventListener("click", (click) => this.#sortBy(click));
+    this.#grid.addEventListener("keydown", (key) => this.#gridKey(key));
+    this.#grid.addEventListener("scroll", () => this.#draw(), { passive: true });
+    this.#body.addEventListener("click", (click) => this.#rowClicked(click));
+    new ResizeObserver(() => this.#draw()).observe(this.#grid);
+    this.#showOrder();
+    this.#onFilter(this.#filter);
+  }
+
+  // Fetches all nodes, as soon as that is due.
+  refresh() {
+    this.#isAllDue = true;
+    this.#fetch();
+  }
+
+  // Fetches the node again, soon; all of them when many have changed.
+  changed(name) {
+    this.#changed.add(name);
+    this.#fetchSoon();
+  }
+
+  #fetch = oneAtATime(() => this.#fetchDue());
+  #fetchSoon = soon(this.#fetch, SOON);
+
+  async #fetchDue() {
+    const names = new Set(this.#changed);
+    this.#changed.clear();
+    try {
+      if (names.size > MOST_SINGLE || !await this.#nodes.loadSome(names)) this.#isAllDue = true;
+      else if (names.size > 0) this.#update();
+      if (this.#isAllDue) await this.#fetchAll();
+    } catch (failure) {
+      this.#isAllDue = true;
+      throw failure;
+    }
+  }
+
+  async #fetchAll() {
+    const rest = this.#restUntil - performance.now();
+    if (rest > 0) {
+      clearTimeout(this.#resting);
+      this.#resting = setTimeout(() => this.#fetch(), rest);
+      return;
+    }
+    this.#isAllDue = false;
+    const begun = performance.now();
+    await this.#nodes.load(() => this.#isLoaded || this.#update());
+    const took = performance.now() - begun;
+    this.#restUntil = begun + took + Math.min(REST * took, LONGEST_REST);
+    this.#isLoaded = true;
+    this.#update();
+  }
+
+  // An event of a node is a contact with it; there is no need to ask.
+  heardFrom(name, time) {
+    const node = this.#nodes.all.get(name);
+    if (!node || node.contact >= Date.parse(time)) return;
+    node.last_contact = time;
+    node.contact = Date.parse(time);
+    const drawn = this.#rows.get(name);
+    if (drawn) drawn.node = null;
+    this.#redrawSoon();
+  }
+
+  #redrawSoon = soon(() => (this.#order.by === "contact" ? this.#update() : this.#draw()), 4 * SOON);
+
+  // Time goes on: keep-alives end and nodes fall quiet without a change.
+  redraw() {
+    for (const drawn of this.#rows.values()) drawn.node = null;
+    this.#draw();
+  }
+
+  narrow(kind, name) {
+    this.#filter[kind] = name;
+    this.#filterChanged();
+  }
+
+  // ---- filter and order --------------------------------------------------------------------
+
+  #readAddress() {
+    const wanted = new URLSearchParams(location.search);
+    this.#filter = { text: wanted.get("q") ?? "", phase: wanted.get("phase") ?? "",
+      condition: wanted.get("condition") ?? "" };
+    const sort = wanted.get("sort") ?? "name";
+    const by = sort.replace(/^-/, "");
+    if (Object.hasOwn(ORDERS, by)) this.#order = { by, isReversed: sort.startsWith("-") };
+  }
+
+  // The address says what is shown, so that it can be passed on and Back finds it again.
+  #writeAddress() {
+    const url = new URL(location.pathname, location.origin);
+    const { by, isReversed } = this.#order;
+    const sort = (isReversed ? "-" : "") + by;
+    const wanted = { q: this.#filter.text, phase: this.#filter.phase,
+      condition: this.#filter.condition, sort: sort === "name" ? "" : sort };
+    for (const [name, value] of Object.entries(wanted)) if (value) url.searchParams.set(name, value);
+    history.replaceState(null, "", url.pathname + url.search);
+  }
+
+  #filterChanged() {
+    this.#writeAddress();
+    this.#onFilter(this.#filter);
+    this.#grid.scrollTop = 0;
+    this.#update();
+  }
+
+  #clear() {
+    element("node-filter").value = "";
+    this.#filter = { text: "", phase: "", condition: "" };
+    this.#filterChanged();
+    element("node-filter").focus();
+  }
+
+  #filterKey(key) {
+    if (key.key === "Escape") this.#clear();
+    else if (key.key === "ArrowDown" || key.key === "Enter") this.#enterGrid();
+    else return;
+    key.preventDefault();
+  }
+
+  #enterGrid() {
+    if (this.#view.length === 0) return;
+    this.#grid.focus();
+    this.#moveTo(0);
+  }
+
+  #passes(node, words) {
+    const { phase, condition } = this.#filter;
+    return (!phase || node.phase === phase) &&
+      (!condition || (node.conditions ?? []).some(({ status }) => status === condition)) &&
+      words.every((word) => node.words.includes(word));
+  }
+
+  #sortBy(click) {
+    const by = click.target.closest("button")?.dataset.by;
+    if (!by) return;
+    this.#order = { by, isReversed: this.#order.by === by && !this.#order.isReversed };
+    this.#showOrder();
+    this.#writeAddress();
+    this.#grid.scrollTop = 0;
+    this.#update();
+  }
+
+  #showOrder() {
+    const { by, isReversed } = this.#order;
+    for (const button of element("node-columns").querySelectorAll("button")) {
+      const heading = button.parentElement;
+      if (button.dataset.by !== by) heading.removeAttribute("aria-sort");
+      else heading.setAttribute("aria-sort", isReversed ? "descending" : "ascending");
+    }
+  }
+
+  #update() {
+    const words = this.#filter.text.toLowerCase().split(/\s+/).filter(Boolean);
+    const sign = this.#order.isReversed ? -1 : 1;
+    const compare = ORDERS[this.#order.by];
+    this.#view = [...this.#nodes.all.values()].filter((node) => this.#passes(node, words))
+      .sort((a, b) => sign * compare(a, b) || natural.compare(a.name, b.name));
+    this.#draw();
+    this.#tellCount();
+  }
+
+  #tellCount() {
+    const { text, phase, condition } = this.#filter;
+    const isFiltered = Boolean(text || phase || condition);
+    const known = this.#nodes.all.size;
+    element("node-clear").hidden = !isFiltered;
+    element("nodes-card").hidden = known === 0;
+    element("nodes-empty").hidden = known > 0 || !this.#isLoaded;
+    element("nodes-none").hidden = this.#view.length > 0 || known === 0;
+    setText(element("node-count"), isFiltered ? `${count(this.#view.length)} of ${count(known)}`
+      : count(known));
+  }
+
+  // ---- drawing -------------------------------------------------------------------------------
+
+  #rowHeight() {
+    return parseFloat(getComputedStyle(this.#grid).getPropertyValue("--row"));
+  }
+
+  #draw() {
+    const height = this.#rowHeight();
+    this.#body.style.height = `${this.#view.length * height}px`;
+    this.#grid.setAttribute("aria-rowcount", this.#view.length + 1);
+    const first = Math.max(0, Math.floor(this.#grid.scrollTop / height) - SPARE_ROWS);
+    const seen = Math.ceil(this.#grid.clientHeight / height) + 2 * SPARE_ROWS;
+    const shown = this.#view.slice(first, first + seen);
+    const gone = new Set(this.#rows.keys());
+    shown.forEach((node, index) => {
+      this.#drawRow(node, first + index, height);
+      gone.delete(node.name);
+    });
+    for (const name of gone) {
+      this.#rows.get(name).row.remove();
+      this.#rows.delete(name);
+    }
+    this.#inOrder(shown);
+    this.#markActive();
+  }
+
+  #drawRow(node, index, height) {
+    let drawn = this.#rows.get(node.name);
+    if (!drawn) {
+      const row = make("div", "row");
+      row.setAttribute("role", "row");
+      row.dataset.name = node.name;
+      drawn = { row, node: null };
+      this.#rows.set(node.name, drawn);
+    }
+    if (drawn.node !== node) fill(drawn.row, node);
+    drawn.node = node;
+    drawn.row.setAttribute("aria-rowindex", index + 2);
+    drawn.row.style.transform = `translateY(${index * height}px)`;
+  }
+
+  // A screen reader reads the rows as they stand in the document.
+  #inOrder(shown) {
+    let next = this.#body.firstElementChild;
+    for (const node of shown) {
+      const { row } = this.#rows.get(node.name);
+      if (row === next) next = next.nextElementSibling;
+      else this.#body.insertBefore(row, next);
+    }
+  }
+
+  #markActive() {
+    for (const [name, { row }] of this.#rows) {
+      const isActive = name === this.#active;
+      row.classList.toggle("active", isActive);
+      if (isActive) row.id = "node-active-row";
+      else row.removeAttribute("id");
+    }
+    if (this.#rows.has(this.#active))
+      this.#grid.setAttribute("aria-activedescendant", "node-active-row");
+    else this.#grid.removeAttribute("aria-activedescendant");
+  }
+
+  // ---- keyboard and mouse --------------------------------------------------------------------
+
+  #gridKey(key) {
+    if (key.target !== this.#grid || key.ctrlKey || key.altKey || key.metaKey) return;
+    const at = this.#view.findIndex(({ name }) => name === this.#active);
+    const page = Math.max(1, Math.floor(this.#grid.clientHeight / this.#rowHeight()) - 2);
+    const last = this.#view.length - 1;
+    const moves = { ArrowDown: at + 1, ArrowUp: Math.max(0, at - 1), PageDown: at + page,
+      PageUp: Math.max(0, at - page), Home: 0, End: last };
+    if (Object.hasOwn(moves, key.key) && last >= 0) {
+      this.#moveTo(Math.min(moves[key.key], last));
+      key.preventDefault();
+    } else if (key.key === "Enter" && at >= 0) {
+      this.#open(this.#view[at]);
+    }
+  }
+
+  #moveTo(index) {
+    this.#active = this.#view[index].name;
+    const height = this.#rowHeight();
+    const head = element("node-columns").offsetHeight;
+    const top = index * height;
+    const seen = this.#grid.clientHeight - head;
+    if (top < this.#grid.scrollTop) this.#grid.scrollTop = top;
+    else if (top + height > this.#grid.scrollTop + seen) this.#grid.scrollTop = top + height - seen;
+    this.#draw();
+  }
+
+  #rowClicked(click) {
+    const name = click.target.closest(".row")?.dataset.name;
+    if (!name) return;
+    this.#active = name;
+    this.#markActive();
+  }
+
+  #open(node) {
+    location.assign(new URL(nodePath(node.cluster, node.name), location.origin));
+  }
+}

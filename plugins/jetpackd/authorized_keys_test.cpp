@@ -1,0 +1,30 @@
+// Tests of the keys of managed users.
+#include "jetpackd/authorized_keys.hpp"
+
+#include <doctest/doctest.h>
+
+using jetpackd::is_public_key;
+using jetpackd::with_keys;
+
+TEST_CASE("keys are replaced, and the user's own lines stay") {
+  const std::string own = "ssh-rsa AAAAown me@home";
+  const std::string one = with_keys(own, {"ssh-ed25519 AAAA1 a"});
+  CHECK(one.starts_with(own + "\n"));
+  CHECK(one.find("ssh-ed25519 AAAA1 a\n") != std::string::npos);
+  const std::string two = with_keys(one, {"ssh-ed25519 AAAA2 b", "ssh-ed25519 AAAA3 c"});
+  CHECK(two.find("AAAA1") == std::string::npos);
+  CHECK(two.find("AAAA3 c\n") != std::string::npos);
+  CHECK(with_keys(two, {"ssh-ed25519 AAAA2 b", "ssh-ed25519 AAAA3 c"}) == two);
+  CHECK(with_keys(two, {}) == own + "\n");
+  CHECK(with_keys("", {}).empty());
+}
+
+TEST_CASE("only what is a key without options is one") {
+  CHECK(is_public_key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ada@demo"));
+  CHECK(is_public_key("ecdsa-sha2-nistp256 AAAAE2Vj"));
+  CHECK_FALSE(is_public_key("command=\"/bin/sh\" ssh-rsa AAAA"));
+  CHECK_FALSE(is_public_key("ssh-rsa AAAA x\nssh-rsa AAAA y"));
+  CHECK_FALSE(is_public_key("ssh-rsa"));
+  CHECK_FALSE(is_public_key(""));
+  CHECK_FALSE(is_public_key("ssh-rsa AAAA" + std::string(20000, 'x')));
+}

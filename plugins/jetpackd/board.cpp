@@ -1,0 +1,145 @@
+// What jetpackd knows of itself, written by its worker and read by whoever asks.
+#include "jetpackd/board.hpp"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <memory>
+
+#include "support/files.hpp"
+#include "support/json.hpp"
+#include "support/times.hpp"
+
+namespace jetpackd {
+
+namespace {
+
+using support::member;
+using support::put;
+
+// Resident bytes of this process; 0 where /proc is not mounted.
+uint64_t resident_bytes() {
+  const std::string statm = support::read_file("/proc/self/statm", 4096).value_or("");
+  const size_t second = statm.find(' ') + 1;
+  uint64_t pages = 0;
+  std::from_chars(statm.data() + second, statm.data() + statm.size(), pages);
+  return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+struct CloseFolder {
+  void operator()(DIR* folder) const noexcept { ::closedir(folder); }
+};
+
+uint64_t open_descriptors() {
+  const std::unique_ptr<DIR, CloseFolder> folder(::opendir("/proc/self/fd"));
+  uint64_t count = 0;
+  while (folder && ::readdir(folder.get()) != nullptr) ++count;
+  constexpr uint64_t not_ours = 3;  // ".", ".." and the folder itself
+  return count > not_ours ? count - not_ours : 0;
+}
+
+void number(support::JsonWriter& json, std::string_view name, uint64_t value) {
+  put(json, name);
+  json.Uint64(value);
+}
+
+void write(support::JsonWriter& json, std::string_view name, const Failure& failure) {
+  if (failure.text.empty()) return;
+  put(json, name);
+  json.StartObject();
+  member(json, "text", failure.text);
+  member(json, "since", failure.since);
+  put(json, "needs_person");
+  json.Bool(failure.needs_person);
+  json.EndObject();
+}
+
+std::string label(std::string_view text) {
+  std::string escaped;
+  for (const char c : support::one_line(text)) {
+    if (c == '"' || c == '\\') escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+class Metrics {
+ public:
+  void add(const char* type, const std::string& name, const char* help, uint64_t value,
+           const std::string& labels = {}) {
+    const std::string full = "jetpackd_" + name;
+    text_ += "# HELP " + full + ' ' + help + "\n# TYPE " + full + ' ' + type + '\n' + full +
+             labels + ' ' + std::to_string(value) + '\n';
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+uint64_t age_in_seconds(const std::string& time) {
+  const auto point = support::from_iso_8601(time);
+  if (!point) return 0;
+  const auto age = std::chrono::system_clock::now() - *point;
+  return static_cast<uint64_t>(
+      std::max<int64_t>(std::chrono::duration_cast<std::chrono::seconds>(age).count(), 0));
+}
+
+}  // namespace
+
+void Board::note_contact() {
+  const auto now = std::chrono::system_clock::now();
+  update([&](State& state) {
+    state.last_contact = support::iso_8601(now);
+    state.last_contact_time = std::chrono::system_clock::to_time_t(now);
+  });
+}
+
+std::string to_json(const State& state) {
+  rapidjson::StringBuffer buffer;
+  support::JsonWriter json(buffer);
+  json.StartObject();
+  number(json, "pid", static_cast<uint64_t>(state.pid));
+  member(json, "version", state.version);
+  member(json, "started", state.started);
+  if (!state.http.empty()) member(json, "http", state.http);
+  if (!state.last_contact.empty()) member(json, "last_contact", state.last_contact);
+  write(json, "failure", state.failure);
+  number(json, "delivered", state.delivered);
+  number(json, "dead", state.dead);
+  number(json, "retries", state.retries);
+  put(json, "outbox");
+  json.StartObject();
+  number(json, "depth", state.depth);
+  number(json, "bytes", state.bytes);
+  if (!state.oldest.empty()) member(json, "oldest", state.oldest);
+  json.EndObject();
+  if (!state.userdata_version.empty()) member(json, "userdata_version", state.userdata_version);
+  write(json, "userdata_failure", state.userdata_failure);
+  json.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string to_metrics(const State& state) {
+  Metrics metrics;
+  metrics.add("gauge", "info", "Always 1; the labels say which jetpackd this is.", 1,
+              "{version=\"" + label(state.version) + "\",userdata_version=\"" +
+                  label(state.userdata_version) + "\"}");
+  metrics.add("gauge", "outbox_messages", "What waits for delivery.", state.depth);
+  metrics.add("gauge", "outbox_bytes", "The size of what waits.", state.bytes);
+  metrics.add("gauge", "outbox_oldest_age_seconds", "How long the oldest has waited.",
+              age_in_seconds(state.oldest));
+  metrics.add("counter", "delivered_total", "What the server or broker took since the start.",
+              state.delivered);
+  metrics.add("counter", "dead_total", "What was refused for good since the start.", state.dead);
+  metrics.add("counter", "retries_total", "Attempts that failed since the start.", state.retries);
+  metrics.add("gauge", "failing", "1 while delivery fails.", state.failure.text.empty() ? 0 : 1);
+  metrics.add("gauge", "last_contact_timestamp_seconds", "When the server last answered; 0 never.",
+              static_cast<uint64_t>(state.last_contact_time));
+  metrics.add("gauge", "resident_memory_bytes", "Resident memory.", resident_bytes());
+  metrics.add("gauge", "open_fds", "Open file descriptors.", open_descriptors());
+  return metrics.take();
+}
+
+}  // namespace jetpackd

@@ -1,0 +1,23 @@
+// Tests of what jetpackd tells of itself.
+#include "jetpackd/board.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/json.hpp"
+
+TEST_CASE("the state is JSON whatever the texts hold, and says nothing that is not known") {
+  jetpackd::State state;
+  state.failure = {"the server said \"no\"\n", "2026-01-01T00:00:00.000Z", true};
+  const auto json = support::parse_json(jetpackd::to_json(state), "state");
+  CHECK(support::text_or(json["failure"], "text", "") == state.failure.text);
+  CHECK_FALSE(json.HasMember("last_contact"));
+  CHECK_FALSE(json.HasMember("http"));
+}
+
+TEST_CASE("labels of metrics are escaped") {
+  jetpackd::State state;
+  state.userdata_version = "a\"b\\c\nd";
+  const std::string text = jetpackd::to_metrics(state);
+  CHECK(text.find("userdata_version=\"a\\\"b\\\\c d\"") != std::string::npos);
+  CHECK(text.find("jetpackd_outbox_messages 0\n") != std::string::npos);
+}

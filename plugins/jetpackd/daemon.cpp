@@ -1,0 +1,237 @@
+// The daemon as a whole: one instance, its loop, its end.
+#include "jetpackd/daemon.hpp"
+
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <optional>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <jetpack/config.hpp>
+#include "jetpackd/board.hpp"
+#include "jetpackd/http_server.hpp"
+#include "jetpackd/notifier.hpp"
+#include "jetpackd/worker.hpp"
+#include "support/files.hpp"
+#include "support/json.hpp"
+#include "support/log_file.hpp"
+#include "support/times.hpp"
+
+namespace jetpackd {
+
+namespace {
+
+using boost::system::error_code;
+using jetpack::Errc;
+using jetpack::Error;
+using std::chrono::milliseconds;
+
+constexpr int64_t default_http_port = 9080;
+constexpr int64_t default_userdata_seconds = 60;
+constexpr int64_t most_userdata_seconds = 86400;
+constexpr unsigned lock_mode = 0660;
+// After SIGTERM; systemd and people expect the end within five seconds, whatever hangs.
+constexpr milliseconds longest_end{4000};
+constexpr milliseconds longest_refresh{500};
+// Longer than anything that the worker does without noting progress in between.
+constexpr milliseconds stuck_after{45000};
+constexpr int small_threshold = 64 << 10;
+
+// A number of the configuration within its bounds; what is wrong is logged and not used.
+int64_t configured(const jetpack::Config& config, support::LogFile& log, const char* key,
+                   int64_t fallback, int64_t least, int64_t most) {
+  try {
+    const int64_t value = config.integer_or(key, fallback);
+    if (value >= least && value <= most) return value;
+    log.warning(std::string(key) + " is " + std::to_string(value) + "; expected " +
+                std::to_string(least) + " to " + std::to_string(most) + ", and " +
+                std::to_string(fallback) + " is used");
+  } catch (const Error& e) {
+    // A node that has not been told anything yet has no configuration at all.
+    if (e.code() != Errc::unavailable) log.warning(e.what());
+  }
+  return fallback;
+}
+
+// A daemon that runs for months gives back what a large reply took, and keeps one heap.
+void keep_memory_small() {
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_TRIM_THRESHOLD, small_threshold);
+  ::mallopt(M_MMAP_THRESHOLD, small_threshold);
+}
+
+class Daemon {
+ public:
+  Daemon(const jetpack::Call& call, const DaemonOptions& options)
+      : config_(call.service<jetpack::Config>()),
+        log_(config_.path("logs/jetpackd.log")),
+        worker_(call, board_, log_, {options.root, userdata_interval()}),
+        signals_(loop_, SIGTERM, SIGINT, SIGHUP),
+        watchdog_(loop_),
+        end_(loop_) {
+    board_.update([&](State& state) {
+      state.pid = ::getpid();
+      state.version = call.host_version();
+      state.started = support::iso_8601(std::chrono::system_clock::now());
+    });
+  }
+
+  bool run_once() { return worker_.run_once(); }
+  std::string failure() const {
+    const State state = board_.read();
+    return state.failure.text.empty() ? state.userdata_failure.text : state.failure.text;
+  }
+
+  int run() {
+    log_.info("jetpackd " + board_.read().version + " starts, pid " + std::to_string(::getpid()));
+    serve_http();
+    wait_for_signal();
+    worker_.start();
+    notifier_.tell("READY=1\nSTATUS=delivering\nMAINPID=" + std::to_string(::getpid()));
+    keep_watchdog_quiet();
+    loop_.run();
+    worker_.join();
+    log_.info("jetpackd ends");
+    return 0;
+  }
+
+ private:
+  milliseconds userdata_interval() {
+    return std::chrono::seconds(configured(config_, log_, "cyclecloud.jetpack.userdata_interval",
+                                           default_userdata_seconds, 1, most_userdata_seconds));
+  }
+
+  void serve_http() {
+    const auto port = static_cast<uint16_t>(
+        configured(config_, log_, "cyclecloud.jetpack.http_port", default_http_port, 0, 65535));
+    if (port == 0) return;
+    try {
+      http_.emplace(loop_, port, [this](std::string_view path, HttpServer::Respond respond) {
+        answer(path, std::move(respond));
+      });
+      board_.update([&](State& state) { state.http = "127.0.0.1:" + std::to_string(port); });
+    } catch (const boost::system::system_error& e) {
+      log_.warning("nothing is served on 127.0.0.1:" + std::to_string(port) + ": " +
+                   e.code().message() +
+                   "; set cyclecloud.jetpack.http_port to another port, or to 0");
+    }
+  }
+
+  void answer(std::string_view path, HttpServer::Respond respond) {
+    if (path == "/healthz") return respond(health());
+    if (path != "/status" && path != "/metrics")
+      return respond({404, "text/plain", "there are /status, /healthz and /metrics\n"});
+    with_fresh_state([this, is_status = path == "/status", respond = std::move(respond)] {
+      const State state = board_.read();
+      if (is_status) return respond({200, "application/json", to_json(state) + '\n'});
+      respond({200, "text/plain; version=0.0.4; charset=utf-8", to_metrics(state)});
+    });
+  }
+
+  HttpAnswer health() const {
+    if (is_ending_) return {503, "text/plain", "jetpackd ends\n"};
+    if (board_.since_progress() > stuck_after)
+      return {503, "text/plain", "the worker has made no progress\n"};
+    return {200, "text/plain", "ok\n"};
+  }
+
+  // Calls `then` once the worker has looked at the outbox, or when that takes too long: what was
+  // known before is better than nothing.
+  void with_fresh_state(std::function<void()> then) {
+    auto timer = std::make_shared<boost::asio::steady_timer>(loop_, longest_refresh);
+    timer->async_wait([timer, then = std::move(then)](const error_code&) { then(); });
+    worker_.refresh([this, timer] { boost::asio::post(loop_, [timer] { timer->cancel(); }); });
+  }
+
+  void wait_for_signal() {
+    signals_.async_wait([this](const error_code& error, int signal) {
+      if (error) return;
+      wait_for_signal();
+      if (signal != SIGHUP) return end();
+      log_.info("SIGHUP: fetching and delivering now");
+      worker_.reset();
+    });
+  }
+
+  void end() {
+    if (is_ending_) return;
+    is_ending_ = true;
+    notifier_.tell("STOPPING=1\nSTATUS=delivering what is quick");
+    watchdog_.cancel();
+    http_.reset();
+    worker_.stop([this] { boost::asio::post(loop_, [this] { loop_.stop(); }); });
+    end_.expires_after(longest_end);
+    end_.async_wait([this](const error_code& error) {
+      if (error) return;
+      // Nothing is lost by it: what was not delivered is on disk.
+      log_.warning("jetpackd ends while something still hangs");
+      std::_Exit(0);
+    });
+  }
+
+  // The service manager hears from us only while this loop runs and the worker gets on.
+  void keep_watchdog_quiet() {
+    worker_.ping();
+    watchdog_.expires_after(watchdog_interval());
+    watchdog_.async_wait([this](const error_code& error) {
+      if (error) return;
+      const auto limit = notifier_.watchdog();
+      if (limit && board_.since_progress() < *limit) notifier_.tell("WATCHDOG=1");
+      keep_watchdog_quiet();
+    });
+  }
+
+  milliseconds watchdog_interval() const {
+    constexpr milliseconds without{15000};
+    const auto limit = notifier_.watchdog();
+    if (!limit) return without;
+    return std::max(std::chrono::duration_cast<milliseconds>(*limit / 3), milliseconds{10});
+  }
+
+  jetpack::Config config_;
+  support::LogFile log_;
+  Board board_;
+  Worker worker_;
+  Notifier notifier_;
+  boost::asio::io_context loop_{1};
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer watchdog_, end_;
+  std::optional<HttpServer> http_;
+  bool is_ending_ = false;
+};
+
+std::string running_instance(const jetpack::Config& config) {
+  const auto json = support::read_file(config.path("run/jetpackd.json"), 1 << 20);
+  if (!json) return "";
+  try {
+    const auto document = support::parse_json(*json, "run/jetpackd.json");
+    return " (pid " + std::to_string(support::number_or(document, "pid", 0)) + ")";
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+}  // namespace
+
+int run_daemon(const jetpack::Call& call, const DaemonOptions& options) {
+  keep_memory_small();
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto config = call.service<jetpack::Config>();
+  const std::string lock_path = config.path("run/jetpackd.lock");
+  const auto lock = support::Lock::attempt(lock_path, lock_mode);
+  if (!lock)
+    throw Error(Errc::unavailable, "another jetpackd runs" + running_instance(config) + ": " +
+                                       lock_path + " is locked; end that one first");
+  Daemon daemon(call, options);
+  if (!options.once) return daemon.run();
+  if (daemon.run_once()) return 0;
+  throw Error(Errc::failed, "not everything could be done: " + daemon.failure());
+}
+
+}  // namespace jetpackd

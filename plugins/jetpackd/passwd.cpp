@@ -1,0 +1,64 @@
+// Accounts as /etc/passwd and /etc/group of a root folder have them.
+#include "jetpackd/passwd.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace jetpackd {
+
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const size_t end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::optional<uint32_t> to_id(std::string_view text) {
+  uint32_t id = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (failure != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return id;
+}
+
+}  // namespace
+
+std::vector<Account> parse_passwd(std::string_view text) {
+  constexpr size_t fields_of_passwd = 7;
+  std::vector<Account> accounts;
+  for (const auto line : split(text, '\n')) {
+    const auto fields = split(line, ':');
+    if (fields.size() != fields_of_passwd) continue;
+    const auto uid = to_id(fields[2]);
+    const auto gid = to_id(fields[3]);
+    if (!uid || !gid) continue;
+    accounts.push_back(
+        {std::string(fields[0]), *uid, *gid, std::string(fields[5]), std::string(fields[6])});
+  }
+  return accounts;
+}
+
+bool has_group(std::string_view text, std::string_view name) {
+  const auto lines = split(text, '\n');
+  return std::any_of(lines.begin(), lines.end(), [&](std::string_view line) {
+    return line.substr(0, line.find(':')) == name && line.size() > name.size();
+  });
+}
+
+const Account* find_account(const std::vector<Account>& accounts, std::string_view name) {
+  const auto found = std::find_if(accounts.begin(), accounts.end(),
+                                  [&](const Account& account) { return account.name == name; });
+  return found == accounts.end() ? nullptr : &*found;
+}
+
+const Account* find_uid(const std::vector<Account>& accounts, uint32_t uid) {
+  const auto found = std::find_if(accounts.begin(), accounts.end(),
+                                  [&](const Account& account) { return account.uid == uid; });
+  return found == accounts.end() ? nullptr : &*found;
+}
+
+}  // namespace jetpackd

@@ -1,0 +1,29 @@
+// Accounts as /etc/passwd and /etc/group of a root folder have them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jetpackd {
+
+struct Account {
+  std::string name;
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  std::string home;
+  std::string shell;
+};
+
+// The accounts of a file in the format of passwd(5); lines that are not of it are left out.
+std::vector<Account> parse_passwd(std::string_view text);
+
+// Whether a file in the format of group(5) has the group.
+bool has_group(std::string_view text, std::string_view name);
+
+const Account* find_account(const std::vector<Account>& accounts, std::string_view name);
+const Account* find_uid(const std::vector<Account>& accounts, uint32_t uid);
+
+}  // namespace jetpackd

@@ -1,0 +1,209 @@
+// Keeps the files that the server tells of, and the users, as the server says.
+#include "jetpackd/userdata_fetcher.hpp"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include <jetpack/error.hpp>
+#include <jetpack/json.hpp>
+#include "support/files.hpp"
+#include "support/json.hpp"
+#include "support/times.hpp"
+#include "support/verb.hpp"
+
+namespace jetpackd {
+
+namespace {
+
+using jetpack::Errc;
+using jetpack::Error;
+using std::chrono::milliseconds;
+
+constexpr unsigned config_mode = 0640;
+constexpr uint64_t max_file = 64 << 20;
+constexpr milliseconds longest_exchange{10000};
+constexpr milliseconds longest_pause{600000};
+
+rapidjson::Document object_in(const std::string& path, bool& was_there) {
+  rapidjson::Document document(rapidjson::kObjectType);
+  const auto text = support::read_file(path, max_file);
+  was_there = text.has_value();
+  if (text) document = support::parse_json(*text, path);
+  if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
+  return document;
+}
+
+}  // namespace
+
+UserdataFetcher::UserdataFetcher(jetpack::Session session, jetpack::Config config,
+                                 Accounts& accounts, Board& board, support::LogFile& log,
+                                 Options options)
+    : session_(session),
+      config_(config),
+      accounts_(accounts),
+      board_(board),
+      log_(log),
+      options_(options),
+      usual_(options.interval, options.interval, options.seed),
+      refused_(options.interval, std::max(options.interval, longest_pause), options.seed + 1) {}
+
+milliseconds UserdataFetcher::fetch() {
+  is_current_ = false;
+  try {
+    return ask();
+  } catch (const Error& e) {
+    fail(e.what(), e.code() == Errc::denied || e.code() == Errc::corrupt);
+  } catch (const std::exception& e) {
+    fail(e.what(), false);
+  }
+  return usual_.pause();
+}
+
+milliseconds UserdataFetcher::ask() {
+  const auto id = session_.identity("userdata");
+  if (!id) {
+    fail(
+        "this node's userdata id is not known: enroll the node, or write [identity] userdata_id "
+        "or instance_id into config/jetpack.ini",
+        true);
+    return refused_.pause();
+  }
+  const std::string known = has_all_files() ? load_applied().version : "";
+  const std::string path = "/clusterlink/userdata/" + support::percent_encoded(*id) +
+                           (known.empty() ? "" : "?known=" + support::percent_encoded(known));
+  jetpack::Request request;
+  request.path = path;
+  request.timeout = longest_exchange;
+  const auto reply = session_.request(request);
+  board_.note_progress();
+  const std::string answer = "the server answers " + std::to_string(reply.status) + " for " + path;
+  if (reply.status == 304) {
+    board_.note_contact();
+    board_.update([&](State& state) { state.userdata_version = known; });
+    succeed();
+    return usual_.pause();
+  }
+  if (reply.status == 200) {
+    board_.note_contact();
+    apply(parse_userdata(reply.body));
+    ::malloc_trim(0);
+    return usual_.pause();
+  }
+  if (reply.status == 401 || reply.status == 403)
+    return refuse(answer + ": check the credentials in config/connection.json, or enroll again");
+  if (reply.status == 404)
+    return refuse(answer + ": it does not know this node; check [identity] in config/jetpack.ini");
+  fail(answer, false);
+  return usual_.pause();
+}
+
+milliseconds UserdataFetcher::refuse(const std::string& why) {
+  fail(why, true);
+  return refused_.pause();
+}
+
+void UserdataFetcher::apply(const Userdata& userdata) {
+  for (const auto& warning : userdata.warnings) log_.warning(warning);
+  if (support::write_if_changed(config_.path("config/configuration.json"), userdata.configuration,
+                                config_mode))
+    log_.info("wrote config/configuration.json, version " + userdata.version);
+  write_properties(userdata);
+  bool is_whole = true;
+  if (userdata.users) {
+    support::write_if_changed(config_.path("config/auth.json"), to_auth_json(*userdata.users),
+                              config_mode);
+    is_whole = accounts_.apply(*userdata.users);
+  }
+  report_installation(userdata, is_whole);
+  board_.update([&](State& state) { state.userdata_version = userdata.version; });
+  if (!is_whole) {
+    // Not noted as applied, so that it is tried again.
+    fail("not all users could be set up; see logs/jetpackd.log", true);
+    return;
+  }
+  save_applied(userdata);
+  succeed();
+}
+
+// Under the lock that `jetpack props set` takes.
+void UserdataFetcher::write_properties(const Userdata& userdata) {
+  const auto lock = support::Lock::wait(config_.path("config/.properties.lock"), config_mode);
+  const std::string path = config_.path("config/properties.json");
+  bool was_there = false;
+  rapidjson::Document ours(rapidjson::kObjectType);
+  try {
+    ours = object_in(path, was_there);
+  } catch (const Error& e) {
+    if (e.code() != Errc::corrupt) throw;
+    log_.error(std::string(e.what()) + "; it is now " + support::move_aside(path));
+  }
+  if (!was_there && userdata.properties.ObjectEmpty()) return;
+  const auto applied = load_applied();
+  support::write_if_changed(path, merge_properties(applied.properties, userdata.properties, ours),
+                            config_mode);
+}
+
+bool UserdataFetcher::has_all_files() const {
+  for (const char* name : {"config/configuration.json", "run/userdata.json"})
+    if (::access(config_.path(name).c_str(), R_OK) != 0) return false;
+  return true;
+}
+
+// What cannot be read is as if nothing had been applied.
+UserdataFetcher::Applied UserdataFetcher::load_applied() const {
+  Applied applied;
+  applied.properties.SetObject();
+  try {
+    bool was_there = false;
+    const auto document = object_in(config_.path("run/userdata.json"), was_there);
+    applied.version = support::text_or(document, "version", "");
+    if (const auto* properties = support::find(document, "properties");
+        properties != nullptr && properties->IsObject())
+      applied.properties.CopyFrom(*properties, applied.properties.GetAllocator());
+  } catch (const Error& e) {
+    log_.warning(std::string(e.what()) + "; the userdata is fetched anew");
+  }
+  return applied;
+}
+
+void UserdataFetcher::save_applied(const Userdata& userdata) const {
+  rapidjson::StringBuffer buffer;
+  support::JsonWriter json(buffer);
+  json.StartObject();
+  support::member(json, "version", userdata.version);
+  support::put(json, "properties");
+  userdata.properties.Accept(json);
+  json.EndObject();
+  support::write_durably(config_.path("run/userdata.json"), {buffer.GetString(), buffer.GetSize()},
+                         config_mode);
+}
+
+void UserdataFetcher::report_installation(const Userdata& userdata, bool is_whole) {
+  const std::string told = userdata.version + (is_whole ? " ok" : " warning");
+  if (std::exchange(reported_, told) == told) return;
+  const std::string data = is_whole
+                               ? R"({"status":"ok"})"
+                               : R"({"status":"warning","message":"not all users could be set )"
+                                 R"(up; logs/jetpackd.log on the node says why"})";
+  session_.publish("installation", data, milliseconds{0});
+}
+
+void UserdataFetcher::fail(const std::string& text, bool needs_person) {
+  const std::string now = support::iso_8601(std::chrono::system_clock::now());
+  bool is_news = false;
+  board_.update([&](State& state) {
+    is_news = state.userdata_failure.text != text;
+    if (is_news) state.userdata_failure = {text, now, needs_person};
+  });
+  if (is_news) log_.error("cannot keep the configuration current: " + text);
+}
+
+void UserdataFetcher::succeed() {
+  is_current_ = true;
+  refused_.reset();
+  board_.update([](State& state) { state.userdata_failure = {}; });
+}
+
+}  // namespace jetpackd

@@ -1,0 +1,89 @@
+// Tells when something may have been queued, or the connection was configured anew.
+#include "jetpackd/watcher.hpp"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include <jetpack/error.hpp>
+#include "support/files.hpp"
+
+namespace jetpackd {
+
+namespace {
+
+using jetpack::Errc;
+using jetpack::Error;
+
+constexpr std::string_view outbox_prefix = "outbox.db";
+
+bool configures_the_connection(std::string_view name) {
+  return name == "connection.json" || name == "jetpack.ini" || name == "ca.pem";
+}
+
+int start_inotify() {
+  const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (fd < 0)
+    throw Error(Errc::unavailable, "cannot watch files: " + support::system_message(errno));
+  return fd;
+}
+
+int watch(int fd, const std::string& folder, uint32_t mask) {
+  const int watch = ::inotify_add_watch(fd, folder.c_str(), mask | IN_ONLYDIR);
+  if (watch < 0)
+    throw Error(Errc::unavailable,
+                "cannot watch " + folder + ": " + support::system_message(errno));
+  return watch;
+}
+
+}  // namespace
+
+Watcher::Watcher(boost::asio::io_context& loop, const std::string& run_folder,
+                 const std::string& config_folder, Events events)
+    : events_(std::move(events)), inotify_(loop, start_inotify()) {
+  run_watch_ = watch(inotify_.native_handle(), run_folder, IN_MODIFY | IN_MOVED_TO);
+  watch(inotify_.native_handle(), config_folder, IN_CLOSE_WRITE | IN_MOVED_TO);
+  wait();
+}
+
+void Watcher::wait() {
+  inotify_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                      [this](const boost::system::error_code& error) {
+                        if (error) return;
+                        read();
+                        wait();
+                      });
+}
+
+void Watcher::read() {
+  bool queued = false, configured = false;
+  alignas(inotify_event) std::array<char, 16384> buffer;
+  for (;;) {
+    const ssize_t size = ::read(inotify_.native_handle(), buffer.data(), buffer.size());
+    if (size <= 0) break;
+    for (ssize_t at = 0; at < size;) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      const char* name = event.len > 0 ? buffer.data() + at + sizeof event : "";
+      at += static_cast<ssize_t>(sizeof event + event.len);
+      // The kernel dropped events: anything may have happened.
+      if ((event.mask & IN_Q_OVERFLOW) != 0) queued = configured = true;
+      if (event.wd == run_watch_) {
+        queued = queued || std::string_view(name).starts_with(outbox_prefix);
+      } else {
+        configured = configured || configures_the_connection(name);
+      }
+    }
+  }
+  if (configured) {
+    events_.configured();
+  } else if (queued) {
+    events_.queued();
+  }
+}
+
+}  // namespace jetpackd

@@ -1,0 +1,182 @@
+// The thread that does the daemon's work: everything that asks the session, the configuration or a
+// process, one thing after the other, as the services require.
+#include "jetpackd/worker.hpp"
+
+#include <signal.h>
+
+#include <random>
+
+#include <boost/asio/post.hpp>
+
+#include <jetpack/error.hpp>
+#include "support/files.hpp"
+#include "support/json.hpp"
+
+namespace jetpackd {
+
+namespace {
+
+using jetpack::Error;
+using std::chrono::milliseconds;
+
+constexpr milliseconds poll_when_watching{30000};
+constexpr milliseconds poll_without{1000};
+constexpr milliseconds save_interval{60000};
+constexpr milliseconds last_delivery{1500};
+constexpr milliseconds delivery_of_one_pass{30000};
+constexpr unsigned state_mode = 0640;
+
+uint32_t random_seed() { return std::random_device{}(); }
+
+}  // namespace
+
+Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log, Options options)
+    : board_(board),
+      log_(log),
+      config_(call.service<jetpack::Config>()),
+      session_(call.service<jetpack::Session>()),
+      work_(loop_.get_executor()),
+      fetch_timer_(loop_),
+      save_timer_(loop_),
+      accounts_(call.service<jetpack::Process>(), log,
+                {options.root, config_.path("run"), config_.path("logs/initialize.log"),
+                 [&board] { board.note_progress(); }}),
+      fetcher_(session_, config_, accounts_, board, log,
+               {options.userdata_interval, random_seed()}),
+      watcher_(watch()),
+      deliverer_(loop_, session_, board, log,
+                 {watcher_ ? poll_when_watching : poll_without, random_seed()}) {}
+
+std::unique_ptr<Watcher> Worker::watch() {
+  try {
+    return std::make_unique<Watcher>(
+        loop_, config_.path("run"), config_.path("config"),
+        Watcher::Events{[this] { deliverer_.wake(); },
+                        [this] {
+                          log_.info("the connection was configured anew");
+                          deliverer_.reset();
+                          fetcher_.reset();
+                          fetch_after(milliseconds{0});
+                        }});
+  } catch (const Error& e) {
+    log_.warning(std::string(e.what()) + "; the outbox is looked at each second instead");
+    return nullptr;
+  }
+}
+
+bool Worker::run_once() {
+  const bool was_drained = deliverer_.drain(delivery_of_one_pass);
+  fetcher_.fetch();
+  const bool is_drained = was_drained && deliverer_.drain(delivery_of_one_pass);
+  look_at_outbox();
+  save();
+  return is_drained && fetcher_.is_current();
+}
+
+void Worker::start() {
+  fetch_after(milliseconds{0});
+  keep_saving();
+  // Signals are for the other thread.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Worker::run() {
+  for (;;) {
+    try {
+      loop_.run();
+      return;
+    } catch (const std::exception& e) {
+      // Such as no memory. Timers that were lost with it are set again.
+      log_.error(std::string("a part of the work failed: ") + e.what());
+      if (is_ending_) return;
+      deliverer_.reset();
+      fetch_after(milliseconds{save_interval});
+    }
+  }
+}
+
+void Worker::ping() {
+  boost::asio::post(loop_, [this] { board_.note_progress(); });
+}
+
+void Worker::refresh(std::function<void()> done) {
+  boost::asio::post(loop_, [this, done = std::move(done)] {
+    look_at_outbox();
+    done();
+  });
+}
+
+void Worker::reset() {
+  boost::asio::post(loop_, [this] {
+    deliverer_.reset();
+    fetcher_.reset();
+    fetch_after(milliseconds{0});
+  });
+}
+
+void Worker::stop(std::function<void()> stopped) {
+  boost::asio::post(loop_, [this, stopped = std::move(stopped)] {
+    is_ending_ = true;
+    deliverer_.stop();
+    deliverer_.drain(last_delivery);
+    look_at_outbox();
+    save();
+    loop_.stop();
+    stopped();
+  });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::look_at_outbox() {
+  try {
+    const auto outbox = support::parse_json(session_.outbox(), "the outbox's state");
+    board_.update([&](State& state) {
+      state.depth = support::number_or(outbox, "depth", 0);
+      state.bytes = support::number_or(outbox, "bytes", 0);
+      state.oldest = support::text_or(outbox, "oldest", "");
+    });
+  } catch (const Error& e) {
+    log_.warning(std::string("cannot look at the outbox: ") + e.what());
+  }
+  board_.note_progress();
+}
+
+void Worker::save() {
+  const std::string json = to_json(board_.read());
+  if (json == saved_) return;
+  try {
+    support::write_durably(config_.path("run/jetpackd.json"), json, state_mode);
+    saved_ = json;
+  } catch (const Error& e) {
+    // A full disk; what matters of it is told by the messages themselves.
+    if (saved_.empty()) log_.warning(e.what());
+  }
+}
+
+void Worker::keep_saving() {
+  save_timer_.expires_after(saved_.empty() ? milliseconds{0} : save_interval);
+  save_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || is_ending_) return;
+    look_at_outbox();
+    save();
+    keep_saving();
+  });
+}
+
+void Worker::fetch_after(milliseconds pause) {
+  fetch_timer_.expires_after(pause);
+  fetch_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || is_ending_) return;
+    const auto next = fetcher_.fetch();
+    if (!is_ending_) fetch_after(next);
+  });
+}
+
+}  // namespace jetpackd

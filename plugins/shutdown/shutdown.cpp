@@ -1,0 +1,65 @@
+// `jetpack shutdown`: asks the cluster to end this node.
+#include <jetpack/plugin.hpp>
+#include "support/json.hpp"
+#include "support/verb.hpp"
+
+namespace {
+
+using jetpack::Errc;
+using jetpack::Error;
+
+std::string reason_of(const jetpack::Call& call) {
+  if (call.flag("idle") && call.flag("unhealthy"))
+    throw Error(Errc::usage, "--idle and --unhealthy exclude each other");
+  return call.flag("idle") ? "idle" : call.flag("unhealthy") ? "unhealthy" : "";
+}
+
+std::string request_body(std::string_view node, std::string_view reason) {
+  rapidjson::StringBuffer buffer;
+  support::JsonWriter json(buffer);
+  json.StartObject();
+  support::member(json, "requestId", support::random_uuid());
+  support::put(json, "names");
+  json.StartArray();
+  support::put(json, node);
+  json.EndArray();
+  if (!reason.empty()) support::member(json, "reason", reason);
+  json.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+int shutdown_node(const jetpack::Call& call) {
+  const std::string reason = reason_of(call);
+  const auto session = call.service<jetpack::Session>();
+  const std::string cluster = support::required_fact(session, "cluster");
+  const std::string node = support::required_fact(session, "node");
+  const std::string action = call.flag("deallocate") ? "deallocate" : "terminate";
+  const std::string path = "/clusters/" + support::percent_encoded(cluster) + "/nodes/" + action;
+  const std::string body = request_body(node, reason);
+  call.service<jetpack::Log>().info("asking the cluster to " + action + " this node" +
+                                    (reason.empty() ? "" : ": it is " + reason));
+  jetpack::Letter letter;
+  letter.address = path;
+  letter.body = body;
+  support::Sender sender(call);
+  sender.send(letter);
+  return sender.finish();
+}
+
+}  // namespace
+
+JETPACK_PLUGIN(
+    "jetpack.shutdown", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Log>(),
+    jetpack::command(
+        "shutdown", "Request the shutdown of this node by the cluster", shutdown_node,
+        jetpack::flag("idle", "The reason: the node has nothing to do"),
+        jetpack::flag("unhealthy", "The reason: the node is not healthy"),
+        jetpack::flag("deallocate", "Keep the node's disks, so that it can be started again"),
+        support::wait_option(), jetpack::flag("json", "Print what became of the request as JSON"),
+        jetpack::description(
+            "The server ends the node, not this command. The request is queued durably: exit code "
+            "0 means that it was delivered, or will be as soon as the server can be reached; "
+            "standard error says which."),
+        jetpack::example("jetpack shutdown --unhealthy", "Terminate, because it is unhealthy"),
+        jetpack::example("jetpack shutdown --idle --deallocate", "Deallocate, because it is idle"),
+        jetpack::example("jetpack shutdown --wait 30s", "Insist that the server knows")));

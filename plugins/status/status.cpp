@@ -1,0 +1,297 @@
+// `jetpack status`: how this node and its connection to the cluster are, also when little works.
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <functional>
+
+#include <jetpack/plugin.hpp>
+#include "support/files.hpp"
+#include "support/json.hpp"
+#include "support/times.hpp"
+
+namespace {
+
+using jetpack::Call;
+using jetpack::Errc;
+using jetpack::Error;
+using rapidjson::Value;
+using std::chrono::seconds;
+
+constexpr std::array facts{"cluster", "node", "instance", "url", "transport", "broker"};
+constexpr uint64_t max_state = 1 << 20;
+constexpr uint64_t least_bytes = 1 << 20;
+constexpr uint64_t least_inodes = 16;
+constexpr seconds longest_normal_wait{900};
+constexpr seconds dead_letters_matter_for{86400};
+constexpr std::chrono::milliseconds plugin_list_time{1500};
+constexpr size_t dead_letters_shown = 5;
+
+// What a person has to see to, in the order found.
+using Problems = std::vector<std::string>;
+
+// The answer while it is made: a JSON document, from which the text for people is made too.
+class Report {
+ public:
+  explicit Report(const Call& call) : call_(call), config_(call.service<jetpack::Config>()) {
+    document_.SetObject();
+  }
+
+  // Each part is told even where another one fails.
+  void gather() {
+    part("identity", [&] { identity(); });
+    part("outbox", [&] { outbox(); });
+    part("daemon", [&] { daemon(); });
+    part("plugins", [&] { plugins(); });
+    part("disk", [&] { disk(); });
+    Value list(rapidjson::kArrayType);
+    for (const auto& problem : problems_) list.PushBack(text(problem), allocator());
+    document_.AddMember("healthy", problems_.empty(), allocator());
+    document_.AddMember("problems", list, allocator());
+  }
+
+  const rapidjson::Document& document() const { return document_; }
+  bool is_healthy() const { return problems_.empty(); }
+
+ private:
+  rapidjson::Document::AllocatorType& allocator() { return document_.GetAllocator(); }
+  Value text(std::string_view content) {
+    return {content.data(), static_cast<rapidjson::SizeType>(content.size()), allocator()};
+  }
+
+  void part(const char* name, const std::function<void()>& gather_part) {
+    try {
+      gather_part();
+    } catch (const Error& e) {
+      Value failed(rapidjson::kObjectType);
+      failed.AddMember("error", text(e.what()), allocator());
+      document_.AddMember(Value(name, allocator()), failed, allocator());
+      problems_.push_back(std::string(name) + ": " + e.what());
+    }
+  }
+
+  void identity() {
+    const auto session = call_.service<jetpack::Session>();
+    Value known(rapidjson::kObjectType);
+    for (const char* fact : facts)
+      if (const auto value = session.identity(fact))
+        known.AddMember(Value(fact, allocator()), text(*value), allocator());
+    if (!known.HasMember("url"))
+      problems_.emplace_back(
+          "no server is configured; enroll the node, or write config/connection.json");
+    document_.AddMember("identity", known, allocator());
+  }
+
+  void outbox() {
+    rapidjson::Document state(&allocator());
+    const std::string json = call_.service<jetpack::Session>().outbox();
+    state.CopyFrom(support::parse_json(json, "the outbox's state"), allocator());
+    if (const auto oldest = support::from_iso_8601(support::text_or(state, "oldest", ""))) {
+      const auto age = age_of(*oldest);
+      state.AddMember("oldest_age_seconds", age.count(), allocator());
+      if (age > longest_normal_wait)
+        problems_.push_back("messages wait since " + support::rough(age));
+    }
+    if (const Value* dead = support::find(state, "dead"); dead != nullptr && dead->IsArray())
+      judge_dead(*dead);
+    document_.AddMember("outbox", state, allocator());
+  }
+
+  void judge_dead(const Value& dead) {
+    size_t recent = 0;
+    for (const auto& letter : dead.GetArray()) {
+      const auto time = support::from_iso_8601(support::text_or(letter, "time", ""));
+      if (!time || age_of(*time) < dead_letters_matter_for) ++recent;
+    }
+    if (recent > 0)
+      problems_.push_back(std::to_string(recent) +
+                          " messages of the last day were refused for good");
+  }
+
+  // Whether it runs is told by its lock: a number of a process may be another's by now.
+  void daemon() {
+    const bool runs = support::Lock::is_held(config_.path("run/jetpackd.lock"));
+    rapidjson::Document state(&allocator());
+    state.SetObject();
+    if (const auto json = support::read_file(config_.path("run/jetpackd.json"), max_state))
+      state.CopyFrom(support::parse_json(*json, "run/jetpackd.json"), allocator());
+    if (!state.IsObject()) state.SetObject();
+    if (!runs) state.RemoveMember("pid");
+    state.AddMember("running", runs, allocator());
+    if (!runs) problems_.emplace_back("jetpackd does not run; start it: jetpack initialize");
+    const Value* failure = support::find(state, "failure");
+    const Value* person = failure != nullptr ? support::find(*failure, "needs_person") : nullptr;
+    if (runs && person != nullptr && person->IsTrue())
+      problems_.push_back("jetpackd: " + support::text_or(*failure, "text", ""));
+    document_.AddMember("daemon", state, allocator());
+  }
+
+  void plugins() {
+    std::array<char, PATH_MAX> self{};
+    if (::readlink("/proc/self/exe", self.data(), self.size() - 1) <= 0)
+      throw Error(Errc::failed, "cannot find the jetpack that runs: /proc is not mounted");
+    jetpack::ProcessSpec spec{{self.data(), "plugin", "list", "--json"}};
+    spec.deadline = plugin_list_time;
+    spec.capture_bytes = 1 << 20;
+    const auto result = call_.service<jetpack::Process>().run(spec);
+    const auto listed = support::parse_json(result.out, "the list of plugins");
+    Value refused(rapidjson::kArrayType);
+    size_t count = 0;
+    if (listed.IsArray()) {
+      for (const auto& plugin : listed.GetArray()) {
+        ++count;
+        const std::string reason = support::text_or(plugin, "refused", "");
+        if (reason.empty()) continue;
+        const std::string path = support::text_or(plugin, "path", "");
+        Value entry(rapidjson::kObjectType);
+        entry.AddMember("path", text(path), allocator());
+        entry.AddMember("reason", text(reason), allocator());
+        refused.PushBack(entry, allocator());
+        problems_.push_back("plugin " + path + " is refused: " + reason);
+      }
+    }
+    Value all(rapidjson::kObjectType);
+    all.AddMember("count", uint64_t{count}, allocator());
+    all.AddMember("refused", refused, allocator());
+    document_.AddMember("plugins", all, allocator());
+  }
+
+  void disk() {
+    const std::string folder = config_.path("run");
+    struct statvfs info {};
+    if (::statvfs(folder.c_str(), &info) != 0)
+      throw Error(Errc::failed, "cannot examine " + folder + ": " + support::system_message(errno));
+    const uint64_t bytes = uint64_t{info.f_bavail} * info.f_frsize;
+    Value space(rapidjson::kObjectType);
+    space.AddMember("path", text(folder), allocator());
+    space.AddMember("free_bytes", bytes, allocator());
+    // Some file systems make inodes as they are needed, and say that there are none.
+    const bool counts_inodes = info.f_files > 0;
+    if (counts_inodes) space.AddMember("free_inodes", uint64_t{info.f_favail}, allocator());
+    if (bytes < least_bytes)
+      problems_.push_back("the disk of " + folder +
+                          " is full; make space: nothing new can be queued");
+    if (counts_inodes && info.f_favail < least_inodes)
+      problems_.push_back("the disk of " + folder + " has no inodes left; remove files");
+    document_.AddMember("disk", space, allocator());
+  }
+
+  static seconds age_of(support::SystemTime time) {
+    return std::chrono::floor<seconds>(std::chrono::system_clock::now() - time);
+  }
+
+  const Call& call_;
+  jetpack::Config config_;
+  rapidjson::Document document_;
+  Problems problems_;
+};
+
+std::string line(std::string_view name, const std::string& value) {
+  constexpr size_t width = 14;
+  std::string text(name);
+  text.resize(std::max(width, text.size() + 1), ' ');
+  return text + support::one_line(value) + '\n';
+}
+
+std::string in_mib(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+std::string outbox_text(const Value& outbox) {
+  if (const std::string error = support::text_or(outbox, "error", ""); !error.empty())
+    return line("outbox", error);
+  const uint64_t depth = support::number_or(outbox, "depth", 0);
+  std::string waiting = depth == 0
+                            ? "empty"
+                            : std::to_string(depth) + " wait, " +
+                                  std::to_string(support::number_or(outbox, "bytes", 0)) + " bytes";
+  if (outbox.HasMember("oldest_age_seconds"))
+    waiting +=
+        ", the oldest since " + support::rough(seconds(outbox["oldest_age_seconds"].GetInt64()));
+  std::string text = line("outbox", waiting);
+  const Value* dead = support::find(outbox, "dead");
+  if (dead == nullptr || !dead->IsArray() || dead->Empty()) return text;
+  text += line("refused", std::to_string(dead->Size()) + " messages, the last of them:");
+  const size_t first = dead->Size() - std::min<size_t>(dead->Size(), dead_letters_shown);
+  for (size_t i = first; i < dead->Size(); ++i) {
+    const Value& letter = (*dead)[static_cast<rapidjson::SizeType>(i)];
+    text += line("", support::text_or(letter, "time", "") + "  " +
+                         support::text_or(letter, "type", "") + ": " +
+                         support::text_or(letter, "reason", ""));
+  }
+  return text;
+}
+
+std::string daemon_text(const Value& daemon) {
+  if (const std::string error = support::text_or(daemon, "error", ""); !error.empty())
+    return line("jetpackd", error);
+  const bool runs = daemon.HasMember("running") && daemon["running"].IsTrue();
+  std::string text =
+      line("jetpackd", runs ? "runs, pid " + std::to_string(support::number_or(daemon, "pid", 0)) +
+                                  ", version " + support::text_or(daemon, "version", "?") +
+                                  ", since " + support::text_or(daemon, "started", "?")
+                            : "does not run");
+  text += line("last contact", support::text_or(daemon, "last_contact", "not known"));
+  if (const Value* failure = support::find(daemon, "failure"); failure != nullptr)
+    text += line("failure", support::text_or(*failure, "text", "") + ", since " +
+                                support::text_or(*failure, "since", "?"));
+  return text;
+}
+
+std::string to_text(const Value& report) {
+  std::string text;
+  const Value& identity = report["identity"];
+  for (const char* fact : facts) {
+    const std::string value = support::text_or(identity, fact, "");
+    const std::string name = std::string_view(fact) == "url" ? "server" : fact;
+    if (!value.empty()) text += line(name, value);
+  }
+  if (const std::string error = support::text_or(identity, "error", ""); !error.empty())
+    text += line("identity", error);
+  text += outbox_text(report["outbox"]) + daemon_text(report["daemon"]);
+  const Value& plugins = report["plugins"];
+  if (const Value* refused = support::find(plugins, "refused"); refused != nullptr)
+    text += line("plugins", std::to_string(support::number_or(plugins, "count", 0)) + ", " +
+                                std::to_string(refused->Size()) + " refused");
+  const Value& disk = report["disk"];
+  if (disk.HasMember("free_bytes"))
+    text += line(
+        "disk",
+        in_mib(support::number_or(disk, "free_bytes", 0)) + " free" +
+            (disk.HasMember("free_inodes")
+                 ? ", " + std::to_string(support::number_or(disk, "free_inodes", 0)) + " inodes"
+                 : ""));
+  if (report["problems"].Empty()) return text + line("state", "healthy");
+  const char* name = "to see to";
+  for (const auto& problem : report["problems"].GetArray()) {
+    text += line(name, std::string(support::view(problem)));
+    name = "";
+  }
+  return text;
+}
+
+int status(const Call& call) {
+  Report report(call);
+  report.gather();
+  call.print(call.flag("json") ? support::to_json(report.document()) + '\n'
+                               : to_text(report.document()));
+  return report.is_healthy() ? 0 : 1;
+}
+
+}  // namespace
+
+JETPACK_PLUGIN(
+    "jetpack.status", "1.0.0",
+    jetpack::needs<jetpack::Session, jetpack::Config, jetpack::Process>(),
+    jetpack::command(
+        "status", "Show how this node and its connection are", status,
+        jetpack::flag("json", "Print JSON"),
+        jetpack::description(
+            "Shows who this node is, what waits in the outbox and since when, what was refused for "
+            "good and why, whether jetpackd runs and when it last reached the server, plugins that "
+            "are refused, and the space in run/. It asks nobody, so it works while the server is "
+            "down and the disk full.\n\n"
+            "Exit code 0 means healthy; 1 that a person should see to something, which is the last "
+            "thing shown: the configuration, messages that wait for more than 15 minutes or were "
+            "refused within a day, a daemon that does not run or is turned away, a refused plugin, "
+            "or a full disk."),
+        jetpack::example("jetpack status --json | jq -r '.problems[]'", "What to see to")));

@@ -1,0 +1,92 @@
+"""How fast jetpackd empties a full outbox to a hub on loopback, beside posts of the same size by a client
+that has nothing else to do."""
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import measure
+
+MESSAGES = 20_000
+FLOOR = 5_000
+DATA = json.dumps({"level": "info", "priority": "low", "message": "the system is ready " * 4})
+
+
+def build_publisher(folder):
+    """The plugin of the fault tests that publishes many messages at once."""
+    include = measure.BUILT_HOME / "include"
+    library = folder / "plugins/publish.so"
+    library.parent.mkdir()
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "jetpack-plugin"], text=True,
+                           capture_output=True, check=True, env={
+                               **os.environ, "PKG_CONFIG_PATH": str(measure.BUILT_HOME / "share/pkgconfig")
+                           }).stdout
+    subprocess.run(["g++", "-std=c++20", "-O1", "-fPIC", "-shared", f"-I{include}",
+                    measure.REPOSITORY / "tests/faults/publish.cpp", "-o", library,
+                    *shlex.split(flags)], check=True)
+    return library.parent
+
+
+def waiting(home):
+    """How many rows wait in the outbox."""
+    with contextlib.closing(sqlite3.connect(f"file:{home}/run/outbox.db?mode=ro", uri=True,
+                                            timeout=30)) as database:
+        return database.execute("SELECT count(*) FROM outbox").fetchone()[0]
+
+
+def drain(home, environment):
+    """(messages per second, processor seconds of the daemon, its peak MB)."""
+    before = waiting(home)
+    daemon = subprocess.Popen([measure.BUILT_HOME / "bin/jetpack", "jetpackd"], env=environment)
+    begun = time.monotonic()
+    try:
+        # From its first delivery on: what it does when it starts is no part of this.
+        while (left := waiting(home)) == before and daemon.poll() is None:
+            begun = time.monotonic()
+            time.sleep(0.002)
+        first = left
+        while waiting(home) and daemon.poll() is None and time.monotonic() < begun + 120:
+            time.sleep(0.01)
+        seconds = time.monotonic() - begun
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        _, status, usage = os.wait4(daemon.pid, 0)
+        daemon.returncode = os.waitstatus_to_exitcode(status)
+    if daemon.returncode != 0 or waiting(home):
+        raise RuntimeError(f"jetpackd ended with {daemon.returncode}; {waiting(home)} messages wait")
+    return first / seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def run(folder):
+    folder = Path(folder)
+    folder.chmod(0o755)
+    tool = measure.REPOSITORY / "tools/dev-cluster"
+    started = subprocess.run([tool, "start", "--no-daemon", folder / "cluster"], check=True, text=True,
+                             capture_output=True).stdout
+    try:
+        home = Path(json.loads(started)["home"])
+        environment = measure.jetpack_environment(home)
+        plugins = build_publisher(folder)
+        publish = [measure.BUILT_HOME / "bin/jetpack", "--plugin-path", plugins, "publish", "log", DATA]
+        subprocess.run([*publish, "--times", str(MESSAGES)], env=environment, check=True)
+        rate, seconds, peak = drain(home, environment)
+    finally:
+        subprocess.run([tool, "stop", folder / "cluster"], check=True)
+    peer = json.loads(subprocess.run(
+        [sys.executable, measure.REPOSITORY / "tools/fleet", "--json", "--nodes", "1", "--connections", "1",
+         "--batch", "500", "--kinds", "log", "--messages", str(MESSAGES)], check=True, text=True,
+        capture_output=True).stdout)
+    other = peer["messages_per_second"]
+    print(f"jetpackd        {rate:8.0f} messages/s, {1e6 * seconds / MESSAGES:.0f} µs of processor time "
+          f"each, peak {peak:.1f} MB")
+    print(f"posts of 500    {other:8.0f} messages/s   ratio {rate / other:.2f}")
+    holds = rate >= FLOOR
+    print(f"  {'ok  ' if holds else 'UNDER'}  drain: {rate:.0f} messages/s, at least {FLOOR}")
+    return holds

@@ -1,0 +1,56 @@
+"""A node's own page."""
+from hub_client import wait_for
+
+CONDITION = {"name": "gpu", "status": "Error", "message": "GPU 3 is lost",
+             "description": "The driver reports XID 79.", "recommendations": "Ask for a reset.",
+             "details": "nvidia-smi:\n  GPU is lost", "action_type": "GHR",
+             "ghr_category": "Resource.Hpc.Reset"}
+
+
+def test_all_that_is_known_of_a_node(open_page, hub):
+    other, = hub.enroll("execute-2").values()
+    hub.say("condition", {"name": "ib", "status": "OK"})
+    hub.say("condition", CONDITION)
+    hub.say("properties", {"vm": {"size": "ND96", "gpus": 8}, "roles": ["login", "gpu"]})
+    hub.say("log", {"level": "info", "message": "of the other"}, other)
+    hub.log("of this one")
+    page = open_page("/clusters/demo/nodes/execute-1")
+    page.wait_for_texts("#node-conditions strong", "gpu", "ib")
+    shown = page.texts("#node-conditions li")[0]
+    assert all(text in shown for text in CONDITION.values())
+    assert page.texts("#properties th[scope=row]") == ["roles", "vm.gpus", "vm.size"]
+    assert page.texts("#properties td") == ['["login","gpu"]', "8", "ND96"]
+    page.wait_for_events("of this one")
+    facts = dict(zip(page.texts("#node-facts dt"), page.texts("#node-facts dd")))
+    assert facts["Hostname"] == "ip-7f000001" and facts["Instance"] == "i-1"
+    assert page.texts("#node-phase") == ["Installing"]
+    page.browser.execute_script("document.querySelector('#node-conditions details').open = true")
+    page.picture("node")
+
+    page.find("#property-filter").send_keys("nd96")
+    page.wait_for_texts("#properties th[scope=row]", "vm.size")
+    page.find("#back").click()
+    wait_for(lambda: page.browser.current_url.endswith("/clusters/demo"), "the cluster")
+
+
+def test_it_stays_up_to_date(open_page, hub):
+    other, = hub.enroll("execute-2").values()
+    page = open_page("/clusters/demo/nodes/execute-1")
+    page.script("window.notReloaded = true")
+    assert page.is_shown("#node-conditions-empty")
+    hub.say("log", {"level": "info", "message": "of the other"}, other)
+    hub.log("of this one")
+    page.wait_for_events("of this one")
+    hub.say("condition", {"name": "gpu", "status": "Warning", "message": "hot"})
+    page.wait_for_texts("#node-conditions strong", "gpu")
+    hub.say("condition", {"name": "gpu", "status": "OK"})
+    page.wait_for_texts("#node-conditions .tag", "OK")
+    assert page.events() == ["of this one"]
+    assert page.script("window.notReloaded")
+
+
+def test_a_node_that_is_not_known(open_page, hub):
+    hub.log("of another")
+    page = open_page("/clusters/demo/nodes/nobody")
+    wait_for(lambda: page.is_shown("#node-gone"), "that there is none")
+    assert page.events() == [] and not page.is_shown("#node-known")

@@ -1,0 +1,151 @@
+"""The list of nodes on the cluster page: phases, conditions, filter, order, and 10,000 of them."""
+import contextlib
+import os
+import sqlite3
+
+from hub_client import log_message, wait_for
+
+NODES = 10_000
+EVENTS = int(os.environ.get("JETPACK_PAGE_EVENTS", "20000"))
+MOST_ROWS = 60
+MOST_ELEMENTS = 2500
+MOST_BYTES_FIRST = 400_000
+
+
+def test_phases_and_conditions(open_page, hub):
+    gpu, = hub.enroll("gpu-1").values()
+    page = open_page()
+    page.script("window.notReloaded = true")
+    page.wait_for_nodes("execute-1", "gpu-1")
+    assert page.texts("#node-rows .phase") == ["Preparing", "Preparing"]
+    hub.say("installation", {"status": "running"}, gpu)
+    page.wait_for_texts("#node-rows .phase", "Preparing", "Installing")
+    hub.say("installation", {"status": "ok"}, gpu)
+    hub.say("installation", {"status": "error", "message": "script 00 failed"})
+    page.wait_for_texts("#node-rows .phase", "Failed", "Ready")
+    page.wait_for_texts("#phases .stat", "1Failed", "1Ready")
+    hub.say("condition", {"name": "ib", "status": "Warning"}, gpu)
+    hub.say("condition", {"name": "gpu", "status": "Error", "message": "GPU 3 is lost"}, gpu)
+    page.wait_for_texts("#node-rows .conditions", "–", "Error: gpuWarning: ib")
+    page.wait_for_texts("#conditions .stat", "1Error", "1Warning")
+    hub.say("condition", {"name": "gpu", "status": "OK"}, gpu)
+    hub.say("condition", {"name": "ib", "status": "OK"}, gpu)
+    page.wait_for_texts("#node-rows .conditions", "–", "OK")
+    hub.say("keepalive", {"until": "forever"}, gpu)
+    page.wait_for_texts("#node-rows .keepalive", "–", "forever")
+    assert page.script("window.notReloaded")
+
+
+def test_filter_and_order(open_page, hub):
+    made = hub.enroll("execute-2", "execute-10", "gpu-1")
+    hub.say("condition", {"name": "ib", "status": "Error"}, made["execute-10"],
+            hostname="ip-0a000010")
+    hub.say("installation", {"status": "ok"}, made["execute-10"])
+    page = open_page()
+    page.wait_for_nodes("execute-1", "execute-2", "execute-10", "gpu-1")
+    assert page.texts("#node-count") == ["4"]
+
+    page.find("#node-filter").send_keys("EXEC ip-0a000010")
+    page.wait_for_nodes("execute-10")
+    assert page.texts("#node-count") == ["1 of 4"]
+    assert page.browser.current_url.endswith("?q=EXEC+ip-0a000010")
+    page.find("#node-clear").click()
+    page.wait_for_nodes("execute-1", "execute-2", "execute-10", "gpu-1")
+
+    page.find("#phases .stat[data-name=Preparing]").click()
+    page.wait_for_nodes("execute-1", "execute-2", "gpu-1")
+    page.find("#phases .stat[data-name=Preparing]").click()
+    page.find("#conditions .stat[data-name=Error]").click()
+    page.wait_for_nodes("execute-10")
+    assert page.script("document.querySelector('#conditions .stat').ariaPressed") == "true"
+    page.find("#node-clear").click()
+
+    page.find("[data-by=name]").click()
+    page.wait_for_nodes("gpu-1", "execute-10", "execute-2", "execute-1")
+    page.find("[data-by=condition]").click()
+    page.wait_for_nodes("execute-10", "execute-1", "execute-2", "gpu-1")
+    assert page.script("document.querySelectorAll('[aria-sort]').length") == 1
+
+    page.open("/clusters/demo?q=exec&sort=-name")
+    page.wait_for_nodes("execute-10", "execute-2", "execute-1")
+    assert page.script("document.querySelector('#node-filter').value") == "exec"
+    page.open("/clusters/demo?q=nothing-like-it")
+    wait_for(lambda: page.is_shown("#nodes-none"), "that no node matches")
+
+
+def test_a_new_node_and_a_removed_one(open_page, hub):
+    page = open_page()
+    page.wait_for_nodes("execute-1")
+    made = hub.enroll("execute-2")
+    hub.say("log", {"level": "info", "message": "here"}, made["execute-2"])
+    page.wait_for_nodes("execute-1", "execute-2")
+
+
+def fill(database, nodes, events):
+    """Copies the node and its event of the database, as they are, many times."""
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        def copies(table, changed, count, source):
+            columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+            wanted = ", ".join(changed.get(column, column) for column in columns)
+            db.execute(f"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n "
+                       f"WHERE i < {count}) INSERT INTO {table} ({', '.join(columns)}) "
+                       f"SELECT {wanted} FROM n, (SELECT * FROM {table} WHERE {source})")
+        with db:
+            copies("nodes", {"name": "'execute-' || i", "hostname": "'ip-' || i",
+                             "node_id": "'id-' || i", "userdata_id": "'data-' || i",
+                             "last_contact": "last_contact - i * 10"}, nodes,
+                   "name = 'execute-1'")
+            copies("conditions", {"node": "'execute-' || i"}, nodes, "node = 'execute-1'")
+            first, = db.execute("SELECT max(id) FROM events").fetchone()
+            copies("events", {"id": f"{first} + i", "node": f"'execute-' || (i % {nodes} + 1)",
+                              "text": "'event ' || i"}, events, f"id = {first}")
+            db.execute("UPDATE hub_numbers SET message = message + ?", (events + 1,))
+
+
+def test_a_large_cluster(open_page, hub, record_property):
+    hub.say("installation", {"status": "ok"})
+    hub.say("condition", {"name": "gpu", "status": "OK"})
+    hub.log("the first event")
+    hub.tool("hub-stop")
+    fill(hub.data / "hub.db", NODES, EVENTS)
+    hub.tool("hub-start")
+    page = open_page()
+    page.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
+      new MutationObserver((changes, observer) => {
+        if (!document.querySelector('#node-rows .row') || !document.querySelector('#events li'))
+          return;
+        window.firstRowsAt = performance.now();
+        window.firstBytes = performance.getEntriesByType('resource').filter(({name}) =>
+          name.includes('/api/')).reduce((sum, {decodedBodySize}) => sum + decodedBodySize, 0);
+        observer.disconnect();
+      }).observe(document, {childList: true, subtree: true});"""})
+    page.open("/clusters/demo")
+    page.wait_for_texts("#node-count", f"{NODES:,}")
+    measured = page.script(
+        "({firstPaint: performance.getEntriesByName('first-contentful-paint')[0].startTime, "
+        "firstRows: window.firstRowsAt, firstBytes: window.firstBytes})")
+    print(f"{NODES} nodes, {EVENTS} events: {measured}")
+    record_property("measured", str(measured))
+    assert measured["firstBytes"] < MOST_BYTES_FIRST
+    assert page.script("document.querySelectorAll('*').length") < MOST_ELEMENTS
+    assert page.nodes()[:3] == ["execute-1", "execute-2", "execute-3"]
+    assert len(page.events()) == 100
+
+    page.find("#nodes").click()
+    page.press("\ue010")  # End
+    wait_for(lambda: page.nodes()[-1] == f"execute-{NODES}", "the last node")
+    assert len(page.nodes()) < MOST_ROWS
+    assert page.texts("#node-rows .row.active .name") == [f"execute-{NODES}"]
+    page.find("#node-filter").send_keys("execute-77")
+    wait_for(lambda: page.texts("#node-count") == [f"111 of {NODES:,}"], "the filter")
+    assert page.nodes()[:3] == ["execute-77", "execute-770", "execute-771"]
+    page.find("#node-clear").click()
+    page.picture("large")
+
+    hub.say("condition", {"name": "gpu", "status": "Error"})
+    page.wait_for_texts("#conditions .stat.error", "1Error")
+    page.find("[data-by=condition]").click()
+    wait_for(lambda: page.nodes()[0] == "execute-1", "the node with the condition")
+    wait_for(lambda: page.script("performance.getEntriesByType('resource').some(({name}) => "
+                                 "/api.nodes.*limit=1&|api.nodes.*limit=1$/.test(name))"),
+             "that the one node is fetched, and not the whole list")

@@ -1,0 +1,59 @@
+"""`jetpack shutdown`: what the server is asked."""
+
+import json
+
+import pytest
+
+
+def test_help(transcript):
+    transcript("help_shutdown", ["help", "shutdown"])
+
+
+@pytest.mark.parametrize("args, action, reason", [
+    ([], "terminate", None),
+    (["--idle"], "terminate", "idle"),
+    (["--unhealthy"], "terminate", "unhealthy"),
+    (["--deallocate"], "deallocate", None),
+    (["--deallocate", "--idle"], "deallocate", "idle"),
+])
+def test_what_the_server_is_asked(args, action, reason, jetpack, home, server):
+    result = jetpack("shutdown", *args)
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    assert result.stderr == "jetpack shutdown: delivered\n"
+    (path, body, key), = server.letters
+    assert path == f"/clusters/demo/nodes/{action}"
+    body = json.loads(body)
+    assert len(body.pop("requestId")) == 36 and len(key) == 36
+    assert body == {"names": ["execute-1"], **({"reason": reason} if reason else {})}
+    assert action in (home / "logs/jetpack.log").read_text()
+
+
+def test_idle_and_unhealthy_exclude_each_other(jetpack, server):
+    result = jetpack("shutdown", "--idle", "--unhealthy")
+    assert result.returncode == 2 and "exclude" in result.stderr
+    assert not server.letters
+
+
+def test_a_dead_server_gets_it_later(jetpack, server):
+    server.stop()
+    result = jetpack("shutdown", "--unhealthy", "--wait", "0", "--json")
+    assert result.returncode == 0
+    receipt, = json.loads(result.stdout)
+    assert receipt["delivered"] is False and receipt["note"]
+    result = jetpack("shutdown", "--wait", "300ms")
+    assert result.returncode == 1 and "stays queued" in result.stderr
+    server.start()
+    assert jetpack("log", "m", "--wait", "20s").returncode == 0
+    assert len(server.letters) == 2
+
+
+def test_a_refusal_is_an_error(jetpack, server):
+    server.override["/clusters/demo/nodes/"] = (400, {"error": "no such node"}, [])
+    result = jetpack("shutdown")
+    assert result.returncode == 1 and "no such node" in result.stderr
+
+
+def test_an_unknown_node(jetpack, home, server):
+    home.write("config/jetpack.ini", "")
+    result = jetpack("shutdown")
+    assert result.returncode == 1 and "node_name" in result.stderr

@@ -1,0 +1,77 @@
+"""`jetpack status`: also when little works."""
+
+import json
+import time
+
+import pytest
+
+
+def test_help(transcript):
+    transcript("help_status", ["help", "status"])
+
+
+def status(jetpack, code=1):
+    result = jetpack("status", "--json")
+    assert (result.returncode, result.stderr) == (code, ""), result
+    return json.loads(result.stdout)
+
+
+def test_who_and_where(jetpack, server):
+    report = status(jetpack)
+    assert report["identity"] == {"cluster": "demo", "node": "execute-1", "instance": "i-1",
+                                  "url": server.url, "transport": "https"}
+    assert report["outbox"]["depth"] == 0
+    assert report["daemon"]["running"] is False
+    assert report["plugins"]["count"] > 10 and report["plugins"]["refused"] == []
+    assert report["disk"]["free_bytes"] > 0
+    assert report["problems"] == ["jetpackd does not run; start it: jetpack initialize"]
+
+
+def test_what_waits_and_what_was_refused(jetpack, server):
+    server.stop()
+    for i in range(3):
+        jetpack("log", f"m{i}", "--wait", "0")
+    report = status(jetpack)
+    assert report["outbox"]["depth"] == 3 and report["outbox"]["bytes"] > 0
+    assert "3 wait" in jetpack("status").stdout
+    server.start()
+    server.override["/clusterlink/messages"] = (422, {"error": "not\nlike\x1b[31m this"}, [])
+    assert jetpack("log", "refused").returncode == 1
+    report = status(jetpack)
+    assert "not" in report["outbox"]["dead"][-1]["reason"]
+    assert any("refused for good" in problem for problem in report["problems"])
+    text = jetpack("status").stdout
+    assert "\x1b" not in text and "refused" in text
+
+
+@pytest.mark.parametrize("file", ["config/connection.json", "config/jetpack.ini",
+                                  "run/jetpackd.json", "run/outbox.db"])
+def test_a_broken_file_is_told_beside_all_the_rest(file, jetpack, home, server):
+    jetpack("log", "m", "--wait", "0")
+    home.write(file, b"\x00{broken\n[" * 100)
+    report = status(jetpack)
+    assert len(report["problems"]) >= 1 and "disk" in report and "plugins" in report
+    assert jetpack("status").returncode == 1
+
+
+def test_nothing_is_configured(jetpack, home):
+    report = status(jetpack)
+    assert any("connection.json" in problem for problem in report["problems"])
+
+
+def test_a_plugin_that_is_refused(jetpack, home, copied_home, server):
+    (copied_home / "lib/jetpack/plugins/bad.so").write_bytes(b"\x7fELF, but no more")
+    jetpack.binary = copied_home / "bin/jetpack"
+    report = status(jetpack)
+    refused, = report["plugins"]["refused"]
+    assert refused["path"].endswith("bad.so") and refused["reason"]
+    assert any("bad.so" in problem for problem in report["problems"])
+
+
+def test_a_dead_server_is_not_asked(jetpack, home):
+    # An address that nobody answers for.
+    home.write("config/connection.json", {"cluster": "demo", "username": "n", "password": "p",
+                                          "url": "https://192.0.2.1:9443"})
+    start = time.monotonic()
+    assert status(jetpack)["identity"]["url"] == "https://192.0.2.1:9443"
+    assert time.monotonic() - start < 10

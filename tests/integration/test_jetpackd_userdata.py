@@ -1,0 +1,316 @@
+"""jetpackd keeps what the server says of the node: its files and its users."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import stat
+import subprocess
+
+import node_server
+import pytest
+from hub_client import wait_for
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDemoKeyOfNobody ada@demo"
+ADA = {"name": "ada", "fullName": "Ada Lovelace", "uid": 20001, "isAdmin": True, "isOwner": True,
+       "publicKeys": [KEY + "\n"]}
+BOB = {"name": "bob", "fullName": "Bob: the, builder", "uid": 20002, "isAdmin": False,
+       "isOwner": False, "publicKeys": []}
+
+
+@pytest.fixture
+def server(home):
+    running = node_server.NodeServer()
+    node_server.connect(home, running)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A root folder with what useradd needs."""
+    folder = tmp_path / "root"
+    for name in ("etc/sudoers.d", "home", "var", "tmp"):
+        (folder / name).mkdir(parents=True)
+    (folder / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n"
+                                       "carol:x:20003:20003::/home/carol:/bin/bash\n")
+    (folder / "etc/group").write_text("root:x:0:\ncarol:x:20003:\n")
+    (folder / "etc/shadow").write_text("root:*:19000:0:99999:7:::\ncarol:*:19000:0:99999:7:::\n")
+    (folder / "etc/gshadow").write_text("root:*::\ncarol:*::\n")
+    shutil.copy("/etc/login.defs", folder / "etc/login.defs")
+    (folder / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\n")
+    return folder
+
+
+@pytest.fixture
+def once(jetpack, root):
+    """One pass of the daemon with the users of `root`."""
+
+    def run(code=0):
+        result = subprocess.run([jetpack.binary.parent / "jetpackd", "--once", "--root", root],
+                                env=jetpack.environment(), capture_output=True, text=True,
+                                stdin=subprocess.DEVNULL, timeout=60, check=False)
+        assert result.returncode == code, result.stderr + log(jetpack.home)
+        return result.stderr
+
+    return run
+
+
+def log(home):
+    path = home / "logs/jetpackd.log"
+    return path.read_text() if path.exists() else ""
+
+
+def userdata(version, *users, configuration=None, properties=None):
+    return {"version": version, "configuration": configuration or {"a": {"b": 1}},
+            "properties": properties or {}, "users": list(users)}
+
+
+def accounts(root):
+    lines = (root / "etc/passwd").read_text().splitlines()
+    return {line.split(":")[0]: line.split(":")[1:] for line in lines}
+
+
+def installations(server):
+    return [m["data"] for m in server.messages if m["type"] == "installation"]
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="accounts are made by root")
+
+
+def test_files_are_written_once_for_each_version(jetpack, home, server, root, once):
+    server.userdata = userdata("v1", configuration={"cyclecloud": {"x": [1, "ü"]}},
+                               properties={"os": {"id": "debian"}})
+    once()
+    assert json.loads((home / "config/configuration.json").read_text()) == {
+        "cyclecloud": {"x": [1, "ü"]}}
+    assert jetpack.answer("config", "cyclecloud.x") == "[1, 'ü']\n"
+    assert home.read_properties() == {"os": {"id": "debian"}}
+    assert json.loads((home / "config/auth.json").read_text()) == []
+    for name in ("configuration.json", "properties.json", "auth.json"):
+        info = (home / "config" / name).stat()
+        assert stat.S_IMODE(info.st_mode) == 0o640
+        assert info.st_gid == (home / "config").stat().st_gid
+    assert installations(server) == [{"status": "ok"}]
+    before = (home / "config/configuration.json").stat()
+    once()
+    assert server.userdata_requests[-1].endswith("?known=v1")
+    assert (home / "config/configuration.json").stat().st_ino == before.st_ino
+    assert installations(server) == [{"status": "ok"}]
+    server.userdata = userdata("v2", configuration={"new": True})
+    once()
+    assert json.loads((home / "config/configuration.json").read_text()) == {"new": True}
+    assert installations(server) == [{"status": "ok"}] * 2
+
+
+def test_the_group_is_the_folders(jetpack, home, server, root, once):
+    os.chown(home / "config", -1, 12345)
+    server.userdata = userdata("v1")
+    once()
+    assert (home / "config/configuration.json").stat().st_gid == 12345
+
+
+def test_properties_that_were_set_here_are_kept(jetpack, home, server, root, once):
+    server.userdata = userdata("v1", properties={"os": {"id": "debian"}, "rack": "r1"})
+    once()
+    assert jetpack("props", "set", "os.version", "12").returncode == 0
+    assert jetpack("props", "set", "rack", "here").returncode == 0
+    server.userdata = userdata("v2", properties={"os": {"id": "ubuntu"}, "rack": "r2"})
+    once()
+    assert home.read_properties() == {"os": {"id": "ubuntu", "version": "12"}, "rack": "here"}
+
+
+def test_a_file_that_was_lost_is_fetched_anew(jetpack, home, server, root, once):
+    server.userdata = userdata("v1")
+    once()
+    (home / "config/configuration.json").unlink()
+    once()
+    assert (home / "config/configuration.json").exists()
+
+
+@pytest.mark.parametrize("reply", [
+    b"", b"{", b"[]", b"{}", b'{"version": "1"}', b'{"version": "1", "configuration": []}',
+    b'{"version": "1", "configuration": {}, "users": {}}', b"\xff\xfe", b"[" * 100000,
+    b"x" * (17 << 20)], ids=range(10))
+def test_what_is_not_userdata_changes_nothing(reply, jetpack, home, server, root, once):
+    home.configuration({"keep": "me"})
+    server.override["/clusterlink/userdata/"] = (200, reply, [])
+    once(1)
+    assert json.loads((home / "config/configuration.json").read_text()) == {"keep": "me"}
+    assert "cannot keep the configuration current" in log(home)
+
+
+@pytest.mark.parametrize("status, word", [(401, "credentials"), (404, "identity"), (500, "500")])
+def test_a_refusal_is_told_and_changes_nothing(status, word, jetpack, home, server, root, once):
+    server.override["/clusterlink/userdata/"] = (status, b"{}", [])
+    assert word in once(1)
+
+
+def test_the_interval_and_sighup(jetpack, home, server, root):
+    node_server.connect(home, server, userdata_interval=3600)
+    server.userdata = userdata("v1")
+    daemon = subprocess.Popen([jetpack.binary.parent / "jetpackd", "--root", root],
+                              env=jetpack.environment(), stdin=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: (home / "run/userdata.json").exists(), "the first version")
+        server.userdata = userdata("v2", configuration={"two": 2})
+        daemon.send_signal(1)
+        wait_for(lambda: "two" in (home / "config/configuration.json").read_text(), "the second")
+        wait_for(lambda: len(installations(server)) == 2, "the cluster to be told")
+        assert json.loads(jetpack("status", "--json").stdout)["daemon"]["running"]
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
+def test_auth_json_is_as_callers_read_it(jetpack, home, server, root, once):
+    server.userdata = userdata("v1", ADA, BOB)
+    once()
+    found = subprocess.run("grep name config/auth.json | awk -F'\"' '{print $4}'", shell=True,
+                           cwd=home.path, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["ada", "bob"]
+    assert json.loads(jetpack.answer("users", "--json")) == [ADA, BOB]
+
+
+@needs_root
+def test_users_come_and_go(jetpack, home, server, root, once):
+    server.userdata = userdata("v1", ADA, BOB)
+    once()
+    assert accounts(root)["ada"] == ["x", "20001", "20001", "Ada Lovelace", "/home/ada", "/bin/bash"]
+    assert accounts(root)["bob"][1:] == ["20002", "20002", "Bob  the  builder", "/home/bob",
+                                         "/bin/bash"]
+    keys = root / "home/ada/.ssh/authorized_keys"
+    assert KEY in keys.read_text().splitlines()
+    for path, mode in ((keys, 0o600), (keys.parent, 0o700)):
+        info = path.stat()
+        assert (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (20001, 20001, mode)
+    sudoers = root / "etc/sudoers.d/jetpack"
+    assert stat.S_IMODE(sudoers.stat().st_mode) == 0o440
+    assert sudoers.read_text().splitlines()[1:] == ["ada ALL=(ALL) NOPASSWD: ALL"]
+    for name in ("jetpackd.log", "initialize.log"):
+        text = (home / "logs" / name).read_text()
+        line = next(line for line in text.splitlines() if "Added user" in line)
+        assert re.fullmatch(r"\S+ \S+ INFO     Added user 'ada'", line)
+        assert line.split()[5] == "'ada'"
+
+    # Keys of one's own stay; ada is no administrator any more, and bob goes.
+    with keys.open("a") as file:
+        file.write("ssh-rsa AAAAown me\n")
+    other = KEY.replace("Demo", "Next")
+    server.userdata = userdata("v2", {**ADA, "isAdmin": False, "publicKeys": [other]})
+    once()
+    assert KEY not in keys.read_text() and other in keys.read_text()
+    assert "ssh-rsa AAAAown me\n" in keys.read_text()
+    assert not sudoers.exists()
+    assert accounts(root)["bob"][-1] == "/sbin/nologin"
+    assert accounts(root)["ada"][-1] == "/bin/bash"
+    assert "Revoked user 'bob'" in log(home)
+
+    server.userdata = userdata("v3", ADA, BOB)
+    once()
+    assert accounts(root)["bob"][-1] == "/bin/bash"
+    assert accounts(root)["bob"][1] == "20002"
+
+
+@needs_root
+def test_homes_are_on_the_shared_file_system_where_there_is_one(home, server, root, once):
+    (root / "shared/home").mkdir(parents=True)
+    server.userdata = userdata("v1", ADA)
+    once()
+    assert accounts(root)["ada"][-2] == "/shared/home/ada"
+    assert (root / "shared/home/ada/.ssh/authorized_keys").exists()
+
+
+@needs_root
+def test_accounts_of_others_are_never_touched(home, server, root, once):
+    before = (root / "etc/passwd").read_text()
+    server.userdata = userdata("v1", {**BOB, "name": "carol", "uid": 20003, "isAdmin": True},
+                               {**BOB, "name": "root", "uid": 20009},
+                               {**BOB, "name": "dave", "uid": 20003})
+    once()
+    assert (root / "etc/passwd").read_text() == before
+    assert not (root / "etc/sudoers.d/jetpack").exists()
+    assert not (root / "home/carol").exists()
+    assert "'carol' has an account that was not made by jetpackd" in log(home)
+    assert "UID conflict: user 'dave' is to have uid 20003, which is 'carol'" in log(home)
+    server.userdata = userdata("v2")
+    once()
+    assert (root / "etc/passwd").read_text() == before
+
+
+@needs_root
+def test_a_changed_uid_is_told_and_not_made(home, server, root, once):
+    server.userdata = userdata("v1", BOB)
+    once()
+    server.userdata = userdata("v2", {**BOB, "uid": 20077})
+    once()
+    assert accounts(root)["bob"][1] == "20002"
+    assert "UID conflict: user 'bob' has uid 20002" in log(home)
+
+
+@needs_root
+@pytest.mark.parametrize("trap", ["home", ".ssh", "authorized_keys"])
+def test_links_lead_nowhere(trap, home, server, root, once, tmp_path):
+    """A user who puts a link in the way of the keys reaches nothing that is not theirs."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "authorized_keys").write_text("precious\n")
+    server.userdata = userdata("v1", ADA)
+    once()
+    path = {"home": root / "home/ada", ".ssh": root / "home/ada/.ssh",
+            "authorized_keys": root / "home/ada/.ssh/authorized_keys"}[trap]
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    path.symlink_to(victim / "authorized_keys" if trap == "authorized_keys" else victim)
+    server.userdata = userdata("v2", ADA)
+    once(1)
+    assert "user 'ada'" in log(home)
+    assert [entry.name for entry in victim.iterdir()] == ["authorized_keys"]
+    assert (victim / "authorized_keys").read_text() == "precious\n"
+
+
+@needs_root
+def test_hostile_names_reach_no_file(home, server, root, once):
+    hostile = ["../../x", "a b", "-rf", "x:0:0", "$(id)", "a\nb ALL=ALL", "%wheel", "x" * 40, ""]
+    server.userdata = userdata("v1", *({**ADA, "name": name} for name in hostile))
+    once()
+    assert set(accounts(root)) == {"root", "carol"}
+    assert json.loads((home / "config/auth.json").read_text()) == []
+
+
+@needs_root
+def test_a_pass_that_was_killed_is_taken_up_again(home, server, root, once):
+    """The account is made and noted as ours; the rest is missing."""
+    home.write("run/users.json", {"bob": 20002})
+    with (root / "etc/passwd").open("a") as file:
+        file.write("bob:x:20002:20002::/home/bob:/bin/bash\n")
+    server.userdata = userdata("v1", {**BOB, "publicKeys": [KEY]})
+    once()
+    assert KEY in (root / "home/bob/.ssh/authorized_keys").read_text()
+
+
+@needs_root
+def test_a_failure_of_useradd_is_told_and_tried_again(home, server, root, once):
+    (root / "etc/shadow").unlink()
+    (root / "etc/shadow").mkdir()
+    server.userdata = userdata("v1", BOB)
+    once(1)
+    assert "cannot add user 'bob'" in log(home)
+    assert installations(server)[-1]["status"] == "warning"
+    (root / "etc/shadow").rmdir()
+    (root / "etc/shadow").write_text("root:*:19000:0:99999:7:::\n")
+    once()
+    assert "bob" in accounts(root)
+    assert installations(server)[-1] == {"status": "ok"}
+
+
+@needs_root
+@pytest.mark.skipif(not pathlib.Path("/usr/sbin/visudo").exists(), reason="sudo is not installed")
+def test_sudoers_are_checked(home, server, root, once):
+    server.userdata = userdata("v1", ADA)
+    once()
+    path = root / "etc/sudoers.d/jetpack"
+    assert subprocess.run(["/usr/sbin/visudo", "-cqf", path], check=False).returncode == 0

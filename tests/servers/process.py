@@ -1,0 +1,116 @@
+"""What the real servers have in common: a folder, ports, processes that end with whoever started them."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+# Below the range that the kernel takes for outgoing connections: a server that is started again finds
+# its ports free.
+PORTS = range(20000, 32000)
+NOBODY = 65534
+
+
+def free_port():
+    """A loopback port that nobody listens on."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def wait_for(condition, what, seconds=60):
+    """Waits until the condition holds and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.02)
+
+
+def children(pid):
+    """The process and all below it, oldest first."""
+    found = [pid]
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                found += children(int(child))
+    return found
+
+
+class Server:
+    """A server below a folder of its own, which other users can enter (a test's folder they cannot)."""
+
+    def __init__(self, name):
+        self.folder = Path(tempfile.mkdtemp(prefix=f"jetpack-{name}-"))
+        self.folder.chmod(0o755)
+        self.process = None
+
+    def spawn(self, command, environment=None, user=None):
+        """Starts a program that dies with this process; its output goes to FOLDER/output."""
+        identity = []
+        if user is not None and os.geteuid() == 0:
+            identity = ["--reuid", str(user), "--regid", str(user), "--clear-groups"]
+        with open(self.folder / "output", "ab") as output:
+            return subprocess.Popen(
+                ["setpriv", *identity, "--pdeathsig", "KILL", *map(str, command)],
+                env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8",
+                     **(environment or {})},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder,
+                start_new_session=True)
+
+    def wait_until(self, ready, seconds=60):
+        """Waits until the server is ready; an AssertionError tells what it wrote."""
+        def ready_or_dead():
+            assert self.process.poll() is None, f"the server ended:\n{self.output()}"
+            return ready()
+
+        wait_for(ready_or_dead, f"{type(self).__name__} to be ready", seconds)
+
+    def output(self):
+        """The end of what it wrote."""
+        return (self.folder / "output").read_text(errors="replace")[-3000:]
+
+    @property
+    def pid(self):
+        """The process of the server, while it runs."""
+        return self.process.pid
+
+    def kill(self):
+        """SIGKILL to it and all that it started, as when the machine fails."""
+        for pid in children(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def freeze(self):
+        """It answers nobody until thaw()."""
+        for pid in children(self.pid):
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self):
+        """It goes on."""
+        for pid in children(self.pid):
+            os.kill(pid, signal.SIGCONT)
+
+    def stop(self, kind=signal.SIGTERM):
+        """Ends it as its operator would."""
+        self.process.send_signal(kind)
+        self.process.wait(timeout=60)
+        self.process = None
+
+    def remove(self):
+        """Ends it and removes its folder."""
+        if self.process:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,219 @@
+"""A real RabbitMQ on loopback, plain and TLS, that may be blocked, killed, started again."""
+
+import collections
+import os
+import socket
+import subprocess
+import uuid
+
+from servers.process import NOBODY, Server, free_port
+
+BIN = "/usr/lib/rabbitmq/bin"
+ADMIN, PASSWORD = "admin", "broker-s3cret"
+CONFIGURATION = """\
+listeners.tcp.1 = 127.0.0.1:{plain}
+listeners.ssl.1 = 127.0.0.1:{tls}
+ssl_options.cacertfile = {folder}/ca.pem
+ssl_options.certfile = {folder}/server.pem
+ssl_options.keyfile = {folder}/server.key
+ssl_options.verify = verify_none
+ssl_options.fail_if_no_peer_cert = false
+ssl_options.versions.1 = tlsv1.3
+ssl_options.versions.2 = tlsv1.2
+default_vhost = /
+default_user = {user}
+default_pass = {password}
+disk_free_limit.absolute = 50MB
+vm_memory_high_watermark.absolute = 1GB
+log.file.level = warning
+"""
+
+# What a client of the broker is told: a user with every right on a virtual host of its own.
+Account = collections.namedtuple("Account", "user password vhost url plain_url")
+
+
+def openssl(*arguments, at=None):
+    """Runs openssl, at another time when one is given."""
+    clock = ["faketime", at] if at else []
+    subprocess.run([*clock, "openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+def make_ca(folder, name="ca"):
+    """An authority in folder: NAME.pem and NAME.key."""
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-days", "3650", "-subj", f"/CN=broker test {name}", "-keyout", folder / f"{name}.key",
+            "-out", folder / f"{name}.pem", at="2020-01-01 00:00:00")
+
+
+def make_certificate(folder, names="IP:127.0.0.1,DNS:localhost", days=3650, ca="ca",
+                     at="2020-01-01 00:00:00"):
+    """server.pem and server.key in folder, signed by its authority."""
+    request, extensions = folder / "server.csr", folder / "server.ext"
+    extensions.write_text(f"subjectAltName={names}\n")
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+            "/CN=broker", "-keyout", folder / "server.key", "-out", request)
+    openssl("x509", "-req", "-in", request, "-CA", folder / f"{ca}.pem", "-CAkey",
+            folder / f"{ca}.key", "-set_serial", uuid.uuid4().int >> 64, "-days", days, "-extfile",
+            extensions, "-out", folder / "server.pem", at=at)
+    (folder / "server.key").chmod(0o644)
+
+
+class RabbitMq(Server):
+    """Started when made; `account()` gives a user and virtual host of one's own."""
+
+    def __init__(self):
+        super().__init__("rabbitmq")
+        self.port, self.tls_port = free_port(), free_port()
+        self.node_port, self.epmd_port = free_port(), free_port()
+        self.epmd = None
+        for name in ("home", "mnesia", "log"):
+            (self.folder / name).mkdir()
+        make_ca(self.folder)
+        make_certificate(self.folder)
+        (self.folder / "rabbitmq.conf").write_text(CONFIGURATION.format(
+            plain=self.port, tls=self.tls_port, folder=self.folder, user=ADMIN, password=PASSWORD))
+        (self.folder / "enabled_plugins").write_text("[].\n")
+        (self.folder / "home/.erlang.cookie").write_text(uuid.uuid4().hex)
+        (self.folder / "home/.erlang.cookie").chmod(0o400)
+        if os.geteuid() == 0:
+            for path in [self.folder, *self.folder.rglob("*")]:
+                os.chown(path, NOBODY, NOBODY)
+        self.start()
+
+    @property
+    def ca(self):
+        """The authority's certificate."""
+        return self.folder / "ca.pem"
+
+    def environment(self):
+        """Where the broker and its tools find everything."""
+        folder = self.folder
+        return {
+            "HOME": str(folder / "home"),
+            "RABBITMQ_NODENAME": f"jetpack{self.port}@localhost",
+            "RABBITMQ_BASE": str(folder),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "none"),
+            "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_DIST_PORT": str(self.node_port),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS":
+                "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none",
+            # Without an input of its own the script would stay as the parent of the broker.
+            "RABBITMQ_ALLOW_INPUT": "1",
+            "ERL_EPMD_PORT": str(self.epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_CRASH_DUMP": "/dev/null",
+        }
+
+    def start(self):
+        """Starts it, at the same ports each time, and waits until it takes connections."""
+        if not self.epmd:
+            # In the foreground: left to itself the broker starts one that stays for ever.
+            self.epmd = self.spawn(["epmd", "-port", self.epmd_port, "-address", "127.0.0.1"],
+                                   user=NOBODY)
+        self.process = self.spawn([f"{BIN}/rabbitmq-server", "-noinput"], self.environment(),
+                                  NOBODY)
+        self.wait_until(lambda: self.greets() and self.accepts(self.tls_port))
+
+    def greets(self):
+        """Whether it speaks AMQP on its plain port."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                connection.sendall(b"AMQP\x00\x00\x09\x01")
+                return connection.recv(1) == b"\x01"
+        except OSError:
+            return False
+
+    @staticmethod
+    def accepts(port):
+        """Whether somebody listens on the port."""
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            return True
+        except OSError:
+            return False
+
+    def remove(self):
+        """Ends the broker and its port mapper, and removes the folder."""
+        if self.epmd:
+            self.epmd.kill()
+            self.epmd.wait()
+        super().remove()
+
+    def ctl(self, *arguments):
+        """Runs rabbitmqctl, half a second each time; returns what it printed."""
+        identity = ["--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
+        done = subprocess.run(
+            ["setpriv", *(identity if os.geteuid() == 0 else []), f"{BIN}/rabbitmqctl", "-q",
+             *map(str, arguments)],
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **self.environment()}, text=True,
+            capture_output=True, timeout=60, stdin=subprocess.DEVNULL, check=False, cwd="/")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def account(self, user=None, vhost=None, password="node-s3cret"):
+        """A new user with every right on a virtual host, which is made when it is not there."""
+        user, vhost = user or f"user-{uuid.uuid4().hex[:8]}", vhost or f"v-{uuid.uuid4().hex[:8]}"
+        name = vhost.replace('"', "")
+        self.ctl("eval", f'V = <<"{name}">>, U = <<"{user}">>, W = <<"test">>, '
+                 "rabbit_vhost:exists(V) orelse rabbit_vhost:add(V, W), "
+                 f'rabbit_auth_backend_internal:add_user(U, <<"{password}">>, W), '
+                 'rabbit_auth_backend_internal:set_permissions(U, V, <<".*">>, <<".*">>, <<".*">>, '
+                 "W).")
+        return Account(user, password, vhost, self.url(user, password, vhost),
+                       self.url(user, password, vhost, tls=False))
+
+    def url(self, user, password, vhost, tls=True):
+        """The URL that a client is given."""
+        scheme, port = ("amqps", self.tls_port) if tls else ("amqp", self.port)
+        path = "%2F" if vhost == "/" else vhost
+        return f"{scheme}://{user}:{password}@127.0.0.1:{port}/{path}"
+
+    @property
+    def admin(self):
+        """The first user, on the virtual host "/"."""
+        return Account(ADMIN, PASSWORD, "/", self.url(ADMIN, PASSWORD, "/"),
+                       self.url(ADMIN, PASSWORD, "/", tls=False))
+
+    def permit(self, account, configure=".*", write=".*", read=".*"):
+        """Changes what a user may do."""
+        self.ctl("set_permissions", "-p", account.vhost, account.user, configure, write, read)
+
+    def block(self):
+        """The memory alarm: publishers are blocked until unblock()."""
+        self.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
+
+    def unblock(self):
+        """Publishers go on."""
+        self.ctl("set_vm_memory_high_watermark", "absolute", "1GB")
+
+    def close_connections(self, reason="tests"):
+        """Closes every connection with 320 CONNECTION_FORCED."""
+        self.ctl("close_all_connections", reason)
+
+    def use_certificate(self, **options):
+        """New connections see another certificate; see make_certificate."""
+        make_certificate(self.folder, **options)
+        if os.geteuid() == 0:
+            for path in self.folder.glob("server.*"):
+                os.chown(path, NOBODY, NOBODY)
+        self.ctl("eval", "ssl:clear_pem_cache().")
+
+    def queues(self, vhost):
+        """{name: ready messages} of a virtual host."""
+        lines = self.ctl("list_queues", "-p", vhost, "--no-table-headers", "name", "messages_ready")
+        return {name: int(count) for name, count in
+                (line.rsplit("\t", 1) for line in lines.splitlines() if "\t" in line)}
+
+    def tool(self, name, account, *arguments, **options):
+        """Runs amqp-NAME (publish, get, consume, declare-queue, delete-queue) of Debian's amqp-tools."""
+        options.setdefault("capture_output", True)
+        options.setdefault("timeout", 60)
+        return subprocess.run([f"/usr/bin/amqp-{name}", "--url", account.plain_url,
+                               *map(str, arguments)], check=False, **options)
