@@ -47,6 +47,9 @@ JETPACK_PLUGIN(
                         "the cluster page. Prints one JSON line when it is ready: the address, "
                         "the certificate of its authority, the process. Ends on SIGTERM."),
             data(), database(),
+            option("broker", "URL",
+                   "Take messages from RabbitMQ too: amqps://USER:PASSWORD@HOST:PORT/VHOST"),
+            option("broker-ca", "FILE", "Certificates to trust the broker by"),
             option("listen", 'l', "HOST:PORT", "Address to listen on; port 0 takes a free one")
                 .fallback("127.0.0.1:9443"),
             option("name", "NAME", "Host name or address for the certificate").repeated(),
