@@ -2,9 +2,9 @@
 #include "jetpackd/daemon.hpp"
 
 #include <malloc.h>
-#include <signal.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <optional>
 

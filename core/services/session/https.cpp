@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
+#include <future>
 #include <memory>
 #include <mutex>
 
@@ -40,16 +42,30 @@ constexpr milliseconds grace{250};
 // What headers, chunk marks and TLS may add to a body.
 constexpr uint64_t overhead = 1 << 20;
 
+// At the process's end, before what the loop uses is destroyed: an exchange that was broken off may
+// still be in the middle of a long step, such as reading certificates.
+void end_loop() {
+  auto& service = crossplat::threadpool::shared_instance().service();
+  std::promise<void> ended;
+  boost::asio::post(service, [&] {
+    service.stop();
+    ended.set_value();
+  });
+  ended.get_future().wait();
+}
+
 // One thread runs all that the HTTP library does, so that breaking an exchange off, which is posted
 // to it, never meets the exchange in the middle of a step. To be called before the library is used.
 boost::asio::io_service& loop() {
   static const bool is_ready = [] {
+    // First, so that it is cleaned up last.
+    OPENSSL_init_ssl(0, nullptr);
     try {
       crossplat::threadpool::initialize_with_threads(1);
     } catch (const std::exception&) {
       // Another module of this process has started it already.
     }
-    return true;
+    return std::atexit(&end_loop) == 0;
   }();
   static_cast<void>(is_ready);
   return crossplat::threadpool::shared_instance().service();
