@@ -12,6 +12,8 @@ from hub_client import DevCluster, log_message, wait_for
 class Cluster(DevCluster):
     """A hub with the cluster demo, and what its nodes say to it."""
 
+    start_options = ("--no-daemon",)  # the tests alone speak for the nodes
+
     def __init__(self):
         super().__init__()
         self.credentials = {"execute-1": self.node}
