@@ -125,7 +125,7 @@ def a_cluster_at_work(hub):
 def test_a_day_of_targets(open_page, hub):
     """Also the picture in the README."""
     a_cluster_at_work(hub)
-    page = open_page("/clusters/demo", width=1280, height=940)
+    page = open_page("/clusters/demo", width=1280, height=1120)
     wait_for(lambda: legend(page) == [("execute", "1,680"), ("gpu", "480"), ("htc", "1,152")],
              "the targets")
     wait_for(lambda: page.texts("#node-count") == ["444"], "the nodes")
