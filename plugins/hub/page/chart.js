@@ -10,6 +10,8 @@ const STYLES = 8;        // colours; then they come again with dashes
 const MOST_LINES = 24;   // on the chart; the table below has all
 const MOST_ROWS = 200;   // of the table of changes
 const HOUR = 3_600_000;
+const LEAST_SPAN = HOUR / 6;
+const SPACE_BEFORE = 0.03;
 
 function svg(name, attributes, text) {
   const made = document.createElementNS(SVG, name);
@@ -32,7 +34,7 @@ function niceStep(most) {
 
 // Where the time axis has its marks: at round local times.
 function timeMarks(from, to, most) {
-  const minutes = [5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880];
+  const minutes = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880];
   const step = minutes.find((size) => (to - from) / (size * 60_000) <= most) ?? 2880;
   const first = new Date(from);
   first.setHours(0, 0, 0, 0);
@@ -142,9 +144,8 @@ export class Chart {
   #draw() {
     const width = Math.floor(this.#plot.clientWidth);
     if (width < 80 || this.#lines.length === 0) return;
-    const to = Date.now();
-    const from = to - Number(element("chart-hours").value) * HOUR;
     const lines = this.#drawn();
+    const { from, to } = this.#span(lines);
     const most = Math.max(1, ...lines.flatMap(({ points }) =>
       points.filter(({ time }, i) => (points[i + 1]?.time ?? to) > from).map(({ value }) => value)));
     const step = niceStep(most);
@@ -159,6 +160,14 @@ export class Chart {
     element("chart-picture").replaceChildren(picture);
     this.#describe(lines);
     this.#showLegend();
+  }
+
+  // What is shown ends now; it begins where the reader wants, or with the first change.
+  #span(lines) {
+    const to = Date.now();
+    const wanted = to - Number(element("chart-hours").value) * HOUR;
+    const first = Math.min(to - LEAST_SPAN, ...lines.map(({ points }) => points[0]?.time ?? to));
+    return { from: Math.max(wanted, first - (to - first) * SPACE_BEFORE), to };
   }
 
   #axes() {

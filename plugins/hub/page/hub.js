@@ -97,6 +97,9 @@ export class Follower {
   constructor(reader) {
     this.#reader = reader;
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
+    // A page that was left is kept for Back, and its stream with it, unless that ends here.
+    window.addEventListener("pagehide", () => this.#current.abort());
+    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#resume());
   }
 
   // Begins, or begins again with an empty list.
@@ -113,7 +116,12 @@ export class Follower {
   #visibilityChanged() {
     clearTimeout(this.#hiding);
     if (document.hidden) this.#hiding = setTimeout(() => this.#current.abort(), HIDDEN_FOR);
-    else if (this.#current.signal.aborted) this.#begin(this.#reader.newest() > 0);
+    else if (this.#current.signal.aborted) this.#resume();
+  }
+
+  #resume() {
+    show("connecting");
+    this.#begin(this.#reader.newest() > 0);
   }
 
   async #follow(signal, isLoaded) {

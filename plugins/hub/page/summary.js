@@ -72,7 +72,9 @@ export class Summary {
   }
 
   #show({ phases, conditions }) {
-    setText(element("node-total"), count(total(phases)));
+    const nodes = total(phases);
+    setText(element("node-total"), count(nodes));
+    setText(element("node-total").nextElementSibling, nodes === 1 ? "Node" : "Nodes");
     element("phase-bar").replaceChildren(bar(phases));
     this.#group("phases", "phase", phases, PHASES);
     const any = this.#group("conditions", "condition", conditions, CONDITIONS);
