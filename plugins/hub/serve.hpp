@@ -19,4 +19,7 @@ std::filesystem::path data_option(const jetpack::Call& call);
 // --database, or the one in the data folder.
 DatabaseAddress database_option(const jetpack::Call& call, const DataFolder& data);
 
+// The same, for a command that makes none: where no hub has run it is Errc::not_found.
+DatabaseAddress known_database(const jetpack::Call& call);
+
 }  // namespace hub
