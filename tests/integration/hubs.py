@@ -29,20 +29,21 @@ def run(*arguments, home=None):
 
 
 class Hub:
-    """A hub process, with an administrator. `options` are of `hub serve`, `database` among them."""
+    """A hub process, with an administrator. `options` are of `hub serve`; `like` is another hub of the
+    same database, whose authority and administrator it shares."""
 
-    def __init__(self, *options, database=None, authority_of=None):
+    def __init__(self, *options, database=None, like=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-hub-"))
         self.data = self.folder / "data"
-        if authority_of:
-            shutil.copytree(authority_of.data / "tls", self.data / "tls")
+        if like:
+            shutil.copytree(like.data / "tls", self.data / "tls")
         self.database = ["--database", database] if database else []
         self.options = [*map(str, options), *self.database]
         self.listen = "127.0.0.1:0"
         self.process = None
         self.start()
         self.listen = urllib.parse.urlsplit(self.url).netloc
-        self.admin = ("admin", self.keeper("admin").stdout.strip())
+        self.admin = like.admin if like else ("admin", self.keeper("admin").stdout.strip())
 
     def start(self):
         """Starts it, at the same address each time."""

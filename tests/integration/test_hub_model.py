@@ -2,15 +2,13 @@
 
 import json
 import os
-import pathlib
 import re
 import subprocess
 import threading
-import urllib.parse
 
 import pytest
 
-from hub_client import REPOSITORY, wait_for
+from hub_client import REPOSITORY
 from hubs import Hub, Stream, message, run
 
 
@@ -19,6 +17,15 @@ def hub(request):
     """One hub for all tests here; each enrolls nodes in a cluster of its own."""
     url = request.getfixturevalue("postgresql").database() if request.param != "sqlite" else None
     server = Hub(database=url)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="module")
+def plain_hub():
+    """A hub for what does not depend on the database."""
+    server = Hub()
+    server.bad_node = server.enroll("n1", "bad")
     yield server
     server.remove()
 
@@ -161,9 +168,8 @@ def test_the_address_of_old_scripts(hub, cluster):
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"names":"n1"}', b'{"names":[1]}',
                                   b'{"filter":"x > 1"}', b"[" * 100_000, b'{"names":[]}',
                                   b'{"requestId":5,"names":["n1"]}'])
-def test_actions_that_make_no_sense(hub, body):
-    hub.enroll("n1", "senseless")
-    reply = hub.ask("POST", "/clusters/senseless/nodes/terminate", None, body)
+def test_actions_that_make_no_sense(plain_hub, body):
+    reply = plain_hub.ask("POST", "/clusters/bad/nodes/terminate", None, body)
     assert reply.status == 400 and reply.json["error"]
 
 
@@ -191,9 +197,8 @@ def test_scaling_a_node_array(hub, cluster):
 @pytest.mark.parametrize("query,status", [
     ("totalCoreCount=-1", 400), ("totalCoreCount=1000001", 400), ("totalCoreCount=x", 400),
     ("", 400), ("totalCoreCount=1&totalNodeCount=1", 400), ("totalCoreCount=1e3", 400)])
-def test_counts_that_make_no_sense(hub, query, status):
-    hub.enroll("n1", "counts")
-    assert hub.ask("POST", "/clusters/counts/scale/execute?" + query).status == status
+def test_counts_that_make_no_sense(plain_hub, query, status):
+    assert plain_hub.ask("POST", "/clusters/bad/scale/execute?" + query).status == status
 
 
 def test_an_unknown_node_array_is_told_with_the_known_ones(hub, cluster):
@@ -260,11 +265,9 @@ BAD_DATA = [
 
 
 @pytest.mark.parametrize("kind,data", BAD_DATA, ids=range(len(BAD_DATA)))
-def test_data_that_makes_no_sense(hub, kind, data):
-    who = hub.enroll("n1", "bad-data") if not hasattr(hub, "bad") else hub.bad
-    hub.bad = who
-    reply = hub.post(who, [message("log", "bad-data", message="fine"),
-                           message(kind, "bad-data", **data)])
+def test_data_that_makes_no_sense(plain_hub, kind, data):
+    reply = plain_hub.post(plain_hub.bad_node, [message("log", "bad", message="fine"),
+                                                message(kind, "bad", **data)])
     assert reply.status == 400
     assert reply.json["message"] == 1 and reply.json["error"].startswith("message 1: ")
 
@@ -408,8 +411,8 @@ def test_the_keepers_commands(hub, cluster, tmp_path):
     (["cluster", "configure", "demo", "--file", "/etc/passwd"], 2, "one JSON object"),
     (["nodearray", "add", "a/b", "--cluster", "demo"], 2, "cannot name a node array"),
 ])
-def test_commands_that_make_no_sense(hub, arguments, code, text):
-    done = run("hub", *arguments, "--data", hub.data, *hub.database)
+def test_commands_that_make_no_sense(plain_hub, arguments, code, text):
+    done = run("hub", *arguments, "--data", plain_hub.data)
     assert (done.returncode, done.stdout) == (code, ""), done
     assert text in done.stderr
 
@@ -421,9 +424,10 @@ def test_a_folder_without_a_hub_is_left_alone(tmp_path):
 
 
 def test_an_enrolled_node_knows_its_broker(hub, cluster, tmp_path):
-    authority = tmp_path / "broker.pem"
+    authority, url = tmp_path / "broker.pem", tmp_path / "broker.url"
     authority.write_text("-----BEGIN CERTIFICATE-----\n")
-    hub.enroll("n1", cluster, "--broker", "amqps://u:p@broker.example:5671/v", "--broker-ca",
+    url.write_text("amqps://u:p@broker.example:5671/v\n")
+    hub.enroll("n1", cluster, "--broker", f"@{url}", "--broker-ca",
                authority, "--transport", "amqp")
     ini = hub.ini("n1", cluster)
     assert "[broker]\nurl=amqps://u:p@broker.example:5671/v\nca_file=broker-ca.pem\n" in ini
