@@ -110,7 +110,8 @@ def a_cluster_at_work(hub):
                 "status": "CASE WHEN i % 53 = 3 THEN 'Error' WHEN i % 23 = 7 THEN 'Warning' "
                           "ELSE status END"})
         a_day_of_targets(db)
-    hub.demand({"Name": "execute", "TargetCoreCount": 1680}, {"Name": "gpu", "TargetCoreCount": 480},
+    hub.demand({"Name": "execute", "TargetCoreCount": 1680},
+               {"Name": "gpu", "TargetCoreCount": 480},
                {"Name": "htc", "TargetCoreCount": 1152})
     hub.log("Software configuration finished in 41 s")
     hub.say("log", {"level": "error", "message": "GPU 3 has fallen off the bus", "xid": 79},

@@ -1,5 +1,5 @@
-// chart.js: the targets of the node arrays over time, as step lines, with a readout that follows the
-// pointer or the arrow keys, and the same as a table.
+// chart.js: the targets of the node arrays over time, as step lines, with a readout that follows
+// the pointer or the arrow keys, and the same as a table.
 import { count, element, make, natural, replaceIfChanged, setText, timeElement } from "./dom.js";
 import { ask, cluster } from "./hub.js";
 
@@ -147,7 +147,7 @@ export class Chart {
     const lines = this.#drawn();
     const { from, to } = this.#span(lines);
     const most = Math.max(1, ...lines.flatMap(({ points }) =>
-      points.filter(({ time }, i) => (points[i + 1]?.time ?? to) > from).map(({ value }) => value)));
+      points.filter((_, i) => (points[i + 1]?.time ?? to) > from).map(({ value }) => value)));
     const step = niceStep(most);
     const top = Math.ceil(most / step) * step;
     const inner = width - MARGIN.left - MARGIN.right;
@@ -265,8 +265,8 @@ export class Chart {
     if (name === undefined) return;
     if (!this.#hidden.delete(name)) this.#hidden.add(name);
     this.#draw();
-    [...element("targets").querySelectorAll("button")].find((button) => button.dataset.name === name)
-      ?.focus();
+    [...element("targets").querySelectorAll("button")]
+      .find((button) => button.dataset.name === name)?.focus();
   }
 
   #readAt(time) {
@@ -286,11 +286,13 @@ export class Chart {
   #key(key) {
     if (!this.#frame) return;
     const { from, to } = this.#frame;
-    const times = [...new Set(this.#drawn().flatMap(({ points }) => points.map(({ time }) => time)))]
-      .filter((time) => time >= from && time <= to).sort((a, b) => a - b);
+    const changes = this.#drawn().flatMap(({ points }) => points.map(({ time }) => time));
+    const times = [...new Set(changes)].filter((time) => time >= from && time <= to)
+      .sort((a, b) => a - b);
     const at = this.#at ?? to;
     const moves = { ArrowLeft: times.findLast((time) => time < at),
-      ArrowRight: times.find((time) => time > at) ?? null, Home: times[0], End: null, Escape: null };
+      ArrowRight: times.find((time) => time > at) ?? null, Home: times[0], End: null,
+      Escape: null };
     if (!Object.hasOwn(moves, key.key)) return;
     key.preventDefault();
     if (moves[key.key] === undefined) return;
@@ -302,7 +304,8 @@ export class Chart {
     const when = this.#at === null ? "Now" : moment.format(this.#at);
     const values = this.#drawn().map((line) =>
       [line.name, this.#at === null ? line.now : valueAt(line, this.#at)])
-      .filter(([, value]) => (value ?? null) !== null).map(([name, value]) => `${name} ${count(value)}`);
+      .filter(([, value]) => (value ?? null) !== null)
+      .map(([name, value]) => `${name} ${count(value)}`);
     setText(element("chart-news"), `${when}: ${values.join(", ") || "no targets"}`);
   }
 

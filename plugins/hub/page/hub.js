@@ -1,4 +1,4 @@
-// hub.js: talks with the hub: asks, and follows what happens by a stream or, without one, by asking.
+// hub.js: talks with the hub: asks, and follows what happens by a stream, or else by asking.
 import { element, setText } from "./dom.js";
 
 const RETRY_LEAST = 1_000;
@@ -189,7 +189,8 @@ export class Follower {
         news.push(JSON.parse(message.data));
         passSoon();
       };
-      source.addEventListener("change", (message) => this.#reader.changed(JSON.parse(message.data)));
+      source.addEventListener("change",
+        (message) => this.#reader.changed(JSON.parse(message.data)));
       source.onerror = end;
       signal.addEventListener("abort", end);
     });
