@@ -86,6 +86,7 @@ class Transaction {
   ~Transaction();
 
   Session& session() { return lease_.session(); }
+  Dialect dialect() const { return dialect_; }
   // A message's number: higher than all before it.
   int64_t next_message() { return ++position_.message; }
   // Tells the pages, once the transaction is committed.

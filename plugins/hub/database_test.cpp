@@ -19,21 +19,34 @@
 #include <doctest/doctest.h>
 #include <jetpack/error.hpp>
 
+#include <cstdlib>
+
 using namespace hub;
 
 namespace {
 
 constexpr int64_t keep_all = 1'000'000;
 
-// A database of its own.
+// A database of its own: SQLite or, when HUB_TEST_DATABASE is the URL of one that may be emptied,
+// PostgreSQL.
 class TestDatabase {
  public:
   Database& operator*() { return database_; }
   Database* operator->() { return &database_; }
 
  private:
+  static DatabaseAddress emptied(const TestFolder& folder) {
+    const char* url = std::getenv("HUB_TEST_DATABASE");
+    if (url == nullptr) return sqlite_address(folder / "hub.db");
+    const auto address = postgresql_address(url);
+    const auto session = open_session(address);
+    execute(*session, "DROP SCHEMA public CASCADE");
+    execute(*session, "CREATE SCHEMA public");
+    return address;
+  }
+
   TestFolder folder_;
-  Database database_{sqlite_address(folder_ / "hub.db")};
+  Database database_{emptied(folder_)};
 };
 
 Account enrolled(Database& database, const std::string& cluster, const std::string& node) {

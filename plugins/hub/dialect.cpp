@@ -172,6 +172,8 @@ bool has_table(Session& session, Dialect dialect, std::string_view table) {
   return select_one<int64_t>(session, sql, table).value_or(0) > 0;
 }
 
+size_t rows_in_statement(Dialect dialect) { return dialect == Dialect::sqlite ? 8 : 128; }
+
 std::string definition(Dialect dialect, std::string_view sql) {
   constexpr std::string_view mark = "{id}";
   std::string text(sql);

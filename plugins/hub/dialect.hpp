@@ -3,6 +3,7 @@
 
 #include "sql.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -39,6 +40,10 @@ void rollback(Session& session, Dialect dialect);
 // Within a transaction: keeps all others from making or changing tables until its end.
 void lock_schema(Session& session, Dialect dialect);
 bool has_table(Session& session, Dialect dialect, std::string_view table);
+
+// How many rows one statement should write: SQLite's time to read a statement grows with the square
+// of its values, PostgreSQL's time is the way there and back.
+size_t rows_in_statement(Dialect dialect);
 
 // SQL of a table's definition, where {id} stands for "the primary key, a number".
 std::string definition(Dialect dialect, std::string_view sql);

@@ -1,4 +1,5 @@
 // hub.cpp: declares the hub's commands.
+#include "administer.hpp"
 #include "enroll.hpp"
 #include "list.hpp"
 #include "serve.hpp"
@@ -27,7 +28,11 @@ consteval jetpack::Parameter list_action() {
   return argument("ACTION", "What to do").choices("list");
 }
 
-consteval jetpack::Parameter json() { return flag("json", "Print a JSON array"); }
+consteval jetpack::Parameter json() { return flag("json", "Print JSON"); }
+
+consteval jetpack::Parameter cluster() {
+  return option("cluster", 'c', "NAME", "The cluster; by default the node's own, or all");
+}
 
 consteval jetpack::Parameter limit() {
   return option("limit", 'n', "N", "How many, the newest").integer(1, 100'000).fallback("100");
@@ -42,6 +47,9 @@ JETPACK_PLUGIN(
                         "the cluster page. Prints one JSON line when it is ready: the address, "
                         "the certificate of its authority, the process. Ends on SIGTERM."),
             data(), database(),
+            option("broker", "URL",
+                   "Take messages from RabbitMQ too: amqps://USER:PASSWORD@HOST:PORT/VHOST"),
+            option("broker-ca", "FILE", "Certificates to trust the broker by"),
             option("listen", 'l', "HOST:PORT", "Address to listen on; port 0 takes a free one")
                 .fallback("127.0.0.1:9443"),
             option("name", "NAME", "Host name or address for the certificate").repeated(),
@@ -70,9 +78,52 @@ JETPACK_PLUGIN(
             description("Makes the administrator if need be, and prints a new password, once."),
             data(), database(),
             option("name", "NAME", "The administrator's name").fallback("admin")),
-    command("hub event", "List the events of this node's cluster", hub::list_events, list_action(),
-            json(), limit(), flag("all", 'a', "Events of low priority too")),
-    command("hub node", "List the nodes of this node's cluster", hub::list_nodes, list_action(),
-            json()),
-    command("hub message", "List the messages that the hub took", hub::list_messages, list_action(),
-            json(), limit(), option("type", "TYPE", "Only messages of this type")));
+    command("hub event", "List the events of a cluster", hub::list_events,
+            description("As this node, of its own cluster; with --data or --database as the hub's "
+                        "keeper, of any."),
+            list_action(), json(), limit(), cluster(), data(), database(),
+            option("node", "NAME", "Only events of this node"),
+            flag("all", 'a', "Events of low priority too")),
+    command("hub message", "List the messages that the hub took", hub::list_messages,
+            description("As this node, of its own cluster; with --data or --database as the hub's "
+                        "keeper, of any."),
+            list_action(), json(), limit(), cluster(), data(), database(),
+            option("type", "TYPE", "Only messages of this type")),
+    command("hub node", "List nodes, or do something with them", hub::administer_node,
+            description("'list' and 'show' ask the hub as this node; with --data or --database, "
+                        "and for all else, they work as the hub's keeper on its database, whether "
+                        "it runs or not. 'add' gives new nodes an account each and shows their "
+                        "passwords, once, for machines that write their own files; 'remove' "
+                        "forgets the node and its account; 'configure' gives it the JSON object in "
+                        "--file as configuration of its own."),
+            argument("ACTION", "What to do")
+                .choices("list", "show", "add", "terminate", "deallocate", "shutdown", "start",
+                         "restart", "reimage", "remove", "configure"),
+            argument("NAME", "The nodes").optional().repeated(), json(), cluster(), data(),
+            database(), option("file", 'f', "FILE", "A JSON object"),
+            option("count", "N", "Add N nodes: NAME1 to NAMEN").integer(1, 100'000),
+            example("jetpack hub node terminate -c demo n1 n2 --data /var/lib/hub",
+                    "Ask two nodes to end")),
+    command("hub cluster", "List, make and show clusters", hub::administer_cluster,
+            description("'configure' gives all nodes of the cluster the JSON object in --file as "
+                        "configuration."),
+            argument("ACTION", "What to do").choices("list", "create", "show", "configure"),
+            argument("NAME", "The cluster").optional(), json(), data(), database(),
+            option("file", 'f', "FILE", "A JSON object")),
+    command("hub user", "List, add and remove the users that a cluster's nodes let in",
+            hub::administer_user,
+            description("'add' replaces a user who is there. Nodes follow within their time of "
+                        "asking."),
+            argument("ACTION", "What to do").choices("list", "add", "remove"),
+            argument("NAME", "The user").optional(), json(), cluster(), data(), database(),
+            option("uid", "N", "The user's number; by default the next free one from 20000")
+                .integer(1, 2'000'000'000),
+            option("full-name", "TEXT", "The user's full name"),
+            option("key", "FILE", "A file of public keys").repeated(),
+            flag("admin", "May become root on the nodes"), flag("owner", "Owns the cluster"),
+            example("jetpack hub user add ann -c demo --key ann.pub --admin --data /var/lib/hub",
+                    "Let ann in, with sudo")),
+    command("hub nodearray", "List, add and remove node arrays", hub::administer_nodearray,
+            argument("ACTION", "What to do").choices("list", "add", "remove"),
+            argument("NAME", "The node array").optional(), json(), cluster(), data(), database(),
+            option("file", 'f', "FILE", "Its definition, a JSON object")));

@@ -1,5 +1,4 @@
-// list.hpp: the commands that show a node's user what the hub holds: `hub event`, `hub node`,
-// `hub message`.
+// list.hpp: the commands that show what the hub holds: `hub event`, `hub message`, `hub node list`.
 #pragma once
 
 #include <jetpack/call.hpp>

@@ -15,8 +15,6 @@ namespace hub {
 
 namespace {
 
-// Rows that go to the database in one statement.
-constexpr size_t rows_at_once = 64;
 // Rows that come from the database at once: PostgreSQL's client holds them all in memory.
 constexpr int64_t rows_read_at_once = 64;
 
@@ -86,6 +84,7 @@ std::vector<size_t> store_new(Transaction& transaction, const Account& account, 
                               const std::vector<Message>& messages) {
   std::vector<size_t> indexes;
   const std::span<const Message> all(messages);
+  const size_t rows_at_once = rows_in_statement(transaction.dialect());
   for (size_t at = 0; at < all.size(); at += rows_at_once) {
     const auto part = all.subspan(at, std::min(rows_at_once, all.size() - at));
     auto known = known_ids(transaction.session(), account, part);

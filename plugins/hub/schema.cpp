@@ -107,7 +107,6 @@ constexpr const char* version_2[] = {
     // What the cluster page shows by default: medium and high.
     "CREATE INDEX events_shown ON events (id) WHERE priority >= 2",
     "CREATE INDEX events_shown_of_cluster ON events (cluster, id) WHERE priority >= 2",
-    "CREATE INDEX messages_by_type ON messages (cluster, type, number)",
 };
 
 constexpr std::span<const char* const> versions[] = {version_1, version_2};

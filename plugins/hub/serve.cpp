@@ -4,6 +4,7 @@
 #include "accounts.hpp"
 #include "application_log.hpp"
 #include "certificates.hpp"
+#include "consumer.hpp"
 #include "data_folder.hpp"
 #include "files.hpp"
 #include "http_server.hpp"
@@ -17,6 +18,7 @@
 
 #include <array>
 #include <csignal>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,8 @@ using jetpack::Errc;
 using jetpack::Error;
 
 namespace {
+
+constexpr size_t max_secret = 4096;
 
 // SIGTERM and SIGINT, kept from ending the process while the object lives. Made before any thread,
 // so that all of them leave the signals alone.
@@ -104,6 +108,13 @@ std::string status_json(const std::string& url, const std::filesystem::path& aut
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }
 
+std::optional<BrokerAddress> broker_option(const jetpack::Call& call) {
+  const auto url = secret_option(call, "broker");
+  if (!url && call.given("broker-ca")) throw Error(Errc::usage, "--broker-ca needs --broker URL");
+  if (!url) return std::nullopt;
+  return parse_broker_url(*url, call.text("broker-ca").value_or(""));
+}
+
 FileLock only_instance(const DataFolder& data) {
   auto lock = FileLock::attempt(data.lock());
   if (!lock) {
@@ -129,8 +140,30 @@ std::filesystem::path data_option(const jetpack::Call& call) {
   return call.service<jetpack::Config>().path("hub");
 }
 
+std::optional<std::string> secret_option(const jetpack::Call& call, const char* name) {
+  const auto given = call.text(name);
+  if (!given || !given->starts_with('@'))
+    return given ? std::optional(std::string(*given)) : std::nullopt;
+  const std::string file(given->substr(1));
+  auto text = read_file(file, max_secret);
+  if (!text)
+    throw Error(Errc::not_found,
+                "cannot read --" + std::string(name) + " from " + file + ": there is no such file");
+  return text->substr(0, text->find_first_of("\r\n"));
+}
+
 DatabaseAddress database_option(const jetpack::Call& call, const DataFolder& data) {
-  if (const auto url = call.text("database")) return postgresql_address(*url);
+  if (const auto url = secret_option(call, "database")) return postgresql_address(*url);
+  return sqlite_address(data.database());
+}
+
+DatabaseAddress known_database(const jetpack::Call& call) {
+  if (const auto url = secret_option(call, "database")) return postgresql_address(*url);
+  const DataFolder data{std::filesystem::absolute(data_option(call))};
+  if (!std::filesystem::exists(data.database()))
+    throw Error(Errc::not_found, "there is no hub in " + data.root.string() +
+                                     "\nGive its folder with --data, or its database with "
+                                     "--database.");
   return sqlite_address(data.database());
 }
 
@@ -139,6 +172,7 @@ int serve(const jetpack::Call& call) {
   const std::string listen(*call.text("listen"));
   const Listen parts = split_listen(listen);
   const auto names = names_option(call, parts);
+  const auto broker = broker_option(call);
   const PageFiles page(bundled_page_folder());
   const DataFolder data = open_data_folder(data_option(call));
   const FileLock instance = only_instance(data);
@@ -151,9 +185,11 @@ int serve(const jetpack::Call& call) {
   database.on_commit([&feed](const Position& position) { feed.announce(position); });
   feed.announce(database.position());
   const Watcher watcher(database, feed, log);
+  const int64_t keep = *call.integer("keep");
+  std::optional<Consumer> consumer;
+  if (broker) consumer.emplace(database, log, *broker, keep);
 
-  const HttpServer server({database, accounts, log, feed, page, *call.integer("keep")}, listen,
-                          certificate);
+  const HttpServer server({database, accounts, log, feed, page, keep}, listen, certificate);
   const std::string url = call.given("url") ? std::string(*call.text("url"))
                                             : url_of(advertised_host(parts, names), server.port());
   const std::string status = status_json(url, authority, data);

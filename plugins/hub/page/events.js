@@ -72,7 +72,7 @@ export class EventList {
 
   // Adds what is news; what belongs to other nodes is passed over.
   add(events) {
-    const fresh = this.#take(events, "new");
+    const fresh = this.#take(events.slice(-MOST), "new");
     if (fresh.length === 0) return;
     this.#settle(this.#hasOlder);
     setText(element("news"), `${fresh.length} new: ${fresh.at(-1).message.slice(0, 200)}`);

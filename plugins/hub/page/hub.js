@@ -1,4 +1,4 @@
-// hub.js: talks with the hub: asks, and follows what happens by a stream or, without one, by asking.
+// hub.js: talks with the hub: asks, and follows what happens by a stream, or else by asking.
 import { element, setText } from "./dom.js";
 
 const RETRY_LEAST = 1_000;
@@ -7,6 +7,7 @@ const POLL_INTERVAL = 3_000;
 const CATCH_UP = 1_000;
 // A hidden page gives back its connection: a browser has six for one hub, whatever its tabs.
 const HIDDEN_FOR = 30_000;
+const GATHER = 50; // news that are as close together are shown at once
 
 const [, clusterPart, nodePart] =
   location.pathname.match(/^\/clusters\/([^/]+)(?:\/nodes\/([^/]+))?$/) ?? [];
@@ -96,6 +97,9 @@ export class Follower {
   constructor(reader) {
     this.#reader = reader;
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
+    // A page that was left is kept for Back, and its stream with it, unless that ends here.
+    window.addEventListener("pagehide", () => this.#current.abort());
+    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#resume());
   }
 
   // Begins, or begins again with an empty list.
@@ -112,7 +116,12 @@ export class Follower {
   #visibilityChanged() {
     clearTimeout(this.#hiding);
     if (document.hidden) this.#hiding = setTimeout(() => this.#current.abort(), HIDDEN_FOR);
-    else if (this.#current.signal.aborted) this.#begin(this.#reader.newest() > 0);
+    else if (this.#current.signal.aborted) this.#resume();
+  }
+
+  #resume() {
+    show("connecting");
+    this.#begin(this.#reader.newest() > 0);
   }
 
   async #follow(signal, isLoaded) {
@@ -138,11 +147,15 @@ export class Follower {
     }
   }
 
+  // What the reader does not have yet.
+  #wanted() {
+    return { cluster, node, priority: this.#reader.priority(), after: this.#reader.newest() };
+  }
+
   // Fetches what arrived while there was no stream.
   async #catchUp(signal) {
     for (;;) {
-      const page = await ask("/api/events", { cluster, priority: this.#reader.priority(),
-        limit: CATCH_UP, after: this.#reader.newest() });
+      const page = await ask("/api/events", { ...this.#wanted(), limit: CATCH_UP });
       if (signal.aborted) return;
       this.#reader.add(page.events);
       if (!page.more || page.events.length === 0) return;
@@ -152,11 +165,18 @@ export class Follower {
   // Runs one stream to its end; whether it ever opened.
   #stream(signal) {
     return new Promise((resolve) => {
-      const source = new EventSource(address("/api/events/stream",
-        { cluster, priority: this.#reader.priority(), after: this.#reader.newest() }));
+      const source = new EventSource(address("/api/events/stream", this.#wanted()));
       let opened = false;
+      let news = [];
+      const pass = () => {
+        if (news.length > 0) this.#reader.add(news);
+        news = [];
+      };
+      const passSoon = soon(pass, GATHER);
       const end = () => {
         source.close();
+        if (!signal.aborted) pass();
+        news = [];
         signal.removeEventListener("abort", end);
         resolve(opened);
       };
@@ -165,8 +185,12 @@ export class Follower {
         show("live");
         this.#reader.changed({ what: "all" });
       };
-      source.onmessage = (message) => this.#reader.add([JSON.parse(message.data)]);
-      source.addEventListener("change", (message) => this.#reader.changed(JSON.parse(message.data)));
+      source.onmessage = (message) => {
+        news.push(JSON.parse(message.data));
+        passSoon();
+      };
+      source.addEventListener("change",
+        (message) => this.#reader.changed(JSON.parse(message.data)));
       source.onerror = end;
       signal.addEventListener("abort", end);
     });

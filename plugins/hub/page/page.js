@@ -19,7 +19,7 @@ const events = new EventList();
 
 function allView() {
   const refresh = oneAtATime(refreshClusters);
-  const refreshSoon = soon(refresh, 4 * SOON);
+  const refreshSoon = soon(refresh, 8 * SOON);
   return { refresh, changed: refreshSoon, heard: () => {}, redraw: () => {} };
 }
 
@@ -34,7 +34,6 @@ function clusterView() {
   const refreshChoice = oneAtATime(refreshClusters);
   const summarySoon = soon(refreshSummary, 2 * SOON);
   const targetsSoon = soon(refreshTargets, SOON);
-  const redrawSoon = soon(() => nodes.redraw(), 4 * SOON);
 
   summary.start();
   nodes.start();
@@ -54,7 +53,6 @@ function clusterView() {
     },
     heard(event) {
       nodes.heardFrom(event.node, event.received);
-      redrawSoon();
     },
     redraw() {
       chart.redraw();
@@ -143,7 +141,9 @@ function start() {
       events.add(news);
       for (const event of news) view.heard(event);
     },
-    changed: (change) => view.changed(change),
+    changed(change) {
+      if (!cluster || !change.cluster || change.cluster === cluster) view.changed(change);
+    },
   });
   element("show-all").addEventListener("change", () => follower.start());
   element("older").addEventListener("click", () => events.loadOlder().catch(() => {}));
@@ -153,7 +153,8 @@ function start() {
   setInterval(() => view.redraw(), REDRAW_INTERVAL);
   let refreshed = Date.now();
   setInterval(() => {
-    if (document.hidden || Date.now() - refreshed < (isLive() ? REFRESH_LIVE : REFRESH_ASKING)) return;
+    const interval = isLive() ? REFRESH_LIVE : REFRESH_ASKING;
+    if (document.hidden || Date.now() - refreshed < interval) return;
     refreshed = Date.now();
     view.refresh();
   }, REFRESH_ASKING);
