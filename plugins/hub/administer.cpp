@@ -9,6 +9,7 @@
 #include "list.hpp"
 #include "messages.hpp"
 #include "node_table.hpp"
+#include "passwords.hpp"
 #include "reports.hpp"
 #include "serve.hpp"
 #include "table.hpp"
@@ -132,6 +133,59 @@ int show_node(const jetpack::Call& call) {
   const auto answer = Asker::either(call).get(
       "/api/node", {{"cluster", needed_name(call, "cluster")}, {"node", needed(call, "NAME")}});
   print_json(call, member(answer, "node"));
+  return 0;
+}
+
+// The names of the nodes to add: those that were given, or one with numbers behind it.
+std::vector<std::string> names_to_add(const jetpack::Call& call) {
+  needed(call, "NAME");
+  const auto given = call.texts("NAME");
+  std::vector<std::string> names(given.begin(), given.end());
+  if (const auto count = call.integer("count")) {
+    if (names.size() != 1) usage("--count takes one name");
+    const std::string prefix = names.front();
+    names.clear();
+    for (int64_t n = 1; n <= *count; ++n) names.push_back(prefix + std::to_string(n));
+  }
+  for (const auto& name : names)
+    if (!is_name(name)) usage("'" + one_line(name) + "' cannot be a node's name");
+  return names;
+}
+
+struct AddedNode {
+  std::string name, account, password, instance_id;
+};
+
+int add_nodes(const jetpack::Call& call) {
+  const std::string cluster = needed_name(call, "cluster");
+  std::vector<AddedNode> nodes;
+  for (const auto& name : names_to_add(call))
+    nodes.push_back({name, cluster + "/" + name, random_password(), random_uuid()});
+  Database database(known_database(call));
+  database.write("adding nodes", [&](Transaction& transaction) {
+    for (const auto& node : nodes)
+      if (!enroll_node(
+              transaction,
+              {0, node.account, Role::node, cluster, node.name, hash_password(node.password)},
+              node.instance_id))
+        usage("cluster '" + cluster + "' has a node '" + node.name +
+              "' already; 'jetpack hub enroll' gives it a new password");
+  });
+  const auto document = parse_json(json_object([&](Object& object) {
+    object.list("nodes", nodes, [](JsonWriter& writer, const AddedNode& node) {
+      Object(writer)
+          .text("node", node.name)
+          .text("username", node.account)
+          .text("password", node.password)
+          .text("instance_id", node.instance_id);
+    });
+  }));
+  show_list(call, member(document, "nodes"),
+            {{"NODE", "node"},
+             {"ACCOUNT", "username"},
+             {"PASSWORD", "password"},
+             {"INSTANCE", "instance_id"}},
+            "");
   return 0;
 }
 
@@ -328,6 +382,7 @@ int administer_node(const jetpack::Call& call) {
   const std::string action(*call.text("ACTION"));
   if (action == "list") return list_nodes(call);
   if (action == "show") return show_node(call);
+  if (action == "add") return add_nodes(call);
   if (action == "configure") return configure_node(call);
   if (action == "remove") return remove_nodes(call);
   return act_on_nodes(call, action);

@@ -92,13 +92,16 @@ JETPACK_PLUGIN(
     command("hub node", "List nodes, or do something with them", hub::administer_node,
             description("'list' and 'show' ask the hub as this node; with --data or --database, "
                         "and for all else, they work as the hub's keeper on its database, whether "
-                        "it runs or not. 'remove' forgets the node and its account; 'configure' "
-                        "gives it the JSON object in --file as configuration of its own."),
+                        "it runs or not. 'add' gives new nodes an account each and shows their "
+                        "passwords, once, for machines that write their own files; 'remove' "
+                        "forgets the node and its account; 'configure' gives it the JSON object in "
+                        "--file as configuration of its own."),
             argument("ACTION", "What to do")
-                .choices("list", "show", "terminate", "deallocate", "shutdown", "start", "restart",
-                         "reimage", "remove", "configure"),
+                .choices("list", "show", "add", "terminate", "deallocate", "shutdown", "start",
+                         "restart", "reimage", "remove", "configure"),
             argument("NAME", "The nodes").optional().repeated(), json(), cluster(), data(),
             database(), option("file", 'f', "FILE", "A JSON object"),
+            option("count", "N", "Add N nodes: NAME1 to NAMEN").integer(1, 100'000),
             example("jetpack hub node terminate -c demo n1 n2 --data /var/lib/hub",
                     "Ask two nodes to end")),
     command("hub cluster", "List, make and show clusters", hub::administer_cluster,

@@ -19,7 +19,6 @@
 namespace {
 
 using jetpack::Call;
-using jetpack::Errc;
 using jetpack::Error;
 using std::chrono::milliseconds;
 

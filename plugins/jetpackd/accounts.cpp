@@ -153,9 +153,12 @@ bool Accounts::add(const User& user) {
   const std::string parent = exists_in_root("/shared/home") ? "/shared/home/" : "/home/";
   std::vector<std::string> command{"/usr/sbin/useradd"};
   if (!options_.root.empty()) command.insert(command.end(), {"--root", options_.root});
-  // Dots and capitals are fine everywhere else than in the distribution's own rule.
+  // Fine everywhere else than in the distribution's own rule, and the option is not everywhere.
+  const bool is_unusual = std::any_of(user.name.begin(), user.name.end(),
+                                      [](char c) { return c == '.' || (c >= 'A' && c <= 'Z'); });
+  if (is_unusual) command.emplace_back("--badname");
   command.insert(command.end(),
-                 {"--badname", "--uid", std::to_string(user.uid), "--create-home", "--home-dir",
+                 {"--uid", std::to_string(user.uid), "--create-home", "--home-dir",
                   parent + user.name, "--shell", open_shell, "--comment", comment_of(user)});
   if (has_group(groups_, user.name)) {
     command.insert(command.end(), {"--gid", user.name});

@@ -2,6 +2,8 @@
 #include "jetpackd/deliverer.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include <jetpack/error.hpp>
 #include "support/times.hpp"
@@ -15,12 +17,12 @@ using jetpack::Error;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds slice{1000};  // of one call, so that other work gets its turn
+// How long one attempt may take: little while all is well, so that other work gets its turn; more
+// for a server that turned out to be slow.
+constexpr milliseconds usual_patience{3000}, most_patience{15'000};
 constexpr milliseconds pause_while_busy{200};
 constexpr milliseconds least_retry{500}, most_retry{60'000};
 constexpr milliseconds least_stopped{60'000}, most_stopped{600'000};
-// How soon a new message may cause an attempt while another lane fails.
-constexpr milliseconds gate_while_failing{1000}, gate_while_stopped{10'000};
 
 }  // namespace
 
@@ -29,19 +31,18 @@ Deliverer::Deliverer(boost::asio::io_context& loop, jetpack::Session session, Bo
     : session_(session),
       board_(board),
       log_(log),
-      options_(options),
+      options_(std::move(options)),
       timer_(loop),
-      retry_(least_retry, most_retry, options.seed),
-      stopped_backoff_(least_stopped, most_stopped, options.seed + 1) {
+      retry_(least_retry, most_retry, options_.seed),
+      stopped_backoff_(least_stopped, most_stopped, options_.seed + 1),
+      patience_(usual_patience) {
   schedule(milliseconds{0});
 }
 
 void Deliverer::wake() {
-  if (!is_failing_) return schedule(milliseconds{0});
-  // A dead broker must not hold up the server, nor the reverse; with one of them there is nothing
-  // to gain.
-  const auto now = steady_clock::now();
-  if (now >= not_before_ && timer_.expiry() > now && has_two_lanes()) schedule(milliseconds{0});
+  is_woken_ = true;
+  looks_ = 0;
+  schedule(milliseconds{0});
 }
 
 void Deliverer::reset() {
@@ -60,7 +61,7 @@ bool Deliverer::drain(milliseconds time) {
   for (;;) {
     const auto left = std::chrono::ceil<milliseconds>(end - steady_clock::now());
     if (left <= milliseconds::zero()) return false;
-    const auto result = deliver(std::min(left, slice));
+    const auto result = deliver(std::min(left, most_patience));
     if (result.outcome == JP_DRAINED) {
       note_success();
       return true;
@@ -94,19 +95,33 @@ jetpack::Delivered Deliverer::deliver(milliseconds time) {
 }
 
 void Deliverer::attempt() {
-  const auto result = deliver(slice);
+  const bool was_woken = std::exchange(is_woken_, false);
+  const auto result = deliver(patience_);
   switch (result.outcome) {
     case JP_DRAINED:
       note_success();
-      return schedule(options_.poll);
+      patience_ = usual_patience;
+      return schedule(until_next_look());
     case JP_MORE:
       return schedule(milliseconds{0});
     case JP_BUSY:
       return schedule(pause_while_busy);
     case JP_RETRY:
     case JP_STOPPED:
-      return schedule(after_failure(result));
+      // A new message is no reason to be more patient with the rest, nor less.
+      if (!is_failing_ || !was_woken) next_try_ = steady_clock::now() + after_failure(result);
+      return schedule(std::chrono::ceil<milliseconds>(next_try_ - steady_clock::now()));
   }
+}
+
+// We are woken when a process writes to the outbox, but what it writes is there to be read only
+// once it has synced it, of which nobody tells.
+milliseconds Deliverer::until_next_look() {
+  constexpr std::array looks{milliseconds{5},   milliseconds{20},  milliseconds{60},
+                             milliseconds{200}, milliseconds{600}, milliseconds{2000}};
+  if (looks_ < looks.size()) return looks.at(looks_++);
+  options_.idle();
+  return options_.poll;
 }
 
 void Deliverer::schedule(milliseconds pause) {
@@ -118,11 +133,10 @@ void Deliverer::schedule(milliseconds pause) {
 }
 
 milliseconds Deliverer::after_failure(const jetpack::Delivered& result) {
-  const bool stopped = result.outcome == JP_STOPPED;
   note_failure(result);
-  const auto gate = stopped ? gate_while_stopped : gate_while_failing;
-  not_before_ = steady_clock::now() + std::max(gate, result.retry_after);
-  return (stopped ? stopped_backoff_ : retry_).pause(result.retry_after);
+  patience_ = most_patience;
+  auto& backoff = result.outcome == JP_STOPPED ? stopped_backoff_ : retry_;
+  return backoff.pause(result.retry_after);
 }
 
 void Deliverer::note_failure(const jetpack::Delivered& result) {
@@ -137,6 +151,7 @@ void Deliverer::note_failure(const jetpack::Delivered& result) {
     state.failure = {result.note, is_first ? now : state.failure.since, needs_person};
   });
   if (!is_news) return;
+  options_.changed();
   const std::string text = "messages wait: " + result.note;
   if (needs_person) return log_.error(text);
   log_.warning(text);
@@ -149,14 +164,7 @@ void Deliverer::note_success() {
   stopped_backoff_.reset();
   board_.update([](State& state) { state.failure = {}; });
   log_.info("messages are delivered again");
-}
-
-bool Deliverer::has_two_lanes() const {
-  try {
-    return session_.identity("broker").has_value();
-  } catch (const Error&) {
-    return false;
-  }
+  options_.changed();
 }
 
 }  // namespace jetpackd

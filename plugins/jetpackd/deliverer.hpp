@@ -3,6 +3,8 @@
 
 #include <jetpack/session.hpp>
 
+#include <functional>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -17,13 +19,15 @@ class Deliverer {
   struct Options {
     std::chrono::milliseconds poll{30000};  // how often it looks without being woken
     uint32_t seed = 1;
+    std::function<void()> changed = [] {};  // delivery began to fail, or works again
+    std::function<void()> idle = [] {};     // nothing has come for a few seconds
   };
 
   Deliverer(boost::asio::io_context& loop, jetpack::Session session, Board& board,
             support::LogFile& log, Options options);
 
-  // Something may have been queued. While delivery fails, this changes little: the pauses between
-  // attempts are for the server's sake.
+  // Something may have been queued: looks at once. What failed is left alone for its time by the
+  // session, however often it is asked.
   void wake();
   // Circumstances changed: tries now.
   void reset();
@@ -36,10 +40,10 @@ class Deliverer {
   jetpack::Delivered deliver(std::chrono::milliseconds time);
   void attempt();
   void schedule(std::chrono::milliseconds pause);
+  std::chrono::milliseconds until_next_look();
   std::chrono::milliseconds after_failure(const jetpack::Delivered& result);
   void note_failure(const jetpack::Delivered& result);
   void note_success();
-  bool has_two_lanes() const;
 
   jetpack::Session session_;
   Board& board_;
@@ -47,9 +51,12 @@ class Deliverer {
   Options options_;
   boost::asio::steady_timer timer_;
   Backoff retry_, stopped_backoff_;
+  std::chrono::milliseconds patience_;  // of one attempt
   bool is_failing_ = false;
+  bool is_woken_ = false;
+  size_t looks_ = 0;                                // since it was woken
+  std::chrono::steady_clock::time_point next_try_;  // while it fails
   bool is_stopped_ = false;
-  std::chrono::steady_clock::time_point not_before_;  // while it fails: for wake()
 };
 
 }  // namespace jetpackd

@@ -112,7 +112,8 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
       return respond({405, "text/plain", "only GET is served\n"});
     std::string_view path = line.substr(first + 1, second - first - 1);
     path = path.substr(0, path.find('?'));
-    handler_(path, [self = shared_from_this()](HttpAnswer answer) { self->respond(answer); });
+    handler_(path,
+             [self = shared_from_this()](const HttpAnswer& answer) { self->respond(answer); });
   }
 
   void respond(const HttpAnswer& answer) {

@@ -22,7 +22,7 @@ struct HttpAnswer {
 // HTTP/1.1, one request for each connection; at most 16 connections, 8 KiB of request, 5 s each.
 class HttpServer {
  public:
-  using Respond = std::function<void(HttpAnswer)>;
+  using Respond = std::function<void(const HttpAnswer&)>;
   // Answers GET `path`, at once or later, by calling `respond` on the loop.
   using Handler = std::function<void(std::string_view path, Respond respond)>;
 

@@ -1,7 +1,6 @@
 // Keeps the files that the server tells of, and the users, as the server says.
 #include "jetpackd/userdata_fetcher.hpp"
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <utility>
@@ -45,9 +44,9 @@ UserdataFetcher::UserdataFetcher(jetpack::Session session, jetpack::Config confi
       accounts_(accounts),
       board_(board),
       log_(log),
-      options_(options),
-      usual_(options.interval, options.interval, options.seed),
-      refused_(options.interval, std::max(options.interval, longest_pause), options.seed + 1) {}
+      options_(std::move(options)),
+      usual_(options_.interval, options_.interval, options_.seed),
+      refused_(options_.interval, std::max(options_.interval, longest_pause), options_.seed + 1) {}
 
 milliseconds UserdataFetcher::fetch() {
   is_current_ = false;
@@ -88,7 +87,6 @@ milliseconds UserdataFetcher::ask() {
   if (reply.status == 200) {
     board_.note_contact();
     apply(parse_userdata(reply.body));
-    ::malloc_trim(0);
     return usual_.pause();
   }
   if (reply.status == 401 || reply.status == 403)
@@ -197,13 +195,18 @@ void UserdataFetcher::fail(const std::string& text, bool needs_person) {
     is_news = state.userdata_failure.text != text;
     if (is_news) state.userdata_failure = {text, now, needs_person};
   });
-  if (is_news) log_.error("cannot keep the configuration current: " + text);
+  if (!is_news) return;
+  log_.error("cannot keep the configuration current: " + text);
+  options_.changed();
 }
 
 void UserdataFetcher::succeed() {
   is_current_ = true;
   refused_.reset();
-  board_.update([](State& state) { state.userdata_failure = {}; });
+  bool is_news = false;
+  board_.update(
+      [&](State& state) { is_news = !std::exchange(state.userdata_failure, {}).text.empty(); });
+  if (is_news) options_.changed();
 }
 
 }  // namespace jetpackd

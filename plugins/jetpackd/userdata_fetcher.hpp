@@ -20,6 +20,7 @@ class UserdataFetcher {
   struct Options {
     std::chrono::milliseconds interval{60000};
     uint32_t seed = 1;
+    std::function<void()> changed = [] {};  // fetching began to fail, or works again
   };
 
   UserdataFetcher(jetpack::Session session, jetpack::Config config, Accounts& accounts,

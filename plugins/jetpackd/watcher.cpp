@@ -44,8 +44,10 @@ int watch(int fd, const std::string& folder, uint32_t mask) {
 
 Watcher::Watcher(boost::asio::io_context& loop, const std::string& run_folder,
                  const std::string& config_folder, Events events)
-    : events_(std::move(events)), inotify_(loop, start_inotify()) {
-  run_watch_ = watch(inotify_.native_handle(), run_folder, IN_MODIFY | IN_MOVED_TO);
+    : events_(std::move(events)),
+      inotify_(loop, start_inotify()),
+      run_watch_(
+          watch(inotify_.native_handle(), run_folder, IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO)) {
   watch(inotify_.native_handle(), config_folder, IN_CLOSE_WRITE | IN_MOVED_TO);
   wait();
 }

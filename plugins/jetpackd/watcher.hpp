@@ -26,7 +26,7 @@ class Watcher {
 
   Events events_;
   boost::asio::posix::stream_descriptor inotify_;
-  int run_watch_ = -1;
+  int run_watch_;
 };
 
 }  // namespace jetpackd

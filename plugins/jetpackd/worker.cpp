@@ -2,13 +2,13 @@
 // process, one thing after the other, as the services require.
 #include "jetpackd/worker.hpp"
 
-#include <signal.h>
-
+#include <csignal>
 #include <random>
 
 #include <boost/asio/post.hpp>
 
 #include <jetpack/error.hpp>
+#include "jetpackd/memory.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 
@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds poll_when_watching{30000};
 constexpr milliseconds poll_without{1000};
-constexpr milliseconds save_interval{60000};
+constexpr milliseconds save_interval{60000}, least_save_interval{1000};
 constexpr milliseconds last_delivery{1500};
 constexpr milliseconds delivery_of_one_pass{30000};
 constexpr unsigned state_mode = 0640;
@@ -30,7 +30,8 @@ uint32_t random_seed() { return std::random_device{}(); }
 
 }  // namespace
 
-Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log, Options options)
+Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log,
+               const Options& options)
     : board_(board),
       log_(log),
       config_(call.service<jetpack::Config>()),
@@ -42,10 +43,11 @@ Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log, O
                 {options.root, config_.path("run"), config_.path("logs/initialize.log"),
                  [&board] { board.note_progress(); }}),
       fetcher_(session_, config_, accounts_, board, log,
-               {options.userdata_interval, random_seed()}),
+               {options.userdata_interval, random_seed(), [this] { save_soon(); }}),
       watcher_(watch()),
       deliverer_(loop_, session_, board, log,
-                 {watcher_ ? poll_when_watching : poll_without, random_seed()}) {}
+                 {watcher_ ? poll_when_watching : poll_without, random_seed(),
+                  [this] { save_soon(); }, release_memory}) {}
 
 std::unique_ptr<Watcher> Worker::watch() {
   try {
@@ -75,7 +77,7 @@ bool Worker::run_once() {
 
 void Worker::start() {
   fetch_after(milliseconds{0});
-  keep_saving();
+  save_after(milliseconds{0});
   // Signals are for the other thread.
   sigset_t all, before;
   ::sigfillset(&all);
@@ -150,6 +152,7 @@ void Worker::look_at_outbox() {
 
 void Worker::save() {
   const std::string json = to_json(board_.read());
+  saved_at_ = std::chrono::steady_clock::now();
   if (json == saved_) return;
   try {
     support::write_durably(config_.path("run/jetpackd.json"), json, state_mode);
@@ -160,14 +163,21 @@ void Worker::save() {
   }
 }
 
-void Worker::keep_saving() {
-  save_timer_.expires_after(saved_.empty() ? milliseconds{0} : save_interval);
+void Worker::save_after(milliseconds pause) {
+  save_timer_.expires_after(pause);
   save_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || is_ending_) return;
     look_at_outbox();
     save();
-    keep_saving();
+    release_memory();
+    save_after(save_interval);
   });
+}
+
+// What a person looks for is there within a second, and the disk is spared when it changes often.
+void Worker::save_soon() {
+  const auto since = std::chrono::steady_clock::now() - saved_at_;
+  save_after(since < least_save_interval ? least_save_interval : milliseconds{0});
 }
 
 void Worker::fetch_after(milliseconds pause) {
@@ -175,6 +185,7 @@ void Worker::fetch_after(milliseconds pause) {
   fetch_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || is_ending_) return;
     const auto next = fetcher_.fetch();
+    release_memory();
     if (!is_ending_) fetch_after(next);
   });
 }

@@ -29,7 +29,7 @@ class Worker {
     std::chrono::milliseconds userdata_interval{60000};
   };
 
-  Worker(const jetpack::Call& call, Board& board, support::LogFile& log, Options options);
+  Worker(const jetpack::Call& call, Board& board, support::LogFile& log, const Options& options);
 
   // One pass without a thread; whether everything was delivered and is current.
   bool run_once();
@@ -46,7 +46,8 @@ class Worker {
   void run();
   void look_at_outbox();
   void save();
-  void keep_saving();
+  void save_after(std::chrono::milliseconds pause);
+  void save_soon();
   void fetch_after(std::chrono::milliseconds pause);
   std::unique_ptr<Watcher> watch();
 
@@ -62,6 +63,7 @@ class Worker {
   std::unique_ptr<Watcher> watcher_;
   Deliverer deliverer_;
   std::string saved_;
+  std::chrono::steady_clock::time_point saved_at_;
   bool is_ending_ = false;
   std::thread thread_;
 };

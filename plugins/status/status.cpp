@@ -120,10 +120,12 @@ class Report {
     if (!runs) state.RemoveMember("pid");
     state.AddMember("running", runs, allocator());
     if (!runs) problems_.emplace_back("jetpackd does not run; start it: jetpack initialize");
-    const Value* failure = support::find(state, "failure");
-    const Value* person = failure != nullptr ? support::find(*failure, "needs_person") : nullptr;
-    if (runs && person != nullptr && person->IsTrue())
-      problems_.push_back("jetpackd: " + support::text_or(*failure, "text", ""));
+    for (const char* kind : {"failure", "userdata_failure"}) {
+      const Value* failure = support::find(state, kind);
+      const Value* person = failure != nullptr ? support::find(*failure, "needs_person") : nullptr;
+      if (runs && person != nullptr && person->IsTrue())
+        problems_.push_back("jetpackd: " + support::text_or(*failure, "text", ""));
+    }
     document_.AddMember("daemon", state, allocator());
   }
 
@@ -148,7 +150,8 @@ class Report {
         entry.AddMember("path", text(path), allocator());
         entry.AddMember("reason", text(reason), allocator());
         refused.PushBack(entry, allocator());
-        problems_.push_back("plugin " + path + " is refused: " + reason);
+        problems_.push_back("plugin " + path);
+        problems_.back() += " is refused: " + reason;
       }
     }
     Value all(rapidjson::kObjectType);
@@ -231,9 +234,10 @@ std::string daemon_text(const Value& daemon) {
                                   ", since " + support::text_or(daemon, "started", "?")
                             : "does not run");
   text += line("last contact", support::text_or(daemon, "last_contact", "not known"));
-  if (const Value* failure = support::find(daemon, "failure"); failure != nullptr)
-    text += line("failure", support::text_or(*failure, "text", "") + ", since " +
-                                support::text_or(*failure, "since", "?"));
+  for (const char* kind : {"failure", "userdata_failure"})
+    if (const Value* failure = support::find(daemon, kind); failure != nullptr)
+      text += line("failure", support::text_or(*failure, "text", "") + ", since " +
+                                  support::text_or(*failure, "since", "?"));
   return text;
 }
 

@@ -104,9 +104,12 @@ int Sender::finish() const {
   const std::string verb = "jetpack " + std::string(call_.command()) + ": ";
   const bool all_delivered = std::all_of(all_.begin(), all_.end(),
                                          [](const Sent& sent) { return sent.receipt.delivered; });
-  for (const auto& [what, receipt] : all_)
-    call_.report(verb + (what.empty() ? "" : what + ": ") +
-                 (receipt.delivered ? "delivered" : "queued: " + receipt.note) + '\n');
+  for (const auto& [what, receipt] : all_) {
+    std::string text = verb;
+    if (!what.empty()) text += what + ": ";
+    text += receipt.delivered ? "delivered" : "queued: " + receipt.note;
+    call_.report(text + '\n');
+  }
   if (call_.flag("json")) print_json();
   if (all_delivered || !wait_ || wait_->count() == 0) return 0;
   call_.report("not delivered within " + std::to_string(wait_->count()) +

@@ -45,10 +45,6 @@ def world(tmp_path, built_home, clock):
     made.stop()
 
 
-def texts(world):
-    return [message["data"]["message"] for message in world.messages()]
-
-
 @pytest.mark.timeout(180)
 def test_the_clock_jumps_while_messages_flow(world, clock):
     node, expected = world.nodes[0], []
@@ -58,7 +54,7 @@ def test_the_clock_jumps_while_messages_flow(world, clock):
         for n in range(3):
             expected.append(f"message {len(expected)}")
             assert node.jetpack("log", expected[-1]).returncode == 0
-        wait_for(lambda: texts(world) == expected, f"the messages after a jump to {jump} s")
+        wait_for(lambda: world.texts() == expected, f"the messages after a jump to {jump} s")
     node.drained()
     assert node.jetpack("status").returncode == 0
 
@@ -76,11 +72,11 @@ def test_the_clock_jumps_while_the_daemon_waits_to_try_again(jump, world, clock)
     clock.shift(jump)
     assert node.jetpack("log", "2").returncode == 0
     hub.start()
-    wait_for(lambda: texts(world) == ["0", "1", "2"], "the messages", 90)
+    wait_for(lambda: world.texts() == ["0", "1", "2"], "the messages", 90)
     # The daemon is killed and starts in another time.
     node.daemon.kill()
     clock.shift(-jump)
     assert node.jetpack("log", "3", "--wait", "0").returncode == 0
     node.daemon.start()
     node.drained()
-    assert texts(world) == ["0", "1", "2", "3"]
+    assert world.texts() == ["0", "1", "2", "3"]

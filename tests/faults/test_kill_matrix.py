@@ -133,8 +133,8 @@ def prepare(world):
     """Node arrays and a queue for what is sent, and the daemons."""
     for node in range(NODES):
         for driver in range(DRIVERS):
-            world.run("hub", "nodearray", "add", *world.store(), "--cluster", CLUSTER, "--name",
-                      f"array-{node}-{driver}")
+            world.run("hub", "nodearray", "add", f"array-{node}-{driver}", *world.store(),
+                      "--cluster", CLUSTER)
     if world.broker:
         async def declare():
             connection = await amqp.Amqp.connect(world.account.plain_url)

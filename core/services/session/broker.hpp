@@ -73,6 +73,7 @@ enum class PublishStatus : uint32_t {
   unknown = 0,    // no confirm came; the same again may be a second copy
   confirmed = 1,  // the broker has it
   refused = 2,    // see `reply`
+  untried = 3,    // it was not sent: something was wrong before it
 };
 
 // The reply codes of AMQP 0-9-1 that say what to do next.

@@ -36,6 +36,7 @@ Outcome outcome_of(const Parcel& parcel, const Published& published) {
     case PublishStatus::confirmed:
       return {Verdict::accepted, ""};
     case PublishStatus::unknown:
+    case PublishStatus::untried:
       return {Verdict::try_later, published.why};
     case PublishStatus::refused:
       break;
@@ -102,6 +103,7 @@ std::vector<Outcome> BrokerCarrier::bring(const std::vector<Parcel>& parcels,
   }
   std::vector<Outcome> outcomes;
   for (size_t i = 0; i < count; ++i) {
+    if (i > 0 && results[i].status == PublishStatus::untried) break;
     outcomes.push_back(outcome_of(parcels[i], results[i]));
     const Verdict verdict = outcomes.back().verdict;
     if (verdict == Verdict::try_later || verdict == Verdict::stop) break;

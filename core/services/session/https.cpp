@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
+#include <future>
 #include <memory>
 #include <mutex>
 
@@ -40,16 +42,37 @@ constexpr milliseconds grace{250};
 // What headers, chunk marks and TLS may add to a body.
 constexpr uint64_t overhead = 1 << 20;
 
+// Whether end_loop has run. It has no destructor, so it can be asked until the very end.
+std::atomic<bool>& has_ended() {
+  static std::atomic<bool> ended{false};
+  return ended;
+}
+
+// At the process's end, before what the loop uses is destroyed: an exchange that was broken off may
+// still be in the middle of a long step, such as reading certificates.
+void end_loop() {
+  auto& service = crossplat::threadpool::shared_instance().service();
+  std::promise<void> ended;
+  boost::asio::post(service, [&] {
+    service.stop();
+    ended.set_value();
+  });
+  ended.get_future().wait();
+  has_ended() = true;
+}
+
 // One thread runs all that the HTTP library does, so that breaking an exchange off, which is posted
 // to it, never meets the exchange in the middle of a step. To be called before the library is used.
 boost::asio::io_service& loop() {
   static const bool is_ready = [] {
+    // First, so that it is cleaned up last.
+    OPENSSL_init_ssl(0, nullptr);
     try {
       crossplat::threadpool::initialize_with_threads(1);
     } catch (const std::exception&) {
       // Another module of this process has started it already.
     }
-    return true;
+    return std::atexit(&end_loop) == 0;
   }();
   static_cast<void>(is_ready);
   return crossplat::threadpool::shared_instance().service();
@@ -150,6 +173,13 @@ class HttpsClient {
       throw Error(Errc::unsupported, "the server's address " + url_.text() +
                                          " is an IPv6 address; give the server a host name");
     loop();
+  }
+  HttpsClient(const HttpsClient&) = delete;
+  HttpsClient& operator=(const HttpsClient&) = delete;
+  // The session that keeps this from call to call may go after the library's loop has: the
+  // connection is then the kernel's to close.
+  ~HttpsClient() {
+    if (has_ended()) static_cast<void>(client_.release());
   }
 
   http::http_response exchange(const ExchangeTable& exchange, std::vector<unsigned char>& body);
