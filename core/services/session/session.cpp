@@ -520,7 +520,8 @@ namespace {
 
 int32_t open(const jp_host* host, const void** table, jp_error* err) noexcept {
   return detail::guard(err, [&] {
-    static Session session(*host);
+    // Never destroyed: when the process ends, the libraries that its connections need may be gone.
+    static const Session& session = *std::make_unique<Session>(*host).release();
     *table = &session.table();
   });
 }
