@@ -34,12 +34,6 @@ struct Target {
   int64_t count = 0;
 };
 
-// What a file asks for: targets, and definitions that say more than a target.
-struct Demand {
-  std::vector<Target> targets;
-  std::vector<const Value*> definitions;
-};
-
 void check_name(std::string_view name) {
   const bool is_plain = std::none_of(name.begin(), name.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
@@ -133,7 +127,7 @@ std::string read_definitions(const std::string& file) {
 }
 
 // The data of a message of type autoscale.
-std::string to_data(const std::vector<const Value*>& definitions, const std::string& cluster,
+std::string to_data(const Value& definitions, const std::string& cluster,
                     std::string_view request_set, std::chrono::milliseconds expires) {
   rapidjson::StringBuffer buffer;
   support::JsonWriter json(buffer);
@@ -143,10 +137,10 @@ std::string to_data(const std::vector<const Value*>& definitions, const std::str
   json.Int64(std::chrono::ceil<std::chrono::seconds>(expires).count());
   support::put(json, "definitions");
   json.StartArray();
-  for (const Value* definition : definitions) {
+  for (const auto& definition : definitions.GetArray()) {
     json.StartObject();
     support::member(json, "ClusterName", cluster);
-    for (const auto& [name, value] : definition->GetObject()) {
+    for (const auto& [name, value] : definition.GetObject()) {
       if (support::view(name) == "ClusterName") continue;
       support::put(json, support::view(name));
       value.Accept(json);
@@ -167,26 +161,22 @@ int scale_by_file(const jetpack::Call& call, const std::string& file) {
   if (!document.IsArray())
     throw Error(Errc::corrupt, file + ", line 1, column 1: " + std::string(expected_form));
 
-  // A request set or an expiry is something that only a message can say.
-  const bool only_message = call.given("request-set") || call.given("expires");
-  Demand demand;
+  std::vector<Target> targets;
   DefinitionReader reader(file, cluster);
-  size_t place = 0;
-  for (const auto& definition : document.GetArray()) {
-    auto target = reader.read(definition, ++place);
-    if (target && !only_message) {
-      demand.targets.push_back(*std::move(target));
-    } else {
-      demand.definitions.push_back(&definition);
-    }
-  }
+  for (rapidjson::SizeType i = 0; i < document.Size(); ++i)
+    if (auto target = reader.read(document[i], i + 1)) targets.push_back(*std::move(target));
+
+  // Only a message can say a request set or an expiry. And it says all that its set wants: what is
+  // not in it is not wanted any more, so a list is not divided.
+  const bool has_only_targets = !targets.empty() && targets.size() == document.Size() &&
+                                !call.given("request-set") && !call.given("expires");
   support::Sender sender(call);
-  for (const auto& target : demand.targets) scale(sender, cluster, target);
-  if (!demand.definitions.empty() || demand.targets.empty())
-    sender.publish(
-        "autoscale",
-        to_data(demand.definitions, cluster, *call.text("request-set"), *call.duration("expires")),
-        std::to_string(demand.definitions.size()) + " definitions");
+  if (has_only_targets) {
+    for (const auto& target : targets) scale(sender, cluster, target);
+  } else {
+    sender.publish("autoscale", to_data(document, cluster, *call.text("request-set"),
+                                        *call.duration("expires")));
+  }
   return sender.finish();
 }
 
@@ -236,8 +226,9 @@ JETPACK_PLUGIN(
             "A definition in a file has a Name and a TargetCoreCount or TargetCount, and may have "
             "any other attribute of a node array, such as MachineType, Configuration, Extends, "
             "Dynamic, TargetGroupCount with GroupCoreCount or GroupInstanceCount. ClusterName is "
-            "added. Counts are from 0 to 1000000. What only has a target goes to the node array "
-            "as with --corecount, unless --request-set or --expires is given."),
+            "added. Counts are from 0 to 1000000. A list of nothing but targets goes to the node "
+            "arrays as with --corecount, unless --request-set or --expires is given; any other "
+            "list is all that its request set wants."),
         jetpack::example("jetpack autoscale --corecount=100", "100 cores of node array execute"),
         jetpack::example("jetpack autoscale --instancecount 5 --name=gpu", "5 nodes of gpu"),
         jetpack::example("jetpack autoscale --file=custom-autoscale.json",

@@ -61,10 +61,18 @@ int props_get(const jetpack::Call& call) {
   return print_value(call, {&Config::property, &Config::require_property});
 }
 
+// The object in which the dotted key leads to the value, as it does on this node.
+std::string nested(std::string_view key, const std::string& json) {
+  const size_t dot = key.find('.');
+  const std::string value =
+      dot == std::string_view::npos ? json : nested(key.substr(dot + 1), json);
+  return '{' + jetpack::json_string(key.substr(0, dot)) + ':' + value + '}';
+}
+
 // Keeps a property on this node and tells the server.
 int set_property(const jetpack::Call& call, std::string_view key, const std::string& json) {
   call.service<Config>().set_property(key, json);
-  const std::string data = "{\"properties\":{" + jetpack::json_string(key) + ':' + json + "}}";
+  const std::string data = "{\"properties\":" + nested(key, json) + '}';
   try {
     const auto receipt = call.service<jetpack::Session>().publish("properties", data);
     if (!receipt.delivered)

@@ -47,8 +47,11 @@ std::vector<StoredCondition> list_conditions(Session& session, const ConditionRa
   sql += range.with_texts ? "description, recommendations, details, action_type, ghr_category"
                           : "'', '', '', '', ''";
   sql += ", since, updated FROM conditions WHERE cluster = " + values.add(range.cluster);
-  if (!range.first.empty())
-    sql += " AND node >= " + values.add(range.first) + " AND node <= " + values.add(range.last);
+  if (!range.first.empty()) {
+    // One by one: placeholders must stand in the order in which they are numbered.
+    sql += " AND node >= " + values.add(range.first);
+    sql += " AND node <= " + values.add(range.last);
+  }
   std::vector<StoredCondition> list;
   for (const auto& row : select<Columns>(session, sql + " ORDER BY node, name", values))
     list.push_back({row.get<0>(),

@@ -158,7 +158,11 @@ class Exchange : public net::HTTPRequestHandler {
       require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
       return stream_events(visible_query(account, query_of(uri)), request, response);
     }
-    if (services_.page.find(path) != nullptr) return send_page(account, path, request, response);
+    // Below /clusters are both pages, which are read, and actions, which are posted.
+    const bool is_action =
+        request.getMethod() == net::HTTPRequest::HTTP_POST && path.starts_with("/clusters/");
+    if (!is_action && services_.page.find(path) != nullptr)
+      return send_page(account, path, request, response);
     const bool keep_alive = request.getKeepAlive();
     const Request asked = read_request(account, uri, request);
     response.setKeepAlive(keep_alive);

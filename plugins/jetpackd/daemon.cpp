@@ -1,7 +1,6 @@
 // The daemon as a whole: one instance, its loop, its end.
 #include "jetpackd/daemon.hpp"
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -16,6 +15,7 @@
 #include <jetpack/config.hpp>
 #include "jetpackd/board.hpp"
 #include "jetpackd/http_server.hpp"
+#include "jetpackd/memory.hpp"
 #include "jetpackd/notifier.hpp"
 #include "jetpackd/worker.hpp"
 #include "support/files.hpp"
@@ -41,7 +41,6 @@ constexpr milliseconds longest_end{4000};
 constexpr milliseconds longest_refresh{500};
 // Longer than anything that the worker does without noting progress in between.
 constexpr milliseconds stuck_after{45000};
-constexpr int small_threshold = 64 << 10;
 
 // A number of the configuration within its bounds; what is wrong is logged and not used.
 int64_t configured(const jetpack::Config& config, support::LogFile& log, const char* key,
@@ -57,13 +56,6 @@ int64_t configured(const jetpack::Config& config, support::LogFile& log, const c
     if (e.code() != Errc::unavailable) log.warning(e.what());
   }
   return fallback;
-}
-
-// A daemon that runs for months gives back what a large reply took, and keeps one heap.
-void keep_memory_small() {
-  ::mallopt(M_ARENA_MAX, 1);
-  ::mallopt(M_TRIM_THRESHOLD, small_threshold);
-  ::mallopt(M_MMAP_THRESHOLD, small_threshold);
 }
 
 class Daemon {
@@ -220,7 +212,7 @@ std::string running_instance(const jetpack::Config& config) {
 }  // namespace
 
 int run_daemon(const jetpack::Call& call, const DaemonOptions& options) {
-  keep_memory_small();
+  configure_heap();
   ::signal(SIGPIPE, SIG_IGN);
   const auto config = call.service<jetpack::Config>();
   const std::string lock_path = config.path("run/jetpackd.lock");

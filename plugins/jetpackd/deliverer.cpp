@@ -119,7 +119,9 @@ void Deliverer::attempt() {
 milliseconds Deliverer::until_next_look() {
   constexpr std::array looks{milliseconds{5},   milliseconds{20},  milliseconds{60},
                              milliseconds{200}, milliseconds{600}, milliseconds{2000}};
-  return looks_ < looks.size() ? looks.at(looks_++) : options_.poll;
+  if (looks_ < looks.size()) return looks.at(looks_++);
+  options_.idle();
+  return options_.poll;
 }
 
 void Deliverer::schedule(milliseconds pause) {

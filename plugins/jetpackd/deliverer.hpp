@@ -20,6 +20,7 @@ class Deliverer {
     std::chrono::milliseconds poll{30000};  // how often it looks without being woken
     uint32_t seed = 1;
     std::function<void()> changed = [] {};  // delivery began to fail, or works again
+    std::function<void()> idle = [] {};     // nothing has come for a few seconds
   };
 
   Deliverer(boost::asio::io_context& loop, jetpack::Session session, Board& board,

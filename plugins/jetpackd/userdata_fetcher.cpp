@@ -1,7 +1,6 @@
 // Keeps the files that the server tells of, and the users, as the server says.
 #include "jetpackd/userdata_fetcher.hpp"
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <utility>
@@ -88,7 +87,6 @@ milliseconds UserdataFetcher::ask() {
   if (reply.status == 200) {
     board_.note_contact();
     apply(parse_userdata(reply.body));
-    ::malloc_trim(0);
     return usual_.pause();
   }
   if (reply.status == 401 || reply.status == 403)

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include <jetpack/error.hpp>
+#include "jetpackd/memory.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 
@@ -44,9 +45,9 @@ Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log,
       fetcher_(session_, config_, accounts_, board, log,
                {options.userdata_interval, random_seed(), [this] { save_soon(); }}),
       watcher_(watch()),
-      deliverer_(
-          loop_, session_, board, log,
-          {watcher_ ? poll_when_watching : poll_without, random_seed(), [this] { save_soon(); }}) {}
+      deliverer_(loop_, session_, board, log,
+                 {watcher_ ? poll_when_watching : poll_without, random_seed(),
+                  [this] { save_soon(); }, release_memory}) {}
 
 std::unique_ptr<Watcher> Worker::watch() {
   try {
@@ -168,6 +169,7 @@ void Worker::save_after(milliseconds pause) {
     if (error || is_ending_) return;
     look_at_outbox();
     save();
+    release_memory();
     save_after(save_interval);
   });
 }
@@ -183,6 +185,7 @@ void Worker::fetch_after(milliseconds pause) {
   fetch_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || is_ending_) return;
     const auto next = fetcher_.fetch();
+    release_memory();
     if (!is_ending_) fetch_after(next);
   });
 }

@@ -167,6 +167,5 @@ JETPACK_PLUGIN(
                          "A text to the queue scheduler.events"),
         jetpack::example("jetpack send --file result.tar --exchange results --routing-key lab.a",
                          "A file, routed by an exchange"),
-        jetpack::example("squeue --json | jetpack send - --routing-key queue --content-type "
-                         "application/json",
+        jetpack::example("squeue --json | jetpack send - --routing-key jobs",
                          "What a command prints")));

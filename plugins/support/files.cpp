@@ -62,6 +62,9 @@ class Draft {
 Fd open_lock(const std::string& path, unsigned mode) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!fd) fail("open", path, errno);
+  // Whatever the umask: members of the folder's group lock it too. Only its owner can say so.
+  struct stat info {};
+  if (::fstat(fd.get(), &info) == 0 && (info.st_mode & 07777) != mode) ::fchmod(fd.get(), mode);
   return fd;
 }
 

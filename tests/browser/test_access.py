@@ -1,9 +1,11 @@
 """The cluster page for everybody: by keyboard alone, with a screen reader, in light and dark, on
 narrow and wide screens."""
+import functools
 import json
 import pathlib
 
 import pytest
+from cluster_page import Cluster
 from hub_client import wait_for
 
 TAB, ENTER, ESCAPE, DOWN, END, HOME = "\ue004", "\ue007", "\ue00c", "\ue015", "\ue010", "\ue011"
@@ -11,29 +13,37 @@ VIEWS = ("/", "/clusters/demo", "/clusters/demo/nodes/execute-3")
 CONTRAST = (pathlib.Path(__file__).parent / "contrast.js").read_text()
 
 
-@pytest.fixture
-def lively(hub):
-    """A cluster in which something of everything happened."""
-    made = hub.enroll("execute-2", "execute-3", "gpu-1", "login-1", "scheduler")
-    for name, credentials in made.items():
-        members = {"hostname": f"ip-0a00{len(name):04x}", "instance_id": f"vm-{name}"}
-        hub.say("log", {"level": "info", "priority": "low", "message": f"{name} joined"},
-                credentials, **members)
-        if name != "login-1":
-            hub.say("installation", {"status": "ok"}, credentials, **members)
-    hub.say("installation", {"status": "error", "message": "00-install.sh failed"},
-            made["gpu-1"], instance_id="vm-gpu-1")
-    hub.say("condition", {"name": "gpu", "status": "OK"}, made["scheduler"])
-    hub.say("condition", {"name": "ib", "status": "Warning", "message": "port 1 went down 14 "
-                          "times"}, made["execute-2"])
-    hub.say("condition", {"name": "gpu", "status": "Error", "message": "GPU 3 has fallen off the "
-                          "bus", "description": "The driver reports XID 79 for the device.",
+@pytest.fixture(scope="module")
+def lively():
+    """A cluster in which something of everything happened; no test changes it."""
+    hub = Cluster()
+    try:
+        fill(hub)
+        yield hub
+    finally:
+        hub.stop()
+
+
+def fill(hub):
+    """What happened."""
+    hub.enroll("execute-2", "execute-3", "gpu-1", "login-1", "scheduler")
+    for node in hub.credentials:
+        hub.say("log", {"level": "info", "priority": "low", "message": f"{node} joined"}, node)
+    for node in ("execute-1", "execute-2", "execute-3", "scheduler"):
+        hub.say("installation", {"status": "ok"}, node)
+    hub.say("installation", {"status": "error", "message": "00-install.sh failed"}, "gpu-1")
+    hub.say("condition", {"name": "gpu", "status": "OK"}, "scheduler")
+    hub.say("condition", {"name": "ib", "status": "Warning",
+                          "message": "port 1 went down 14 times"}, "execute-2")
+    hub.say("condition", {"name": "gpu", "status": "Error",
+                          "message": "GPU 3 has fallen off the bus",
+                          "description": "The driver reports XID 79 for the device.",
                           "recommendations": "Drain the node and ask for a reset.",
                           "details": "nvidia-smi: GPU 0000:C1:00.0 is lost", "action_type": "GHR",
-                          "ghr_category": "Resource.Hpc.Unhealthy.HpcMissingGpu"},
-            made["execute-3"])
-    hub.say("properties", {"vm": {"size": "Standard_ND96isr_H100_v5"}}, made["execute-3"])
-    hub.say("keepalive", {"until": "forever"}, made["execute-3"])
+                          "ghr_category": "Resource.Hpc.Unhealthy.HpcMissingGpu"}, "execute-3")
+    hub.say("properties", {"properties": {"vm": {"size": "Standard_ND96isr_H100_v5"}}},
+            "execute-3")
+    hub.say("keepalive", {"until": "forever"}, "execute-3")
     for cores in (40, 480, 960, 720):
         hub.demand({"Name": "execute", "TargetCoreCount": cores},
                    {"Name": "gpu", "TargetCoreCount": cores // 5 + 96})
@@ -42,10 +52,15 @@ def lively(hub):
     hub.log("Failed to execute cluster-init script '00-install.sh' in project 'slurm' (return "
             "code: 1)\nRecommendation: edit and re-upload the script, then try again",
             level="error", exit_code=1, output="E: Unable to locate package slurm\n")
-    return hub
 
 
-def test_by_keyboard_alone(open_page, lively):
+@pytest.fixture
+def open_page(open_page_of, lively):
+    """Opens the page of that cluster."""
+    return functools.partial(open_page_of, lively)
+
+
+def test_by_keyboard_alone(open_page):
     page = open_page()
     page.wait_for_nodes("execute-1", "execute-2", "execute-3", "gpu-1", "login-1", "scheduler")
     wait_for(lambda: page.texts("#targets .series") == ["execute", "gpu"], "the targets")
@@ -83,7 +98,7 @@ def test_by_keyboard_alone(open_page, lively):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_everything_has_a_name(open_page, lively, view):
+def test_everything_has_a_name(open_page, view):
     page = open_page(view)
     wait_for(lambda: page.script("document.querySelectorAll('main a').length"), "the content")
     tree = page.browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
@@ -97,7 +112,7 @@ def test_everything_has_a_name(open_page, lively, view):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast(open_page, lively, scheme):
+def test_contrast(open_page, scheme):
     """WCAG 2.1 AA for every text that is seen."""
     for view in VIEWS:
         page = open_page(view)
@@ -111,7 +126,7 @@ def test_contrast(open_page, lively, scheme):
         assert found["faint"] == [], json.dumps(found["faint"], indent=1)
 
 
-def test_appearance_is_chosen_and_remembered(open_page, hub):
+def test_appearance_is_chosen_and_remembered(open_page):
     page = open_page()
 
     def ground():
@@ -130,7 +145,7 @@ def test_appearance_is_chosen_and_remembered(open_page, hub):
     wait_for(lambda: ground() == dark, "what the system prefers")
 
 
-def test_narrow_and_wide(open_page, lively):
+def test_narrow_and_wide(open_page):
     for view in VIEWS:
         page = open_page(view)
         for width in (360, 600, 900, 1280, 1920, 3000):

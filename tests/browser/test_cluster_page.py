@@ -121,7 +121,7 @@ def test_markup_is_shown_as_text(open_page, hub):
     texts = {name: f"{name} {MARKUP}" for name in
              ("message", "description", "recommendations", "details")}
     hub.say("condition", {"name": f"a{MARKUP}", "status": "Error", **texts})
-    hub.say("properties", {MARKUP: {MARKUP: MARKUP}})
+    hub.say("properties", {"properties": {MARKUP: {MARKUP: MARKUP}}})
     hub.post([{**log_message(MARKUP, **{MARKUP: MARKUP}), "hostname": MARKUP,
                "instance_id": MARKUP}])
     page = open_page()

@@ -8,11 +8,12 @@ CONDITION = {"name": "gpu", "status": "Error", "message": "GPU 3 is lost",
 
 
 def test_all_that_is_known_of_a_node(open_page, hub):
-    other, = hub.enroll("execute-2").values()
+    hub.enroll("execute-2")
     hub.say("condition", {"name": "ib", "status": "OK"})
     hub.say("condition", CONDITION)
-    hub.say("properties", {"vm": {"size": "ND96", "gpus": 8}, "roles": ["login", "gpu"]})
-    hub.say("log", {"level": "info", "message": "of the other"}, other)
+    hub.say("properties", {"properties": {"vm": {"size": "ND96", "gpus": 8},
+                                         "roles": ["login", "gpu"]}})
+    hub.say("log", {"level": "info", "message": "of the other"}, "execute-2")
     hub.log("of this one")
     page = open_page("/clusters/demo/nodes/execute-1")
     page.wait_for_texts("#node-conditions strong", "gpu", "ib")
@@ -34,11 +35,11 @@ def test_all_that_is_known_of_a_node(open_page, hub):
 
 
 def test_it_stays_up_to_date(open_page, hub):
-    other, = hub.enroll("execute-2").values()
+    hub.enroll("execute-2")
     page = open_page("/clusters/demo/nodes/execute-1")
     page.script("window.notReloaded = true")
     assert page.is_shown("#node-conditions-empty")
-    hub.say("log", {"level": "info", "message": "of the other"}, other)
+    hub.say("log", {"level": "info", "message": "of the other"}, "execute-2")
     hub.log("of this one")
     page.wait_for_events("of this one")
     hub.say("condition", {"name": "gpu", "status": "Warning", "message": "hot"})
@@ -52,5 +53,6 @@ def test_it_stays_up_to_date(open_page, hub):
 def test_a_node_that_is_not_known(open_page, hub):
     hub.log("of another")
     page = open_page("/clusters/demo/nodes/nobody")
+    page.expected.append("/api/node?")
     wait_for(lambda: page.is_shown("#node-gone"), "that there is none")
     assert page.events() == [] and not page.is_shown("#node-known")

@@ -24,18 +24,29 @@ def test_a_target_goes_to_its_node_array(args, path, jetpack, server):
     assert len(server.letters[0][2]) == 36
 
 
-def test_a_file_of_targets_and_definitions(jetpack, home, server):
-    gpu = {"Name": "gpu", "TargetCount": 2, "MachineType": "Standard_ND96", "Dynamic": True,
-           "Configuration": {"x": [1, {"y": None}]}}
-    file = home.write("demand.json", [{"Name": "execute", "TargetCoreCount": 100}, gpu])
+def test_a_file_of_targets(jetpack, home, server):
+    file = home.write("demand.json", [{"Name": "execute", "TargetCoreCount": 100},
+                                      {"Name": "gpu", "TargetCount": 2, "ClusterName": "demo"}])
     result = jetpack("autoscale", "--file", file, "--json")
     assert result.returncode == 0, result.stderr
     assert [entry["delivered"] for entry in json.loads(result.stdout)] == [True, True]
     assert [letter[0] for letter in server.letters] == [
-        "/clusters/demo/scale/execute?totalCoreCount=100"]
+        "/clusters/demo/scale/execute?totalCoreCount=100",
+        "/clusters/demo/scale/gpu?totalNodeCount=2"]
+    assert not server.messages
+
+
+def test_a_file_of_definitions_is_one_request(jetpack, home, server):
+    """What is not in a request is not wanted any more, so a list is not divided."""
+    gpu = {"Name": "gpu", "TargetCount": 2, "MachineType": "Standard_ND96", "Dynamic": True,
+           "Configuration": {"x": [1, {"y": None}]}}
+    execute = {"Name": "execute", "TargetCoreCount": 100}
+    result = jetpack("autoscale", "--file", home.write("demand.json", [execute, gpu]), "--json")
+    assert result.returncode == 0, result.stderr
+    assert not server.letters
     assert [(m["type"], m["data"]) for m in server.messages] == [("autoscale", {
         "request_set": "standard", "expiration_interval": 300,
-        "definitions": [{"ClusterName": "demo", **gpu}]})]
+        "definitions": [{"ClusterName": "demo", **execute}, {"ClusterName": "demo", **gpu}]})]
 
 
 def test_a_request_set_and_an_expiry_are_said_by_a_message(jetpack, server):

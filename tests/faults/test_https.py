@@ -44,7 +44,7 @@ def test_a_name_is_looked_up_and_each_of_its_addresses_tried(start_server, conne
 ])
 def test_a_server_that_cannot_be_used_is_named(url, expected, connect, jetpack):
     connect(url)
-    result = jetpack("log", "m", "--wait", "500ms")
+    result = jetpack("log", "m", "--wait", "5s")
     assert result.returncode == 1
     assert expected in result.stderr
     assert "topsecret" not in result.stderr
@@ -142,3 +142,14 @@ def test_a_message_that_is_only_queued_maps_no_network_library(server, jetpack):
     assert "libsqlite3" in result.stderr
     for library in ("libssl", "libcrypto", "libcpprest", "https.so"):
         assert library not in result.stderr
+
+
+def test_the_end_of_the_process_meets_a_thread_inside_the_tls_library(
+        start_server, connect, jetpack, home):
+    """Time runs out while a thread reads thousands of certificates: no crash, no hang."""
+    server, ca = start_server()
+    connect(server.url, ca)
+    home.write("config/ca.pem", ca.read_bytes() * 2500)
+    for wait in (30, 60, 90):
+        result = jetpack("log", "m", "--wait", f"{wait}ms")
+        assert result.returncode == 1 and "did not answer" in result.stderr, result

@@ -1,6 +1,6 @@
 // chart.js: the targets of the node arrays over time, as step lines, with a readout that follows the
 // pointer or the arrow keys, and the same as a table.
-import { count, element, make, replaceIfChanged, setText, timeElement } from "./dom.js";
+import { count, element, make, natural, replaceIfChanged, setText, timeElement } from "./dom.js";
 import { ask, cluster } from "./hub.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -126,7 +126,7 @@ export class Chart {
       if (value !== null) points.get(entry.nodearray).push({ time: Date.parse(entry.time), value });
     }
     const current = new Map(this.#data.nodearrays.map((array) => [array.name, array]));
-    const names = [...new Set([...points.keys(), ...current.keys()])].sort();
+    const names = [...new Set([...points.keys(), ...current.keys()])].sort(natural.compare);
     this.#lines = names.map((name, index) => ({ name, array: current.get(name),
       now: current.get(name)?.[field] ?? null, style: index % STYLES, dash: index >= STYLES,
       points: (points.get(name) ?? []).sort((a, b) => a.time - b.time) }))

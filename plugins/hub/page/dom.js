@@ -35,6 +35,9 @@ export const clusterPath = (cluster) => `/clusters/${encodeURIComponent(cluster)
 export const nodePath = (cluster, node) =>
   `${clusterPath(cluster)}/nodes/${encodeURIComponent(node)}`;
 
+// Compares texts so that execute-9 comes before execute-10.
+export const natural = new Intl.Collator("en", { numeric: true });
+
 const whole = new Intl.NumberFormat("en");
 export const count = (number) => whole.format(number);
 

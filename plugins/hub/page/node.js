@@ -1,5 +1,5 @@
 // node.js: a node's own page: who it is, its conditions with all their texts, its properties.
-import { CONDITIONS, PHASES, clusterPath, count, element, keepAlive, link, make, rank,
+import { CONDITIONS, PHASES, clusterPath, count, element, keepAlive, link, make, natural, rank,
   replaceIfChanged, setText, tag, timeElement } from "./dom.js";
 import { Refused, ask, cluster, node } from "./hub.js";
 
@@ -81,7 +81,8 @@ export class NodeView {
     replaceIfChanged(element("node-conditions"), conditions.map(conditionItem));
     element("node-conditions").hidden = conditions.length === 0;
     element("node-conditions-empty").hidden = conditions.length > 0;
-    this.#properties = [...flattened(known.properties ?? {}, "")].filter(([path]) => path);
+    this.#properties = [...flattened(known.properties ?? {}, "")].filter(([path]) => path)
+      .sort(([a], [b]) => natural.compare(a, b));
     this.#showProperties();
   }
 

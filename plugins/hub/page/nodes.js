@@ -1,7 +1,7 @@
 // nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it can be seen, so
 // that a large cluster costs no more of the page than a small one.
-import { CONDITIONS, PHASES, count, element, keepAlive, link, make, nodePath, rank, setText, tag,
-  timeElement } from "./dom.js";
+import { CONDITIONS, PHASES, count, element, keepAlive, link, make, natural, nodePath, rank,
+  setText, tag, timeElement } from "./dom.js";
 import { ask, cluster, oneAtATime, soon } from "./hub.js";
 
 const CHUNK = 1000;     // nodes fetched at once
@@ -12,8 +12,6 @@ const REST = 10;        // times as long as a whole fetch took, until the next o
 const LONGEST_REST = 60_000;
 const SPARE_ROWS = 6;   // drawn above and below what can be seen
 const QUIET_AFTER = 15 * 60_000;
-
-const natural = new Intl.Collator("en", { numeric: true });
 
 // ---- the nodes that are known ------------------------------------------------------------------
 

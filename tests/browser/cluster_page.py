@@ -1,0 +1,131 @@
+"""A hub with a cluster, and its page in a browser, as the tests of the page use them."""
+import json
+import os
+import pathlib
+import urllib.parse
+
+from hub_client import DevCluster, log_message, wait_for
+
+
+class Cluster(DevCluster):
+    """A hub with the cluster demo, and what its nodes say to it."""
+
+    def __init__(self):
+        super().__init__()
+        self.credentials = {"execute-1": self.node}
+
+    def enroll(self, *nodes, cluster="demo"):
+        """Makes nodes."""
+        for node in nodes:
+            home = self.folder / "homes" / cluster / node
+            home.mkdir(parents=True)
+            done = self.keeper("hub", "enroll", "--data", self.data, "--cluster", cluster,
+                               "--node", node, "--home", home)
+            assert done.returncode == 0, done.stderr
+            connection = json.loads((home / "config" / "connection.json").read_text())
+            self.credentials[node] = connection["username"], connection["password"]
+
+    def say(self, kind, data, node="execute-1"):
+        """A message of any type, as the node."""
+        message = {**log_message(""), "type": kind, "data": data, "hostname": f"host-{node}",
+                   "instance_id": f"vm-{node}"}
+        reply = self.post([message], self.credentials[node])
+        assert reply.status == 202, reply.body
+
+    def demand(self, *definitions, interval=300):
+        """What a scheduler asks for."""
+        self.say("autoscale", {"request_set": "standard", "expiration_interval": interval,
+                               "definitions": list(definitions)})
+
+
+class Page:
+    """The cluster page, open in the browser."""
+
+    def __init__(self, browser, hub, path="/clusters/demo", width=1280, height=1000):
+        self.browser = browser
+        self.hub = hub
+        self.expected = ["net::ERR"]  # in complaints: tests of faults take the network away
+        browser.get_log("browser")
+        self.resize(width, height)
+        self.open(path)
+
+    def open(self, path):
+        """Goes to another view, and waits until it is up to date."""
+        url = urllib.parse.urlsplit(self.hub.about["hub"])
+        name, password = self.hub.admin
+        self.browser.get(f"https://{name}:{password}@{url.netloc}{path}")
+        self.wait_for_state("live")
+
+    def resize(self, width, height):
+        """The size of what is seen."""
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+
+    def prefer(self, scheme):
+        """What the system prefers: light or dark; None for its own choice."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}] if scheme else []
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def find(self, selector):
+        return self.browser.find_element("css selector", selector)
+
+    def script(self, text):
+        """The value of an expression."""
+        return self.browser.execute_script("return " + text)
+
+    def texts(self, selector):
+        """The texts of all that match, in one step: the page changes meanwhile."""
+        return self.script(f"[...document.querySelectorAll({json.dumps(selector)})]"
+                           ".map(found => found.textContent)")
+
+    def wait_for_texts(self, selector, *expected):
+        wait_for(lambda: self.texts(selector) == list(expected), f"{selector}: {expected}")
+
+    def is_shown(self, selector):
+        return self.script(f"document.querySelector({json.dumps(selector)}).checkVisibility()")
+
+    def events(self):
+        """The events' texts, newest first."""
+        return self.texts("#events .text")
+
+    def wait_for_events(self, *expected):
+        self.wait_for_texts("#events .text", *expected)
+
+    def nodes(self):
+        """The names of the nodes that are drawn."""
+        return self.texts("#node-rows .name")
+
+    def wait_for_nodes(self, *expected):
+        self.wait_for_texts("#node-rows .name", *expected)
+
+    def wait_for_state(self, *states):
+        wait_for(lambda: self.script("document.getElementById('connection')?.dataset.state")
+                 in states, f"connection {states}")
+
+    def press(self, *keys):
+        """Presses keys, wherever the focus is."""
+        from selenium.webdriver.common.action_chains import ActionChains
+        for key in keys:
+            ActionChains(self.browser).send_keys(key).perform()
+
+    def focus(self):
+        """What has the focus: its id, class or tag."""
+        return self.script("document.activeElement.id || document.activeElement.className"
+                           " || document.activeElement.tagName")
+
+    def complaints(self):
+        """What the browser has to say, but for what the test expects."""
+        return [entry["message"] for entry in self.browser.get_log("browser")
+                if entry["level"] == "SEVERE"
+                and not any(text in entry["message"] for text in self.expected)]
+
+    def picture(self, name):
+        """Saves what is seen, light and dark, where JETPACK_SCREENSHOT_DIR says."""
+        folder = os.environ.get("JETPACK_SCREENSHOT_DIR")
+        if not folder:
+            return
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        for scheme in ("light", "dark"):
+            self.prefer(scheme)
+            self.browser.save_screenshot(f"{folder}/{name}-{scheme}.png")
+        self.prefer(None)

@@ -1,0 +1,165 @@
+"""A node with its daemon and a real hub: what the verbs say is what the cluster knows, and the other way."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+from hub_client import BINARY, DevCluster, wait_for
+
+
+class Cluster(DevCluster):
+    """A hub, a node, and a daemon that manages the users of a root folder of its own."""
+
+    def __init__(self):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-root-"))
+        for name in ("etc/sudoers.d", "home"):
+            (self.root / name).mkdir(parents=True)
+        for name in ("passwd", "group", "shadow", "gshadow", "login.defs"):
+            shutil.copy(f"/etc/{name}", self.root / "etc")
+        super().__init__()
+        self.daemon = None
+        path = self.home / "config/node.json"
+        node = json.loads(path.read_text())
+        node["cyclecloud"]["jetpack"] = {"http_port": 0, "userdata_interval": 1}
+        path.write_text(json.dumps(node))
+        try:
+            self.start_daemon()
+        except BaseException:
+            self.stop()
+            raise
+
+    def tool(self, action, check=True):
+        """Runs tools/dev-cluster; the daemon is ours."""
+        more = ["--no-daemon"] if action == "start" else []
+        return subprocess.run([pathlib.Path(__file__).resolve().parents[2] / "tools/dev-cluster",
+                               action, self.folder, *more],
+                              check=check, text=True, stdout=subprocess.PIPE, timeout=120)
+
+    def start_daemon(self):
+        """A jetpackd, and waits until it has brought the node to life."""
+        self.daemon = subprocess.Popen(
+            [BINARY.parent / "jetpackd", "--root", self.root],
+            env={"JETPACK_HOME": str(self.home), "PATH": "/usr/bin:/bin", "TZ": "UTC"},
+            stdin=subprocess.DEVNULL)
+        wait_for(lambda: self.node_at_hub().get("phase") == "Ready", "the node to be ready")
+
+    def node_at_hub(self):
+        """What the hub knows of the node."""
+        return self.get("/api/node?cluster=demo&node=execute-1").json["node"]
+
+    def stop(self):
+        """Ends everything."""
+        if self.daemon:
+            self.daemon.kill()
+            self.daemon.wait()
+        super().stop()
+        shutil.rmtree(self.root)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    running = Cluster()
+    yield running
+    running.stop()
+
+
+def run(cluster, *args, code=0):
+    result = cluster.jetpack(*args)
+    assert result.returncode == code, result.stderr
+    return result
+
+
+def test_initialize_finds_nothing_wrong(cluster):
+    report = json.loads(run(cluster, "initialize", "--no-start", "--json").stdout)
+    assert report["ok"] and [step["name"] for step in report["steps"]] == [
+        "home", "configuration", "connection", "credentials"]
+
+
+def test_a_wrong_password_is_named(cluster, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(cluster.home, home, ignore=shutil.ignore_patterns("run"))
+    (home / "run").mkdir()
+    text = (home / "config/connection.json").read_text()
+    password = json.loads(text)["password"]
+    (home / "config/connection.json").write_text(text.replace(password, "wrong"))
+    result = cluster.jetpack("initialize", "--no-start", home=home)
+    assert result.returncode == 1
+    assert "failed  credentials" in result.stdout and "enroll" in result.stdout
+    (home / "config/ca.pem").write_bytes((cluster.data / "tls/server.pem").read_bytes()[:0])
+    result = cluster.jetpack("initialize", "--no-start", home=home)
+    assert result.returncode == 1 and "failed  connection" in result.stdout
+
+
+def test_status_is_healthy(cluster):
+    run(cluster, "log", "m", "--wait", "20s")
+    wait_for(lambda: cluster.jetpack("status").returncode == 0, "a healthy node")
+
+
+def test_a_condition_appears_and_goes(cluster):
+    run(cluster, "condition", "set", "-n", "gpu", "-s", "Error", "-m", "fell off the bus",
+        "--details", "line 1\nline 2", "--wait", "20s")
+    condition, = cluster.node_at_hub()["conditions"]
+    assert (condition["name"], condition["status"], condition["message"]) == (
+        "gpu", "Error", "fell off the bus")
+    run(cluster, "condition", "clear", "--all", "--wait", "20s")
+    assert not [c for c in cluster.node_at_hub()["conditions"] if c["status"] != "OK"]
+
+
+def test_targets(cluster):
+    run(cluster, "autoscale", "--corecount", "12", "--wait", "20s")
+    run(cluster, "autoscale", "--instancecount=3", "--wait", "20s")
+    wrong = run(cluster, "autoscale", "--corecount=1", "--name", "exceute", "--wait", "20s", code=1)
+    assert "exceute" in wrong.stderr and "execute" in wrong.stderr
+    file = cluster.folder / "demand.json"
+    file.write_text(json.dumps([{"Name": "dynamic", "TargetCount": 7, "Dynamic": True},
+                                {"Name": "execute", "TargetCount": 3}]))
+    run(cluster, "autoscale", "-f", file, "--wait", "20s")
+    targets = {array["name"]: array
+               for array in cluster.get("/api/targets?cluster=demo").json["nodearrays"]}
+    assert targets["execute"]["target_count"] == 3
+    assert targets["dynamic"]["target_count"] == 7
+
+
+def test_configuration_and_users_follow_the_server(cluster):
+    configuration = cluster.folder / "configuration.json"
+    configuration.write_text(json.dumps({"slurm": {"autoscale": True}}))
+    cluster.keeper("hub", "cluster", "configure", "demo", "--data", cluster.data,
+                   "--file", configuration)
+    wait_for(lambda: cluster.jetpack("config", "slurm.autoscale", "").stdout == "True\n",
+             "the configuration")
+    key = cluster.folder / "key.pub"
+    key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDemoKeyOfNobody zoe@demo\n")
+    added = cluster.keeper("hub", "user", "add", "zoe-test", "--cluster", "demo", "--data",
+                           cluster.data, "--uid", "23456", "--key", key, "--admin")
+    assert added.returncode == 0, added.stderr
+    keys = cluster.root / "home/zoe-test/.ssh/authorized_keys"
+    wait_for(lambda: keys.exists() and key.read_text() in keys.read_text(), "the user's key")
+    assert "zoe-test" in run(cluster, "users").stdout
+    assert "zoe-test:x:23456:" in (cluster.root / "etc/passwd").read_text()
+    sudoers = cluster.root / "etc/sudoers.d/jetpack"
+    wait_for(lambda: sudoers.exists() and "zoe-test" in sudoers.read_text(), "sudo for the user")
+    assert "zoe-test" not in pathlib.Path("/etc/passwd").read_text()
+    cluster.keeper("hub", "user", "remove", "zoe-test", "--cluster", "demo", "--data", cluster.data)
+    wait_for(lambda: "/home/zoe-test:/sbin/nologin" in (cluster.root / "etc/passwd").read_text(),
+             "the user's end")
+
+
+def test_properties_go_there_and_come_back(cluster):
+    run(cluster, "props", "set", "rack.name", "r12")
+    wait_for(lambda: cluster.node_at_hub()["properties"].get("rack") == {"name": "r12"},
+             "the property at the hub")
+    # The next version of the userdata does not take it away.
+    configuration = cluster.folder / "configuration.json"
+    configuration.write_text(json.dumps({"next": "version"}))
+    cluster.keeper("hub", "cluster", "configure", "demo", "--data", cluster.data,
+                   "--file", configuration)
+    wait_for(lambda: cluster.jetpack("config", "next", "").stdout == "version\n", "the version")
+    assert run(cluster, "props", "get", "rack.name").stdout == "r12\n"
+
+
+def test_shutdown_is_the_last(cluster):
+    run(cluster, "shutdown", "--idle", "--wait", "20s")
+    assert cluster.node_at_hub()["phase"] in ("Stopping", "Terminated")
