@@ -17,6 +17,7 @@
 #include <jetpack/log.hpp>
 #include "services/module.hpp"
 #include "services/session/broker_carrier.hpp"
+#include "services/session/broker.hpp"
 #include "services/session/delivery.hpp"
 #include "services/session/identity.hpp"
 #include "services/session/outbox.hpp"
@@ -45,11 +46,9 @@ constexpr int64_t most_outbox_mib = 1 << 20;
 constexpr int64_t default_send_mib = 16;
 constexpr int64_t most_send_mib = 64;
 // What AMQP 0-9-1 allows a short string, such as a routing key, to have.
-constexpr size_t max_short_string = 255;
 // The headers go in one frame, of which the least that a broker may ask for is 4 KiB; RabbitMQ
 // takes 128 KiB.
 constexpr size_t max_headers = 64 << 10;
-constexpr size_t userdata_digits = 32;
 
 void sleep_for(milliseconds time) {
   timespec rest{time.count() / 1000, (time.count() % 1000) * 1'000'000};
