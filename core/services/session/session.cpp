@@ -45,11 +45,11 @@ constexpr int64_t most_outbox_mib = 1 << 20;
 constexpr int64_t default_send_mib = 16;
 constexpr int64_t most_send_mib = 64;
 // What AMQP 0-9-1 allows a short string, such as a routing key, to have.
-constexpr size_t max_short_string = 255;
+constexpr size_t longest_name = 255;
 // The headers go in one frame, of which the least that a broker may ask for is 4 KiB; RabbitMQ
 // takes 128 KiB.
 constexpr size_t max_headers = 64 << 10;
-constexpr size_t userdata_digits = 32;
+constexpr size_t id_digits = 32;
 
 void sleep_for(milliseconds time) {
   timespec rest{time.count() / 1000, (time.count() % 1000) * 1'000'000};
@@ -108,9 +108,9 @@ void check_request(std::string_view method, std::string_view path) {
 }
 
 void check_short_string(const char* what, std::string_view text) {
-  if (text.size() > max_short_string)
+  if (text.size() > longest_name)
     throw Error(Errc::usage, std::string("the ") + what + " has " + std::to_string(text.size()) +
-                                 " bytes, and AMQP allows " + std::to_string(max_short_string));
+                                 " bytes, and AMQP allows " + std::to_string(longest_name));
   if (!is_utf8(text) || text.find('\0') != std::string_view::npos)
     throw Error(Errc::usage, std::string("the ") + what + " is not UTF-8 text");
 }
@@ -133,7 +133,7 @@ void check_headers(const jp_letter& letter) {
 
 void check_content_type(std::string_view type) {
   const auto is_plain = [](char c) { return c >= ' ' && c < '\x7f'; };
-  if (type.size() > max_short_string || !std::all_of(type.begin(), type.end(), is_plain))
+  if (type.size() > longest_name || !std::all_of(type.begin(), type.end(), is_plain))
     throw Error(Errc::usage, "the content type must be at most 255 printable ASCII characters");
 }
 
@@ -169,6 +169,7 @@ Stamp stamp_of(const std::string& path) {
 
 std::vector<Stamp> stamps_of(const std::vector<std::string>& paths) {
   std::vector<Stamp> stamps;
+  stamps.reserve(paths.size());
   for (const auto& path : paths) stamps.push_back(stamp_of(path));
   return stamps;
 }
@@ -272,7 +273,7 @@ class Session {
 
   void check_size(std::string_view body) const;
   Message store(Message message);
-  jp_receipt take(Message message, int64_t wait_ms);
+  jp_receipt take(Message taken, int64_t wait_ms);
   void refresh(Draining& draining) const;
   Delivery::Options delivery_options(const Facts& known) const;
   std::unique_ptr<Carrier> carrier(const Facts& known, Lane lane) const;
@@ -333,7 +334,7 @@ std::string Session::identity(std::string_view fact) const {
     throw Error(Errc::not_found, "this node's " + std::string(fact) + " is not configured");
   if (fact == "userdata" && value->empty())
     value = sha256_by(own_folder() + "/https.so", known.userdata_seed().value_or(""))
-                .substr(0, userdata_digits);
+                .substr(0, id_digits);
   return *value;
 }
 
