@@ -45,7 +45,6 @@ constexpr int64_t least_outbox_mib = 4;
 constexpr int64_t most_outbox_mib = 1 << 20;
 constexpr int64_t default_send_mib = 16;
 constexpr int64_t most_send_mib = 64;
-// What AMQP 0-9-1 allows a short string, such as a routing key, to have.
 // The headers go in one frame, of which the least that a broker may ask for is 4 KiB; RabbitMQ
 // takes 128 KiB.
 constexpr size_t max_headers = 64 << 10;
@@ -168,6 +167,7 @@ Stamp stamp_of(const std::string& path) {
 
 std::vector<Stamp> stamps_of(const std::vector<std::string>& paths) {
   std::vector<Stamp> stamps;
+  stamps.reserve(paths.size());
   for (const auto& path : paths) stamps.push_back(stamp_of(path));
   return stamps;
 }
@@ -271,7 +271,7 @@ class Session {
 
   void check_size(std::string_view body) const;
   Message store(Message message);
-  jp_receipt take(Message message, int64_t wait_ms);
+  jp_receipt take(Message taken, int64_t wait_ms);
   void refresh(Draining& draining) const;
   Delivery::Options delivery_options(const Facts& known) const;
   std::unique_ptr<Carrier> carrier(const Facts& known, Lane lane) const;
