@@ -16,8 +16,8 @@
 #include <jetpack/error.hpp>
 #include <jetpack/log.hpp>
 #include "services/module.hpp"
-#include "services/session/broker_carrier.hpp"
 #include "services/session/broker.hpp"
+#include "services/session/broker_carrier.hpp"
 #include "services/session/delivery.hpp"
 #include "services/session/identity.hpp"
 #include "services/session/outbox.hpp"
