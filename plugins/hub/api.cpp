@@ -21,11 +21,7 @@ namespace {
 constexpr int64_t max_limit = 10'000;
 constexpr int64_t max_hours = 31LL * 24;
 constexpr int64_t recent_events = 50;
-<<<<<<< HEAD
-constexpr int64_t ms_per_hour = 3'600'000;
-=======
 constexpr int64_t hour_ms = 3'600'000;
->>>>>>> hub
 
 int64_t parse_number(const std::string& name, const std::string& text, int64_t least,
                      int64_t most) {
@@ -215,11 +211,7 @@ std::string answer_targets(Session& session, const Query& query) {
   if (query.cluster.empty()) throw Error(Errc::usage, "'cluster' is needed");
   const int64_t now = now_ms();
   const auto arrays = list_nodearrays(session, query.cluster, now);
-<<<<<<< HEAD
-  const auto history = target_history(session, query.cluster, now - query.hours * ms_per_hour);
-=======
   const auto history = target_history(session, query.cluster, now - query.hours * hour_ms);
->>>>>>> hub
   return json_object([&](Object& object) {
     object.list("nodearrays", arrays, [](JsonWriter& writer, const NodeArray& array) {
       Object(writer)

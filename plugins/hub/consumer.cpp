@@ -20,10 +20,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-<<<<<<< HEAD
-=======
 constexpr size_t max_letter = 8U << 20U;  // as over HTTPS
->>>>>>> hub
 // What goes into one commit: so many messages of the broker, or so many bytes.
 constexpr size_t max_batch = 128;
 constexpr size_t max_batch_bytes = 16U << 20U;
@@ -45,11 +42,7 @@ struct Letter {
 };
 
 std::vector<Message> parse(const BrokerMessage& message) {
-<<<<<<< HEAD
-  if (message.is_too_large) throw Unusable("it exceeds " + std::to_string(max_envelope) + " bytes");
-=======
   if (message.is_too_large) throw Unusable("it exceeds " + std::to_string(max_letter) + " bytes");
->>>>>>> hub
   try {
     return parse_messages(message.body);
   } catch (const BadMessages& bad) {
@@ -116,11 +109,7 @@ void Consumer::run() {
   std::chrono::milliseconds wait = first_pause;
   while (!is_stopped()) {
     try {
-<<<<<<< HEAD
-      BrokerConnection broker(address_, max_envelope);
-=======
       BrokerConnection broker(address_, max_letter);
->>>>>>> hub
       log_.write("info", "consuming from the broker " + address_.shown);
       last_failure_.clear();
       wait = first_pause;

@@ -49,6 +49,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr size_t max_body = 8U << 20U;
 constexpr size_t max_request_body = 1U << 20U;  // of what is no batch of messages
 constexpr int max_threads = 192;
 constexpr int max_waiting_connections = 256;
@@ -102,7 +103,7 @@ bool has_body(const net::HTTPServerRequest& request) {
 
 // A client that is still sending would see a reset connection in place of the reply.
 void discard_body(net::HTTPServerRequest& request) {
-  request.stream().ignore(static_cast<std::streamsize>(2 * max_envelope));
+  request.stream().ignore(static_cast<std::streamsize>(2 * max_body));
 }
 
 // Reads the body, or its first `most` bytes and one more.
@@ -245,7 +246,7 @@ class Exchange : public net::HTTPRequestHandler {
       throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
                     "messages are taken from nodes; 'jetpack hub enroll' makes a node's account");
     const bool keep_alive = request.getKeepAlive();
-    const std::string body = whole_body(request, max_envelope);
+    const std::string body = whole_body(request, max_body);
     const Slot slot(shared_.batches, batch_wait);
     if (!slot.held()) throw Error(Errc::unavailable, "too many batches wait to be stored");
     const auto messages = parse_messages(body);

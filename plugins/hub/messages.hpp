@@ -16,9 +16,6 @@ namespace hub {
 
 inline constexpr size_t max_properties = 128U << 10U;  // of a node, in bytes of JSON
 
-// Bytes of an envelope, over HTTPS and AMQP alike.
-inline constexpr size_t max_envelope = 8U << 20U;
-
 // How much a log message matters. The cluster page shows medium and high.
 enum class Priority { low = 1, medium = 2, high = 3 };
 
