@@ -2,6 +2,7 @@
 #include "support/json_file.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -28,8 +29,8 @@ class Builder {
   Builder(rapidjson::Document& document, std::string_view key, bool has_surrogates)
       : document_(document), has_surrogates_(has_surrogates), next_{key, key.empty()} {}
 
-  // Why it stopped the reader.
-  bool found_surrogate() const { return found_surrogate_; }
+  // What it stopped the reader for; empty: the depth limit.
+  std::string_view objection() const { return objection_; }
 
   bool Null() { return skips() || document_.Null(); }
   bool Bool(bool b) { return skips() || document_.Bool(b); }
@@ -37,7 +38,11 @@ class Builder {
   bool Uint(unsigned i) { return skips() || document_.Uint(i); }
   bool Int64(int64_t i) { return skips() || document_.Int64(i); }
   bool Uint64(uint64_t i) { return skips() || document_.Uint64(i); }
-  bool Double(double d) { return skips() || document_.Double(d); }
+  bool Double(double d) {
+    // The reader makes NaN of what is little more than the largest double.
+    if (!std::isfinite(d)) objection_ = "a number that is too big";
+    return objection_.empty() && (skips() || document_.Double(d));
+  }
   bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }  // not asked for
   bool String(const char* text, rapidjson::SizeType size, bool) {
     if (!is_sound({text, size})) return false;
@@ -106,8 +111,8 @@ class Builder {
 
   // The reader turns a lone low surrogate, "\\udc00", into three bytes that are no UTF-8.
   bool is_sound(std::string_view text) {
-    found_surrogate_ = has_surrogates_ && !is_utf8(text);
-    return !found_surrogate_;
+    if (has_surrogates_ && !is_utf8(text)) objection_ = "half of a surrogate pair in a text";
+    return objection_.empty();
   }
 
   bool skips() {
@@ -127,7 +132,7 @@ class Builder {
 
   rapidjson::Document& document_;
   bool has_surrogates_;  // worth a look at each text
-  bool found_surrogate_ = false;
+  std::string_view objection_;
   std::vector<Level> levels_;
   Level next_;  // of the value that comes next
   bool skip_next_ = false;
@@ -190,7 +195,7 @@ std::string found_at(std::string_view text, size_t offset) {
 
 struct Outcome {
   rapidjson::ParseResult result;
-  bool found_surrogate = false;
+  std::string_view objection;
 };
 
 // Reads `text` in place, which destroys it: that is faster than copying each of its strings.
@@ -203,7 +208,7 @@ Outcome parse_in_place(std::string& text, std::string_view key, rapidjson::Docum
     Builder builder(target, key, has_surrogates);
     rapidjson::Reader reader;
     outcome.result = reader.Parse<parse_flags>(stream, builder);
-    outcome.found_surrogate = builder.found_surrogate();
+    outcome.objection = builder.objection();
     return !outcome.result.IsError();
   };
   document.Populate(generate);
@@ -226,11 +231,10 @@ Json Json::parse(std::string_view text, const std::string& name, std::string_vie
 
   Json json;
   std::string copy(text);
-  const auto [result, found_surrogate] = parse_in_place(copy, key, json.document_);
-  if (found_surrogate)
-    throw Error(Errc::corrupt, name + ", " + position(text, result.Offset()) +
-                                   ": found half of a surrogate pair in a text; mend the file or "
-                                   "restore it");
+  const auto [result, objection] = parse_in_place(copy, key, json.document_);
+  if (!objection.empty())
+    throw Error(Errc::corrupt, name + ", " + position(text, result.Offset()) + ": found " +
+                                   std::string(objection) + "; mend the file or restore it");
   if (result.Code() == rapidjson::kParseErrorTermination)
     throw Error(Errc::corrupt, name + ", " + position(text, result.Offset()) +
                                    ": nested deeper than " + std::to_string(max_json_depth) +

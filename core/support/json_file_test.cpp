@@ -47,6 +47,15 @@ TEST_CASE("ill-formed UTF-8 and NUL bytes are refused where they stand") {
   CHECK(failure(std::string("{}\0", 3)).find("NUL") != std::string::npos);
 }
 
+TEST_CASE("a number beyond the range of a double is refused, wherever it stands") {
+  for (const std::string number : {"35e307", "-1.8e308", "1e309"}) {
+    INFO(number);
+    CHECK(failure("{\"a\": " + number + "}").find("too big") != std::string::npos);
+  }
+  CHECK(failure("[179769313486231580e291, 35e306]").empty());
+  CHECK_THROWS_AS(Json::parse(R"({"a": 1, "b": 35e307})", "f.json", "a"), Error);
+}
+
 TEST_CASE("half of a surrogate pair is refused, whole ones are read") {
   for (const char* bad : {R"({"a":"\ude00"})", R"({"\uDE00":1})", R"({"a":"\ud83d"})"})
     CHECK(failure(bad).starts_with("f.json, line 1, column "));
