@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr size_t max_body = 8U << 20U;  // as over HTTPS
+constexpr size_t max_letter = 8U << 20U;  // as over HTTPS
 // What goes into one commit: so many messages of the broker, or so many bytes.
 constexpr size_t max_batch = 128;
 constexpr size_t max_batch_bytes = 16U << 20U;
@@ -42,7 +42,7 @@ struct Letter {
 };
 
 std::vector<Message> parse(const BrokerMessage& message) {
-  if (message.is_too_large) throw Unusable("it exceeds " + std::to_string(max_body) + " bytes");
+  if (message.is_too_large) throw Unusable("it exceeds " + std::to_string(max_letter) + " bytes");
   try {
     return parse_messages(message.body);
   } catch (const BadMessages& bad) {
@@ -109,7 +109,7 @@ void Consumer::run() {
   std::chrono::milliseconds wait = first_pause;
   while (!is_stopped()) {
     try {
-      BrokerConnection broker(address_, max_body);
+      BrokerConnection broker(address_, max_letter);
       log_.write("info", "consuming from the broker " + address_.shown);
       last_failure_.clear();
       wait = first_pause;

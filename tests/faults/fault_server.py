@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 
 def make_certificate(folder, names="IP:127.0.0.1,DNS:localhost", name="server"):
@@ -52,6 +53,7 @@ class Connection:
             self.fill()
             rest = self.buffer.partition(b"\r\n\r\n")[2]
         self.buffer = rest[length:]
+        self.server.asked.append(time.monotonic())
         return head.decode(), rest[:length]
 
     def fill(self):
@@ -106,6 +108,7 @@ class FaultServer:
         self.messages = []
         self.letters = []
         self.contacts = 0
+        self.asked = []  # when each whole request had come
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.listener = socket.create_server((address, 0), family=family, backlog=64)
         self.port = self.listener.getsockname()[1]
@@ -121,22 +124,32 @@ class FaultServer:
             except OSError:
                 return
             self.contacts += 1
-            self.open.add(raw)
             threading.Thread(target=self.handle, args=(raw,), daemon=True).start()
 
     def handle(self, raw):
         connection = Connection(self, raw)
+        self.open.add(connection)
         with contextlib.suppress(OSError, ssl.SSLError, Broken, ValueError):
             self.behave(connection)
         with contextlib.suppress(OSError):
             (connection.socket or raw).close()
-        self.open.discard(raw)
+        self.open.discard(connection)
+
+    def recover(self):
+        """It is a good server from now on, and has forgotten its connections."""
+        self.behave = self.good
+        self.drop()
+
+    def drop(self):
+        """Ends every connection."""
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                # Not SSLSocket's, which takes TLS away from the thread that uses it.
+                socket.socket.shutdown(connection.socket or connection.raw, socket.SHUT_RDWR)
 
     def stop(self):
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self.thread.join()
-        for raw in list(self.open):
-            with contextlib.suppress(OSError):
-                raw.shutdown(socket.SHUT_RDWR)
+        self.drop()

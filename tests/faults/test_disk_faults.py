@@ -78,7 +78,7 @@ def publish_until_refused(node, start):
 
 
 def arrived(world):
-    return [int(message["data"]["message"].split()[0]) for message in world.messages()]
+    return [int(text.split()[0]) for text in world.texts()]
 
 
 @pytest.mark.timeout(180)
@@ -102,7 +102,7 @@ def test_a_full_disk(world):
 
     # The server is back, but there is no room: the daemon lives, whatever it can or cannot do.
     hub.start()
-    wait_for(lambda: len(world.messages()) > 1, "the first delivery on the full disk")
+    wait_for(lambda: len(world.texts()) > 1, "the first delivery on the full disk")
     assert node.daemon.is_running()
     make_room(node.home)
     node.drained()

@@ -219,6 +219,11 @@ class World:
             after = part[-1]["number"]
         return found
 
+    def texts(self):
+        """What the log messages among them say."""
+        return [message["data"]["message"] for message in self.messages()
+                if message["type"] == "log"]
+
     def stop(self):
         """Ends every process of the world's own; database and broker belong to the test."""
         for process in [*(node.daemon for node in self.nodes), *self.hubs]:

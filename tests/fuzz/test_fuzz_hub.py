@@ -209,8 +209,6 @@ def test_the_hub_survives(world):
     processes = [hub.process.pid, *bundle_child(hub.process.pid)]
     assert max(largest(pid) for pid in processes) < MAX_RSS_KIB
     # It serves as if nothing had been.
-    before = len(world.messages())
     assert world.nodes[0].jetpack("log", "still there", "--wait", "20s").returncode == 0
-    assert world.messages()[-1]["data"]["message"] == "still there"
-    assert len(world.messages()) == before + 1
+    assert world.texts().count("still there") == 1
     print(sum(counts), "requests, answers", sorted(map(str, statuses)))

@@ -342,14 +342,13 @@ def test_a_broker_that_restarts_while_the_daemon_delivers_loses_nothing(own_node
     node, broker = own_node, own_node.broker
     queue = "restart"
     node.tool("declare-queue", "-d", "-q", queue)
-    count = 120
+    count = 60
     daemon = node.jetpack.start("jetpackd", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for i in range(count):
             node.send(str(i), "--routing-key", queue, "--persistent", "--wait", "0")
-            if i == count // 3:
+            if i == count // 2:
                 broker.kill()
-            if i == 2 * count // 3:
                 broker.start()
         wait_for(lambda: node.outbox()["depth"] == 0, "delivery")
     finally:

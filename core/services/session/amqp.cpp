@@ -163,7 +163,7 @@ std::string unroutable_text(const std::string& peer, const PublishTable& message
 }
 
 bool AmqpClient::is_missing(const std::string& exchange, AmqpClock::time_point deadline) {
-  if (exchange.empty() || exchanges_.count(exchange) > 0) return false;
+  if (exchange.empty() || exchanges_.contains(exchange)) return false;
   if (!connection_->has_exchange(exchange, deadline)) return true;
   if (exchanges_.size() >= max_known_exchanges) exchanges_.clear();
   exchanges_.insert(exchange);

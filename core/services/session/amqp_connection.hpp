@@ -54,8 +54,8 @@ class AmqpConnection {
     std::string message_id;
   };
 
-  // The next event; nullopt when none came until then. Throws as write().
-  std::optional<Event> receive(AmqpClock::time_point until);
+  // The next event; nullopt when none came before the deadline. Throws as write().
+  std::optional<Event> receive(AmqpClock::time_point deadline);
 
   // Whether the exchange exists. Throws Errc::unavailable.
   bool has_exchange(const std::string& name, AmqpClock::time_point deadline);
@@ -83,7 +83,7 @@ class AmqpConnection {
                    AmqpClock::time_point deadline);
   void write_frame(const amqp_frame_t& frame, AmqpClock::time_point deadline);
   void wait_for_room(AmqpClock::time_point deadline);
-  std::optional<Event> read(AmqpClock::time_point until);
+  std::optional<Event> read(AmqpClock::time_point deadline);
   std::optional<Event> handle(const amqp_frame_t& frame);
   std::optional<Event> handle_method(const amqp_frame_t& frame);
   void handle_control(const amqp_method_t& method);

@@ -30,6 +30,8 @@ class LoadedBroker : public Broker {
                                  std::chrono::milliseconds timeout) override {
     std::vector<std::vector<jp_header>> headers;
     std::vector<PublishTable> tables;
+    headers.reserve(messages.size());
+    tables.reserve(messages.size());
     for (const auto& message : messages)
       tables.push_back(table_of(message, headers.emplace_back()));
     std::vector<PublishedTable> raw(messages.size());
@@ -39,6 +41,7 @@ class LoadedBroker : public Broker {
         module_.publish(self_, tables.data(), tables.size(), timeout.count(), raw.data(), &err),
         err);
     std::vector<Published> results;
+    results.reserve(raw.size());
     for (const auto& result : raw)
       results.push_back({static_cast<PublishStatus>(result.status), result.reply,
                          std::string(result.text, result.text_size)});
@@ -49,6 +52,7 @@ class LoadedBroker : public Broker {
 
  private:
   static PublishTable table_of(const Publication& message, std::vector<jp_header>& headers) {
+    headers.reserve(message.headers.size());
     for (const auto& [name, value] : message.headers)
       headers.push_back({detail::borrow(name), detail::borrow(value)});
     PublishTable table{};

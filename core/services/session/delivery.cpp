@@ -21,11 +21,22 @@ constexpr milliseconds poll_interval{20};
 constexpr milliseconds shortest_attempt{200};
 // Where a person has to act, trying again soon would only be noise for the other side.
 constexpr milliseconds rest_when_stopped{60'000};
+// Whatever the time of a drain, an exchange that has begun gets this long, and longer for a large
+// letter: cut short it would only begin again.
+constexpr milliseconds patience{5000};
+constexpr uint64_t slowest = 2 << 20;  // bytes per second
 // A connection that was not used for so long is worth less than what it costs the other side.
 constexpr milliseconds longest_idle{60'000};
 
 milliseconds left_until(Clock::time_point deadline) {
   return std::chrono::ceil<milliseconds>(deadline - Clock::now());
+}
+
+milliseconds patience_for(const std::vector<Parcel>& parcels) {
+  uint64_t bytes = 0;
+  for (const auto& parcel : parcels)
+    for (const auto& message : parcel) bytes += message.data.size();
+  return patience + milliseconds{bytes * 1000 / slowest};
 }
 
 std::vector<Parcel> pack(std::vector<Message> messages) {
@@ -103,10 +114,11 @@ Drained Delivery::drain(milliseconds time) {
   if (!lock) return {JP_BUSY, 0, 0, milliseconds::zero(), "another process is delivering"};
   const auto start = Clock::now();
   delivered_ = dead_ = 0;
+  is_draining_ = true;
   outbox_.remove_remembered();
   // What works goes first, so that it does not wait for what may not.
   Way& first = ways_[1].failures < ways_[0].failures ? ways_[1] : ways_[0];
-  Way& second = &first == &ways_[0] ? ways_[1] : ways_[0];
+  Way& second = first.lane == Lane::server ? ways_[1] : ways_[0];
   drain_way(first, outbox_.has(second.kinds) ? start + time / 2 : start + time);
   drain_way(second, start + time);
   return summary();
@@ -117,7 +129,7 @@ void Delivery::drain_way(Way& way, Clock::time_point deadline) {
   if (has_failed && Clock::now() < way.not_before && outbox_.has(way.kinds)) return;
   do {
     way.state = deliver_next(way, deadline);
-  } while (way.state == Progress::done && left_until(deadline) >= shortest_attempt);
+  } while (way.state == Progress::done && Clock::now() < deadline);
 
   switch (way.state) {
     case Progress::done:
@@ -183,7 +195,8 @@ std::vector<Outcome> Delivery::bring(Way& way, const std::vector<Parcel>& parcel
   try {
     if (!way.carrier) way.carrier = options_.connect(way.lane);
     way.last_used = Clock::now();
-    return way.carrier->bring(parcels, deadline);
+    const auto patient = is_draining_ ? way.last_used + patience_for(parcels) : deadline;
+    return way.carrier->bring(parcels, std::max(deadline, patient));
   } catch (const Error& e) {
     return {{e.code() == Errc::unavailable ? Verdict::try_later : Verdict::stop, e.what()}};
   }

@@ -48,7 +48,8 @@ class Delivery {
   // another process delivers. Returns why it still waits; nullopt when it does not.
   std::optional<std::string> deliver(Message& message, Clock::time_point deadline);
 
-  // Delivers what waits in both lanes, for at most `time`. A lane that failed is left alone until
+  // Delivers what waits in both lanes, for at most `time`; but an exchange that has begun gets five
+  // seconds and a large letter what its size needs. A lane that failed is left alone until
   // its time has come, however often this is called; Drained.retry_after says when that is.
   Drained drain(std::chrono::milliseconds time);
 
@@ -83,6 +84,7 @@ class Delivery {
   Outbox& outbox_;
   Options options_;
   std::array<Way, 2> ways_;
+  bool is_draining_ = false;
   uint64_t delivered_ = 0;
   uint64_t dead_ = 0;
 };

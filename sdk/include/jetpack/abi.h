@@ -231,10 +231,11 @@ typedef struct jp_session {
    * that the broker cannot route, or the server refuses, is JP_FAILED when that is known in time,
    * and else a dead letter. */
   int32_t (*send)(void* self, const jp_letter* letter, jp_receipt* receipt, jp_error* err);
-  /* For the daemon that holds run/jetpackd.lock: delivers what waits, in order, for at most
-   * `time_ms`; connections are kept between calls. May be called as often as there is something
-   * new: what failed is left alone until its time has come, or until the connection's files
-   * change. May run in a thread of its own beside one other call of this table. */
+  /* For the daemon that holds run/jetpackd.lock: delivers what waits, in order. After
+   * `time_ms` nothing more is begun; what has begun gets five seconds in each lane, and a large
+   * letter what its size needs. Connections are kept between calls. May be called as often as there
+   * is something new: what failed is left alone until its time has come, or until the connection's
+   * files change. May run in a thread of its own beside one other call of this table. */
   int32_t (*deliver)(void* self, int64_t time_ms, jp_delivered* result, jp_error* err);
 } jp_session;
 
