@@ -22,7 +22,7 @@ using std::chrono::milliseconds;
 
 constexpr unsigned config_mode = 0640;
 constexpr uint64_t max_file = 64 << 20;
-constexpr milliseconds longest_exchange{10000};
+constexpr milliseconds longest_fetch{10000};
 constexpr milliseconds longest_pause{600000};
 
 rapidjson::Document object_in(const std::string& path, bool& was_there) {
@@ -74,7 +74,7 @@ milliseconds UserdataFetcher::ask() {
                            (known.empty() ? "" : "?known=" + support::percent_encoded(known));
   jetpack::Request request;
   request.path = path;
-  request.timeout = longest_exchange;
+  request.timeout = longest_fetch;
   const auto reply = session_.request(request);
   board_.note_progress();
   const std::string answer = "the server answers " + std::to_string(reply.status) + " for " + path;

@@ -33,11 +33,11 @@ int start_inotify() {
 }
 
 int watch(int fd, const std::string& folder, uint32_t mask) {
-  const int watch = ::inotify_add_watch(fd, folder.c_str(), mask | IN_ONLYDIR);
-  if (watch < 0)
+  const int number = ::inotify_add_watch(fd, folder.c_str(), mask | IN_ONLYDIR);
+  if (number < 0)
     throw Error(Errc::unavailable,
                 "cannot watch " + folder + ": " + support::system_message(errno));
-  return watch;
+  return number;
 }
 
 }  // namespace
