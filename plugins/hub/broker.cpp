@@ -122,7 +122,7 @@ void BrokerConnection::connect() {
   timeval longest = answer_time;
   const int status =
       amqp_socket_open_noblock(socket, address_.host.c_str(), address_.port, &longest);
-  if (status == AMQP_STATUS_SSL_CONNECTION_FAILED)
+  if (status == AMQP_STATUS_SSL_CONNECTION_FAILED || status == AMQP_STATUS_SSL_PEER_VERIFY_FAILED)
     fail("connecting",
          "the TLS handshake failed; --broker-ca must name the certificate of its "
          "authority, and its own must be for this host");

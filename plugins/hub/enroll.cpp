@@ -88,7 +88,7 @@ std::string jetpack_ini(const Account& account, const std::string& password, con
 
 BrokerSection broker_options(const jetpack::Call& call) {
   BrokerSection broker;
-  broker.url = call.text("broker").value_or("");
+  broker.url = secret_option(call, "broker").value_or("");
   broker.transport = call.text("transport").value_or("");
   if (broker.url.empty() && (broker.transport == "amqp" || call.given("broker-ca")))
     throw Error(Errc::usage, "--transport amqp and --broker-ca need --broker URL");

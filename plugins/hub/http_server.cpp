@@ -158,10 +158,9 @@ class Exchange : public net::HTTPRequestHandler {
       require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
       return stream_events(visible_query(account, query_of(uri)), request, response);
     }
-    // Below /clusters are both pages, which are read, and actions, which are posted.
-    const bool is_action =
-        request.getMethod() == net::HTTPRequest::HTTP_POST && path.starts_with("/clusters/");
-    if (!is_action && services_.page.find(path) != nullptr)
+    // A node may be called like an action on nodes, which is asked for by POST.
+    const bool is_post = request.getMethod() == net::HTTPRequest::HTTP_POST;
+    if (!is_post && services_.page.find(path) != nullptr)
       return send_page(account, path, request, response);
     const bool keep_alive = request.getKeepAlive();
     const Request asked = read_request(account, uri, request);
@@ -175,6 +174,7 @@ class Exchange : public net::HTTPRequestHandler {
     if (asked.path.starts_with("/api/")) return answer_api(services_.database, asked);
     if (auto answer = answer_userdata(services_.database, asked)) return *std::move(answer);
     if (auto answer = answer_rest(services_.database, asked)) return *std::move(answer);
+    if (services_.page.find(asked.path) != nullptr) require_method(asked.method, "GET");
     throw Refusal(net::HTTPResponse::HTTP_NOT_FOUND, "no such address");
   }
 

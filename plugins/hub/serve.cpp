@@ -29,6 +29,8 @@ using jetpack::Error;
 
 namespace {
 
+constexpr size_t max_secret = 4096;
+
 // SIGTERM and SIGINT, kept from ending the process while the object lives. Made before any thread,
 // so that all of them leave the signals alone.
 class StopSignals {
@@ -107,7 +109,7 @@ std::string status_json(const std::string& url, const std::filesystem::path& aut
 }
 
 std::optional<BrokerAddress> broker_option(const jetpack::Call& call) {
-  const auto url = call.text("broker");
+  const auto url = secret_option(call, "broker");
   if (!url && call.given("broker-ca")) throw Error(Errc::usage, "--broker-ca needs --broker URL");
   if (!url) return std::nullopt;
   return parse_broker_url(*url, call.text("broker-ca").value_or(""));
@@ -138,13 +140,25 @@ std::filesystem::path data_option(const jetpack::Call& call) {
   return call.service<jetpack::Config>().path("hub");
 }
 
+std::optional<std::string> secret_option(const jetpack::Call& call, const char* name) {
+  const auto given = call.text(name);
+  if (!given || !given->starts_with('@'))
+    return given ? std::optional(std::string(*given)) : std::nullopt;
+  const std::string file(given->substr(1));
+  auto text = read_file(file, max_secret);
+  if (!text)
+    throw Error(Errc::not_found,
+                "cannot read --" + std::string(name) + " from " + file + ": there is no such file");
+  return text->substr(0, text->find_first_of("\r\n"));
+}
+
 DatabaseAddress database_option(const jetpack::Call& call, const DataFolder& data) {
-  if (const auto url = call.text("database")) return postgresql_address(*url);
+  if (const auto url = secret_option(call, "database")) return postgresql_address(*url);
   return sqlite_address(data.database());
 }
 
 DatabaseAddress known_database(const jetpack::Call& call) {
-  if (const auto url = call.text("database")) return postgresql_address(*url);
+  if (const auto url = secret_option(call, "database")) return postgresql_address(*url);
   const DataFolder data{std::filesystem::absolute(data_option(call))};
   if (!std::filesystem::exists(data.database()))
     throw Error(Errc::not_found, "there is no hub in " + data.root.string() +

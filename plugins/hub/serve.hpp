@@ -7,6 +7,8 @@
 #include <jetpack/call.hpp>
 
 #include <filesystem>
+#include <optional>
+#include <string>
 
 namespace hub {
 
@@ -15,6 +17,10 @@ int serve(const jetpack::Call& call);
 
 // --data, or the folder "hub" of the home tree.
 std::filesystem::path data_option(const jetpack::Call& call);
+
+// A text option that may hold a password: "@FILE" stands for what is in the file, so that it need
+// not be on a command line, which everybody on the machine can read.
+std::optional<std::string> secret_option(const jetpack::Call& call, const char* name);
 
 // --database, or the one in the data folder.
 DatabaseAddress database_option(const jetpack::Call& call, const DataFolder& data);

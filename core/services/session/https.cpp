@@ -42,12 +42,6 @@ constexpr milliseconds grace{250};
 // What headers, chunk marks and TLS may add to a body.
 constexpr uint64_t overhead = 1 << 20;
 
-// Whether end_loop has run. It has no destructor, so it can be asked until the very end.
-std::atomic<bool>& has_ended() {
-  static std::atomic<bool> ended{false};
-  return ended;
-}
-
 // At the process's end, before what the loop uses is destroyed: an exchange that was broken off may
 // still be in the middle of a long step, such as reading certificates.
 void end_loop() {
@@ -58,7 +52,6 @@ void end_loop() {
     ended.set_value();
   });
   ended.get_future().wait();
-  has_ended() = true;
 }
 
 // One thread runs all that the HTTP library does, so that breaking an exchange off, which is posted
@@ -173,13 +166,6 @@ class HttpsClient {
       throw Error(Errc::unsupported, "the server's address " + url_.text() +
                                          " is an IPv6 address; give the server a host name");
     loop();
-  }
-  HttpsClient(const HttpsClient&) = delete;
-  HttpsClient& operator=(const HttpsClient&) = delete;
-  // The session that keeps this from call to call may go after the library's loop has: the
-  // connection is then the kernel's to close.
-  ~HttpsClient() {
-    if (has_ended()) static_cast<void>(client_.release());
   }
 
   http::http_response exchange(const ExchangeTable& exchange, std::vector<unsigned char>& body);

@@ -1,0 +1,207 @@
+"""Hubs that tests start themselves: on SQLite or PostgreSQL, with or without a broker."""
+
+import base64
+import http.client
+import json
+import pathlib
+import select
+import shutil
+import signal
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.parse
+import uuid
+import zlib
+
+from hub_client import BINARY, Reply, wait_for
+
+START_SECONDS = 60
+
+
+def run(*arguments, home=None):
+    """Runs jetpack out of the built home, or another."""
+    environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C.UTF-8",
+                   "JETPACK_HOME": str(home or BINARY.parent.parent)}
+    return subprocess.run([BINARY, *map(str, arguments)], env=environment, text=True,
+                          capture_output=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+
+
+class Hub:
+    """A hub process, with an administrator. `options` are of `hub serve`; `like` is another hub of the
+    same database, whose authority and administrator it shares."""
+
+    def __init__(self, *options, database=None, like=None):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-hub-"))
+        self.data = self.folder / "data"
+        if like:
+            shutil.copytree(like.data / "tls", self.data / "tls")
+        self.database = ["--database", database] if database else []
+        self.options = [*map(str, options), *self.database]
+        self.listen = "127.0.0.1:0"
+        self.process = None
+        self.start()
+        self.listen = urllib.parse.urlsplit(self.url).netloc
+        self.admin = like.admin if like else ("admin", self.keeper("admin").stdout.strip())
+
+    def start(self):
+        """Starts it, at the same address each time."""
+        with open(self.folder / "errors", "ab") as errors:
+            self.process = subprocess.Popen(
+                [BINARY, "hub", "serve", "--data", self.data, "--listen", self.listen,
+                 *self.options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+                env={"PATH": "/usr/bin:/bin", "TZ": "UTC",
+                     "JETPACK_HOME": str(BINARY.parent.parent)}, start_new_session=True)
+        assert select.select([self.process.stdout], [], [], START_SECONDS)[0], self.errors()
+        line = self.process.stdout.readline()
+        assert line, self.errors()
+        about = json.loads(line)
+        self.url, self.pid = about["url"], about["pid"]
+        self.context = ssl.create_default_context(cafile=about["ca"])
+
+    def errors(self):
+        """What it wrote to standard error."""
+        return (self.folder / "errors").read_text()[-2000:]
+
+    def log(self):
+        """Its log."""
+        return (self.data / "logs" / "hub.log").read_text()
+
+    def keeper(self, command, *arguments):
+        """Runs `jetpack hub COMMAND` on the hub's data."""
+        done = run("hub", command, *arguments, "--data", self.data, *self.database)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def enroll(self, node, cluster="demo", *options):
+        """Enrolls a node; its user name and password."""
+        home = self.folder / "homes" / cluster / node
+        home.mkdir(parents=True, exist_ok=True)
+        self.keeper("enroll", "--cluster", cluster, "--node", node, "--home", home, *options)
+        connection = json.loads((home / "config" / "connection.json").read_text())
+        return connection["username"], connection["password"]
+
+    def ini(self, node, cluster="demo"):
+        """The text of an enrolled node's jetpack.ini."""
+        return (self.folder / "homes" / cluster / node / "config" / "jetpack.ini").read_text()
+
+    def ask(self, method, path, who=None, body=None, **headers):
+        """One exchange on a connection of its own, as the administrator or as whom is named."""
+        address = urllib.parse.urlsplit(self.url)
+        connection = http.client.HTTPSConnection(address.hostname, address.port, timeout=60,
+                                                 context=self.context)
+        token = base64.b64encode(":".join(who or self.admin).encode()).decode()
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body)
+        try:
+            connection.request(method, path, body, {
+                "Authorization": "Basic " + token,
+                **{name.replace("_", "-"): value for name, value in headers.items()}})
+            return Reply(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path, who=None):
+        """The answer to GET, which must be good."""
+        reply = self.ask("GET", path, who)
+        assert reply.status == 200, reply.body
+        return reply.json
+
+    def post(self, who, messages):
+        """Sends messages as a node."""
+        return self.ask("POST", "/clusterlink/messages", who, {"messages": messages})
+
+    def say(self, who, kind, **data):
+        """One message, which must be taken."""
+        cluster, node = who[0].split("/")
+        reply = self.post(who, [message(kind, cluster, node, **data)])
+        assert reply.status == 202, reply.body
+
+    def node(self, name, cluster="demo"):
+        """What the page shows of a node."""
+        return self.get(f"/api/node?cluster={cluster}&node={name}")["node"]
+
+    def messages(self, cluster="demo", kind=""):
+        """All messages of a cluster."""
+        found, after = [], 0
+        while True:
+            query = urllib.parse.urlencode({"cluster": cluster, "after": after, "limit": 10000,
+                                            **({"type": kind} if kind else {})})
+            page = self.get("/api/messages?" + query)
+            found += page["messages"]
+            if not page["more"]:
+                return found
+            after = found[-1]["number"]
+
+    def kill(self):
+        """SIGKILL."""
+        self.process.send_signal(signal.SIGKILL)
+        self.finish()
+
+    def stop(self):
+        """SIGTERM; its exit code."""
+        self.process.terminate()
+        return self.finish()
+
+    def finish(self):
+        """Waits for its end. The host's child, which is the hub, dies with the host."""
+        code = self.process.wait(30)
+        self.process.stdout.close()
+        self.process = None
+        wait_for(lambda: not pathlib.Path(f"/proc/{self.pid}").exists()
+                 or "State:\tZ" in pathlib.Path(f"/proc/{self.pid}/status").read_text(),
+                 "the end of the hub")
+        return code
+
+    def remove(self):
+        """Ends it and removes everything."""
+        if self.process:
+            self.kill()
+        shutil.rmtree(self.folder)
+
+
+class Stream:
+    """An open stream of events and changes."""
+
+    def __init__(self, hub, query=""):
+        address = urllib.parse.urlsplit(hub.url)
+        self.connection = http.client.HTTPSConnection(address.hostname, address.port, timeout=60,
+                                                      context=hub.context)
+        token = base64.b64encode(":".join(hub.admin).encode()).decode()
+        self.connection.request("GET", "/api/events/stream?priority=all" + query,
+                                headers={"Authorization": "Basic " + token})
+        self.response = self.connection.getresponse()
+
+    def wait_for(self, kind, condition, seconds=30):
+        """The next event of the kind ("message" or "change") for which the condition holds."""
+        deadline, found = time.monotonic() + seconds, "message"
+        while True:
+            assert time.monotonic() < deadline, "waited in vain"
+            line = self.response.readline().decode()
+            assert line, "the stream ended"
+            if line.startswith("event: "):
+                found = line[7:].strip()
+            elif line.startswith("data: "):
+                value = json.loads(line[6:])
+                if found == kind and condition(value):
+                    return value
+                found = "message"
+
+    def close(self):
+        """Leaves."""
+        self.response.close()
+        self.connection.close()
+
+
+def message(kind, cluster="demo", node="n1", **data):
+    """A message, as the agent sends it."""
+    return {"id": str(uuid.uuid4()), "cluster_name": cluster, "instance_id": f"i-{node}",
+            "node_name": node, "hostname": f"host-{node}", "timestamp": "2024-10-04T13:03:40.298Z",
+            "type": kind, "data": data}
+
+
+def routing_key(cluster, node):
+    """Where a node's messages go on the broker."""
+    partition = zlib.crc32(f"{cluster}/{node}".encode()) % 16
+    return f"messages.{partition}.{cluster}.{node}"

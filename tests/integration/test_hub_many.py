@@ -1,0 +1,300 @@
+"""Several hubs on one PostgreSQL and one RabbitMQ: order, once, nothing lost; what the broker brings."""
+
+import asyncio
+import contextlib
+import json
+import struct
+import threading
+import uuid
+
+import pytest
+
+from hub_client import wait_for
+from hubs import Hub, Stream, message, routing_key
+from servers import amqp
+
+CLUSTER = "demo"
+
+
+@contextlib.contextmanager
+def hubs(count, *options, database):
+    """So many hubs that share a database and an authority, as they do in a cluster."""
+    running = []
+    try:
+        for _ in range(count):
+            running.append(Hub(*options, database=database,
+                               like=running[0] if running else None))
+        yield running
+    finally:
+        for hub in running:
+            hub.remove()
+
+
+def envelope(*messages):
+    """What an agent publishes."""
+    return json.dumps({"messages": messages}).encode()
+
+
+class Amqp(amqp.Amqp):
+    """A client that may say who it is, which the broker then vouches for."""
+
+    user = None
+
+    def frame(self, kind, payload, channel=amqp.CHANNEL):
+        """Adds the property user_id to a message's header."""
+        if kind == amqp.HEADER and self.user:
+            flags, = struct.unpack_from("!H", payload, 12)
+            payload = (payload[:12] + struct.pack("!H", flags | 1 << 4) + payload[14:]
+                       + amqp.short(self.user))
+        super().frame(kind, payload, channel)
+
+
+class Publisher:
+    """Publishes to the exchange of the nodes' messages, with confirms."""
+
+    def __init__(self, account, user=None):
+        self.account, self.user = account, user
+
+    def send(self, *bodies, node="n1", cluster=CLUSTER):
+        """Each body as a message of the broker, one after the other."""
+        async def publish():
+            connection = await Amqp.connect(self.account.plain_url)
+            connection.user = self.user
+            for body in bodies:
+                await connection.publish("jetpack", routing_key(cluster, node), body,
+                                         str(uuid.uuid4()))
+            await connection.close()
+
+        asyncio.run(publish())
+
+
+def texts(hub, node=None):
+    """The texts of the log messages of a node, in order."""
+    return [m["data"]["message"] for m in hub.messages(CLUSTER, "log")
+            if node is None or m["node"] == node]
+
+
+# -- several hubs on one database --------------------------------------------------------------------
+
+def test_hubs_that_start_at_once_make_one_schema(postgresql):
+    url = postgresql.database()
+    started, failures = [], []
+
+    def start():
+        try:
+            started.append(Hub(database=url))
+        except AssertionError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for hub in started:
+        hub.remove()
+    assert not failures
+    assert postgresql.sql("SELECT count(*), max(version) FROM hub_schema", url) == [["1", "2"]]
+
+
+def test_what_one_hub_takes_the_page_of_another_shows(postgresql):
+    with hubs(2, database=postgresql.database()) as (one, other):
+        node = one.enroll("n1")
+        stream = Stream(other)
+        one.say(node, "log", message="seen everywhere")
+        stream.wait_for("message", lambda event: event["message"] == "seen everywhere")
+        one.say(node, "condition", name="gpu", status="Error")
+        stream.wait_for("change", lambda change: change["what"] == "condition")
+        stream.close()
+        other.say(node, "log", message="from the other")
+        assert [event["message"] for event in one.get("/api/events?priority=all")["events"]] == [
+            "seen everywhere", "from the other"]
+
+
+def test_a_reader_by_id_skips_nothing(postgresql):
+    """Whoever follows by id must never see a number before a lower one."""
+    with hubs(2, database=postgresql.database()) as pair:
+        nodes = [pair[0].enroll(f"n{number}") for number in range(4)]
+        stop, seen = threading.Event(), []
+
+        def follow():
+            after = 0
+            while True:
+                is_last = stop.is_set()
+                page = pair[1].get(f"/api/messages?after={after}&limit=10000")["messages"]
+                seen.extend(m["number"] for m in page)
+                after = seen[-1] if seen else 0
+                if is_last and not page:
+                    return
+
+        def send(number):
+            for i in range(15):
+                batch = [message("log", node=f"n{number}", message=f"{i}.{j}") for j in range(10)]
+                assert pair[i % 2].post(nodes[number], batch).status == 202
+
+        reader = threading.Thread(target=follow)
+        reader.start()
+        senders = [threading.Thread(target=send, args=(number,)) for number in range(4)]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
+        stop.set()
+        reader.join()
+        assert seen == sorted(set(seen)) and len(seen) == 600
+
+
+def test_the_database_may_go_and_come_back(own_postgresql):
+    with hubs(1, database=own_postgresql.database()) as (hub,):
+        node = hub.enroll("n1")
+        hub.say(node, "log", message="before")
+        own_postgresql.kill()
+        lost = message("log", message="during")
+        reply = hub.post(node, [lost])
+        assert reply.status == 503 and "Retry-After" in reply.headers
+        assert b"s3cret" not in reply.body
+        own_postgresql.start()
+        wait_for(lambda: hub.post(node, [lost]).status == 202, "the database to be back")
+        hub.say(node, "log", message="after")
+        assert texts(hub) == ["before", "during", "after"]
+        assert "s3cret" not in hub.log()
+
+
+def test_a_database_that_is_not_there(postgresql):
+    url = postgresql.url("nowhere")
+    with pytest.raises(AssertionError, match="cannot open the hub's database.*nowhere") as raised:
+        Hub(database=url)
+    assert "s3cret" not in str(raised.value)
+
+
+# -- the broker --------------------------------------------------------------------------------------
+
+@pytest.fixture
+def broker(rabbitmq):
+    """An account on the broker, for one test."""
+    return rabbitmq.account()
+
+
+def consuming(hub):
+    return wait_for(lambda: "consuming from the broker" in hub.log(), "the hub to consume")
+
+
+def test_messages_of_the_broker_are_applied_in_order_and_once(rabbitmq, broker, postgresql):
+    options = ("--broker", broker.url, "--broker-ca", rabbitmq.ca)
+    with hubs(2, *options, database=postgresql.database()) as pair:
+        consuming(pair[0])
+        consuming(pair[1])
+        batches = {}
+        for node in ("n1", "n2", "n3"):
+            pair[0].enroll(node)
+            batches[node] = [[message("log", node=node, message=f"{i}.{j}") for j in range(3)]
+                             for i in range(60)]
+        for node, batch in batches.items():
+            bodies = [envelope(*messages) for messages in batch]
+            Publisher(broker).send(*bodies, *bodies[:5], node=node)
+        wait_for(lambda: len(texts(pair[1])) == 540, "all messages")
+        for node, batch in batches.items():
+            assert texts(pair[0], node) == [m["data"]["message"] for part in batch for m in part]
+        wait_for(lambda: not any(rabbitmq.queues(broker.vhost).values()), "empty queues")
+        assert pair[0].node("n1")["phase"] == "Installing"
+
+
+def test_when_a_hub_dies_another_goes_on(rabbitmq, broker, postgresql):
+    options = ("--broker", broker.url, "--broker-ca", rabbitmq.ca)
+    with hubs(2, *options, database=postgresql.database()) as pair:
+        consuming(pair[0])
+        consuming(pair[1])
+        pair[0].enroll("n1")
+        bodies = [envelope(message("log", message=str(i))) for i in range(1500)]
+        sender = threading.Thread(target=Publisher(broker).send, args=bodies)
+        sender.start()
+        wait_for(lambda: len(texts(pair[1])) > 100, "the first messages")
+        pair[0].kill()
+        sender.join()
+        wait_for(lambda: len(texts(pair[1])) >= 1500, "all messages")
+        assert texts(pair[1]) == [str(i) for i in range(1500)]
+
+
+BAD = {
+    "no JSON": b"{", "not an envelope": b"[]", "empty": b"", "no messages": envelope(),
+    "deep": b"[" * 100_000, "no node": envelope({**message("log", message="x"), "node_name": ""}),
+    "unknown cluster": envelope(message("log", cluster="other", message="x")),
+    "unknown node": envelope(message("log", node="n9", message="x")),
+    "two nodes": envelope(message("log", message="x"), message("log", node="n2", message="x")),
+    "bad data": envelope(message("condition", name="c", status="?")),
+    "too large": b" " * (8 * 2**20 + 1),
+}
+
+
+def test_what_can_never_be_applied_is_put_aside(rabbitmq, broker):
+    hub = Hub("--broker", broker.url, "--broker-ca", rabbitmq.ca)
+    try:
+        consuming(hub)
+        hub.enroll("n1")
+        hub.enroll("n2")
+        good = [envelope(message("log", message=str(i))) for i in range(len(BAD) + 1)]
+        mixed = [part for pair in zip(good, BAD.values()) for part in pair] + good[-1:]
+        Publisher(broker).send(*mixed)
+        wait_for(lambda: len(texts(hub)) == len(good), "the good ones")
+        assert texts(hub) == [str(i) for i in range(len(good))]
+        wait_for(lambda: rabbitmq.queues(broker.vhost)["jetpack.refused"] == len(BAD), "the others")
+        assert f"({len(BAD)} since the start)" in hub.log()
+        assert hub.stop() == 0
+    finally:
+        hub.remove()
+
+
+def test_a_node_cannot_speak_for_another(rabbitmq, broker):
+    """The broker vouches for user_id: a node with an account of its own there is held to it."""
+    rabbitmq.account(user="demo/n1", vhost=broker.vhost)
+    hub = Hub("--broker", broker.url, "--broker-ca", rabbitmq.ca)
+    try:
+        consuming(hub)
+        hub.enroll("n1")
+        hub.enroll("n2")
+        sender = broker._replace(plain_url=rabbitmq.url("demo%2Fn1", "node-s3cret", broker.vhost,
+                                                        tls=False))
+        for node in ("n1", "n2"):
+            Publisher(sender, user="demo/n1").send(
+                envelope(message("log", node=node, message="as " + node)), node=node)
+        wait_for(lambda: rabbitmq.queues(broker.vhost)["jetpack.refused"] == 1, "the refusal")
+        assert wait_for(lambda: texts(hub), "the other") == ["as n1"]
+    finally:
+        hub.remove()
+
+
+def test_the_broker_may_go_and_come_back(own_rabbitmq):
+    account = own_rabbitmq.account()
+    hub = Hub("--broker", account.url, "--broker-ca", own_rabbitmq.ca)
+    try:
+        consuming(hub)
+        hub.enroll("n1")
+        Publisher(account).send(*[envelope(message("log", message=str(i))) for i in range(50)])
+        own_rabbitmq.kill()
+        hub.say(hub.enroll("n2"), "log", message="by HTTPS meanwhile")
+        own_rabbitmq.start()
+        Publisher(account).send(envelope(message("log", message="50")))
+        wait_for(lambda: len(texts(hub, "n1")) == 51, "all messages")
+        assert texts(hub, "n1") == [str(i) for i in range(51)]
+    finally:
+        hub.remove()
+
+
+def test_a_broker_that_is_not_trusted(rabbitmq, broker):
+    hub = Hub("--broker", broker.url)
+    try:
+        wait_for(lambda: "--broker-ca" in hub.log(), "the reason")
+        assert "node-s3cret" not in hub.log()
+        assert hub.get("/api/nodes") == {"nodes": [], "more": False}
+        assert hub.stop() == 0
+    finally:
+        hub.remove()
+
+
+def test_a_wrong_password_for_the_broker_is_told(rabbitmq, broker):
+    hub = Hub("--broker", broker.url.replace("node-s3cret", "wrong"), "--broker-ca", rabbitmq.ca)
+    try:
+        wait_for(lambda: "403 ACCESS_REFUSED" in hub.log(), "the reason")
+        assert "consuming" not in hub.log()
+    finally:
+        hub.remove()

@@ -1,0 +1,448 @@
+"""What the hub knows of clusters, and how it is asked and told: the same on SQLite and PostgreSQL."""
+
+import json
+import os
+import re
+import subprocess
+import threading
+
+import pytest
+
+from hub_client import REPOSITORY
+from hubs import Hub, Stream, message, run
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def hub(request):
+    """One hub for all tests here; each enrolls nodes in a cluster of its own."""
+    url = request.getfixturevalue("postgresql").database() if request.param != "sqlite" else None
+    server = Hub(database=url)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="module")
+def plain_hub():
+    """A hub for what does not depend on the database."""
+    server = Hub()
+    server.bad_node = server.enroll("n1", "bad")
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def cluster(request):
+    """A name that no other test has."""
+    return re.sub(r"[^a-z0-9]", "-", request.node.name.lower())[:100]
+
+
+def rest_node(hub, cluster, name):
+    return {node["Name"]: node for node in hub.get(f"/clusters/{cluster}/nodes")["nodes"]}[name]
+
+
+# -- nodes -----------------------------------------------------------------------------------------
+
+def test_a_node_becomes_ready(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    assert hub.node("n1", cluster)["phase"] == "Preparing"
+    hub.say(node, "log", message="here I am")
+    assert hub.node("n1", cluster)["phase"] == "Installing"
+    hub.say(node, "installation", status="running")
+    hub.say(node, "installation", status="error", message="script 7 failed")
+    failed = hub.node("n1", cluster)
+    assert (failed["phase"], failed["status_message"]) == ("Failed", "script 7 failed")
+    hub.say(node, "installation", status="ok")
+    assert hub.get(f"/api/summary?cluster={cluster}")["phases"] == {"Ready": 1}
+    shown = rest_node(hub, cluster, "n1")
+    assert (shown["Status"], shown["Hostname"], shown["InstanceId"]) == ("Ready", "host-n1", "i-n1")
+    assert shown["PrivateIp"] == "127.0.0.1" and shown["Configuration"] == {}
+
+
+def test_keep_alive(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    for until, shown, alive in (("forever", "forever", True),
+                                ("2999-01-01T00:00:00+02:00", "2998-12-31T22:00:00.000Z", True),
+                                ("2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000Z", False)):
+        hub.say(node, "keepalive", until=until)
+        assert hub.node("n1", cluster)["keepalive_until"] == shown
+        assert rest_node(hub, cluster, "n1")["KeepAlive"] is alive
+
+
+def test_conditions(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    hub.say(node, "condition", name="gpu", status="Error", message="fell off the bus",
+            description="d", recommendations="r", details="line\n" * 1000, action_type="GHR",
+            ghr_category="Resource.Hpc.Reset")
+    hub.say(node, "condition", name="disk", status="Warning", message="97 % full")
+    shown = {c["name"]: c for c in hub.node("n1", cluster)["conditions"]}
+    assert shown["gpu"]["details"] == "line\n" * 1000
+    assert shown["gpu"]["ghr_category"] == "Resource.Hpc.Reset"
+    listed = hub.get(f"/api/nodes?cluster={cluster}")["nodes"][0]["conditions"]
+    assert [(c["name"], c["status"], c["message"]) for c in listed] == [
+        ("disk", "Warning", "97 % full"), ("gpu", "Error", "fell off the bus")]
+    since = shown["disk"]["since"]
+    hub.say(node, "condition", name="disk", status="Warning", message="98 % full")
+    hub.say(node, "condition", name="gpu", status="OK")
+    shown = {c["name"]: c for c in hub.node("n1", cluster)["conditions"]}
+    assert shown["disk"]["since"] == since and shown["disk"]["message"] == "98 % full"
+    assert shown["gpu"]["status"] == "OK" and shown["gpu"]["details"] == ""
+    counts = hub.get(f"/api/summary?cluster={cluster}")["conditions"]
+    assert counts == {"OK": 1, "Warning": 1}
+
+
+def test_nodes_in_parts(hub, cluster):
+    for number in range(5):
+        hub.enroll(f"n{number}", cluster)
+    path = f"/api/nodes?cluster={cluster}&limit=2"
+    first = hub.get(path)
+    assert [node["name"] for node in first["nodes"]] == ["n0", "n1"] and first["more"]
+    second = hub.get(path + "&after_name=n1")
+    assert [node["name"] for node in second["nodes"]] == ["n2", "n3"]
+    last = hub.get(path + "&after_name=n3")
+    assert [node["name"] for node in last["nodes"]] == ["n4"] and not last["more"]
+
+
+def test_a_node_has_its_own_events(hub, cluster):
+    one, other = hub.enroll("n1", cluster), hub.enroll("n2", cluster)
+    hub.say(one, "log", message="of one")
+    hub.say(other, "log", message="of the other")
+    assert [e["message"] for e in hub.node("n1", cluster)["events"]] == ["of one"]
+
+
+# -- what is asked to be done with nodes -----------------------------------------------------------
+
+def test_a_node_ends_itself(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    hub.say(node, "log", message="alive")
+    reply = hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", node,
+                    {"requestId": "r-1", "names": ["n1"], "reason": "idle"})
+    assert reply.status == 202
+    done = reply.json["nodes"][0]
+    assert (done["name"], done["status"], done["error"]) == ("n1", "OK", "")
+    assert hub.node("n1", cluster)["phase"] == "Stopping"
+    operation = hub.get("/operations/" + reply.json["operationId"])
+    assert (operation["action"], operation["reason"], operation["requestedBy"]) == (
+        "terminate", "idle", f"{cluster}/n1")
+    by_request = hub.get(f"/clusters/{cluster}/nodes?request_id=r-1")
+    assert [n["Name"] for n in by_request["nodes"]] == ["n1"]
+    assert by_request["operations"][0]["operationId"] == operation["operationId"]
+
+
+def test_a_node_ends_nobody_else(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    hub.enroll("n2", cluster)
+    hub.enroll("n1", cluster + "-other")
+    for body in ({"names": ["n2"]}, {"names": ["n1", "n2"]}, {"names": ["nobody"]}):
+        assert hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", node, body).status == 403
+    assert hub.ask("POST", f"/clusters/{cluster}-other/nodes/terminate", node,
+                   {"names": ["n1"]}).status == 403
+    assert hub.ask("GET", f"/clusters/{cluster}-other/nodes", node).status == 403
+    assert hub.node("n2", cluster)["phase"] == "Preparing"
+
+
+def test_an_administrator_selects_in_many_ways(hub, cluster):
+    for number in range(1, 5):
+        hub.say(hub.enroll(f"n{number}", cluster), "log", message="hello")
+    ids = {n["Name"]: n["NodeId"] for n in hub.get(f"/clusters/{cluster}/nodes")["nodes"]}
+    reply = hub.ask("POST", f"/clusters/{cluster}/nodes/deallocate", None, {
+        "names": ["n1", "nobody"], "ids": [ids["n2"]], "hostnames": ["host-n3"]})
+    statuses = {node["name"]: node["status"] for node in reply.json["nodes"]}
+    assert statuses == {"n1": "OK", "n2": "OK", "n3": "OK", "nobody": "Error"}
+    assert hub.node("n3", cluster)["phase"] == "Stopping"
+    assert hub.node("n4", cluster)["phase"] == "Installing"
+    hub.ask("POST", f"/clusters/{cluster}/nodes/start", None, {"names": ["n3"]})
+    assert hub.node("n3", cluster)["phase"] == "Preparing"
+
+
+def test_the_address_of_old_scripts(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    hub.say(node, "log", message="x")
+    path = f"/cloud/actions/autoscale/{cluster}/stop?instance="
+    assert hub.ask("GET", path + "nobody", node).status == 404
+    assert hub.ask("GET", path[:-10], node).status == 400
+    assert hub.ask("GET", path + "i-n1&reason=idle", node).status == 200
+    assert hub.node("n1", cluster)["phase"] == "Stopping"
+    assert hub.ask("POST", path + "i-n1", node).status == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"names":"n1"}', b'{"names":[1]}',
+                                  b'{"filter":"x > 1"}', b"[" * 100_000, b'{"names":[]}',
+                                  b'{"requestId":5,"names":["n1"]}'])
+def test_actions_that_make_no_sense(plain_hub, body):
+    reply = plain_hub.ask("POST", "/clusters/bad/nodes/terminate", None, body)
+    assert reply.status == 400 and reply.json["error"]
+
+
+# -- targets -----------------------------------------------------------------------------------------
+
+def targets(hub, cluster):
+    return {array["name"]: array
+            for array in hub.get(f"/api/targets?cluster={cluster}")["nodearrays"]}
+
+
+def test_scaling_a_node_array(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    path = f"/clusters/{cluster}/scale/execute"
+    reply = hub.ask("POST", path + "?totalCoreCount=100", node)
+    assert reply.status == 202
+    assert reply.json["sets"] == [{"nodearray": "execute", "targetCoreCount": 100}]
+    shown = targets(hub, cluster)["execute"]
+    assert (shown["target_core_count"], shown["target_count"]) == (100, None)
+    assert hub.ask("POST", path + "?totalNodeCount=3", node).status == 202
+    status = hub.get(f"/clusters/{cluster}/status?nodes=true", node)
+    assert status["nodearrays"][0]["targetCount"] == 3 and status["nodes"][0]["Name"] == "n1"
+    assert "nodes" not in hub.get(f"/clusters/{cluster}/status", node)
+
+
+@pytest.mark.parametrize("query,status", [
+    ("totalCoreCount=-1", 400), ("totalCoreCount=1000001", 400), ("totalCoreCount=x", 400),
+    ("", 400), ("totalCoreCount=1&totalNodeCount=1", 400), ("totalCoreCount=1e3", 400)])
+def test_counts_that_make_no_sense(plain_hub, query, status):
+    assert plain_hub.ask("POST", "/clusters/bad/scale/execute?" + query).status == status
+
+
+def test_an_unknown_node_array_is_told_with_the_known_ones(hub, cluster):
+    hub.enroll("n1", cluster)
+    hub.keeper("nodearray", "add", "hpc", "--cluster", cluster)
+    reply = hub.ask("POST", f"/clusters/{cluster}/scale/nothing?totalCoreCount=1")
+    assert reply.status == 404 and "it has: execute, hpc" in reply.json["error"]
+    assert hub.ask("POST", "/clusters/nowhere/scale/execute?totalCoreCount=1").status == 404
+    assert hub.ask("GET", f"/clusters/{cluster}/scale/execute?totalCoreCount=1").status == 405
+
+
+def test_a_request_set_is_replaced_as_a_whole(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    hub.say(node, "autoscale", definitions=[
+        {"Name": "execute", "TargetCoreCount": 64, "MachineType": "A"},
+        {"Name": "gpu", "TargetCount": 2, "Dynamic": True, "Extends": "execute"}])
+    hub.say(node, "autoscale", request_set="other",
+            definitions=[{"Name": "big", "TargetGroupCount": 2, "GroupCoreCount": 64}])
+    hub.say(node, "autoscale", request_set="standard",
+            definitions=[{"Name": "execute", "TargetCoreCount": 32.0}])
+    shown = targets(hub, cluster)
+    assert shown["execute"]["target_core_count"] == 32
+    assert (shown["gpu"]["target_count"], shown["gpu"]["removal"]) == (0, True)
+    assert (shown["big:64"]["target_core_count"], shown["big:64"]["removal"]) == (128, False)
+    arrays = hub.get(f"/clusters/{cluster}/status")["nodearrays"]
+    definition = [a["nodearray"] for a in arrays if a["name"] == "execute"][0]
+    assert definition == {"Name": "execute", "TargetCoreCount": 32.0, "MachineType": "A"}
+    history = hub.get(f"/api/targets?cluster={cluster}&hours=1")["history"]
+    assert [p["target_core_count"] for p in history if p["nodearray"] == "execute"] == [64, 32]
+    assert [p["target_count"] for p in history if p["nodearray"] == "gpu"] == [2, 0]
+
+
+def test_demand_expires_by_itself(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    stream = Stream(hub, f"&cluster={cluster}")
+    hub.say(node, "autoscale", expiration_interval=1,
+            definitions=[{"Name": "execute", "TargetCoreCount": 8}])
+    stream.wait_for("change", lambda change: change["what"] == "targets")
+    stream.wait_for("change", lambda change: change["what"] == "targets")
+    stream.close()
+    shown = hub.get(f"/api/targets?cluster={cluster}")
+    assert shown["nodearrays"][0]["target_core_count"] == 0
+    assert [p["target_core_count"] for p in shown["history"]] == [8, 0]
+
+
+BAD_DATA = [
+    ("autoscale", {}), ("autoscale", {"definitions": {}}), ("autoscale", {"definitions": [1]}),
+    ("autoscale", {"definitions": [{"TargetCount": 1}]}),
+    ("autoscale", {"definitions": [{"Name": "a", "TargetCount": -1}]}),
+    ("autoscale", {"definitions": [{"Name": "a", "TargetCount": 1.5}]}),
+    ("autoscale", {"definitions": [{"Name": "a", "TargetCount": 1e300}]}),
+    ("autoscale", {"definitions": [{"Name": "a/b"}]}),
+    ("autoscale", {"definitions": [{"Name": "a", "TargetGroupCount": 1}]}),
+    ("autoscale", {"definitions": [{"Name": "a", "TargetGroupCount": 9**6, "GroupCoreCount": 9}]}),
+    ("autoscale", {"definitions": [], "expiration_interval": 0}),
+    ("autoscale", {"definitions": [], "expiration_interval": "soon"}),
+    ("autoscale", {"definitions": [{"Name": f"a{i}"} for i in range(1001)]}),
+    ("condition", {}), ("condition", {"name": "c"}), ("condition", {"name": "c", "status": "Bad"}),
+    ("condition", {"name": 1, "status": "OK"}),
+    ("installation", {}), ("installation", {"status": "perhaps"}),
+    ("keepalive", {}), ("keepalive", {"until": "tomorrow"}),
+    ("keepalive", {"until": "2024-13-01T00:00:00Z"}), ("keepalive", {"until": "2024-01-01"}),
+]
+
+
+@pytest.mark.parametrize("kind,data", BAD_DATA, ids=range(len(BAD_DATA)))
+def test_data_that_makes_no_sense(plain_hub, kind, data):
+    reply = plain_hub.post(plain_hub.bad_node, [message("log", "bad", message="fine"),
+                                                message(kind, "bad", **data)])
+    assert reply.status == 400
+    assert reply.json["message"] == 1 and reply.json["error"].startswith("message 1: ")
+
+
+# -- once --------------------------------------------------------------------------------------------
+
+def test_a_request_with_a_key_is_done_once(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    path = f"/clusters/{cluster}/scale/execute?totalCoreCount="
+    first = hub.ask("POST", path + "8", node, Idempotency_Key="k")
+    again = hub.ask("POST", path + "9", node, Idempotency_Key="k")
+    assert (again.status, again.body) == (first.status, first.body)
+    assert targets(hub, cluster)["execute"]["target_core_count"] == 8
+    # The key is the account's own.
+    assert hub.ask("POST", path + "10", None, Idempotency_Key="k").body != first.body
+    assert hub.ask("POST", path + "8", node, Idempotency_Key="k" * 129).status == 400
+
+
+def test_the_same_request_at_once_is_done_once(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    answers = []
+
+    def send():
+        answers.append(hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", node,
+                               {"names": ["n1"]}, Idempotency_Key="one").body)
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(answers)) == 1 and len(answers) == 8
+    operations = hub.get(f"/clusters/{cluster}/nodes?operation="
+                         + json.loads(answers[0])["operationId"])["operations"]
+    assert len(operations) == 1
+
+
+# -- what a node is told -----------------------------------------------------------------------------
+
+def test_userdata(hub, cluster, tmp_path):
+    node = hub.enroll("n1", cluster, "--nodearray", "execute")
+    own = re.search(r"^userdata_id=([0-9a-f]{32})$", hub.ini("n1", cluster), re.M)[1]
+    path = f"/clusterlink/userdata/{own}"
+    first = hub.get(path, node)
+    told = first["configuration"]["cyclecloud"]
+    assert told["cluster"]["name"] == cluster
+    assert (told["node"]["name"], told["node"]["template"]) == ("n1", "execute")
+    assert hub.ask("GET", f"{path}?known={first['version']}", node).status == 304
+    assert hub.node("n1", cluster)["phase"] == "Ready"
+
+    shared, single = tmp_path / "shared.json", tmp_path / "single.json"
+    shared.write_text('{"slurm": {"version": "23", "hpc": true}}')
+    single.write_text('{"slurm": {"version": "24"}}')
+    key = tmp_path / "key.pub"
+    key.write_text("ssh-ed25519 AAAA ann@example\n")
+    hub.keeper("cluster", "configure", cluster, "--file", shared)
+    hub.keeper("node", "configure", "n1", "--cluster", cluster, "--file", single)
+    hub.keeper("user", "add", "ann", "--cluster", cluster, "--key", key, "--admin", "--owner",
+               "--full-name", "Ann Example")
+    second = hub.get(f"{path}?known={first['version']}", node)
+    assert second["configuration"]["slurm"] == {"version": "24", "hpc": True}
+    assert second["properties"]["cyclecloud"] == {"cluster": cluster, "owner": "ann"}
+    assert second["users"] == [{"name": "ann", "fullName": "Ann Example", "uid": 20000,
+                                "isAdmin": True, "isOwner": True,
+                                "publicKeys": ["ssh-ed25519 AAAA ann@example\n"]}]
+    assert hub.get(path, node)["version"] == second["version"] != first["version"]
+
+
+def test_userdata_of_others(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    hub.enroll("n2", cluster)
+    other = re.search(r"^userdata_id=(\w+)$", hub.ini("n2", cluster), re.M)[1]
+    assert hub.ask("GET", f"/clusterlink/userdata/{other}", node).status == 403
+    assert hub.ask("GET", "/clusterlink/userdata/" + "0" * 32, node).status == 404
+    assert hub.ask("GET", "/clusterlink/userdata/..%2f..%2fapi", node).status == 404
+    assert hub.ask("POST", f"/clusterlink/userdata/{other}", node, {}).status == 405
+    assert hub.get(f"/clusterlink/userdata/{other}")["configuration"]
+
+
+def test_an_installation_that_runs_is_waited_for(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    hub.say(node, "installation", status="running")
+    path = "/clusterlink/userdata/" + re.search(r"userdata_id=(\w+)", hub.ini("n1", cluster))[1]
+    assert hub.ask("GET", f"{path}?known={hub.get(path, node)['version']}", node).status == 304
+    assert hub.node("n1", cluster)["phase"] == "Installing"
+
+
+# -- news --------------------------------------------------------------------------------------------
+
+def test_the_stream_tells_what_changed(hub, cluster):
+    node = hub.enroll("n1", cluster)
+    stream = Stream(hub, f"&cluster={cluster}")
+    hub.say(node, "condition", name="gpu", status="Error")
+    change = stream.wait_for("change", lambda c: c["what"] == "condition")
+    assert change == {"what": "condition", "cluster": cluster, "node": "n1"}
+    # What a command of the keeper writes reaches the page as well.
+    hub.keeper("node", "terminate", "n1", "--cluster", cluster)
+    stream.wait_for("change", lambda c: c == {"what": "node", "cluster": cluster, "node": "n1"})
+    stream.close()
+
+
+# -- the keeper's commands ---------------------------------------------------------------------------
+
+def test_the_keepers_commands(hub, cluster, tmp_path):
+    hub.keeper("cluster", "create", cluster)
+    hub.say(hub.enroll("n1", cluster), "log", message="event of the node")
+    names = [c["name"] for c in json.loads(hub.keeper("cluster", "list", "--json").stdout)]
+    assert cluster in names
+    nodes = json.loads(hub.keeper("node", "list", "--cluster", cluster, "--json").stdout)
+    assert [(n["name"], n["phase"]) for n in nodes] == [("n1", "Installing")]
+    events = json.loads(hub.keeper("event", "list", "--cluster", cluster, "--json").stdout)
+    assert [e["message"] for e in events] == ["event of the node"]
+    messages = json.loads(hub.keeper("message", "list", "--cluster", cluster, "--json").stdout)
+    assert len(messages) == 1
+    shown = json.loads(hub.keeper("node", "show", "n1", "--cluster", cluster).stdout)
+    assert shown["events"][0]["message"] == "event of the node"
+    assert "nodearrays" in json.loads(hub.keeper("cluster", "show", cluster).stdout)
+    definition = tmp_path / "array.json"
+    definition.write_text('{"MachineType": "Standard_A1"}')
+    hub.keeper("nodearray", "add", "hpc", "--cluster", cluster, "--file", definition)
+    arrays = json.loads(hub.keeper("nodearray", "list", "--cluster", cluster, "--json").stdout)
+    assert [a["name"] for a in arrays] == ["execute", "hpc"]
+    hub.keeper("nodearray", "remove", "hpc", "--cluster", cluster)
+    hub.keeper("user", "add", "ann", "--cluster", cluster)
+    hub.keeper("user", "add", "bob", "--cluster", cluster)
+    users = json.loads(hub.keeper("user", "list", "--cluster", cluster, "--json").stdout)
+    assert [(u["name"], u["uid"]) for u in users] == [("ann", 20000), ("bob", 20001)]
+    hub.keeper("user", "remove", "ann", "--cluster", cluster)
+    hub.keeper("node", "remove", "n1", "--cluster", cluster)
+    assert hub.get(f"/api/nodes?cluster={cluster}")["nodes"] == []
+
+
+@pytest.mark.parametrize("arguments,code,text", [
+    (["node", "terminate", "nobody", "--cluster", "demo"], 1, "there is no cluster 'demo'"),
+    (["node", "remove", "x", "--cluster", "demo"], 1, "has no node 'x'"),
+    (["node", "terminate", "x"], 2, "--cluster"), (["node", "remove", "--cluster", "c"], 2, "name"),
+    (["user", "add", "a b", "--cluster", "demo"], 2, "cannot be a name"),
+    (["user", "add", "root", "--cluster", "demo", "--uid", "5"], 2, "--uid"),
+    (["user", "add", "a", "--cluster", "demo"], 1, "no cluster 'demo'"),
+    (["cluster", "configure", "demo", "--file", "/nonexistent"], 1, "no such file"),
+    (["cluster", "configure", "demo", "--file", "/etc/passwd"], 2, "one JSON object"),
+    (["nodearray", "add", "a/b", "--cluster", "demo"], 2, "cannot name a node array"),
+])
+def test_commands_that_make_no_sense(plain_hub, arguments, code, text):
+    done = run("hub", *arguments, "--data", plain_hub.data)
+    assert (done.returncode, done.stdout) == (code, ""), done
+    assert text in done.stderr
+
+
+def test_a_folder_without_a_hub_is_left_alone(tmp_path):
+    done = run("hub", "cluster", "list", "--data", tmp_path / "nothing")
+    assert done.returncode == 1 and "there is no hub in" in done.stderr
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_an_enrolled_node_knows_its_broker(hub, cluster, tmp_path):
+    authority, url = tmp_path / "broker.pem", tmp_path / "broker.url"
+    authority.write_text("-----BEGIN CERTIFICATE-----\n")
+    url.write_text("amqps://u:p@broker.example:5671/v\n")
+    hub.enroll("n1", cluster, "--broker", f"@{url}", "--broker-ca",
+               authority, "--transport", "amqp")
+    ini = hub.ini("n1", cluster)
+    assert "[broker]\nurl=amqps://u:p@broker.example:5671/v\nca_file=broker-ca.pem\n" in ini
+    assert "transport=amqp\n" in ini.split("[identity]")[0]
+    home = hub.folder / "homes" / cluster / "n1"
+    assert (home / "config/broker-ca.pem").read_text() == authority.read_text()
+
+
+# -- the unit tests, on PostgreSQL -------------------------------------------------------------------
+
+def test_the_unit_tests_on_postgresql(postgresql):
+    program = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "plugins/hub/hub-test"
+    if not program.exists():
+        pytest.skip("the unit tests are not built")
+    done = subprocess.run([program, "--no-version"], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "HUB_TEST_DATABASE": postgresql.database()},
+                          check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
