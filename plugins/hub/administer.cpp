@@ -19,6 +19,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hub {
@@ -38,7 +39,7 @@ std::string text_of_option(const jetpack::Call& call, const char* name) {
 }
 
 std::string needed(const jetpack::Call& call, const char* option) {
-  const std::string text = text_of_option(call, option);
+  std::string text = text_of_option(call, option);
   if (text.empty())
     usage("'" + std::string(*call.text("ACTION")) + "' needs " +
           (option[0] == 'N' ? "a name" : "--" + std::string(option)));
@@ -159,8 +160,11 @@ struct AddedNode {
 int add_nodes(const jetpack::Call& call) {
   const std::string cluster = needed_name(call, "cluster");
   std::vector<AddedNode> nodes;
-  for (const auto& name : names_to_add(call))
-    nodes.push_back({name, cluster + "/" + name, random_password(), random_uuid()});
+  for (const auto& name : names_to_add(call)) {
+    std::string account = cluster;
+    account.append("/").append(name);
+    nodes.push_back({name, std::move(account), random_password(), random_uuid()});
+  }
   Database database(known_database(call));
   database.write("adding nodes", [&](Transaction& transaction) {
     for (const auto& node : nodes)

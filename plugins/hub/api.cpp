@@ -19,9 +19,9 @@ using jetpack::Error;
 namespace {
 
 constexpr int64_t max_limit = 10'000;
-constexpr int64_t max_hours = 31 * 24;
+constexpr int64_t max_hours = 31LL * 24;
 constexpr int64_t recent_events = 50;
-constexpr int64_t hour = 3'600'000;
+constexpr int64_t hour_ms = 3'600'000;
 
 int64_t parse_number(const std::string& name, const std::string& text, int64_t least,
                      int64_t most) {
@@ -211,7 +211,7 @@ std::string answer_targets(Session& session, const Query& query) {
   if (query.cluster.empty()) throw Error(Errc::usage, "'cluster' is needed");
   const int64_t now = now_ms();
   const auto arrays = list_nodearrays(session, query.cluster, now);
-  const auto history = target_history(session, query.cluster, now - query.hours * hour);
+  const auto history = target_history(session, query.cluster, now - query.hours * hour_ms);
   return json_object([&](Object& object) {
     object.list("nodearrays", arrays, [](JsonWriter& writer, const NodeArray& array) {
       Object(writer)

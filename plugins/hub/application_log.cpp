@@ -50,6 +50,14 @@ void ApplicationLog::write(std::string_view level, std::string_view text) noexce
   }
 }
 
+void ApplicationLog::write_lines(const std::string& lines) noexcept {
+  try {
+    append(lines);
+  } catch (...) {
+    return;
+  }
+}
+
 void ApplicationLog::append(const std::string& line) {
   const std::lock_guard lock(mutex_);
   struct stat status {};
@@ -65,8 +73,11 @@ void ApplicationLog::append(const std::string& line) {
 void log_messages(ApplicationLog& log, const Account& account, const std::vector<Message>& messages,
                   const std::vector<size_t>& indexes) {
   const std::string origin = "[" + account.cluster + "/" + account.node + "] ";
+  std::string lines;
   for (const size_t index : indexes)
-    if (const auto& entry = messages[index].log) log.write(entry->level, origin + entry->text);
+    if (const auto& entry = messages[index].log)
+      lines += format_log_line(now_ms(), entry->level, origin + entry->text);
+  if (!lines.empty()) log.write_lines(lines);
 }
 
 }  // namespace hub

@@ -26,6 +26,9 @@ class ApplicationLog {
   // `level`: "info", "warn" or "error". Control characters are escaped: a message is one line.
   void write(std::string_view level, std::string_view text) noexcept;
 
+  // Appends lines that format_log_line made.
+  void write_lines(const std::string& lines) noexcept;
+
  private:
   void append(const std::string& line);
 

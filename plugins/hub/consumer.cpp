@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <vector>
 
 namespace hub {
 
@@ -20,7 +19,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr size_t max_body = 8U << 20U;  // as over HTTPS
+constexpr size_t max_letter = 8U << 20U;  // as over HTTPS
 // What goes into one commit: so many messages of the broker, or so many bytes.
 constexpr size_t max_batch = 128;
 constexpr size_t max_batch_bytes = 16U << 20U;
@@ -34,15 +33,8 @@ class Unusable : public Error {
   explicit Unusable(const std::string& why) : Error(Errc::usage, why) {}
 };
 
-// The messages of one node, and its account.
-struct Letter {
-  Account account;
-  std::vector<Message> messages;
-  std::vector<size_t> fresh;  // the indexes of those that were new
-};
-
 std::vector<Message> parse(const BrokerMessage& message) {
-  if (message.is_too_large) throw Unusable("it exceeds " + std::to_string(max_body) + " bytes");
+  if (message.is_too_large) throw Unusable("it exceeds " + std::to_string(max_letter) + " bytes");
   try {
     return parse_messages(message.body);
   } catch (const BadMessages& bad) {
@@ -51,12 +43,12 @@ std::vector<Message> parse(const BrokerMessage& message) {
 }
 
 // Over AMQP a batch says itself whose it is; what the broker knows of its sender must agree.
-Letter open_letter(Session& session, const BrokerMessage& message) {
-  Letter letter{{}, parse(message), {}};
-  if (letter.messages.empty()) throw Unusable("it holds no messages");
-  const Message& first = letter.messages.front();
+Delivery read_delivery(Session& session, const BrokerMessage& message) {
+  Delivery delivery{{}, "", parse(message), {}};
+  if (delivery.messages.empty()) throw Unusable("it holds no messages");
+  const Message& first = delivery.messages.front();
   const bool is_of_one =
-      std::all_of(letter.messages.begin(), letter.messages.end(), [&](const Message& each) {
+      std::all_of(delivery.messages.begin(), delivery.messages.end(), [&](const Message& each) {
         return each.cluster == first.cluster && each.node == first.node;
       });
   if (!is_of_one || first.node.empty())
@@ -70,20 +62,18 @@ Letter open_letter(Session& session, const BrokerMessage& message) {
   if (sender && sender->id != account->id)
     throw Unusable("the broker's user '" + one_line(message.user_id) + "' is another than '" +
                    name + "'");
-  letter.account = *account;
-  return letter;
-}
-
-void apply_letter(Transaction& transaction, Letter& letter, int64_t keep) {
-  letter.fresh = apply_messages(transaction, letter.account, "", letter.messages, keep);
+  delivery.account = *account;
+  return delivery;
 }
 
 }  // namespace
 
-Consumer::Consumer(Database& database, ApplicationLog& log, BrokerAddress address, int64_t keep)
-    : database_(database), log_(log), address_(std::move(address)), keep_(keep), thread_([this] {
-        run();
-      }) {}
+Consumer::Consumer(Database& database, Intake& intake, ApplicationLog& log, BrokerAddress address)
+    : database_(database),
+      intake_(intake),
+      log_(log),
+      address_(std::move(address)),
+      thread_([this] { run(); }) {}
 
 Consumer::~Consumer() {
   {
@@ -109,7 +99,7 @@ void Consumer::run() {
   std::chrono::milliseconds wait = first_pause;
   while (!is_stopped()) {
     try {
-      BrokerConnection broker(address_, max_body);
+      BrokerConnection broker(address_, max_letter);
       log_.write("info", "consuming from the broker " + address_.shown);
       last_failure_.clear();
       wait = first_pause;
@@ -125,7 +115,7 @@ void Consumer::run() {
 
 void Consumer::serve(BrokerConnection& broker) {
   while (!is_stopped()) {
-    std::deque<BrokerMessage> batch;
+    std::vector<BrokerMessage> batch;
     size_t bytes = 0;
     auto message = broker.next(listen_time);
     while (message) {
@@ -140,41 +130,52 @@ void Consumer::serve(BrokerConnection& broker) {
 
 // All in one commit; where that is not possible, one by one, so that one bad message cannot hold up
 // the others.
-void Consumer::settle(BrokerConnection& broker, const std::deque<BrokerMessage>& batch) {
-  std::deque<Letter> letters;
-  try {
-    database_.write("storing messages from the broker", [&](Transaction& transaction) {
-      letters.clear();
-      for (const auto& message : batch) {
-        letters.push_back(open_letter(transaction.session(), message));
-        apply_letter(transaction, letters.back(), keep_);
+void Consumer::settle(BrokerConnection& broker, const std::vector<BrokerMessage>& batch) {
+  std::vector<std::optional<Delivery>> opened;
+  std::vector<std::string> reasons;
+  database_.read("looking up accounts", [&](Session& session) {
+    for (const auto& message : batch) {
+      try {
+        opened.emplace_back(read_delivery(session, message));
+        reasons.emplace_back();
+      } catch (const Unusable& why) {
+        opened.emplace_back();
+        reasons.emplace_back(why.what());
       }
-    });
+    }
+  });
+  std::vector<Delivery*> usable;
+  for (auto& delivery : opened)
+    if (delivery) usable.push_back(&*delivery);
+  bool is_stored = true;
+  try {
+    if (!usable.empty()) intake_.store(usable);
   } catch (const Error&) {
-    for (const auto& message : batch) settle_one(broker, message);
-    return;
+    is_stored = false;
   }
-  for (const auto& letter : letters)
-    log_messages(log_, letter.account, letter.messages, letter.fresh);
-  broker.acknowledge(batch.back().tag);
+  uint64_t last = 0;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (!opened[i]) {
+      refuse(broker, batch[i], reasons[i]);
+    } else if (is_stored) {
+      last = batch[i].tag;
+    } else {
+      settle_one(broker, batch[i], *opened[i]);
+    }
+  }
+  if (last != 0) broker.acknowledge(last);
 }
 
-void Consumer::settle_one(BrokerConnection& broker, const BrokerMessage& message) {
+void Consumer::settle_one(BrokerConnection& broker, const BrokerMessage& message,
+                          Delivery& delivery) {
   try {
-    Letter letter;
-    database_.write("storing a message from the broker", [&](Transaction& transaction) {
-      letter = open_letter(transaction.session(), message);
-      apply_letter(transaction, letter, keep_);
-    });
-    log_messages(log_, letter.account, letter.messages, letter.fresh);
-    broker.acknowledge(message.tag);
-  } catch (const Unusable& why) {
-    refuse(broker, message, why.what());
+    intake_.store(delivery);
   } catch (const Error& error) {
     // Either the database is away, which this shows by failing, or it is this message.
     database_.write("seeing whether the database takes anything", [](Transaction&) {});
-    refuse(broker, message, error.what());
+    return refuse(broker, message, error.what());
   }
+  broker.acknowledge(message.tag);
 }
 
 void Consumer::refuse(BrokerConnection& broker, const BrokerMessage& message,

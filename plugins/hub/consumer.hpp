@@ -4,13 +4,14 @@
 #include "application_log.hpp"
 #include "broker.hpp"
 #include "database.hpp"
+#include "intake.hpp"
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace hub {
 
@@ -19,7 +20,7 @@ namespace hub {
 // jetpack.refused.
 class Consumer {
  public:
-  Consumer(Database& database, ApplicationLog& log, BrokerAddress address, int64_t keep);
+  Consumer(Database& database, Intake& intake, ApplicationLog& log, BrokerAddress address);
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
   ~Consumer();
@@ -27,16 +28,16 @@ class Consumer {
  private:
   void run();
   void serve(BrokerConnection& broker);
-  void settle(BrokerConnection& broker, const std::deque<BrokerMessage>& batch);
-  void settle_one(BrokerConnection& broker, const BrokerMessage& message);
+  void settle(BrokerConnection& broker, const std::vector<BrokerMessage>& batch);
+  void settle_one(BrokerConnection& broker, const BrokerMessage& message, Delivery& delivery);
   void refuse(BrokerConnection& broker, const BrokerMessage& message, const std::string& why);
   bool pause(std::chrono::milliseconds time);
   bool is_stopped();
 
   Database& database_;
+  Intake& intake_;
   ApplicationLog& log_;
   BrokerAddress address_;
-  int64_t keep_;
   uint64_t refused_ = 0;
   std::string last_failure_;  // so that an outage is logged once
   std::mutex mutex_;

@@ -91,6 +91,8 @@ class Transaction {
   int64_t next_message() { return ++position_.message; }
   // Tells the pages, once the transaction is committed.
   void changed(std::string_view what, std::string_view cluster, std::string_view node = {});
+  // How far the database was before this.
+  const Position& before() const { return before_; }
   // How far the database is, with what this has written.
   const Position& position() const { return position_; }
   // How far the database is after this.

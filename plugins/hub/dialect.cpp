@@ -68,6 +68,10 @@ void tune(Session& session, Dialect dialect) {
     execute(session, "PRAGMA busy_timeout = 20000");
     execute(session, "PRAGMA journal_mode = WAL");
     execute(session, "PRAGMA synchronous = FULL");
+    // A large batch fits into memory until it is committed, and the log is copied into the database
+    // after some of them rather than after each.
+    execute(session, "PRAGMA cache_size = -16384");
+    execute(session, "PRAGMA wal_autocheckpoint = 4096");
   } else {
     execute(session, "SET statement_timeout = '30s'");
     execute(session, "SET idle_in_transaction_session_timeout = '30s'");

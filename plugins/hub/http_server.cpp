@@ -55,8 +55,9 @@ constexpr int max_threads = 192;
 constexpr int max_waiting_connections = 256;
 // Each stream of the page holds a thread; there must be some left for the nodes.
 constexpr std::ptrdiff_t max_streams = 48;
-// Batches parsed and stored at once: a parsed body takes several times its size.
+// Batches parsed and stored at once, small ones aside: a parsed body takes several times its size.
 constexpr std::ptrdiff_t max_batches = 4;
+constexpr size_t small_body = 64U << 10U;
 constexpr auto request_time = 30s;   // from the connection, or the last reply, to a whole header
 constexpr auto exchange_time = 60s;  // for a body, and again for a reply
 constexpr auto batch_wait = 20s;     // then the node is told to come back later
@@ -247,9 +248,10 @@ class Exchange : public net::HTTPRequestHandler {
                     "messages are taken from nodes; 'jetpack hub enroll' makes a node's account");
     const bool keep_alive = request.getKeepAlive();
     const std::string body = whole_body(request, max_body);
-    const Slot slot(shared_.batches, batch_wait);
-    if (!slot.held()) throw Error(Errc::unavailable, "too many batches wait to be stored");
-    const auto messages = parse_messages(body);
+    std::optional<Slot> slot;
+    if (body.size() > small_body) slot.emplace(shared_.batches, batch_wait);
+    if (slot && !slot->held()) throw Error(Errc::unavailable, "too many batches wait to be stored");
+    auto messages = parse_messages(body);
     response.setKeepAlive(keep_alive);
     for (size_t i = 0; i < messages.size(); ++i)
       if (messages[i].cluster != account.cluster)
@@ -257,14 +259,11 @@ class Exchange : public net::HTTPRequestHandler {
                       "message " + std::to_string(i) +
                           " is for another cluster than the account's, which is '" +
                           account.cluster + "'");
-    const std::string address = request.clientAddress().host().toString();
-    const auto fresh = services_.database.write("storing messages", [&](Transaction& transaction) {
-      return apply_messages(transaction, account, address, messages, services_.keep);
-    });
-    log_messages(services_.log, account, messages, fresh);
+    Delivery delivery{account, request.clientAddress().host().toString(), std::move(messages), {}};
+    services_.intake.store(delivery);
     response.setStatusAndReason(net::HTTPResponse::HTTP_ACCEPTED);
-    reply(response, "{\"accepted\":" + std::to_string(messages.size()) +
-                        ",\"new\":" + std::to_string(fresh.size()) + "}");
+    reply(response, "{\"accepted\":" + std::to_string(delivery.messages.size()) +
+                        ",\"new\":" + std::to_string(delivery.fresh.size()) + "}");
   }
 
   static std::string whole_body(net::HTTPServerRequest& request, size_t most) {

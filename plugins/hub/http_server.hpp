@@ -5,6 +5,7 @@
 #include "application_log.hpp"
 #include "database.hpp"
 #include "event_feed.hpp"
+#include "intake.hpp"
 #include "page.hpp"
 
 #include <cstdint>
@@ -21,7 +22,7 @@ struct Services {
   ApplicationLog& log;
   EventFeed& feed;
   const PageFiles& page;
-  int64_t keep = 0;  // messages
+  Intake& intake;
 };
 
 // Serves from construction to destruction, on threads of its own.

@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <span>
+#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 namespace hub {
 
@@ -18,21 +21,13 @@ namespace {
 // Rows that come from the database at once: PostgreSQL's client holds them all in memory.
 constexpr int64_t rows_read_at_once = 64;
 
-std::unordered_set<std::string> known_ids(Session& session, const Account& account,
-                                          std::span<const Message> messages) {
-  Values values;
-  std::string sql = "SELECT id FROM messages WHERE account = " + values.add(account.id);
-  for (size_t i = 0; i < messages.size(); ++i)
-    sql += (i == 0 ? " AND id IN (" : ", ") + values.add(messages[i].id);
-  std::unordered_set<std::string> known;
-  for (auto& id : select<std::string>(session, sql + ")", values)) known.insert(std::move(id));
-  return known;
-}
-
-// A message that is new, and its number.
-struct Numbered {
-  const Message* message;
+// A message on its way into the table.
+struct Candidate {
+  Delivery* delivery;
+  size_t index;
   int64_t number;
+
+  const Message& message() const { return delivery->messages[index]; }
 };
 
 // Collects the rows of one INSERT.
@@ -51,6 +46,12 @@ class Rows {
   void write(Session& session) {
     if (!empty_) execute(session, sql_, values_);
   }
+  // Writes those that are not there yet; what they have in the column `returned`.
+  std::unordered_set<int64_t> write_new(Session& session, const std::string& returned) {
+    const auto rows =
+        select<int64_t>(session, sql_ + " ON CONFLICT DO NOTHING RETURNING " + returned, values_);
+    return {rows.begin(), rows.end()};
+  }
 
  private:
   std::string sql_;
@@ -58,45 +59,46 @@ class Rows {
   bool empty_ = true;
 };
 
-void insert(Session& session, const Account& account, int64_t received,
-            const std::vector<Numbered>& fresh) {
+// Stores those that are new, and marks them as fresh.
+void insert(Session& session, std::span<const Candidate> candidates, int64_t received) {
   Rows messages(
       "INSERT INTO messages (number, account, id, cluster, node, instance_id, type, sent, "
       "received, "
       "session, data)");
+  for (const auto& candidate : candidates) {
+    const Account& account = candidate.delivery->account;
+    const Message& message = candidate.message();
+    messages.add(candidate.number, account.id, message.id, account.cluster, account.node,
+                 message.instance_id, message.type, message.sent, received, message.session,
+                 message.data);
+  }
+  const auto stored = messages.write_new(session, "number");
   Rows events(
       "INSERT INTO events (id, cluster, node, level, priority, text, extras, sent, received)");
-  for (const auto& [message, number] : fresh) {
-    messages.add(number, account.id, message->id, account.cluster, account.node,
-                 message->instance_id, message->type, message->sent, received, message->session,
-                 message->data);
-    if (const auto& entry = message->log)
-      events.add(number, account.cluster, account.node, entry->level,
-                 static_cast<int64_t>(entry->priority), entry->text, entry->extras, message->sent,
-                 received);
+  for (const auto& candidate : candidates) {
+    if (!stored.contains(candidate.number)) continue;
+    candidate.delivery->fresh.push_back(candidate.index);
+    const Account& account = candidate.delivery->account;
+    if (const auto& entry = candidate.message().log)
+      events.add(candidate.number, account.cluster, account.node, entry->level,
+                 static_cast<int64_t>(entry->priority), entry->text, entry->extras,
+                 candidate.message().sent, received);
   }
-  messages.write(session);
   events.write(session);
 }
 
-// Stores what is new; its indexes.
-std::vector<size_t> store_new(Transaction& transaction, const Account& account, int64_t received,
-                              const std::vector<Message>& messages) {
-  std::vector<size_t> indexes;
-  const std::span<const Message> all(messages);
-  const size_t rows_at_once = rows_in_statement(transaction.dialect());
-  for (size_t at = 0; at < all.size(); at += rows_at_once) {
-    const auto part = all.subspan(at, std::min(rows_at_once, all.size() - at));
-    auto known = known_ids(transaction.session(), account, part);
-    std::vector<Numbered> fresh;
-    for (size_t i = 0; i < part.size(); ++i) {
-      if (!known.insert(part[i].id).second) continue;
-      fresh.push_back({&part[i], transaction.next_message()});
-      indexes.push_back(at + i);
-    }
-    insert(transaction.session(), account, received, fresh);
+void store_new(Transaction& transaction, const std::vector<Delivery*>& deliveries,
+               int64_t received) {
+  std::vector<Candidate> all;
+  for (auto* delivery : deliveries) {
+    delivery->fresh.clear();
+    for (size_t i = 0; i < delivery->messages.size(); ++i)
+      all.push_back({delivery, i, transaction.next_message()});
   }
-  return indexes;
+  const size_t at_once = rows_in_statement(transaction.dialect());
+  for (size_t at = 0; at < all.size(); at += at_once)
+    insert(transaction.session(), std::span(all).subspan(at, std::min(at_once, all.size() - at)),
+           received);
 }
 
 void set_phase(Node& node, const char* phase, int64_t now) {
@@ -141,10 +143,40 @@ void note_contact(Node& node, std::string_view address, int64_t now) {
     set_phase(node, phase::installing, now);
 }
 
-void drop_oldest(Session& session, int64_t newest, int64_t keep) {
-  if (newest <= keep) return;
-  execute(session, "DELETE FROM messages WHERE number <= $1", newest - keep);
-  execute(session, "DELETE FROM events WHERE id <= $1", newest - keep);
+// Now and then, rather than after each batch.
+void drop_oldest(Transaction& transaction, int64_t keep) {
+  const int64_t newest = transaction.position().message;
+  const int64_t interval = std::max<int64_t>(1, keep / 1000);
+  if (newest <= keep || newest / interval == transaction.before().message / interval) return;
+  execute(transaction.session(), "DELETE FROM messages WHERE number <= $1", newest - keep);
+  execute(transaction.session(), "DELETE FROM events WHERE id <= $1", newest - keep);
+}
+
+// The nodes of the deliveries that are still there, by account.
+std::unordered_map<int64_t, Contact> contacts_of(Session& session,
+                                                 const std::vector<Delivery*>& deliveries) {
+  std::vector<std::pair<std::string, std::string>> names;
+  std::map<std::pair<std::string, std::string>, int64_t> accounts;
+  for (const auto* delivery : deliveries) {
+    const auto name = std::pair(delivery->account.cluster, delivery->account.node);
+    if (accounts.emplace(name, delivery->account.id).second) names.push_back(name);
+  }
+  std::unordered_map<int64_t, Contact> contacts;
+  for (auto& node : find_nodes(session, names))
+    contacts.emplace(accounts[{node.cluster, node.name}], Contact{node, node});
+  return contacts;
+}
+
+void apply_delivery(Transaction& transaction, const Delivery& delivery, Node& node, int64_t now) {
+  const Account& account = delivery.account;
+  note_contact(node, delivery.address, now);
+  for (const size_t index : delivery.fresh) {
+    const Message& message = delivery.messages[index];
+    learn(node, message, now);
+    if (message.condition)
+      put_condition(transaction, account.cluster, account.node, *message.condition, now);
+    if (message.autoscale) apply_autoscale(transaction, account.cluster, *message.autoscale, now);
+  }
 }
 
 // The part of a list that `range` asks for, some rows at a time, so that memory is bounded.
@@ -180,27 +212,19 @@ std::string order(const std::string& key, const Range& range, const std::string&
 
 }  // namespace
 
-std::vector<size_t> apply_messages(Transaction& transaction, const Account& account,
-                                   std::string_view address, const std::vector<Message>& messages,
-                                   int64_t keep) {
-  Session& session = transaction.session();
-  const int64_t received = now_ms();
-  auto indexes = store_new(transaction, account, received, messages);
-  const auto before = find_node(session, account.cluster, account.node);
-  if (!before) return indexes;  // it was removed meanwhile
-  Node node = *before;
-  note_contact(node, address, received);
-  for (const size_t index : indexes) {
-    const Message& message = messages[index];
-    learn(node, message, received);
-    if (message.condition)
-      put_condition(transaction, account.cluster, account.node, *message.condition, received);
-    if (message.autoscale)
-      apply_autoscale(transaction, account.cluster, *message.autoscale, received);
-  }
-  update_node(transaction, *before, node);
-  drop_oldest(session, transaction.position().message, keep);
-  return indexes;
+void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& deliveries,
+                      int64_t keep) {
+  const int64_t now = now_ms();
+  store_new(transaction, deliveries, now);
+  auto contacts = contacts_of(transaction.session(), deliveries);
+  for (const auto* delivery : deliveries)
+    if (const auto known = contacts.find(delivery->account.id); known != contacts.end())
+      apply_delivery(transaction, *delivery, known->second.now, now);
+  std::vector<Contact> all;
+  all.reserve(contacts.size());
+  for (auto& [account, contact] : contacts) all.push_back(std::move(contact));
+  update_nodes(transaction, all);
+  drop_oldest(transaction, keep);
 }
 
 Page<Event> list_events(Session& session, std::string_view cluster, std::string_view node,

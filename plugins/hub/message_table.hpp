@@ -45,13 +45,19 @@ struct Page {
   bool more = false;  // whether there may be others beyond it, in the direction of the range
 };
 
-// Stores a batch from `account` and does what it says; the indexes of the messages that were new.
-// A message whose id the account has sent before is passed over. The node is the account's,
-// whatever the messages claim. `address` is where they came from, "" when that is not known. Of all
-// messages the newest `keep` stay.
-std::vector<size_t> apply_messages(Transaction& transaction, const Account& account,
-                                   std::string_view address, const std::vector<Message>& messages,
-                                   int64_t keep);
+// What one node has sent.
+struct Delivery {
+  Account account;
+  std::string address;  // where it came from, or ""
+  std::vector<Message> messages;
+  std::vector<size_t> fresh;  // set by apply_deliveries: the indexes of the messages that were new
+};
+
+// Stores the messages in their order and does what they say. A message whose id its account has
+// sent before is passed over. The node is the account's, whatever the messages claim. Of all
+// messages about the newest `keep` stay.
+void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& deliveries,
+                      int64_t keep);
 
 // An empty text stands for all.
 Page<Event> list_events(Session& session, std::string_view cluster, std::string_view node,

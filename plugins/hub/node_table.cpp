@@ -5,6 +5,8 @@
 #include "text.hpp"
 #include "userdata_id.hpp"
 
+#include <algorithm>
+
 namespace hub {
 
 namespace {
@@ -54,6 +56,14 @@ bool set_column(Session& session, std::string_view column, std::string_view clus
           "UPDATE nodes SET " + std::string(column) + " = $1 WHERE cluster = $2 AND name = $3",
           value, cluster, name);
   return true;
+}
+
+// Whether a page that shows the node should read it again. That it was in contact does not count.
+bool is_news(const Node& before, const Node& now) {
+  return now.instance_id != before.instance_id || now.hostname != before.hostname ||
+         now.address != before.address || now.phase != before.phase ||
+         now.status_message != before.status_message ||
+         now.keepalive_until != before.keepalive_until || now.properties != before.properties;
 }
 
 bool is_over(const Node& node) {
@@ -173,24 +183,43 @@ std::vector<Count> count_phases(Session& session, std::string_view cluster) {
   return counts;
 }
 
-void update_node(Transaction& transaction, const Node& before, const Node& now) {
+std::vector<Node> find_nodes(Session& session,
+                             const std::vector<std::pair<std::string, std::string>>& names) {
+  std::vector<Node> nodes;
+  const size_t at_once = 64;
+  for (size_t at = 0; at < names.size(); at += at_once) {
+    Values values;
+    std::string sql = node_columns + " WHERE (cluster, name) IN (VALUES ";
+    for (size_t i = at; i < std::min(at + at_once, names.size()); ++i) {
+      sql += i == at ? "(" : ", (";
+      sql += values.add(names[i].first);
+      sql += ", ";
+      sql += values.add(names[i].second);
+      sql += ")";
+    }
+    for (const auto& row : select<NodeRow>(session, sql + ")", values))
+      nodes.push_back(to_node(row));
+  }
+  return nodes;
+}
+
+void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts) {
   Session& session = transaction.session();
-  execute(session,
-          "UPDATE nodes SET instance_id = $1, hostname = $2, address = $3, first_contact = $4, "
-          "last_contact = $5, phase = $6, phase_since = $7, ending = $8, status_message = $9, "
-          "keepalive_until = $10 WHERE cluster = $11 AND name = $12",
-          now.instance_id, now.hostname, now.address, now.first_contact, now.last_contact,
-          now.phase, now.phase_since, now.ending, now.status_message, now.keepalive_until,
-          now.cluster, now.name);
-  if (now.properties != before.properties)
-    execute(session, "UPDATE nodes SET properties = $1 WHERE cluster = $2 AND name = $3",
-            now.properties, now.cluster, now.name);
-  const bool is_news = now.instance_id != before.instance_id || now.hostname != before.hostname ||
-                       now.address != before.address || now.phase != before.phase ||
-                       now.status_message != before.status_message ||
-                       now.keepalive_until != before.keepalive_until ||
-                       now.properties != before.properties;
-  if (is_news) transaction.changed("node", now.cluster, now.name);
+  Repeated<std::string, std::string, std::string, int64_t, int64_t, std::string, int64_t,
+           std::string, std::string, int64_t, std::string, std::string>
+      update(session,
+             "UPDATE nodes SET instance_id = $1, hostname = $2, address = $3, first_contact = $4, "
+             "last_contact = $5, phase = $6, phase_since = $7, ending = $8, status_message = $9, "
+             "keepalive_until = $10 WHERE cluster = $11 AND name = $12");
+  for (const auto& [before, now] : contacts) {
+    update.run(now.instance_id, now.hostname, now.address, now.first_contact, now.last_contact,
+               now.phase, now.phase_since, now.ending, now.status_message, now.keepalive_until,
+               now.cluster, now.name);
+    if (now.properties != before.properties)
+      execute(session, "UPDATE nodes SET properties = $1 WHERE cluster = $2 AND name = $3",
+              now.properties, now.cluster, now.name);
+    if (is_news(before, now)) transaction.changed("node", now.cluster, now.name);
+  }
 }
 
 void finish_stopping(Transaction& transaction, int64_t silent_since, int64_t now) {

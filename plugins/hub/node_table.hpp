@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hub {
@@ -85,8 +86,16 @@ struct Count {
 };
 std::vector<Count> count_phases(Session& session, std::string_view cluster);
 
-// Stores what a contact changed: all but names, ids that were given, and the configuration.
-void update_node(Transaction& transaction, const Node& before, const Node& now);
+// The nodes with these names, each a cluster's and a node's; those that there are.
+std::vector<Node> find_nodes(Session& session,
+                             const std::vector<std::pair<std::string, std::string>>& names);
+
+// A node before and after a contact.
+struct Contact {
+  Node before, now;
+};
+// Stores what contacts changed: all but names, ids that were given, and the configuration.
+void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts);
 
 // Nodes that were told to stop and have been silent since `silent_since` are off, or terminated.
 void finish_stopping(Transaction& transaction, int64_t silent_since, int64_t now);

@@ -19,7 +19,8 @@ class PageFiles {
   // Reads the known files of `folder`; throws when one is missing.
   explicit PageFiles(const std::filesystem::path& folder);
 
-  // The file at a URL path, or nullptr. "/" and "/clusters/NAME" are the page itself.
+  // The file at a URL path, or nullptr. "/", "/clusters/NAME" and "/clusters/NAME/nodes/NAME" are
+  // the page itself.
   const PageFile* find(std::string_view path) const;
 
  private:

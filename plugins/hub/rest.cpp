@@ -52,7 +52,7 @@ Answer once(Database& database, const Request& request, const char* doing, Work 
     if (request.key.empty()) return work(transaction);
     if (const auto kept = find_answer(transaction.session(), request.account, request.key))
       return Answer{static_cast<int>(kept->status), kept->body};
-    const Answer answer = work(transaction);
+    Answer answer = work(transaction);
     keep_answer(transaction.session(), request.account, request.key, {answer.status, answer.json});
     return answer;
   });

@@ -185,11 +185,11 @@ int serve(const jetpack::Call& call) {
   database.on_commit([&feed](const Position& position) { feed.announce(position); });
   feed.announce(database.position());
   const Watcher watcher(database, feed, log);
-  const int64_t keep = *call.integer("keep");
+  Intake intake(database, log, *call.integer("keep"));
   std::optional<Consumer> consumer;
-  if (broker) consumer.emplace(database, log, *broker, keep);
+  if (broker) consumer.emplace(database, intake, log, *broker);
 
-  const HttpServer server({database, accounts, log, feed, page, keep}, listen, certificate);
+  const HttpServer server({database, accounts, log, feed, page, intake}, listen, certificate);
   const std::string url = call.given("url") ? std::string(*call.text("url"))
                                             : url_of(advertised_host(parts, names), server.port());
   const std::string status = status_json(url, authority, data);

@@ -58,6 +58,29 @@ std::optional<Result> select_one(Session& session, const std::string& sql, const
   return std::move(rows.front());
 }
 
+// A statement without rows that runs several times, with other values each time: the database reads
+// it once.
+template <class... Value>
+class Repeated {
+ public:
+  Repeated(Session& session, const std::string& sql) : statement_(session) {
+    statement_ << sql;
+    std::apply([&](auto&... value) { ((statement_, Poco::Data::Keywords::use(value)), ...); },
+               bound_);
+  }
+  Repeated(const Repeated&) = delete;
+  Repeated& operator=(const Repeated&) = delete;
+
+  void run(const Value&... values) {
+    bound_ = std::make_tuple(values...);
+    statement_.execute();
+  }
+
+ private:
+  std::tuple<Value...> bound_;
+  Poco::Data::Statement statement_;
+};
+
 // A statement whose number of values is known only when it runs. Values are all integers or texts.
 class Values {
  public:

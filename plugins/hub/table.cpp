@@ -58,11 +58,11 @@ std::string shown_member(const json::Value& object, const char* name) {
   return {};
 }
 
-void print_json(const jetpack::Call& call, const json::Value& list) {
+void print_json(const jetpack::Call& call, const json::Value& value) {
   json::StringBuffer out;
   json::PrettyWriter<json::StringBuffer> writer(out);
   writer.SetIndent(' ', 2);
-  list.Accept(writer);
+  value.Accept(writer);
   call.print(std::string_view(out.GetString(), out.GetSize()));
   call.print("\n");
 }

@@ -22,16 +22,16 @@ void append_hex_escape(std::string& to, unsigned char byte) {
   to += hex[byte & 15U];
 }
 
-// Takes a number of exactly `digits` digits and the character that must follow (0: none).
-std::optional<int> take_number(std::string_view& text, size_t digits, char then) {
-  const size_t size = digits + (then != 0 ? 1 : 0);
+// Takes a number of exactly `count` digits and the character that must follow (0: none).
+std::optional<int> take_number(std::string_view& text, size_t count, char then) {
+  const size_t size = count + (then != 0 ? 1 : 0);
   if (text.size() < size) return std::nullopt;
   int number = 0;
-  for (const char c : text.substr(0, digits)) {
+  for (const char c : text.substr(0, count)) {
     if (c < '0' || c > '9') return std::nullopt;
     number = number * 10 + (c - '0');
   }
-  if (then != 0 && text[digits] != then) return std::nullopt;
+  if (then != 0 && text[count] != then) return std::nullopt;
   text.remove_prefix(size);
   return number;
 }

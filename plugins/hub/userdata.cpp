@@ -93,7 +93,7 @@ void note_applied(Database& database, const Node& node) {
     now.phase = phase::ready;
     now.phase_since = now.last_contact = now_ms();
     if (now.first_contact == 0) now.first_contact = now.last_contact;
-    update_node(transaction, *before, now);
+    update_nodes(transaction, {{*before, now}});
   });
 }
 

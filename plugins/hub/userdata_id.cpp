@@ -9,7 +9,7 @@ namespace hub {
 
 namespace {
 
-constexpr size_t digits = 32;
+constexpr size_t id_digits = 32;
 
 bool is_hex_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
@@ -20,8 +20,8 @@ std::string userdata_id(std::string_view cluster, std::string_view node,
   std::string id;
   for (const char c : instance_id)
     if (c != '-') id += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-  if (id.size() == digits && std::all_of(id.begin(), id.end(), is_hex_digit)) return id;
-  return sha256_hex(std::string(cluster) + "/" + std::string(node)).substr(0, digits);
+  if (id.size() == id_digits && std::all_of(id.begin(), id.end(), is_hex_digit)) return id;
+  return sha256_hex(std::string(cluster) + "/" + std::string(node)).substr(0, id_digits);
 }
 
 }  // namespace hub

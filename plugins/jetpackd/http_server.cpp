@@ -21,7 +21,7 @@ using boost::system::error_code;
 
 constexpr size_t most_connections = 16;
 constexpr size_t max_request = 8 << 10;
-constexpr std::chrono::seconds longest_exchange{5};
+constexpr std::chrono::seconds longest_connection{5};
 constexpr std::chrono::seconds pause_after_failure{1};
 
 const char* reason_phrase(unsigned status) {
@@ -81,7 +81,7 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
   Connection& operator=(const Connection&) = delete;
 
   void start() {
-    timer_.expires_after(longest_exchange);
+    timer_.expires_after(longest_connection);
     timer_.async_wait([weak = weak_from_this()](const error_code& error) {
       const auto self = weak.lock();
       if (error || !self) return;

@@ -1,7 +1,9 @@
 """A hub with a cluster, and its page in a browser, as the tests of the page use them."""
+import contextlib
 import json
 import os
 import pathlib
+import sqlite3
 import urllib.parse
 
 from hub_client import DevCluster, log_message, wait_for
@@ -9,6 +11,8 @@ from hub_client import DevCluster, log_message, wait_for
 
 class Cluster(DevCluster):
     """A hub with the cluster demo, and what its nodes say to it."""
+
+    start_options = ("--no-daemon",)  # the tests alone speak for the nodes
 
     def __init__(self):
         super().__init__()
@@ -32,10 +36,25 @@ class Cluster(DevCluster):
         reply = self.post([message], self.credentials[node])
         assert reply.status == 202, reply.body
 
+    @contextlib.contextmanager
+    def database(self):
+        """The hub's database, in one transaction: for what would take too long to be said."""
+        with contextlib.closing(sqlite3.connect(self.data / "hub.db")) as db, db:
+            yield db
+
     def demand(self, *definitions, interval=300):
         """What a scheduler asks for."""
         self.say("autoscale", {"request_set": "standard", "expiration_interval": interval,
                                "definitions": list(definitions)})
+
+
+def copy_rows(db, table, source, count, changed):
+    """Copies a row count - 1 times; `changed` gives columns in terms of i, which counts from 2."""
+    columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+    values = ", ".join(changed.get(column, column) for column in columns)
+    db.execute(f"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
+               f"INSERT INTO {table} ({', '.join(columns)}) "
+               f"SELECT {values} FROM n, (SELECT * FROM {table} WHERE {source})")
 
 
 class Page:

@@ -43,7 +43,7 @@ def browser():
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(service=Service(DRIVER), options=options)
-        driver.set_page_load_timeout(60)
+        driver.set_page_load_timeout(30)
         yield driver
         driver.quit()
 

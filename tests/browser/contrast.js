@@ -1,4 +1,4 @@
-// contrast.js: run in the page by test_access.py: which texts are too faint to be read (WCAG 2.1 AA).
+// contrast.js: run in the page by test_access.py: which texts are too faint to read (WCAG 2.1 AA).
 function parts(color) {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   canvas.fillStyle = color;
@@ -31,7 +31,8 @@ while (walker.nextNode()) {
   const isSeen = text && element.checkVisibility() && !element.closest(".hidden, .skip, script");
   if (!isSeen || element.closest(".events li.new")) continue;
   const color = element instanceof SVGElement ? style.fill : style.color;
-  const [low, high] = [luminance(parts(color).rgb), luminance(ground(element))].sort((a, b) => a - b);
+  const [low, high] = [luminance(parts(color).rgb), luminance(ground(element))]
+    .sort((a, b) => a - b);
   const ratio = (high + 0.05) / (low + 0.05);
   const size = parseFloat(style.fontSize);
   const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);

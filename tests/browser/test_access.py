@@ -155,6 +155,3 @@ def test_narrow_and_wide(open_page):
             if width in (360, 1920):
                 name = f"lively{view.replace('/', '-').rstrip('-')}-{width}"
                 page.picture(name)
-    page = open_page("/clusters/demo", width=1280, height=860)
-    page.wait_for_events(*page.events())
-    page.picture("screenshot")

@@ -1,8 +1,7 @@
 """The list of nodes on the cluster page: phases, conditions, filter, order, and 10,000 of them."""
-import contextlib
 import os
-import sqlite3
 
+from cluster_page import copy_rows
 from hub_client import wait_for
 
 NODES = 10_000
@@ -79,25 +78,18 @@ def test_a_new_node_appears(open_page, hub):
     page.wait_for_nodes("execute-1", "execute-2")
 
 
-def fill(database, nodes, events):
-    """Copies the node and its event of the database, as they are, many times."""
-    with contextlib.closing(sqlite3.connect(database)) as db:
-        def copies(table, changed, count, source):
-            columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-            wanted = ", ".join(changed.get(column, column) for column in columns)
-            db.execute(f"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n "
-                       f"WHERE i < {count}) INSERT INTO {table} ({', '.join(columns)}) "
-                       f"SELECT {wanted} FROM n, (SELECT * FROM {table} WHERE {source})")
-        with db:
-            copies("nodes", {"name": "'execute-' || i", "hostname": "'ip-' || i",
-                             "node_id": "'id-' || i", "userdata_id": "'data-' || i",
-                             "last_contact": "last_contact - i * 10"}, nodes,
-                   "name = 'execute-1'")
-            copies("conditions", {"node": "'execute-' || i"}, nodes, "node = 'execute-1'")
-            first, = db.execute("SELECT max(id) FROM events").fetchone()
-            copies("events", {"id": f"{first} + i", "node": f"'execute-' || (i % {nodes} + 1)",
-                              "text": "'event ' || i"}, events, f"id = {first}")
-            db.execute("UPDATE hub_numbers SET message = message + ?", (events + 1,))
+def fill(hub, nodes, events):
+    """Copies the node and its event, as they are, many times."""
+    with hub.database() as db:
+        copy_rows(db, "nodes", "name = 'execute-1'", nodes, {
+            "name": "'execute-' || i", "hostname": "'ip-' || i", "node_id": "'id-' || i",
+            "userdata_id": "'data-' || i", "last_contact": "last_contact - i * 10"})
+        copy_rows(db, "conditions", "node = 'execute-1'", nodes, {"node": "'execute-' || i"})
+        first, = db.execute("SELECT max(id) FROM events").fetchone()
+        copy_rows(db, "events", f"id = {first}", events, {
+            "id": f"{first} + i", "node": f"'execute-' || (i % {nodes} + 1)",
+            "text": "'event ' || i"})
+        db.execute("UPDATE hub_numbers SET message = message + ?", (events + 1,))
 
 
 def test_a_large_cluster(open_page, hub, record_property):
@@ -105,7 +97,7 @@ def test_a_large_cluster(open_page, hub, record_property):
     hub.say("condition", {"name": "gpu", "status": "OK"})
     hub.log("the first event")
     hub.tool("hub-stop")
-    fill(hub.data / "hub.db", NODES, EVENTS)
+    fill(hub, NODES, EVENTS)
     hub.tool("hub-start")
     page = open_page()
     page.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """

@@ -1,4 +1,7 @@
 """The chart of the targets on the cluster page."""
+import time
+
+from cluster_page import copy_rows
 from hub_client import wait_for
 
 LEFT, RIGHT, ESCAPE = "\ue012", "\ue014", "\ue00c"
@@ -68,3 +71,71 @@ def test_cores_and_nodes(open_page, hub):
     wait_for(lambda: legend(page) == [("execute", "8")], "cores")
     page.find("#chart-unit").send_keys("nodes")
     wait_for(lambda: legend(page) == [("login", "2")], "nodes")
+
+
+HOUR = 3_600_000
+CORES = (0, 240, 960, 960, 1440, 1920, 1920, 1680, 2400, 2400, 1200, 480)
+
+
+def a_day_of_targets(db):
+    """For each of three arrays a change every five minutes, from 26 hours ago on."""
+    now = int(time.time() * 1000)
+    for place, (array, share) in enumerate((("execute", 1), ("gpu", 0.2), ("htc", 0.6))):
+        for step in range(26 * 12):
+            hour = (step + place * 40) / 12
+            cores = int(CORES[int(hour) % len(CORES)] * share) + step % 4 * 8
+            db.execute("INSERT INTO target_history (time, cluster, nodearray, target_count, "
+                       "target_core_count) VALUES (?, 'demo', ?, -1, ?)",
+                       (now - 26 * HOUR + step * HOUR // 12, array, cores))
+
+
+def a_cluster_at_work(hub):
+    """Some hundred nodes, most of them well, and what they said."""
+    hub.enroll("gpu-1")
+    hub.say("installation", {"status": "ok"})
+    hub.say("installation", {"status": "ok"}, "gpu-1")
+    hub.say("condition", {"name": "ib", "status": "OK"})
+    hub.say("condition", {"name": "gpu", "status": "OK"}, "gpu-1")
+    unique = {"node_id": "'id-' || name || i", "userdata_id": "'data-' || name || i",
+              "last_contact": "last_contact - i % 7 * 40000"}
+    with hub.database() as db:
+        for array, count in (("execute", 420), ("gpu", 24)):
+            copy_rows(db, "nodes", f"name = '{array}-1'", count, {
+                **unique, "name": f"'{array}-' || i", "hostname": f"'{array}-' || i",
+                "phase": "CASE WHEN i % 97 = 5 THEN 'Failed' WHEN i % 19 = 4 THEN 'Installing' "
+                         "WHEN i > 405 THEN 'Preparing' ELSE phase END",
+                "keepalive_until": "CASE WHEN i % 11 = 0 THEN -1 ELSE 0 END"})
+            copy_rows(db, "conditions", f"node = '{array}-1'", count, {
+                "node": f"'{array}-' || i",
+                "status": "CASE WHEN i % 53 = 3 THEN 'Error' WHEN i % 23 = 7 THEN 'Warning' "
+                          "ELSE status END"})
+        a_day_of_targets(db)
+    hub.demand({"Name": "execute", "TargetCoreCount": 1680},
+               {"Name": "gpu", "TargetCoreCount": 480},
+               {"Name": "htc", "TargetCoreCount": 1152})
+    hub.log("Software configuration finished in 41 s")
+    hub.say("log", {"level": "error", "message": "GPU 3 has fallen off the bus", "xid": 79},
+            "gpu-1")
+    hub.log("/shared is 91 % full", level="warn", mount="/shared", used_percent=91)
+    hub.log("Failed to execute cluster-init script '00-install.sh' in project 'slurm' (return "
+            "code: 1)\nRecommendation: edit and re-upload the script, then try again",
+            level="error", exit_code=1)
+    hub.log("Scheduled maintenance is over", level="info")
+
+
+def test_a_day_of_targets(open_page, hub):
+    """Also the picture in the README."""
+    a_cluster_at_work(hub)
+    page = open_page("/clusters/demo", width=1280, height=1120)
+    wait_for(lambda: legend(page) == [("execute", "1,680"), ("gpu", "480"), ("htc", "1,152")],
+             "the targets")
+    wait_for(lambda: page.texts("#node-count") == ["444"], "the nodes")
+    drawn = lines(page)
+    assert len(drawn) == 3 and all(len(line) > 500 for line in drawn)
+    assert len(page.texts("#chart text.middle")) >= 5
+    page.picture("screenshot")
+    page.find("#chart-table summary").click()
+    wait_for(lambda: len(page.texts("#changes tbody tr")) == 200, "the table")
+    assert "older changes" in page.texts("#changes-more")[0]
+    page.find("#chart-hours").send_keys("hour")
+    wait_for(lambda: all(len(line) < 500 for line in lines(page)), "an hour")

@@ -1,5 +1,6 @@
-/* Preloaded: the wall clock is off by the seconds that stand, as eight bytes, in the file $TEST_CLOCK,
- * and only that clock. (libfaketime moves timers of the monotonic clock too: those of timerfd.) */
+/* Preloaded: the wall clock is off by the seconds that stand, as eight bytes, in the file
+ * $TEST_CLOCK, and only that clock. (libfaketime moves timers of the monotonic clock too: those of
+ * timerfd.) */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

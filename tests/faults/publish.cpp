@@ -15,10 +15,9 @@ int run(const jetpack::Call& call) {
 
 }  // namespace
 
-JETPACK_PLUGIN("test.publish", "1.0.0", jetpack::needs<jetpack::Session>(),
-               jetpack::command("publish", "Publish a message", run,
-                                jetpack::argument("TYPE", "The message's type"),
-                                jetpack::argument("DATA", "Its data, JSON"),
-                                jetpack::option("times", "COUNT", "How many times")
-                                    .integer(1, 1000000)
-                                    .fallback("1")));
+JETPACK_PLUGIN(
+    "test.publish", "1.0.0", jetpack::needs<jetpack::Session>(),
+    jetpack::command(
+        "publish", "Publish a message", run, jetpack::argument("TYPE", "The message's type"),
+        jetpack::argument("DATA", "Its data, JSON"),
+        jetpack::option("times", "COUNT", "How many times").integer(1, 1000000).fallback("1")));

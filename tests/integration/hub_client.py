@@ -34,10 +34,12 @@ class Reply:
 class DevCluster:
     """What `tools/dev-cluster start` made, until stop()."""
 
+    start_options = ()
+
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-dev-cluster-"))
         try:
-            self.about = json.loads(self.tool("start").stdout)
+            self.about = json.loads(self.tool("start", *self.start_options).stdout)
         except BaseException:
             shutil.rmtree(self.folder)
             raise
@@ -46,9 +48,9 @@ class DevCluster:
         self.admin = (self.about["admin"]["name"], self.about["admin"]["password"])
         self.context = ssl.create_default_context(cafile=self.about["ca"])
 
-    def tool(self, action, check=True):
+    def tool(self, action, *options, check=True):
         """Runs tools/dev-cluster on this cluster."""
-        return subprocess.run([DEV_CLUSTER, action, self.folder], check=check, text=True,
+        return subprocess.run([DEV_CLUSTER, action, self.folder, *options], check=check, text=True,
                               stdout=subprocess.PIPE, timeout=120)
 
     def stop(self):

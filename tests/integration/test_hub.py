@@ -431,7 +431,8 @@ def test_the_commands_of_a_node(hub):
     assert table[2].endswith("of low priority \\x1b[2J")
     nodes = json.loads(hub.jetpack("hub", "node", "list", "--json").stdout)
     assert nodes[0]["name"] == "execute-1" and "properties" in nodes[0]
-    messages = json.loads(hub.jetpack("hub", "message", "list", "--json", "--limit", 1).stdout)
+    messages = json.loads(hub.jetpack("hub", "message", "list", "--json", "--limit", 1,
+                                      "--type", "log").stdout)
     assert messages[0]["data"]["priority"] == "low"
 
 

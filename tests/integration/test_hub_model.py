@@ -436,13 +436,17 @@ def test_an_enrolled_node_knows_its_broker(hub, cluster, tmp_path):
     assert (home / "config/broker-ca.pem").read_text() == authority.read_text()
 
 
-# -- the unit tests, on PostgreSQL -------------------------------------------------------------------
+# -- unit tests of the database, on PostgreSQL --------------------------------------------------------
 
-def test_the_unit_tests_on_postgresql(postgresql):
+CASES = ["a transaction that fails*", "ranges", "a batch larger*", "the oldest messages go"]
+
+
+def test_unit_tests_on_postgresql(postgresql):
+    """Those whose subject no test here reaches."""
     program = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "plugins/hub/hub-test"
     if not program.exists():
         pytest.skip("the unit tests are not built")
-    done = subprocess.run([program, "--no-version"], capture_output=True, text=True, timeout=120,
-                          env={**os.environ, "HUB_TEST_DATABASE": postgresql.database()},
-                          check=False)
-    assert done.returncode == 0, done.stdout[-3000:]
+    done = subprocess.run([program, "--no-version", "--test-case=" + ",".join(CASES)],
+                          capture_output=True, text=True, timeout=120, check=False,
+                          env={**os.environ, "HUB_TEST_DATABASE": postgresql.database()})
+    assert done.returncode == 0 and f"{len(CASES)} passed" in done.stdout, done.stdout[-3000:]

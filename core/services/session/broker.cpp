@@ -41,6 +41,7 @@ class LoadedBroker : public Broker {
         module_.publish(self_, tables.data(), tables.size(), timeout.count(), raw.data(), &err),
         err);
     std::vector<Published> results;
+    results.reserve(raw.size());
     for (const auto& result : raw)
       results.push_back({static_cast<PublishStatus>(result.status), result.reply,
                          std::string(result.text, result.text_size)});

@@ -15,6 +15,9 @@
 
 namespace jetpack::session {
 
+// Bytes of a "short string" in AMQP 0-9-1: a routing key, the name of an exchange.
+inline constexpr size_t max_short_string = 255;
+
 // -- The C boundary; the conventions are those of <jetpack/abi.h> ---------------------------------
 
 struct BrokerTable {

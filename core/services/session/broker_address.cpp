@@ -13,7 +13,6 @@ namespace {
 constexpr unsigned tls_port = 5671;
 constexpr unsigned plain_port = 5672;
 // What AMQP 0-9-1 allows a short string, such as a vhost, to have.
-constexpr size_t max_short_string = 255;
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';

@@ -18,14 +18,14 @@ using std::chrono::milliseconds;
 constexpr uint32_t partitions = 16;
 constexpr size_t max_routing_key = 255;
 
-bool is_letter(const Parcel& parcel) { return parcel.front().kind != Kind::message; }
+bool holds_letter(const Parcel& parcel) { return parcel.front().kind != Kind::message; }
 
 // How many of the parcels from `begin` on go out together. A broker confirms each for itself and
 // may lose one between two others, which letters bear and the order of messages does not.
 size_t run_length(const std::vector<Parcel>& parcels, size_t begin) {
-  if (!is_letter(parcels[begin])) return 1;
+  if (!holds_letter(parcels[begin])) return 1;
   size_t end = begin;
-  while (end < parcels.size() && is_letter(parcels[end])) ++end;
+  while (end < parcels.size() && holds_letter(parcels[end])) ++end;
   return end - begin;
 }
 
@@ -41,7 +41,7 @@ Outcome outcome_of(const Parcel& parcel, const Published& published) {
     case PublishStatus::refused:
       break;
   }
-  if (is_letter(parcel)) return {Verdict::refused, published.why};
+  if (holds_letter(parcel)) return {Verdict::refused, published.why};
   const bool is_hub_missing =
       published.reply == amqp_reply::not_found || published.reply == amqp_reply::unroutable;
   if (is_hub_missing)
@@ -69,7 +69,7 @@ Publication BrokerCarrier::publication_of(const Parcel& parcel, const std::strin
   const Message& first = parcel.front();
   Publication publication;
   publication.message_id = first.id;
-  if (!is_letter(parcel)) {
+  if (!holds_letter(parcel)) {
     publication.exchange = route_.exchange;
     publication.routing_key = route_.routing_key;
     publication.content_type = "application/json";
@@ -89,7 +89,8 @@ Publication BrokerCarrier::publication_of(const Parcel& parcel, const std::strin
 std::vector<Outcome> BrokerCarrier::bring(const std::vector<Parcel>& parcels,
                                           Clock::time_point deadline) {
   const size_t count = run_length(parcels, 0);
-  const std::string body = is_letter(parcels.front()) ? "" : envelope(parcels.front(), identity_);
+  const std::string body =
+      holds_letter(parcels.front()) ? "" : envelope(parcels.front(), identity_);
   std::vector<Publication> publications;
   for (size_t i = 0; i < count; ++i) publications.push_back(publication_of(parcels[i], body));
 

@@ -18,7 +18,6 @@ constexpr std::string_view webserver_section = "cycle_server";
 constexpr std::string_view identity_section = "identity";
 constexpr std::string_view broker_section = "broker";
 constexpr const char* transport_key = "cyclecloud.jetpack.transport";
-constexpr size_t userdata_digits = 32;
 
 std::optional<std::string> unless_empty(std::optional<std::string> text) {
   if (text && text->empty()) return std::nullopt;

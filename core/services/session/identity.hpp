@@ -12,6 +12,9 @@
 
 namespace jetpack::session {
 
+// Hex digits of the id in /clusterlink/userdata/ID.
+inline constexpr size_t userdata_digits = 32;
+
 // What this node calls itself in messages. Empty: unknown.
 struct Identity {
   std::string cluster;

@@ -143,3 +143,47 @@ TEST_CASE("the proxy is what proxy_method says") {
   ::unsetenv("https_proxy");
   ::unsetenv("no_proxy");
 }
+
+TEST_CASE("the transport is https unless a file or the configuration says amqp") {
+  const TemporaryFolder folder;
+  CHECK(Facts(folder.path(), none).fact("transport") == "https");
+  const auto amqp = settings({{"cyclecloud.jetpack.transport", "amqp"}});
+  CHECK(Facts(folder.path(), amqp).fact("transport") == "amqp");
+  folder.write("jetpack.ini", "[cycle_server]\ntransport = https\n");
+  CHECK(Facts(folder.path(), amqp).fact("transport") == "https");
+  folder.write("jetpack.ini", "[cycle_server]\ntransport = pigeon\n");
+  const auto error =
+      error_of([&] { static_cast<void>(Facts(folder.path(), amqp).fact("transport")); });
+  CHECK(error.find("[cycle_server] transport is 'pigeon'; expected https or amqp") !=
+        std::string::npos);
+}
+
+TEST_CASE("the broker is told without its password, and only TLS leaves this host") {
+  const TemporaryFolder folder;
+  CHECK_FALSE(Facts(folder.path(), none).fact("broker").has_value());
+  folder.write("jetpack.ini", "[broker]\nurl = amqps://u:secret@broker/v\nca_file = b.pem\n");
+  const Facts facts(folder.path(), none);
+  CHECK(facts.fact("broker") == "amqps://u@broker/v");
+  CHECK(facts.broker().password == "secret");
+  CHECK(facts.broker().ca_file == folder.file("b.pem"));
+  CHECK(facts.broker().verify);
+  CHECK(facts.exchange() == "jetpack");
+  folder.write("jetpack.ini", "[broker]\nurl = amqp://u:secret@broker/v\n");
+  const auto error = error_of([&] { static_cast<void>(Facts(folder.path(), none).broker()); });
+  CHECK(error.find("allow_plain") != std::string::npos);
+  CHECK(error.find("secret") == std::string::npos);
+  folder.write("jetpack.ini", "[broker]\nurl = amqp://u:secret@broker/v\nallow_plain = true\n");
+  CHECK_FALSE(Facts(folder.path(), none).broker().is_tls);
+}
+
+TEST_CASE("the id of the userdata is configured, the instance's, or made of the node's name") {
+  const TemporaryFolder folder;
+  CHECK_FALSE(Facts(folder.path(), none).fact("userdata").has_value());
+  folder.write("jetpack.ini", "[identity]\ninstance_id = 32115CA5-9dfd-4296-9a8f-f4d627e4ae2d\n");
+  CHECK(Facts(folder.path(), none).fact("userdata") == "32115ca59dfd42969a8ff4d627e4ae2d");
+  folder.write("jetpack.ini", "[identity]\ncluster_name = c\nnode_name = n\ninstance_id = i-1\n");
+  CHECK(Facts(folder.path(), none).fact("userdata") == "");
+  CHECK(Facts(folder.path(), none).userdata_seed() == "c/n");
+  folder.write("jetpack.ini", "[identity]\nuserdata_id = 0123\ninstance_id = i-1\n");
+  CHECK(Facts(folder.path(), none).fact("userdata") == "0123");
+}

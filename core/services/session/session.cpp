@@ -16,6 +16,7 @@
 #include <jetpack/error.hpp>
 #include <jetpack/log.hpp>
 #include "services/module.hpp"
+#include "services/session/broker.hpp"
 #include "services/session/broker_carrier.hpp"
 #include "services/session/delivery.hpp"
 #include "services/session/identity.hpp"
@@ -44,12 +45,9 @@ constexpr int64_t least_outbox_mib = 4;
 constexpr int64_t most_outbox_mib = 1 << 20;
 constexpr int64_t default_send_mib = 16;
 constexpr int64_t most_send_mib = 64;
-// What AMQP 0-9-1 allows a short string, such as a routing key, to have.
-constexpr size_t max_short_string = 255;
 // The headers go in one frame, of which the least that a broker may ask for is 4 KiB; RabbitMQ
 // takes 128 KiB.
 constexpr size_t max_headers = 64 << 10;
-constexpr size_t userdata_digits = 32;
 
 void sleep_for(milliseconds time) {
   timespec rest{time.count() / 1000, (time.count() % 1000) * 1'000'000};
@@ -169,6 +167,7 @@ Stamp stamp_of(const std::string& path) {
 
 std::vector<Stamp> stamps_of(const std::vector<std::string>& paths) {
   std::vector<Stamp> stamps;
+  stamps.reserve(paths.size());
   for (const auto& path : paths) stamps.push_back(stamp_of(path));
   return stamps;
 }
@@ -272,7 +271,7 @@ class Session {
 
   void check_size(std::string_view body) const;
   Message store(Message message);
-  jp_receipt take(Message message, int64_t wait_ms);
+  jp_receipt take(Message taken, int64_t wait_ms);
   void refresh(Draining& draining) const;
   Delivery::Options delivery_options(const Facts& known) const;
   std::unique_ptr<Carrier> carrier(const Facts& known, Lane lane) const;

@@ -8,6 +8,7 @@
     // Without storage the system's choice holds.
   }
   if (chosen === "light" || chosen === "dark") root.dataset.appearance = chosen;
-  const [, cluster, node] = location.pathname.match(/^\/clusters\/([^/]+)(?:\/nodes\/([^/]+))?$/) ?? [];
+  const [, cluster, node] =
+    location.pathname.match(/^\/clusters\/([^/]+)(?:\/nodes\/([^/]+))?$/) ?? [];
   root.dataset.view = node ? "node" : cluster ? "cluster" : "all";
 })();

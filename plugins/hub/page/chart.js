@@ -1,5 +1,5 @@
-// chart.js: the targets of the node arrays over time, as step lines, with a readout that follows the
-// pointer or the arrow keys, and the same as a table.
+// chart.js: the targets of the node arrays over time, as step lines, with a readout that follows
+// the pointer or the arrow keys, and the same as a table.
 import { count, element, make, natural, replaceIfChanged, setText, timeElement } from "./dom.js";
 import { ask, cluster } from "./hub.js";
 
@@ -10,6 +10,8 @@ const STYLES = 8;        // colours; then they come again with dashes
 const MOST_LINES = 24;   // on the chart; the table below has all
 const MOST_ROWS = 200;   // of the table of changes
 const HOUR = 3_600_000;
+const LEAST_SPAN = HOUR / 6;
+const SPACE_BEFORE = 0.03;
 
 function svg(name, attributes, text) {
   const made = document.createElementNS(SVG, name);
@@ -32,7 +34,7 @@ function niceStep(most) {
 
 // Where the time axis has its marks: at round local times.
 function timeMarks(from, to, most) {
-  const minutes = [5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880];
+  const minutes = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880];
   const step = minutes.find((size) => (to - from) / (size * 60_000) <= most) ?? 2880;
   const first = new Date(from);
   first.setHours(0, 0, 0, 0);
@@ -142,11 +144,10 @@ export class Chart {
   #draw() {
     const width = Math.floor(this.#plot.clientWidth);
     if (width < 80 || this.#lines.length === 0) return;
-    const to = Date.now();
-    const from = to - Number(element("chart-hours").value) * HOUR;
     const lines = this.#drawn();
+    const { from, to } = this.#span(lines);
     const most = Math.max(1, ...lines.flatMap(({ points }) =>
-      points.filter(({ time }, i) => (points[i + 1]?.time ?? to) > from).map(({ value }) => value)));
+      points.filter((_, i) => (points[i + 1]?.time ?? to) > from).map(({ value }) => value)));
     const step = niceStep(most);
     const top = Math.ceil(most / step) * step;
     const inner = width - MARGIN.left - MARGIN.right;
@@ -159,6 +160,14 @@ export class Chart {
     element("chart-picture").replaceChildren(picture);
     this.#describe(lines);
     this.#showLegend();
+  }
+
+  // What is shown ends now; it begins where the reader wants, or with the first change.
+  #span(lines) {
+    const to = Date.now();
+    const wanted = to - Number(element("chart-hours").value) * HOUR;
+    const first = Math.min(to - LEAST_SPAN, ...lines.map(({ points }) => points[0]?.time ?? to));
+    return { from: Math.max(wanted, first - (to - first) * SPACE_BEFORE), to };
   }
 
   #axes() {
@@ -256,8 +265,8 @@ export class Chart {
     if (name === undefined) return;
     if (!this.#hidden.delete(name)) this.#hidden.add(name);
     this.#draw();
-    [...element("targets").querySelectorAll("button")].find((button) => button.dataset.name === name)
-      ?.focus();
+    [...element("targets").querySelectorAll("button")]
+      .find((button) => button.dataset.name === name)?.focus();
   }
 
   #readAt(time) {
@@ -277,11 +286,13 @@ export class Chart {
   #key(key) {
     if (!this.#frame) return;
     const { from, to } = this.#frame;
-    const times = [...new Set(this.#drawn().flatMap(({ points }) => points.map(({ time }) => time)))]
-      .filter((time) => time >= from && time <= to).sort((a, b) => a - b);
+    const changes = this.#drawn().flatMap(({ points }) => points.map(({ time }) => time));
+    const times = [...new Set(changes)].filter((time) => time >= from && time <= to)
+      .sort((a, b) => a - b);
     const at = this.#at ?? to;
     const moves = { ArrowLeft: times.findLast((time) => time < at),
-      ArrowRight: times.find((time) => time > at) ?? null, Home: times[0], End: null, Escape: null };
+      ArrowRight: times.find((time) => time > at) ?? null, Home: times[0], End: null,
+      Escape: null };
     if (!Object.hasOwn(moves, key.key)) return;
     key.preventDefault();
     if (moves[key.key] === undefined) return;
@@ -293,7 +304,8 @@ export class Chart {
     const when = this.#at === null ? "Now" : moment.format(this.#at);
     const values = this.#drawn().map((line) =>
       [line.name, this.#at === null ? line.now : valueAt(line, this.#at)])
-      .filter(([, value]) => (value ?? null) !== null).map(([name, value]) => `${name} ${count(value)}`);
+      .filter(([, value]) => (value ?? null) !== null)
+      .map(([name, value]) => `${name} ${count(value)}`);
     setText(element("chart-news"), `${when}: ${values.join(", ") || "no targets"}`);
   }
 

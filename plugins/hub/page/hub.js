@@ -1,4 +1,4 @@
-// hub.js: talks with the hub: asks, and follows what happens by a stream or, without one, by asking.
+// hub.js: talks with the hub: asks, and follows what happens by a stream, or else by asking.
 import { element, setText } from "./dom.js";
 
 const RETRY_LEAST = 1_000;
@@ -97,6 +97,9 @@ export class Follower {
   constructor(reader) {
     this.#reader = reader;
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
+    // A page that was left is kept for Back, and its stream with it, unless that ends here.
+    window.addEventListener("pagehide", () => this.#current.abort());
+    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#resume());
   }
 
   // Begins, or begins again with an empty list.
@@ -113,7 +116,12 @@ export class Follower {
   #visibilityChanged() {
     clearTimeout(this.#hiding);
     if (document.hidden) this.#hiding = setTimeout(() => this.#current.abort(), HIDDEN_FOR);
-    else if (this.#current.signal.aborted) this.#begin(this.#reader.newest() > 0);
+    else if (this.#current.signal.aborted) this.#resume();
+  }
+
+  #resume() {
+    show("connecting");
+    this.#begin(this.#reader.newest() > 0);
   }
 
   async #follow(signal, isLoaded) {
@@ -181,7 +189,8 @@ export class Follower {
         news.push(JSON.parse(message.data));
         passSoon();
       };
-      source.addEventListener("change", (message) => this.#reader.changed(JSON.parse(message.data)));
+      source.addEventListener("change",
+        (message) => this.#reader.changed(JSON.parse(message.data)));
       source.onerror = end;
       signal.addEventListener("abort", end);
     });

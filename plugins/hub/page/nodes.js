@@ -1,5 +1,5 @@
-// nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it can be seen, so
-// that a large cluster costs no more of the page than a small one.
+// nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it can be seen,
+// so that a large cluster costs no more of the page than a small one.
 import { CONDITIONS, PHASES, count, element, keepAlive, link, make, natural, nodePath, rank,
   setText, tag, timeElement } from "./dom.js";
 import { ask, cluster, oneAtATime, soon } from "./hub.js";
@@ -20,7 +20,8 @@ function prepared(node) {
   const trouble = (node.conditions ?? []).filter(({ status }) => status !== "OK" && status !== "NA")
     .sort((a, b) => rank(CONDITIONS, a.status) - rank(CONDITIONS, b.status));
   const words = [node.name, node.hostname, node.address, node.instance_id, node.nodearray,
-    node.phase, node.status_message, ...trouble.flatMap(({ name, status, message }) => [name, status, message])];
+    node.phase, node.status_message,
+    ...trouble.flatMap(({ name, status, message }) => [name, status, message])];
   return { ...node, trouble, words: words.join("\n").toLowerCase(),
     contact: node.last_contact ? Date.parse(node.last_contact) : 0 };
 }
@@ -233,7 +234,10 @@ export class NodeList {
     this.#redrawSoon();
   }
 
-  #redrawSoon = soon(() => (this.#order.by === "contact" ? this.#update() : this.#draw()), 4 * SOON);
+  #redrawSoon = soon(() => {
+    if (this.#order.by === "contact") this.#update();
+    else this.#draw();
+  }, 4 * SOON);
 
   // Time goes on: keep-alives end and nodes fall quiet without a change.
   redraw() {
@@ -264,7 +268,8 @@ export class NodeList {
     const sort = (isReversed ? "-" : "") + by;
     const wanted = { q: this.#filter.text, phase: this.#filter.phase,
       condition: this.#filter.condition, sort: sort === "name" ? "" : sort };
-    for (const [name, value] of Object.entries(wanted)) if (value) url.searchParams.set(name, value);
+    for (const [name, value] of Object.entries(wanted))
+      if (value) url.searchParams.set(name, value);
     history.replaceState(null, "", url.pathname + url.search);
   }
 

@@ -153,7 +153,8 @@ function start() {
   setInterval(() => view.redraw(), REDRAW_INTERVAL);
   let refreshed = Date.now();
   setInterval(() => {
-    if (document.hidden || Date.now() - refreshed < (isLive() ? REFRESH_LIVE : REFRESH_ASKING)) return;
+    const interval = isLive() ? REFRESH_LIVE : REFRESH_ASKING;
+    if (document.hidden || Date.now() - refreshed < interval) return;
     refreshed = Date.now();
     view.refresh();
   }, REFRESH_ASKING);

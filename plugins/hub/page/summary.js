@@ -60,7 +60,8 @@ export class Summary {
   #group(id, kind, numbers, order) {
     const shown = { ...numbers };
     if (this.#chosen[kind]) shown[this.#chosen[kind]] ??= 0;
-    const names = Object.keys(shown).filter((name) => shown[name] > 0 || name === this.#chosen[kind])
+    const names = Object.keys(shown)
+      .filter((name) => shown[name] > 0 || name === this.#chosen[kind])
       .sort((a, b) => rank(order, a) - rank(order, b));
     const focused = document.activeElement?.dataset?.name;
     const hadFocus = element(id).contains(document.activeElement);
@@ -72,7 +73,9 @@ export class Summary {
   }
 
   #show({ phases, conditions }) {
-    setText(element("node-total"), count(total(phases)));
+    const nodes = total(phases);
+    setText(element("node-total"), count(nodes));
+    setText(element("node-total").nextElementSibling, nodes === 1 ? "Node" : "Nodes");
     element("phase-bar").replaceChildren(bar(phases));
     this.#group("phases", "phase", phases, PHASES);
     const any = this.#group("conditions", "condition", conditions, CONDITIONS);
