@@ -67,9 +67,10 @@ class Driver:
             return ["autoscale", "--corecount", step, "--name", self.array()]
         return ["send", tag, "--routing-key", QUEUE, "--persistent"]
 
-    def run(self, first, count):
-        """So many verbs, the first with this number."""
-        for step in range(first, first + count):
+    def run(self, count, gate):
+        """So many verbs, each when the gate lets it."""
+        for step in range(1, count + 1):
+            gate.pass_through(step)
             kind = self.kinds[step % len(self.kinds)]
             wait = [] if kind == "properties" else self.random.choice([[], ["--wait", "0"]])
             process = self.world.nodes[self.node].start(*self.command(kind, step), *wait)
@@ -85,34 +86,55 @@ class Driver:
                               else "message"].append(step)
 
 
+class Gate:
+    """Lets the drivers go on by so many steps at a time, so that there are kills all along."""
+
+    def __init__(self):
+        self.allowed, self.changed = 0, threading.Condition()
+
+    def open(self, steps):
+        """Lets each driver make so many steps more."""
+        with self.changed:
+            self.allowed += steps
+            self.changed.notify_all()
+
+    def pass_through(self, step):
+        """Waits until this step may be made."""
+        with self.changed:
+            self.changed.wait_for(lambda: step <= self.allowed)
+
+
 class Killer:
     """Kills one after the other at random, and starts what it killed again."""
 
-    def __init__(self, world, seed):
-        self.world, self.random = world, random.Random(seed)
+    def __init__(self, world, gate, seed):
+        self.world, self.gate, self.random = world, gate, random.Random(seed)
         self.kills = collections.Counter()
 
-    def victims(self):
-        """Who may be killed: (name, what has kill() and start())."""
+    def victims(self, turn):
+        """Everybody once, in random order; the broker, which takes seconds to come back, now and then."""
         world = self.world
-        quick = [("daemon", node.daemon) for node in world.nodes]
-        quick += [("hub", hub) for hub in world.hubs]
+        everybody = [("daemon", node.daemon) for node in world.nodes]
+        everybody += [("hub", hub) for hub in world.hubs]
         if world.database:
-            quick.append(("database", world.database))
-        return quick
+            everybody.append(("database", world.database))
+        if world.broker and turn % 4 == 0:
+            everybody.append(("broker", world.broker))
+        return self.random.sample(everybody, len(everybody))
 
-    def run(self, stop):
-        """Until it is told to stop. The broker, which takes seconds to come back, dies now and then."""
-        broker_due = 6
-        while not stop.wait(self.random.uniform(0.3, 1.2)):
-            name, victim = self.random.choice(self.victims())
-            if self.world.broker and sum(self.kills.values()) >= broker_due:
-                name, victim = "broker", self.world.broker
-                broker_due += 25
-            victim.kill()
-            stop.wait(self.random.uniform(0, 0.5))
-            victim.start()
-            self.kills[name] += 1
+    def run(self, steps, stop):
+        """Until each driver has been let make so many steps."""
+        turn = 0
+        while self.gate.allowed < steps:
+            for name, victim in self.victims(turn):
+                self.gate.open(self.random.randrange(3))
+                stop.wait(self.random.uniform(0, 0.15))
+                victim.kill()
+                self.kills[name] += 1
+                self.gate.open(self.random.randrange(6))
+                stop.wait(self.random.uniform(0, 0.3))
+                victim.start()
+            turn += 1
 
 
 @pytest.fixture
@@ -157,15 +179,15 @@ def drive(drivers, killer):
         except BaseException as error:  # pylint: disable=broad-except
             failures.append(error)
             stop.set()
+            killer.gate.open(count)
 
-    working = [threading.Thread(target=guarded, args=(driver.run, 1, count)) for driver in drivers]
-    killing = threading.Thread(target=guarded, args=(killer.run, stop))
-    for thread in [*working, killing]:
+    threads = [threading.Thread(target=guarded, args=(driver.run, count, killer.gate))
+               for driver in drivers]
+    threads.append(threading.Thread(target=guarded, args=(killer.run, count, stop)))
+    for thread in threads:
         thread.start()
-    for thread in working:
+    for thread in threads:
         thread.join()
-    stop.set()
-    killing.join()
     if failures:
         raise failures[0]
 
@@ -221,7 +243,7 @@ def test_what_was_acknowledged_is_applied_exactly_once_in_order(world, plugin, c
                for node in range(NODES) for number in range(DRIVERS)]
     for driver in drivers:
         driver.random = random.Random(seed + driver.node * 100 + driver.number)
-    killer = Killer(world, seed)
+    killer = Killer(world, Gate(), seed)
     begun = time.monotonic()
     drive(drivers, killer)
     for node in world.nodes:

@@ -1,5 +1,6 @@
 """What the real servers have in common: a folder, ports, processes that end with whoever started them."""
 
+import concurrent.futures
 import contextlib
 import os
 import random
@@ -15,6 +16,8 @@ from pathlib import Path
 # its ports free.
 PORTS = range(20000, 32000)
 NOBODY = 65534
+# "Dies with its parent" means: with the thread that started it. This one lives as long as we do.
+SPAWNER = concurrent.futures.ThreadPoolExecutor(1)
 
 
 def free_port():
@@ -61,12 +64,13 @@ class Server:
         if user is not None and os.geteuid() == 0:
             identity = ["--reuid", str(user), "--regid", str(user), "--clear-groups"]
         with open(self.folder / "output", "ab") as output:
-            return subprocess.Popen(
+            return SPAWNER.submit(
+                subprocess.Popen,
                 ["setpriv", *identity, "--pdeathsig", "KILL", *map(str, command)],
                 env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8",
                      **(environment or {})},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder,
-                start_new_session=True)
+                start_new_session=True).result()
 
     def wait_until(self, ready, seconds=60):
         """Waits until the server is ready; an AssertionError tells what it wrote."""
