@@ -113,9 +113,13 @@ void Transaction::changed(std::string_view what, std::string_view cluster, std::
 }
 
 void Transaction::write_changes() {
-  for (const auto& change : changes_)
-    execute(session(), "INSERT INTO changes (number, what, cluster, node) VALUES ($1, $2, $3, $4)",
-            ++position_.change, change.what, change.cluster, change.node);
+  const size_t at_once = rows_in_statement(dialect_);
+  for (size_t at = 0; at < changes_.size(); at += at_once) {
+    Rows rows("INSERT INTO changes (number, what, cluster, node)");
+    for (size_t i = at; i < std::min(at + at_once, changes_.size()); ++i)
+      rows.add(++position_.change, changes_[i].what, changes_[i].cluster, changes_[i].node);
+    rows.write(session());
+  }
   if (!changes_.empty())
     execute(session(), "DELETE FROM changes WHERE number <= $1", position_.change - kept_changes);
 }

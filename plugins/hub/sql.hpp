@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -127,5 +128,34 @@ inline void execute(Session& session, const std::string& sql, Values& values) {
   values.bind(statement);
   statement.execute();
 }
+
+// Collects the rows of one INSERT.
+class Rows {
+ public:
+  explicit Rows(std::string into) : sql_(std::move(into)) {}
+
+  template <class... Value>
+  void add(const Value&... row) {
+    sql_ += empty_ ? " VALUES (" : ", (";
+    empty_ = false;
+    std::string separator;
+    ((sql_ += separator + values_.add(row), separator = ", "), ...);
+    sql_ += ")";
+  }
+  void write(Session& session) {
+    if (!empty_) execute(session, sql_, values_);
+  }
+  // Writes those that are not there yet; what they have in the column `returned`.
+  std::unordered_set<int64_t> write_new(Session& session, const std::string& returned) {
+    const auto rows =
+        select<int64_t>(session, sql_ + " ON CONFLICT DO NOTHING RETURNING " + returned, values_);
+    return {rows.begin(), rows.end()};
+  }
+
+ private:
+  std::string sql_;
+  Values values_;
+  bool empty_ = true;
+};
 
 }  // namespace hub
