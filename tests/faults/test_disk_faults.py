@@ -77,6 +77,12 @@ def publish_until_refused(node, start):
     raise AssertionError("the disk is never full")
 
 
+def installed(world):
+    """Waits until the node's daemon has reported its installation: nothing else comes of itself."""
+    wait_for(lambda: any(message["type"] == "installation" for message in world.messages()),
+             "the report of the installation")
+
+
 def arrived(world):
     return [int(text.split()[0]) for text in world.texts()]
 
@@ -87,6 +93,7 @@ def test_a_full_disk(world):
     node, hub = world.nodes[0], world.hubs[0]
     node.daemon.start()
     assert node.jetpack("log", "0 before", "--wait", "20s").returncode == 0
+    installed(world)
     hub.stop()
     fill(node.home, but=2 << 20)
     taken, refused = publish_until_refused(node, 1)
