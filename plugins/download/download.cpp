@@ -48,7 +48,7 @@ std::string from_environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::string quoted(std::string_view text) { return "'" + support::one_line(text) + "'"; }
+std::string in_quotes(std::string_view text) { return "'" + support::one_line(text) + "'"; }
 
 Project project_of(const jetpack::Call& call) {
   const std::string inferred = from_environment("CYCLECLOUD_PROJECT_NAME");
@@ -59,7 +59,7 @@ Project project_of(const jetpack::Call& call) {
                 "which project? give it with --project NAME\nIt is known by itself only inside a "
                 "cluster-init script, where CYCLECLOUD_PROJECT_NAME is set.");
   if (!download::is_safe_name(project.name) || project.name.find('/') != std::string::npos)
-    throw Error(Errc::usage, quoted(project.name) + " cannot be a project's name");
+    throw Error(Errc::usage, in_quotes(project.name) + " cannot be a project's name");
   project.places = {"blobs/" + project.name + "/", "projects/" + project.name + "/blobs/"};
   // The version is that of the project whose script runs, not of any other.
   const std::string version = from_environment("CYCLECLOUD_PROJECT_VERSION");
@@ -76,7 +76,7 @@ Project project_of(const jetpack::Call& call) {
 
 std::string check_name(std::string_view blob) {
   if (!download::is_safe_name(blob))
-    throw Error(Errc::usage, "cannot download " + quoted(blob) +
+    throw Error(Errc::usage, "cannot download " + in_quotes(blob) +
                                  ": a blob's name is relative, and has no segment that is empty, "
                                  "'.' or '..', and no control character");
   return std::string(blob);
@@ -111,8 +111,8 @@ class Downloads {
     const std::string below = is_all ? "" : check_name(prefix) + "/";
     const auto found = find_below(below);
     if (found.empty())
-      throw Error(Errc::not_found, "cannot download " + quoted(prefix) + " of project " +
-                                       quoted(project_.name) + ": " + storage_.locker() +
+      throw Error(Errc::not_found, "cannot download " + in_quotes(prefix) + " of project " +
+                                       in_quotes(project_.name) + ": " + storage_.locker() +
                                        " has no blob below it\nLooked for: " + joined(all(below)));
     const std::string folder = is_all
                                    ? destination.value_or(".")
@@ -121,7 +121,7 @@ class Downloads {
       if (download::is_safe_name(name)) {
         add({below + name, {blob}, folder + "/" + name});
       } else {
-        failed_.push_back({blob, "refused " + quoted(blob) +
+        failed_.push_back({blob, "refused " + in_quotes(blob) +
                                      ": a file of this name would not be below " + folder});
       }
     }
@@ -160,7 +160,7 @@ class Downloads {
 
   void add(Wanted wanted) {
     if (!paths_.insert(wanted.path).second)
-      throw Error(Errc::usage, "two blobs would become " + quoted(wanted.path) +
+      throw Error(Errc::usage, "two blobs would become " + in_quotes(wanted.path) +
                                    "\nDownload one of them under another name.");
     wanted_.push_back(std::move(wanted));
   }
@@ -174,11 +174,11 @@ class Downloads {
         const std::string name = support::text_or(blob, "name", "");
         if (!name.starts_with(prefix))
           throw Error(Errc::corrupt,
-                      "the locker listed " + quoted(name) + " below " + quoted(prefix));
+                      "the locker listed " + in_quotes(name) + " below " + in_quotes(prefix));
         found.emplace(name.substr(prefix.size()), name);
         if (found.size() > max_listed)
           throw Error(Errc::failed, "more than " + std::to_string(max_listed) +
-                                        " blobs are below " + quoted(prefix));
+                                        " blobs are below " + in_quotes(prefix));
         return true;
       });
     return found;
@@ -204,8 +204,8 @@ class Downloads {
         reason = error.what();
       }
     }
-    throw Error(Errc::not_found, "cannot download " + quoted(wanted.blob) + " of project " +
-                                     quoted(project_.name) + ": " + storage_.locker() +
+    throw Error(Errc::not_found, "cannot download " + in_quotes(wanted.blob) + " of project " +
+                                     in_quotes(project_.name) + ": " + storage_.locker() +
                                      " has no such blob\nLooked for: " + joined(wanted.places) +
                                      "\n" + reason);
   }
@@ -263,7 +263,7 @@ int run_download(const jetpack::Call& call) {
   }
   if (destination && destination->empty()) throw Error(Errc::usage, "the destination is empty");
   if (blobs.size() > 1 && !download::means_folder(*destination))
-    throw Error(Errc::usage, quoted(*destination) +
+    throw Error(Errc::usage, in_quotes(*destination) +
                                  " is not a folder\nWith several blobs, the last word is the "
                                  "folder for all; end it with '/' to have it made.");
   Downloads downloads(call);
