@@ -23,7 +23,7 @@ namespace hub {
 
 namespace {
 
-constexpr int64_t max_clock_skew = 15 * 60;  // seconds, as Azure's
+constexpr int64_t max_clock_skew = 900;  // seconds, as Azure's
 // The string to sign has a form of its own from each of these on; 2025-07-05 has one that only
 // user delegation needs.
 constexpr std::string_view first_version = "2015-04-05";
@@ -121,7 +121,7 @@ BlobGrant check_shared_key(const BlobAccount& account, const BlobRequest& reques
 // Which of the resources that contain the blob a SAS is for.
 std::string signed_resource(const BlobAccount& account, const BlobRequest& request) {
   const std::string_view kind = request.parameter("sr");
-  const std::string container = "/blob/" + account.name + "/" + request.container;
+  std::string container = "/blob/" + account.name + "/" + request.container;
   if (kind == "c") return container;
   if (kind == "b" && !request.blob.empty()) return container + "/" + request.blob;
   not_authentic("the SAS is neither for this blob (sr=b) nor for its container (sr=c)");

@@ -569,7 +569,7 @@ class BlobExchange : public net::HTTPRequestHandler {
     if (got != length)
       throw BlobRefusal(400, "IncompleteBody", "the connection ended before the body did");
     has_body_ = false;
-    const std::string md5 = writer.md5();
+    std::string md5 = writer.md5();
     const std::string_view wanted = request.header("content-md5");
     if (!wanted.empty() && wanted != md5)
       throw BlobRefusal(400, "Md5Mismatch", "the content is not what Content-MD5 says");
