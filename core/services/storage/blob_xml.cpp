@@ -53,6 +53,11 @@ uint64_t number_of(const char* text) {
 
 std::string utf8_or_nothing(std::string text) { return is_utf8(text) ? text : std::string(); }
 
+// A listing leaves out the quotes that a header has.
+std::string quoted_etag(const std::string& etag) {
+  return etag.empty() || etag.ends_with('"') ? etag : '"' + etag + '"';
+}
+
 }  // namespace
 
 BlobPage parse_page(std::string_view xml) {
@@ -66,7 +71,7 @@ BlobPage parse_page(std::string_view xml) {
     blob.name = name_of(node.child("Name"));
     blob.bytes = number_of(properties.child_value("Content-Length"));
     blob.modified = iso_of_http_date(properties.child_value("Last-Modified"));
-    blob.etag = utf8_or_nothing(properties.child_value("Etag"));
+    blob.etag = quoted_etag(utf8_or_nothing(properties.child_value("Etag")));
     blob.md5 = hex_of_content_md5(properties.child_value("Content-MD5"));
     page.blobs.push_back(std::move(blob));
   }

@@ -11,7 +11,7 @@ TEST_CASE("a page of blobs") {
   const auto page = parse_page(
       R"(<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="https://a/" ContainerName="c">
 <Blobs><Blob><Name>a &amp; b/ü.txt</Name><Properties><Last-Modified>Mon, 19 Sep 2016 18:29:47 GMT</Last-Modified>
-<Etag>"0x8D4"</Etag><Content-Length>12</Content-Length><Content-MD5>1B2M2Y8AsgTpgAmY7PhCfg==</Content-MD5></Properties></Blob>
+<Etag>0x8D4</Etag><Content-Length>12</Content-Length><Content-MD5>1B2M2Y8AsgTpgAmY7PhCfg==</Content-MD5></Properties></Blob>
 <Blob><Name Encoded="true">x%EF%BF%BEy</Name><Properties><Content-Length>0</Content-Length></Properties></Blob>
 </Blobs><NextMarker>2!72!x</NextMarker></EnumerationResults>)");
   REQUIRE(page.blobs.size() == 2);
