@@ -56,7 +56,8 @@ bool lacks_container(const HttpReply& reply) {
 }
 
 bool is_refusal(const HttpReply& reply) {
-  return reply.status == 401 || reply.status == 403 || lacks_container(reply);
+  return reply.status == 401 || reply.status == 403 || lacks_container(reply) ||
+         (reply.status == 400 && reply.header("x-ms-error-code") == "InvalidAuthenticationInfo");
 }
 
 // What a refusal may come from when the clocks differ; empty when they do not.
