@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+# What comes in is looked at every 25 ms, or a little later on a loaded machine.
 MAX_RSS_KIB = 160 * 1024
 
 

@@ -14,7 +14,8 @@ import urllib.parse
 
 import pytest
 
-from hub_client import BINARY, DevCluster, log_message, wait_for
+from hub_client import BINARY, DevCluster, log_message
+from servers.process import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +214,14 @@ def test_the_largest_body(hub):
     assert hub.post([message]).status == 202
     message["data"]["x"] += "x"
     assert hub.post([message]).status == 413
+
+
+def test_a_body_with_two_lengths_is_refused(hub):
+    for length in ("2", "x"):
+        reply = hub.ask("GET", "/api/nodes", hub.admin, None,
+                        {"Transfer-Encoding": "chunked", "Content-Length": length})
+        assert reply.status == 400
+        assert "both a length and a transfer encoding" in reply.json["error"]
 
 
 def test_chunked_bodies(hub):
