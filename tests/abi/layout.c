@@ -238,6 +238,10 @@ MEMBER(jp_log, size, 0, uint32_t);
 MEMBER(jp_log, reserved, 4, uint32_t);
 MEMBER(jp_log, self, 8, void*);
 MEMBER(jp_log, write, 16, void (*)(void*, uint32_t, jp_str));
+MEMBER(jp_log, redactor_open, 24, int32_t (*)(void*, void**, jp_error*));
+MEMBER(jp_log, redactor_feed, 32, int32_t (*)(void*, void*, jp_str, jp_sink, jp_error*));
+MEMBER(jp_log, redactor_finish, 40, int32_t (*)(void*, void*, jp_sink, uint64_t*, jp_error*));
+MEMBER(jp_log, redactor_close, 48, void (*)(void*, void*));
 
 FIXED(jp_type, 4);
 VALUE(JP_FLAG, 1);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <memory>
 
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
@@ -63,10 +64,37 @@ std::string one_entry(std::string_view message) {
   return text;
 }
 
+StreamRedactor::Out into(const jp_sink& sink) {
+  return [&sink](std::string_view text) {
+    if (sink.write(sink.ctx, text.data(), text.size()) != 0)
+      throw Error(Errc::failed, "what takes the masked text refused it");
+  };
+}
+
+int32_t open_redactor(void*, void** redactor, jp_error* err) {
+  return detail::guard(err, [&] { *redactor = std::make_unique<StreamRedactor>().release(); });
+}
+
+int32_t feed_redactor(void*, void* redactor, jp_str piece, jp_sink out, jp_error* err) {
+  return detail::guard(
+      err, [&] { static_cast<StreamRedactor*>(redactor)->feed(detail::view(piece), into(out)); });
+}
+
+int32_t finish_redactor(void*, void* redactor, jp_sink out, uint64_t* secrets, jp_error* err) {
+  return detail::guard(
+      err, [&] { *secrets = static_cast<StreamRedactor*>(redactor)->finish(into(out)); });
+}
+
+void close_redactor(void*, void* redactor) {
+  const std::unique_ptr<StreamRedactor> closed(static_cast<StreamRedactor*>(redactor));
+}
+
 }  // namespace
 
 AgentLog::AgentLog(std::string path)
-    : path_(std::move(path)), table_{sizeof(jp_log), 0, this, nullptr} {
+    : path_(std::move(path)),
+      table_{sizeof(jp_log), 0, this, nullptr, open_redactor, feed_redactor, finish_redactor,
+             close_redactor} {
   table_.write = [](void* self, uint32_t level, jp_str message) {
     static_cast<const AgentLog*>(self)->write(level, detail::view(message));
   };

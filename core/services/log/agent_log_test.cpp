@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <jetpack/error.hpp>
 #include "support/files.hpp"
 #include "temporary_folder.hpp"
 
@@ -35,6 +36,26 @@ TEST_CASE("a full log becomes the old one") {
 TEST_CASE("what cannot be written is dropped") {
   AgentLog("/no/such/folder/jetpack.log").write(JP_LEVEL_INFO, "x");
   AgentLog("/dev/full").write(JP_LEVEL_INFO, "x");
+}
+
+TEST_CASE("plugins mask streams as the log does") {
+  const AgentLog log("/no/such/folder/jetpack.log");
+  const jp_log& table = log.table();
+  void* redactor = nullptr;
+  REQUIRE(table.redactor_open(table.self, &redactor, nullptr) == JP_OK);
+  std::string clean;
+  const jp_sink out = detail::append_to(clean);
+  for (const char* piece : {"a pass", "word=p5", "5 b"})
+    CHECK(table.redactor_feed(table.self, redactor, detail::borrow(piece), out, nullptr) == JP_OK);
+  uint64_t secrets = 0;
+  CHECK(table.redactor_finish(table.self, redactor, out, &secrets, nullptr) == JP_OK);
+  CHECK(secrets == 1);
+  CHECK(clean == "a password=[redacted] b");
+
+  const jp_sink full{nullptr, [](void*, const char*, size_t) -> int32_t { return 1; }};
+  table.redactor_feed(table.self, redactor, detail::borrow("x y z"), full, nullptr);
+  CHECK(table.redactor_finish(table.self, redactor, full, &secrets, nullptr) == JP_FAILED);
+  table.redactor_close(table.self, redactor);
 }
 
 }  // namespace jetpack

@@ -395,6 +395,16 @@ typedef struct jp_log {
   void* self;
   /* Appends to logs/jetpack.log, secrets masked. Never fails: what cannot be written is dropped. */
   void (*write)(void* self, uint32_t level, jp_str message);
+  /* The masking of secrets that the log itself uses, for a stream of any length in bounded memory.
+   * The same comes out wherever the stream is split. A redactor is used by one thread at a time;
+   * two may be used at once. */
+  int32_t (*redactor_open)(void* self, void** redactor, jp_error* err);
+  /* Takes a piece of the stream and writes what can be shown by now. Fails when `out` does. */
+  int32_t (*redactor_feed)(void* self, void* redactor, jp_str piece, jp_sink out, jp_error* err);
+  /* Writes the rest and sets *secrets to how many were masked; then another stream may begin. */
+  int32_t (*redactor_finish)(void* self, void* redactor, jp_sink out, uint64_t* secrets,
+                             jp_error* err);
+  void (*redactor_close)(void* self, void* redactor);
 } jp_log;
 
 /* -- The plugin ----------------------------------------------------------------------------------

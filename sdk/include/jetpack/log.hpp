@@ -1,12 +1,78 @@
-// jetpack/log.hpp: the agent's own log, logs/jetpack.log. Never fails; secrets are masked.
+// jetpack/log.hpp: the agent's own log, logs/jetpack.log, and how it masks secrets.
 #pragma once
 
 #include <jetpack/error.hpp>
 
+#include <exception>
+#include <functional>
+#include <string>
 #include <string_view>
 
 namespace jetpack {
 
+// Masks the secrets in a stream as logs/jetpack.log does, in bounded memory. What comes out is the
+// same wherever the stream is split. Used by one thread at a time; valid until the process ends.
+class Redactor {
+ public:
+  // Takes text that may be shown. May throw, which feed and finish then do too.
+  using Out = std::function<void(std::string_view)>;
+
+  explicit Redactor(const jp_log& table) : table_(&table) {
+    if (!JP_HAS(table_, redactor_close))
+      throw Error(Errc::unsupported, "this jetpack cannot mask secrets in streams; update it");
+    jp_error err{};
+    detail::check(table_->redactor_open(table_->self, &handle_, &err), err);
+  }
+  ~Redactor() { table_->redactor_close(table_->self, handle_); }
+  Redactor(const Redactor&) = delete;
+  Redactor& operator=(const Redactor&) = delete;
+
+  void feed(std::string_view piece, const Out& out) {
+    Passage passage{&out, {}};
+    jp_error err{};
+    passage.check(table_->redactor_feed(table_->self, handle_, detail::borrow(piece),
+                                        {&passage, Passage::write}, &err),
+                  err);
+  }
+
+  // The rest, and how many secrets were masked; then another stream may begin.
+  uint64_t finish(const Out& out) {
+    Passage passage{&out, {}};
+    uint64_t secrets = 0;
+    jp_error err{};
+    passage.check(
+        table_->redactor_finish(table_->self, handle_, {&passage, Passage::write}, &secrets, &err),
+        err);
+    return secrets;
+  }
+
+ private:
+  struct Passage {
+    const Out* out;
+    std::exception_ptr thrown;
+
+    static int32_t write(void* ctx, const char* data, size_t size) noexcept {
+      auto& self = *static_cast<Passage*>(ctx);
+      try {
+        (*self.out)({data, size});
+        return 0;
+      } catch (...) {
+        self.thrown = std::current_exception();
+        return 1;
+      }
+    }
+
+    void check(int32_t status, const jp_error& err) const {
+      if (thrown) std::rethrow_exception(thrown);
+      detail::check(status, err);
+    }
+  };
+
+  const jp_log* table_;
+  void* handle_ = nullptr;
+};
+
+// Never fails; secrets are masked.
 class Log {
  public:
   static constexpr std::string_view id = JP_LOG;
@@ -18,6 +84,8 @@ class Log {
   void info(std::string_view message) const { write(JP_LEVEL_INFO, message); }
   void warning(std::string_view message) const { write(JP_LEVEL_WARNING, message); }
   void error(std::string_view message) const { write(JP_LEVEL_ERROR, message); }
+
+  Redactor redactor() const { return Redactor(*table_); }
 
  private:
   void write(uint32_t level, std::string_view message) const {

@@ -1,0 +1,81 @@
+// What a secret looks like: decided from a bounded piece of text, then masked to its end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace jetpack {
+
+// How much of the text around a candidate rules may look at. Bounded, so that a stream need not be
+// held, and exact, so that the answer does not depend on how it was split.
+constexpr size_t context_behind = 128;
+constexpr size_t context_ahead = 1024;
+
+// The text around the candidate at `at`; shorter than the context only where the stream ends.
+struct Window {
+  std::string_view text;
+  size_t at;
+  bool begins_stream;  // nothing comes before the text
+};
+
+// How far a secret reaches; it may be longer than any window.
+class Masking {
+ public:
+  // What ends a secret that is not quoted; each is a bit of a table of bytes.
+  enum End : uint8_t {
+    at_line = 1,        // key = value files
+    at_quote = 2,       // a header in a command line: quotes and line ends
+    at_blank = 4,       // a word: at_quote and blanks
+    at_field = 8,       // a connection string: at_blank and ;
+    at_list = 16,       // at_field and & , < > ) } |
+    at_other = 32,      // all but letters, digits and % + / = - _ . ~
+    at_web_token = 64,  // all but letters, digits, - _ .
+    at_sign = 128,      // user information that no window could hold: at_blank, @ and < >
+  };
+
+  Masking() = default;
+  static Masking until(End end);
+  // Until the quote that closes it, which has `depth` backslashes before it as the opening one had
+  // (JSON within a string), or the line's end.
+  static Masking quoted(char quote, size_t depth);
+  static Masking private_key();
+  static Masking bytes(size_t count);
+
+  bool is_on() const { return kind_ != Kind::off; }
+  // The end of the secret in `text`, whose next byte is at `at`; when it is not reached,
+  // text.size() and masking stays on.
+  size_t skip(std::string_view text, size_t at);
+  // What was skipped although it is not part of the secret: belongs before what follows.
+  std::string_view left_over() const { return left_over_; }
+
+ private:
+  enum class Kind : uint8_t { off, bare, quoted, key, counted };
+
+  size_t skip_bare(std::string_view text, size_t at);
+  size_t skip_quoted(std::string_view text, size_t at);
+  size_t skip_key(std::string_view text, size_t at);
+  bool is_key_over(char c);
+  void end(size_t backslashes);
+
+  Kind kind_ = Kind::off;
+  uint8_t ends_ = 0;
+  char quote_ = 0;
+  bool line_is_foreign_ = false;
+  bool line_has_text_ = false;
+  size_t depth_ = 0;
+  size_t run_ = 0;    // backslashes, or characters of the mark that ends a key
+  size_t count_ = 0;  // bytes left, or bytes that are no part of a key
+  std::string_view left_over_;
+};
+
+struct Secret {
+  size_t start;  // in the window's text; not before the candidate
+  Masking masking;
+};
+
+// The secret that the candidate leads to, if it does.
+std::optional<Secret> secret_at(const Window& window);
+
+}  // namespace jetpack

@@ -1,0 +1,278 @@
+// A zip archive that several threads make and one pulls as a stream: no temporary file, bounded
+// memory.
+#include "archive.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <isa-l/crc.h>
+#include <isa-l/igzip_lib.h>
+#include <jetpack/error.hpp>
+
+namespace report_issue {
+
+using jetpack::Errc;
+using jetpack::Error;
+
+struct Piece {
+  enum class Kind : uint8_t { begin, content, end, last };
+
+  Kind kind = Kind::content;
+  bool is_ready = true;  // for the reader
+  std::string name;      // begin
+  std::time_t modified = 0;
+  std::unique_ptr<Block> plain;  // content
+  std::unique_ptr<Block> deflated;
+  uint64_t bytes = 0;  // end
+  uint32_t crc = 0;
+};
+
+namespace {
+
+constexpr size_t plain_bytes = 512 << 10;
+// Deflate's stored blocks add 5 bytes to 65535, and the flush marker is one more.
+constexpr size_t deflated_bytes = plain_bytes + plain_bytes / 1024 + 1024;
+// A final block with nothing in it: what ends a stream of flushed pieces.
+constexpr std::string_view end_of_deflate("\x03\x00", 2);
+
+// Thrown in the filling thread when nobody wants the archive any more.
+struct Unwanted {};
+
+// Deflates pieces that do not refer to one another, each to whole bytes.
+class Deflater {
+ public:
+  Deflater() : state_(std::make_unique<isal_zstream>()), buffer_(ISAL_DEF_LVL1_EXTRA_LARGE) {}
+
+  void run(Block& plain, Block& deflated) {
+    isal_deflate_stateless_init(state_.get());
+    state_->level = 1;
+    state_->level_buf = buffer_.data();
+    state_->level_buf_size = static_cast<uint32_t>(buffer_.size());
+    state_->flush = FULL_FLUSH;
+    state_->end_of_stream = 0;
+    state_->next_in = reinterpret_cast<uint8_t*>(plain.data());
+    state_->avail_in = static_cast<uint32_t>(plain.size());
+    state_->next_out = reinterpret_cast<uint8_t*>(deflated.data());
+    state_->avail_out = static_cast<uint32_t>(deflated.capacity());
+    const int status = isal_deflate_stateless(state_.get());
+    if (status != COMP_OK || state_->avail_in != 0)
+      throw Error(Errc::internal, "cannot deflate: ISA-L answers " + std::to_string(status));
+    deflated.resize(state_->total_out);
+  }
+
+ private:
+  std::unique_ptr<isal_zstream> state_;
+  std::vector<uint8_t> buffer_;
+};
+
+}  // namespace
+
+void Block::append(std::string_view text) {
+  std::memcpy(bytes_.get() + size_, text.data(), text.size());
+  size_ += text.size();
+}
+
+void Archive::Writer::begin(std::string name, std::time_t modified) {
+  auto piece = std::make_unique<Piece>();
+  piece->kind = Piece::Kind::begin;
+  piece->name = std::move(name);
+  piece->modified = modified;
+  bytes_ = 0;
+  crc_ = 0;
+  archive_.put(std::move(piece));
+}
+
+void Archive::Writer::write(std::string_view content) {
+  while (!content.empty()) {
+    if (!block_) block_ = archive_.take_block(archive_.plain_blocks_, plain_bytes);
+    const std::string_view part = content.substr(0, block_->room());
+    block_->append(part);
+    content.remove_prefix(part.size());
+    if (block_->room() == 0) flush();
+  }
+}
+
+void Archive::Writer::flush() {
+  if (!block_) return;
+  auto piece = std::make_unique<Piece>();
+  const std::string_view content = block_->content();
+  crc_ = crc32_gzip_refl(crc_, reinterpret_cast<const uint8_t*>(content.data()), content.size());
+  bytes_ += content.size();
+  piece->is_ready = false;
+  piece->plain = std::move(block_);
+  archive_.put(std::move(piece));
+}
+
+void Archive::Writer::end() {
+  flush();
+  auto piece = std::make_unique<Piece>();
+  piece->kind = Piece::Kind::end;
+  piece->bytes = bytes_;
+  piece->crc = crc_;
+  archive_.put(std::move(piece));
+}
+
+Archive::Archive(unsigned workers, Fill fill) : most_contents_(size_t{2} * workers + 4) {
+  try {
+    for (unsigned i = 0; i < workers; ++i) threads_.emplace_back([this] { deflate_all(); });
+    threads_.emplace_back([this, fill = std::move(fill)] { fill_all(fill); });
+  } catch (...) {
+    stop();
+    throw;
+  }
+}
+
+Archive::~Archive() { stop(); }
+
+void Archive::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  has_room_.notify_all();
+  has_work_.notify_all();
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+std::unique_ptr<Block> Archive::take_block(BlockPool& pool, size_t capacity) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!pool.empty()) {
+      auto block = std::move(pool.back());
+      pool.pop_back();
+      return block;
+    }
+  }
+  return std::make_unique<Block>(capacity);
+}
+
+void Archive::give_back(BlockPool& pool, std::unique_ptr<Block> block) {
+  if (!block) return;
+  block->resize(0);
+  const std::lock_guard lock(mutex_);
+  pool.push_back(std::move(block));
+}
+
+// Waits until there is room: that bounds the memory.
+void Archive::put(std::unique_ptr<Piece> piece) {
+  constexpr size_t most_pieces = 1000;
+  const bool is_work = !piece->is_ready;
+  std::unique_lock lock(mutex_);
+  has_room_.wait(lock, [&] {
+    return stopped_ || (order_.size() < most_pieces && contents_ < most_contents_);
+  });
+  if (stopped_) throw Unwanted();
+  if (is_work) {
+    to_deflate_.push_back(piece.get());
+    ++contents_;
+  }
+  order_.push_back(std::move(piece));
+  lock.unlock();
+  if (is_work) has_work_.notify_one();
+  has_answer_.notify_one();
+}
+
+void Archive::fill_all(const Fill& fill) {
+  try {
+    Writer writer(*this);
+    fill(writer);
+    auto last = std::make_unique<Piece>();
+    last->kind = Piece::Kind::last;
+    put(std::move(last));
+  } catch (const Unwanted&) {
+    // The reader is gone.
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+  }
+  has_answer_.notify_one();
+}
+
+void Archive::deflate_all() {
+  try {
+    Deflater deflater;
+    while (true) {
+      std::unique_lock lock(mutex_);
+      has_work_.wait(lock, [&] { return stopped_ || !to_deflate_.empty(); });
+      if (stopped_) return;
+      Piece& piece = *to_deflate_.front();
+      to_deflate_.pop_front();
+      lock.unlock();
+      auto deflated = take_block(deflated_blocks_, deflated_bytes);
+      deflater.run(*piece.plain, *deflated);
+      give_back(plain_blocks_, std::move(piece.plain));
+      lock.lock();
+      piece.deflated = std::move(deflated);
+      piece.is_ready = true;
+      lock.unlock();
+      has_answer_.notify_one();
+    }
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+  }
+  has_answer_.notify_one();
+}
+
+std::unique_ptr<Piece> Archive::next() {
+  std::unique_lock lock(mutex_);
+  has_answer_.wait(lock, [&] { return failure_ || (!order_.empty() && order_.front()->is_ready); });
+  if (failure_) std::rethrow_exception(failure_);
+  auto piece = std::move(order_.front());
+  order_.pop_front();
+  if (piece->kind == Piece::Kind::content) --contents_;
+  lock.unlock();
+  has_room_.notify_one();
+  return piece;
+}
+
+// Makes the piece's bytes what is pending.
+void Archive::make_bytes(Piece& piece) {
+  switch (piece.kind) {
+    case Piece::Kind::begin:
+      entry_ = ZipEntry{std::move(piece.name), piece.modified, offset_};
+      record_ = local_header(entry_);
+      pending_ = record_;
+      break;
+    case Piece::Kind::content:
+      give_back(deflated_blocks_, std::exchange(current_, std::move(piece.deflated)));
+      pending_ = current_->content();
+      entry_.compressed += pending_.size();
+      break;
+    case Piece::Kind::end:
+      entry_.bytes = piece.bytes;
+      entry_.crc = piece.crc;
+      entry_.compressed += end_of_deflate.size();
+      record_ = std::string(end_of_deflate) + data_descriptor(entry_);
+      pending_ = record_;
+      directory_ += directory_record(entry_);
+      ++entries_;
+      break;
+    case Piece::Kind::last:
+      directory_ += end_records(entries_, offset_, directory_.size());
+      pending_ = directory_;
+      is_over_ = true;
+      break;
+  }
+  offset_ += pending_.size();
+}
+
+size_t Archive::read(char* buffer, size_t capacity) {
+  size_t done = 0;
+  while (done < capacity) {
+    if (pending_.empty()) {
+      if (is_over_) break;
+      make_bytes(*next());
+      continue;
+    }
+    const size_t size = std::min(capacity - done, pending_.size());
+    std::memcpy(buffer + done, pending_.data(), size);
+    pending_.remove_prefix(size);
+    done += size;
+  }
+  return done;
+}
+
+}  // namespace report_issue

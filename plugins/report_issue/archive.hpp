@@ -1,0 +1,111 @@
+// A zip archive that several threads make and one pulls as a stream: no temporary file, bounded
+// memory.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <ctime>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "zip_format.hpp"
+
+namespace report_issue {
+
+// Content of the archive in the order in which it was written.
+struct Piece;
+
+// Bytes of a piece, before and after it is deflated; used again and again.
+class Block {
+ public:
+  explicit Block(size_t capacity) : bytes_(new char[capacity]), capacity_(capacity) {}
+
+  char* data() { return bytes_.get(); }
+  size_t capacity() const { return capacity_; }
+  std::string_view content() const { return {bytes_.get(), size_}; }
+  size_t room() const { return capacity_ - size_; }
+  size_t size() const { return size_; }
+  void resize(size_t size) { size_ = size; }
+  void append(std::string_view text);
+
+ private:
+  std::unique_ptr<char[]> bytes_;
+  size_t capacity_;
+  size_t size_ = 0;
+};
+
+class Archive {
+ public:
+  // What fills the archive: begin, write as often as there is something, end; for each file.
+  class Writer {
+   public:
+    void begin(std::string name, std::time_t modified);
+    void write(std::string_view content);
+    void end();
+
+   private:
+    friend class Archive;
+    explicit Writer(Archive& archive) : archive_(archive) {}
+    void flush();
+
+    Archive& archive_;
+    std::unique_ptr<Block> block_;
+    uint64_t bytes_ = 0;
+    uint32_t crc_ = 0;
+  };
+  using Fill = std::function<void(Writer&)>;
+
+  // `fill` runs in a thread of its own, beside `workers` that deflate.
+  Archive(unsigned workers, Fill fill);
+  Archive(const Archive&) = delete;
+  Archive& operator=(const Archive&) = delete;
+  ~Archive();
+
+  // The archive's next bytes, at most `capacity`; 0 at its end. Throws what `fill` threw.
+  size_t read(char* buffer, size_t capacity);
+
+  uint64_t bytes() const { return offset_ + pending_.size(); }
+
+ private:
+  using BlockPool = std::vector<std::unique_ptr<Block>>;
+
+  std::unique_ptr<Block> take_block(BlockPool& pool, size_t capacity);
+  void give_back(BlockPool& pool, std::unique_ptr<Block> block);
+  void put(std::unique_ptr<Piece> piece);
+  std::unique_ptr<Piece> next();
+  void make_bytes(Piece& piece);
+  void fill_all(const Fill& fill);
+  void deflate_all();
+  void stop();
+
+  std::mutex mutex_;
+  std::condition_variable has_room_, has_work_, has_answer_;
+  std::deque<std::unique_ptr<Piece>> order_;  // all that was written and not read yet
+  std::deque<Piece*> to_deflate_;
+  BlockPool plain_blocks_, deflated_blocks_;
+  size_t most_contents_;
+  size_t contents_ = 0;  // pieces in order_ that hold blocks
+  bool stopped_ = false;
+  std::exception_ptr failure_;
+
+  // The reader's alone.
+  std::unique_ptr<Block> current_;  // what pending_ may point into
+  std::string record_;
+  std::string_view pending_;
+  ZipEntry entry_;
+  std::string directory_;
+  uint64_t entries_ = 0;
+  uint64_t offset_ = 0;  // of what comes after pending_
+  bool is_over_ = false;
+
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace report_issue

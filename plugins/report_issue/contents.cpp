@@ -1,0 +1,251 @@
+// Puts files and facts into the archive, secrets masked, and keeps the manifest of what it did.
+#include "contents.hpp"
+
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+
+#include <jetpack/error.hpp>
+#include "inflater.hpp"
+#include "support/times.hpp"
+
+namespace report_issue {
+
+namespace {
+
+using jetpack::Errc;
+using jetpack::Error;
+
+constexpr size_t read_bytes = 256 << 10;
+// Read before the part of a file that is taken, so that a secret which began there is known.
+constexpr uint64_t lead_bytes = 32 << 10;
+
+std::string hex(const unsigned char* bytes, size_t size) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (size_t i = 0; i < size; ++i) text += {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
+  return text;
+}
+
+std::string seconds_text(std::time_t time) {
+  std::string text = support::iso_8601(std::chrono::system_clock::from_time_t(time));
+  return text.substr(0, text.rfind('.')) + 'Z';
+}
+
+}  // namespace
+
+// One file of the archive while it is made.
+struct Contents::Entry {
+  std::string name;
+  std::string source;
+  bool is_file = true;
+  std::time_t modified = 0;
+  uint64_t original = 0;  // the file's bytes when it was opened
+  uint64_t bytes = 0;
+  uint64_t redactions = 0;
+  uint64_t first = 0;  // where what was taken begins
+  bool is_truncated = false;
+  bool is_unpacked = false;
+  std::string sha256 = {};
+  std::string note = {};
+};
+
+Contents::Contents(Archive::Writer& archive, jetpack::Redactor& redactor, uint64_t most_bytes)
+    : archive_(archive),
+      redactor_(redactor),
+      most_bytes_(most_bytes),
+      buffer_(read_bytes),
+      digest_(::EVP_MD_CTX_new(), ::EVP_MD_CTX_free),
+      files_(files_text_),
+      left_out_(left_out_text_) {
+  files_.StartArray();
+  left_out_.StartArray();
+}
+
+Contents::~Contents() = default;
+
+// Below files/, so that nothing that is collected can take the place of what the report itself
+// says. A name that is not plain text is made so, and numbered to stay unique.
+std::string Contents::name_for(const std::string& path) {
+  const std::string plain = support::one_line(path);
+  const std::string name = "files" + plain;
+  return plain == path ? name : name + '~' + std::to_string(totals_.files);
+}
+
+void Contents::begin(Entry& entry) {
+  if (::EVP_DigestInit_ex(digest_.get(), ::EVP_sha256(), nullptr) != 1)
+    throw Error(Errc::failed, "cannot make SHA-256 digests: OpenSSL has none");
+  archive_.begin(entry.name, entry.modified);
+}
+
+void Contents::pass(Entry& entry, std::string_view text) {
+  entry.bytes += text.size();
+  ::EVP_DigestUpdate(digest_.get(), text.data(), text.size());
+  archive_.write(text);
+}
+
+void Contents::end(Entry& entry) {
+  entry.redactions += redactor_.finish([&](std::string_view text) { pass(entry, text); });
+  archive_.end();
+  std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
+  unsigned size = 0;
+  ::EVP_DigestFinal_ex(digest_.get(), sum.data(), &size);
+  entry.sha256 = hex(sum.data(), size);
+  ++totals_.files;
+  totals_.bytes += entry.bytes;
+  totals_.redactions += entry.redactions;
+}
+
+void Contents::note(const Entry& entry) {
+  files_.StartObject();
+  support::member(files_, "name", entry.name);
+  support::member(files_, entry.is_file ? "path" : "source", support::well_formed(entry.source));
+  if (entry.is_file) support::member(files_, "modified", seconds_text(entry.modified));
+  files_.Key("bytes");
+  files_.Uint64(entry.bytes);
+  support::member(files_, "sha256", entry.sha256);
+  files_.Key("redactions");
+  files_.Uint64(entry.redactions);
+  files_.Key("truncated");
+  files_.Bool(entry.is_truncated);
+  if (entry.is_file) {
+    files_.Key("original_bytes");
+    files_.Uint64(entry.original);
+  }
+  if (entry.first > 0) {
+    files_.Key("first_byte");
+    files_.Uint64(entry.first);
+  }
+  if (entry.is_unpacked) support::member(files_, "unpacked_from", "gzip");
+  if (!entry.note.empty()) support::member(files_, "note", entry.note);
+  files_.EndObject();
+}
+
+// Reads up to the length that the file had when it was opened: one that grows would never end.
+uint64_t Contents::read(const Found& file, uint64_t from, Entry& entry,
+                        const std::function<bool(std::string_view)>& take) {
+  uint64_t at = from;
+  while (at < file.bytes) {
+    const size_t wanted = std::min<uint64_t>(buffer_.size(), file.bytes - at);
+    const ssize_t got = ::pread(file.fd.get(), buffer_.data(), wanted, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      entry.is_truncated = true;
+      entry.note =
+          "reading failed at byte " + std::to_string(at) + ": " + support::system_message(errno);
+      return at;
+    }
+    if (got == 0) {
+      entry.is_truncated = true;
+      entry.note = "shrank to " + std::to_string(at) + " bytes while it was read";
+      return at;
+    }
+    at += static_cast<uint64_t>(got);
+    if (!take({buffer_.data(), static_cast<size_t>(got)})) return at;
+  }
+  struct stat now {};
+  if (::fstat(file.fd.get(), &now) == 0 && static_cast<uint64_t>(now.st_size) > file.bytes)
+    entry.note = "grew while it was read";
+  return at;
+}
+
+void Contents::copy(const Found& file, Entry& entry) {
+  const bool is_long = most_bytes_ > 0 && file.bytes > most_bytes_;
+  entry.first = is_long ? file.bytes - most_bytes_ : 0;
+  entry.is_truncated = is_long;
+  const jetpack::Redactor::Out out = [&](std::string_view text) { pass(entry, text); };
+  uint64_t lead = std::min(entry.first, lead_bytes);
+  read(file, entry.first - lead, entry, [&](std::string_view piece) {
+    const auto before = static_cast<size_t>(std::min<uint64_t>(lead, piece.size()));
+    if (before > 0) redactor_.feed(piece.substr(0, before), [](std::string_view) {});
+    lead -= before;
+    if (before < piece.size()) redactor_.feed(piece.substr(before), out);
+    return true;
+  });
+}
+
+void Contents::unpack(const Found& file, Entry& entry) {
+  entry.is_unpacked = true;
+  Inflater inflater;
+  uint64_t made = 0;
+  const jetpack::Redactor::Out out = [&](std::string_view text) { pass(entry, text); };
+  const auto take = [&](std::string_view text) {
+    const uint64_t room = most_bytes_ > 0 ? most_bytes_ - made : text.size();
+    text = text.substr(0, room);
+    made += text.size();
+    redactor_.feed(text, out);
+    return most_bytes_ == 0 || made < most_bytes_;
+  };
+  bool is_sound = true;
+  read(file, 0, entry, [&](std::string_view packed) {
+    is_sound = inflater.feed(packed, take);
+    return is_sound;
+  });
+  if (is_sound && inflater.is_whole()) return;
+  const bool is_full = most_bytes_ > 0 && made >= most_bytes_;
+  entry.is_truncated = true;
+  if (entry.note.empty())
+    entry.note = is_full ? "only the first bytes were unpacked" : "the gzip content is damaged";
+}
+
+void Contents::add(const Found& file) {
+  std::array<char, 16> start{};
+  const ssize_t got = ::pread(file.fd.get(), start.data(), start.size(), 0);
+  const std::string_view head(start.data(), static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  if (const auto why = why_opaque(head); !why.empty())
+    return leave_out({file.path, std::string(why)});
+  Entry entry{name_for(file.path), file.path};
+  entry.modified = file.modified;
+  entry.original = file.bytes;
+  const bool is_packed = is_gzip(head);
+  if (is_packed) entry.name += ".unpacked";
+  begin(entry);
+  if (is_packed) {
+    unpack(file, entry);
+  } else {
+    copy(file, entry);
+  }
+  end(entry);
+  note(entry);
+}
+
+void Contents::add(const Fact& fact) {
+  if (!fact.why.empty()) return leave_out({fact.source, fact.why});
+  Entry entry{fact.name, fact.source, false, ::time(nullptr)};
+  entry.redactions = fact.masked;
+  begin(entry);
+  redactor_.feed(fact.content, [&](std::string_view text) { pass(entry, text); });
+  end(entry);
+  note(entry);
+}
+
+void Contents::leave_out(const LeftOut& what) {
+  ++totals_.left_out;
+  left_out_.StartObject();
+  support::member(left_out_, "path", support::well_formed(what.path));
+  support::member(left_out_, "why", support::well_formed(what.why));
+  left_out_.EndObject();
+}
+
+void Contents::add_manifest(const std::string& about) {
+  files_.EndArray();
+  left_out_.EndArray();
+  Entry entry{"manifest.json", "", false, ::time(nullptr)};
+  begin(entry);
+  const auto feed = [&](std::string_view text) {
+    redactor_.feed(text, [&](std::string_view clean) { pass(entry, clean); });
+  };
+  feed("{" + about + ",\"redactions\":" + std::to_string(totals_.redactions) + ",\"files\":");
+  feed({files_text_.GetString(), files_text_.GetSize()});
+  feed(",\"left_out\":");
+  feed({left_out_text_.GetString(), left_out_text_.GetSize()});
+  feed("}\n");
+  end(entry);
+}
+
+}  // namespace report_issue

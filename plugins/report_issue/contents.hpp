@@ -1,0 +1,67 @@
+// Puts files and facts into the archive, secrets masked, and keeps the manifest of what it did.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <jetpack/log.hpp>
+#include "archive.hpp"
+#include "collector.hpp"
+#include "facts.hpp"
+#include "support/json.hpp"
+
+struct evp_md_ctx_st;
+
+namespace report_issue {
+
+struct Totals {
+  uint64_t files = 0;
+  uint64_t left_out = 0;
+  uint64_t bytes = 0;  // of the files in the archive, unpacked
+  uint64_t redactions = 0;
+};
+
+class Contents {
+ public:
+  // Of a longer file only the last `most_bytes` are taken; 0 takes all.
+  Contents(Archive::Writer& archive, jetpack::Redactor& redactor, uint64_t most_bytes);
+  ~Contents();
+  Contents(const Contents&) = delete;
+  Contents& operator=(const Contents&) = delete;
+
+  void add(const Found& file);
+  void add(const Fact& fact);
+  void leave_out(const LeftOut& what);
+  // The last file: `about` are the first members of its JSON object, as text.
+  void add_manifest(const std::string& about);
+
+  const Totals& totals() const { return totals_; }
+
+ private:
+  struct Entry;
+
+  void begin(Entry& entry);
+  void end(Entry& entry);
+  void pass(Entry& entry, std::string_view text);
+  void copy(const Found& file, Entry& entry);
+  void unpack(const Found& file, Entry& entry);
+  uint64_t read(const Found& file, uint64_t from, Entry& entry,
+                const std::function<bool(std::string_view)>& take);
+  void note(const Entry& entry);
+  std::string name_for(const std::string& path);
+
+  Archive::Writer& archive_;
+  jetpack::Redactor& redactor_;
+  uint64_t most_bytes_;
+  std::vector<char> buffer_;
+  std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> digest_;
+  Totals totals_;
+  rapidjson::StringBuffer files_text_, left_out_text_;
+  support::JsonWriter files_, left_out_;
+};
+
+}  // namespace report_issue

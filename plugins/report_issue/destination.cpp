@@ -1,0 +1,111 @@
+// Where a report goes: a file of this node, or a blob in its locker.
+#include "destination.hpp"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <vector>
+
+#include <jetpack/error.hpp>
+#include "support/json.hpp"
+#include "support/verb.hpp"
+
+namespace report_issue {
+
+namespace {
+
+using jetpack::Errc;
+using jetpack::Error;
+
+[[noreturn]] void fail(const std::string& path, int error) {
+  const bool is_full = error == ENOSPC || error == EDQUOT;
+  throw Error(is_full ? Errc::unavailable : Errc::failed,
+              "cannot write the report to " + path + ": " + support::system_message(error) +
+                  (is_full ? "; give another place with --output, or less with --max-size" : ""));
+}
+
+std::string new_folder() {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  constexpr int attempts = 100;
+  const char* set = std::getenv("TMPDIR");
+  const std::string parent = set != nullptr && *set == '/' ? set : "/tmp";
+  for (int i = 0; i < attempts; ++i) {
+    std::array<unsigned char, 8> random{};
+    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+      fail(parent, errno);
+    std::string path = parent + "/tmp";
+    for (const unsigned char byte : random) path += letters[byte % letters.size()];
+    if (::mkdir(path.c_str(), 0700) == 0) return path;
+    if (errno != EEXIST) fail(path, errno);
+  }
+  fail(parent, EEXIST);
+}
+
+bool is_folder(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+}  // namespace
+
+LocalFile::LocalFile(const std::string& output, const std::string& name) {
+  if (output.empty()) {
+    own_folder_ = new_folder();
+    path_ = own_folder_ + '/' + name;
+  } else {
+    path_ = output.ends_with('/') ? output + name
+            : is_folder(output)   ? output + '/' + name
+                                  : output;
+  }
+  draft_ = path_ + ".XXXXXX";
+  fd_ = support::Fd(::mkostemp(draft_.data(), O_CLOEXEC));  // mode 0600
+  if (fd_) return;
+  draft_.clear();
+  const int error = errno;
+  if (!own_folder_.empty()) ::rmdir(own_folder_.c_str());
+  fail(path_, error);
+}
+
+LocalFile::~LocalFile() {
+  if (draft_.empty()) return;
+  ::unlink(draft_.c_str());
+  if (!own_folder_.empty()) ::rmdir(own_folder_.c_str());
+}
+
+// Not synced: a report that a power failure takes is made anew, and the disk would take longer than
+// all the rest.
+void LocalFile::write(Archive& archive) {
+  std::vector<char> buffer(256 << 10);
+  while (const size_t size = archive.read(buffer.data(), buffer.size()))
+    if (const int error = support::write_all(fd_.get(), {buffer.data(), size})) fail(path_, error);
+  if (::rename(draft_.c_str(), path_.c_str()) != 0) fail(path_, errno);
+  draft_.clear();
+}
+
+std::string address_of(const jetpack::Storage& storage, const std::string& blob) {
+  if (const auto known = storage.properties(blob)) {
+    const auto object = support::parse_json(*known, "the locker's answer");
+    if (std::string url = support::text_or(object, "url", ""); !url.empty()) return url;
+  }
+  std::string locker = storage.locker();
+  constexpr std::string_view azure = "az://";
+  if (locker.starts_with(azure)) {
+    const size_t slash = std::min(locker.find('/', azure.size()), locker.size());
+    locker = "https://" + locker.substr(azure.size(), slash - azure.size()) +
+             ".blob.core.windows.net" + locker.substr(slash);
+  }
+  std::string address = locker;
+  for (size_t at = 0; at < blob.size();) {
+    const size_t slash = std::min(blob.find('/', at), blob.size());
+    address += '/' + support::percent_encoded(blob.substr(at, slash - at));
+    at = slash + 1;
+  }
+  return address;
+}
+
+}  // namespace report_issue

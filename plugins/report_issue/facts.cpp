@@ -1,0 +1,171 @@
+// What a report tells of the node besides its logs: status, configuration, units, disk, kernel.
+#include "facts.hpp"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+
+#include "support/files.hpp"
+#include "support/json.hpp"
+
+namespace report_issue {
+
+namespace {
+
+using jetpack::Error;
+using rapidjson::Value;
+
+constexpr std::chrono::milliseconds command_time{8000};
+constexpr uint64_t most_output = 2 << 20;
+
+// Of a command; "jetpack" is the one that runs.
+struct Inquiry {
+  const char* name;
+  std::vector<std::string> argv;
+};
+
+const std::vector<Inquiry>& inquiries() {
+  static const std::vector<Inquiry> all{
+      {"node/status.json", {"jetpack", "status", "--json"}},
+      {"node/plugins.json", {"jetpack", "plugin", "list", "--json"}},
+      {"node/units.txt",
+       {"systemctl", "status", "--no-pager", "--full", "--lines=20", "jetpackd", "healthcheck"}},
+      {"node/failed_units.txt", {"systemctl", "list-units", "--failed", "--no-pager", "--plain"}},
+      {"node/journal.txt",
+       {"journalctl", "--no-pager", "--quiet", "--lines=5000", "--unit=jetpackd",
+        "--unit=healthcheck"}},
+      {"node/disk.txt", {"df", "--print-type", "--portability"}},
+      {"node/inodes.txt", {"df", "--inodes", "--portability"}},
+      {"node/kernel.txt", {"dmesg"}},
+      {"node/processes.txt", {"ps", "-eo", "pid,ppid,user,rss,stat,lstart,comm"}}};
+  return all;
+}
+
+std::string joined(const std::vector<std::string>& argv) {
+  std::string line;
+  for (const auto& argument : argv) line += (line.empty() ? "" : " ") + argument;
+  return line;
+}
+
+std::string first_line(std::string_view text) {
+  return support::one_line(text.substr(0, std::min(text.find('\n'), size_t{300})));
+}
+
+std::string own_path() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
+  return size > 0 ? std::string(path.data(), static_cast<size_t>(size)) : "jetpack";
+}
+
+Fact ask(const jetpack::Process& process, const Inquiry& inquiry) {
+  Fact fact{inquiry.name, joined(inquiry.argv), {}, {}};
+  jetpack::ProcessSpec spec{inquiry.argv};
+  if (spec.argv.front() == "jetpack") spec.argv.front() = own_path();
+  spec.env = {"LC_ALL=C.UTF-8", "SYSTEMD_COLORS=0"};
+  spec.deadline = command_time;
+  spec.capture_bytes = most_output;
+  try {
+    const auto result = process.run(spec);
+    fact.content = result.out;
+    if (!fact.content.empty()) return fact;
+    fact.why = result.timed_out ? "no answer within " + std::to_string(command_time.count()) + " ms"
+               : result.err.empty() ? "nothing to tell"
+                                    : first_line(result.err);
+  } catch (const Error& e) {
+    fact.why = first_line(e.what());
+  }
+  return fact;
+}
+
+constexpr std::array<std::string_view, 18> secret_words{
+    "password",          "passwd",     "passphrase",  "secret",     "token",
+    "credential",        "privatekey", "private_key", "accountkey", "account_key",
+    "accesskey",         "access_key", "apikey",      "api_key",    "connectionstring",
+    "connection_string", "signature",  "_sas"};
+
+bool is_secret_name(std::string_view name) {
+  std::string lower(name);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  return lower == "sas" ||
+         std::any_of(secret_words.begin(), secret_words.end(),
+                     [&](std::string_view word) { return lower.find(word) != std::string::npos; });
+}
+
+// Masks all that stands under the name of a secret, also in objects and lists; how many values.
+uint64_t mask_values(Value& value, bool is_secret) {
+  uint64_t masked = 0;
+  if (value.IsObject()) {
+    for (auto& member : value.GetObject())
+      masked += mask_values(member.value, is_secret || is_secret_name(support::view(member.name)));
+  } else if (value.IsArray()) {
+    for (auto& element : value.GetArray()) masked += mask_values(element, is_secret);
+  } else if (is_secret && (value.IsNumber() || (value.IsString() && value.GetStringLength() > 0))) {
+    value.SetString("[redacted]");
+    return 1;
+  }
+  return masked;
+}
+
+Fact tree(const char* name, const char* source, const std::function<std::string()>& read) {
+  Fact fact{name, source, {}, {}};
+  try {
+    rapidjson::Document document = support::parse_json(read(), source);
+    fact.masked = mask_values(document, false);
+    fact.content = support::to_pretty_json(document) + '\n';
+  } catch (const Error& e) {
+    fact.why = first_line(e.what());
+  }
+  return fact;
+}
+
+Fact versions(const jetpack::Call& call) {
+  utsname system{};
+  ::uname(&system);
+  rapidjson::StringBuffer buffer;
+  support::JsonWriter json(buffer);
+  json.StartObject();
+  support::member(json, "jetpack", call.host_version());
+  support::member(json, "host", system.nodename);
+  support::member(json, "kernel", system.release);
+  support::member(json, "kernel_version", system.version);
+  support::member(json, "machine", system.machine);
+  try {
+    support::member(
+        json, "os_release",
+        support::well_formed(support::read_file("/etc/os-release", 65536).value_or("")));
+  } catch (const Error&) {
+    // Not every system has one.
+  }
+  json.EndObject();
+  return {
+      "node/versions.json", "uname, /etc/os-release", std::string(buffer.GetString()) + '\n', {}};
+}
+
+}  // namespace
+
+std::vector<Fact> planned_facts() {
+  std::vector<Fact> facts{{"node/versions.json", "uname, /etc/os-release", {}, {}},
+                          {"node/config.json", "jetpack config --json", {}, {}},
+                          {"node/properties.json", "jetpack props get --json", {}, {}}};
+  for (const auto& inquiry : inquiries())
+    facts.push_back({inquiry.name, joined(inquiry.argv), {}, {}});
+  return facts;
+}
+
+std::vector<Fact> gather_facts(const jetpack::Call& call) {
+  using jetpack::Format;
+  const auto config = call.service<jetpack::Config>();
+  const auto process = call.service<jetpack::Process>();
+  std::vector<Fact> facts{versions(call),
+                          tree("node/config.json", "jetpack config --json",
+                               [&] { return config.require("", Format::json); }),
+                          tree("node/properties.json", "jetpack props get --json",
+                               [&] { return config.require_property("", Format::json); })};
+  for (const auto& inquiry : inquiries()) facts.push_back(ask(process, inquiry));
+  return facts;
+}
+
+}  // namespace report_issue

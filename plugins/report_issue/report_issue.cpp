@@ -1,0 +1,388 @@
+// `jetpack report_issue`: the node's logs and state in one archive, secrets masked, in the locker
+// or in a file.
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <jetpack/plugin.hpp>
+#include "archive.hpp"
+#include "collector.hpp"
+#include "contents.hpp"
+#include "destination.hpp"
+#include "facts.hpp"
+#include "support/json.hpp"
+#include "support/times.hpp"
+#include "support/verb.hpp"
+
+namespace {
+
+using jetpack::Call;
+using jetpack::Errc;
+using jetpack::Error;
+using report_issue::Archive;
+using report_issue::Collector;
+using report_issue::Contents;
+using report_issue::Found;
+using report_issue::LeftOut;
+using report_issue::LocalFile;
+using report_issue::Selection;
+using report_issue::Totals;
+
+constexpr unsigned most_workers = 16;
+constexpr std::string_view disposition = "disposition=file; attachment";
+
+struct Plan {
+  Selection selection;
+  uint64_t most_bytes = 0;
+  std::string cluster, node, uuid;
+  std::string name;  // of the zip
+
+  std::string blob() const { return "issues/" + name; }
+};
+
+// What became of the report, for people and for --json.
+struct Result {
+  std::string location;
+  std::optional<std::chrono::system_clock::time_point> expires;
+  bool is_shortened = false;
+  uint64_t bytes = 0;
+  Totals totals;
+};
+
+uint64_t parse_size(std::string_view text) {
+  constexpr std::string_view units = "kmgt";
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, failure] = std::from_chars(text.data(), end, number);
+  size_t shift = 0;
+  if (rest != end) {
+    const size_t unit = units.find(static_cast<char>(*rest | 0x20));
+    if (unit != std::string_view::npos && rest + 1 == end) shift = 10 * (unit + 1);
+  }
+  const bool is_whole = failure == std::errc{} && (rest == end || shift > 0);
+  if (!is_whole || number > UINT64_MAX >> (shift + 1))
+    throw Error(Errc::usage, "--max-size is '" + support::one_line(text.substr(0, 40)) +
+                                 "'; expected bytes, or a number with k, m, g or t");
+  return number << shift;
+}
+
+// As one segment of a blob's name and of a path.
+std::string as_segment(std::string text) {
+  constexpr size_t longest = 100;
+  text = support::one_line(text.substr(0, longest));
+  for (char& c : text)
+    if (c == '/' || c == '\\' || c == ' ' || c == '?' || c == '#' || c == '%') c = '_';
+  if (text.starts_with('.')) text.front() = '_';
+  return text;
+}
+
+// Also of a node that knows little of itself: that is when reports are made.
+std::string fact_or(const Call& call, std::string_view fact, const std::string& fallback) {
+  try {
+    return call.service<jetpack::Session>().identity(fact).value_or(fallback);
+  } catch (const Error&) {
+    return fallback;
+  }
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "node";
+}
+
+Plan make_plan(const Call& call) {
+  Plan plan;
+  std::vector<std::string> paths;
+  for (const auto path : call.texts("LOG_PATH")) paths.emplace_back(path);
+  if (paths.empty()) paths.push_back(call.service<jetpack::Config>().path("logs"));
+  plan.selection.paths = report_issue::distinct_paths(paths);
+  if (const auto since = call.duration("since"))
+    plan.selection.since =
+        ::time(nullptr) - std::chrono::duration_cast<std::chrono::seconds>(*since).count();
+  plan.most_bytes = parse_size(*call.text("max-size"));
+  plan.cluster = fact_or(call, "cluster", "unknown");
+  plan.node = fact_or(call, "node", host_name());
+  plan.uuid = support::random_uuid();
+  plan.name = as_segment(plan.cluster) + '-' + as_segment(plan.node) + '-' + plan.uuid + ".zip";
+  return plan;
+}
+
+unsigned worker_count() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (::sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
+  return std::clamp(static_cast<unsigned>(CPU_COUNT(&cores)), 1U, most_workers);
+}
+
+std::string about(const Call& call, const Plan& plan) {
+  rapidjson::StringBuffer buffer;
+  support::JsonWriter json(buffer);
+  json.StartObject();
+  json.Key("schema");
+  json.Int(1);
+  support::member(json, "name", plan.name);
+  support::member(json, "created", support::iso_8601(std::chrono::system_clock::now()));
+  support::member(json, "jetpack", call.host_version());
+  support::member(json, "cluster", support::well_formed(plan.cluster));
+  support::member(json, "node", support::well_formed(plan.node));
+  json.Key("paths");
+  json.StartArray();
+  for (const auto& path : plan.selection.paths) support::put(json, support::well_formed(path));
+  json.EndArray();
+  json.EndObject();
+  const std::string_view text(buffer.GetString(), buffer.GetSize());
+  return std::string(text.substr(1, text.size() - 2));
+}
+
+// The report while it is made. `own_file` is the descriptor of the file that it is written to, or
+// -1: a report is no part of itself.
+class Report {
+ public:
+  Report(const Call& call, const Plan& plan, int own_file)
+      : about_(about(call, plan)),
+        redactor_(call.service<jetpack::Log>().redactor()),
+        facts_(report_issue::gather_facts(call)),
+        selection_(plan.selection),
+        most_bytes_(plan.most_bytes),
+        archive_(worker_count(), [this](Archive::Writer& writer) { fill(writer); }) {
+    if (own_file >= 0) ::fstat(own_file, &own_);
+  }
+
+  Archive& archive() { return archive_; }
+  // Once all of the archive was read.
+  const Totals& totals() const { return totals_; }
+
+ private:
+  void fill(Archive::Writer& writer) {
+    Contents contents(writer, redactor_, most_bytes_);
+    for (const auto& fact : facts_) contents.add(fact);
+    Collector collector(
+        selection_,
+        [&](const Found& file) {
+          if (file.device == own_.st_dev && file.inode == own_.st_ino) return;
+          contents.add(file);
+        },
+        [&](const LeftOut& what) { contents.leave_out(what); });
+    collector.run();
+    totals_ = contents.totals();
+    contents.add_manifest(about_);
+  }
+
+  std::string about_;
+  jetpack::Redactor redactor_;
+  std::vector<report_issue::Fact> facts_;
+  Selection selection_;
+  uint64_t most_bytes_;
+  struct stat own_ {};
+  Totals totals_;
+  Archive archive_;  // last: its threads use all that stands before
+};
+
+int dry_run(const Call& call, const Plan& plan) {
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+  rapidjson::StringBuffer buffer;
+  support::JsonWriter json(buffer);
+  json.StartArray();
+  std::string left_out;
+  Collector collector(
+      plan.selection,
+      [&](const Found& file) {
+        ++files;
+        bytes += file.bytes;
+        std::string size = std::to_string(file.bytes);
+        size.insert(0, size.size() < 12 ? 12 - size.size() : 0, ' ');
+        if (!call.flag("json"))
+          return call.print(size + "  " + support::one_line(file.path) + '\n');
+        json.StartObject();
+        support::member(json, "path", support::well_formed(file.path));
+        json.Key("bytes");
+        json.Uint64(file.bytes);
+        json.EndObject();
+      },
+      [&](const LeftOut& what) {
+        if (!call.flag("json")) {
+          left_out += "left out: " + support::one_line(what.path) + ": " + what.why + '\n';
+          return;
+        }
+        json.StartObject();
+        support::member(json, "path", support::well_formed(what.path));
+        support::member(json, "left_out", what.why);
+        json.EndObject();
+      });
+  collector.run();
+  json.EndArray();
+  if (call.flag("json")) {
+    call.print(std::string(buffer.GetString(), buffer.GetSize()) + '\n');
+    return 0;
+  }
+  for (const auto& fact : report_issue::planned_facts()) left_out += "and: " + fact.source + '\n';
+  call.print(left_out + std::to_string(files) + " files, " + std::to_string(bytes) + " bytes\n");
+  return 0;
+}
+
+std::string expiry_text(std::chrono::system_clock::time_point time) {
+  const std::string text = support::iso_8601(time);
+  return text.substr(0, text.rfind('.')) + 'Z';
+}
+
+void print_result(const Call& call, const Result& result) {
+  if (!call.flag("json")) {
+    call.print("Logs can be found at: " + result.location + '\n');
+    if (result.expires)
+      call.print("Signed URL will expire on: " + expiry_text(*result.expires) + '\n');
+    return;
+  }
+  rapidjson::StringBuffer buffer;
+  support::JsonWriter json(buffer);
+  json.StartObject();
+  support::member(json, "location", result.location);
+  if (result.expires) {
+    support::member(json, "expires", expiry_text(*result.expires));
+    json.Key("shortened");
+    json.Bool(result.is_shortened);
+  }
+  for (const auto& [name, number] :
+       {std::pair{"bytes", result.bytes}, std::pair{"files", result.totals.files},
+        std::pair{"left_out", result.totals.left_out},
+        std::pair{"redactions", result.totals.redactions}}) {
+    json.Key(name);
+    json.Uint64(number);
+  }
+  json.EndObject();
+  call.print(std::string(buffer.GetString(), buffer.GetSize()) + '\n');
+}
+
+Result keep_here(const Call& call, const Plan& plan) {
+  LocalFile file(std::string(call.text("output").value_or("")), plan.name);
+  Report report(call, plan, file.fd());
+  file.write(report.archive());
+  return {file.path(), {}, false, report.archive().bytes(), report.totals()};
+}
+
+std::string first_line(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+jetpack::Progress progress(const Call& call) {
+  if (!call.err_is_terminal()) return nullptr;
+  return [&call, told = uint64_t{0}](uint64_t done, uint64_t) mutable {
+    constexpr uint64_t step = 8 << 20;
+    if (done >= told + step) {
+      told = done;
+      call.report("\rjetpack report_issue: " + std::to_string(done >> 20) + " MiB uploaded");
+    }
+    return true;
+  };
+}
+
+// A report that was uploaded is not lost because its URL could not be signed.
+void sign(const Call& call, const jetpack::Storage& storage, const Plan& plan, Result& result) {
+  const auto asked = std::chrono::duration_cast<std::chrono::seconds>(*call.duration("expires"));
+  try {
+    auto signed_url = storage.sign(plan.blob(), asked, {disposition, "binary"});
+    result.location = std::move(signed_url.url);
+    result.expires = signed_url.expires;
+    result.is_shortened = signed_url.shortened;
+  } catch (const Error& e) {
+    if (call.given("sign"))
+      throw Error(e.code(), "the report is at " + result.location +
+                                ", but its URL could not be signed: " + e.what());
+    call.report("jetpack report_issue: the URL is not signed: " + first_line(e.what()) +
+                "; whoever reads it needs access to the locker\n");
+    return;
+  }
+  if (result.is_shortened)
+    call.report(
+        "jetpack report_issue: the URL expires sooner than asked for: this node's "
+        "credential allows no more; fetch the report by then\n");
+}
+
+Result upload(const Call& call, const Plan& plan) {
+  const auto storage = call.service<jetpack::Storage>();
+  const std::string locker = storage.locker();  // known before anything is collected
+  Report report(call, plan, -1);
+  const jetpack::Source source = [&](char* buffer, size_t capacity) {
+    return report.archive().read(buffer, capacity);
+  };
+  storage.upload(plan.blob(), source, {"application/zip", progress(call)});
+  if (call.err_is_terminal()) call.report("\r\x1b[K");
+  Result result{report_issue::address_of(storage, plan.blob()),
+                {},
+                false,
+                report.archive().bytes(),
+                report.totals()};
+  if (call.flag("sign")) sign(call, storage, plan, result);
+  return result;
+}
+
+Result upload_or_say_what_to_do(const Call& call, const Plan& plan) {
+  try {
+    return upload(call, plan);
+  } catch (const Error& e) {
+    const std::string text = e.what();
+    const std::string first = first_line(text);
+    throw Error(e.code(), "cannot upload the report: " + first +
+                              "\nTo keep it on this node: jetpack report_issue --no-upload" +
+                              text.substr(first.size()));
+  }
+}
+
+int report(const Call& call) {
+  const bool is_local = call.given("output");
+  if (is_local && call.given("upload") && call.flag("upload"))
+    throw Error(Errc::usage, "--output and --upload exclude each other");
+  const Plan plan = make_plan(call);
+  if (call.flag("dry-run")) return dry_run(call, plan);
+  const bool is_upload = call.flag("upload") && !is_local;
+  print_result(call, is_upload ? upload_or_say_what_to_do(call, plan) : keep_here(call, plan));
+  return 0;
+}
+
+}  // namespace
+
+JETPACK_PLUGIN(
+    "jetpack.report_issue", "1.0.0",
+    jetpack::needs<jetpack::Config, jetpack::Process, jetpack::Log>(),
+    jetpack::command(
+        "report_issue", "Archive this node's logs, upload the archive, and sign its URL", report,
+        jetpack::argument("LOG_PATH", "Files and folders to collect; default: logs/ of the home")
+            .repeated()
+            .optional(),
+        jetpack::flag("upload", "Upload to the locker; else leave the archive on this node")
+            .negatable()
+            .fallback("true"),
+        jetpack::flag("sign", "Sign the URL, so that whoever has it can read the archive")
+            .negatable()
+            .fallback("true"),
+        jetpack::option("expires", "DURATION", "How long the signed URL is valid (12h, 7d)")
+            .duration()
+            .fallback("30d"),
+        jetpack::option("output", 'o', "PATH", "Write the archive to this file or folder"),
+        jetpack::option("since", "DURATION", "Only files that changed within this time (6h, 2d)")
+            .duration(),
+        jetpack::option("max-size", "SIZE",
+                        "Of longer files only the last SIZE bytes (500k, 20m, 2g); 0: all")
+            .fallback("8g"),
+        jetpack::flag("dry-run", "Only show what would be collected"),
+        jetpack::flag("json", "Print JSON"),
+        jetpack::description(
+            "Collects log files, below folders too, and what a helper asks for first: status, "
+            "configuration, versions, units, disks, the kernel's last messages. Secrets are "
+            "masked in all of it: passwords, tokens, keys, signatures. Links and devices are not "
+            "followed; gzip is unpacked; what cannot be looked through for secrets is left out. "
+            "manifest.json in the archive lists every file with its SHA-256, and why something "
+            "is missing.\n\n"
+            "The archive goes to issues/ in the locker without a copy on this node's disk, and "
+            "the URL that is printed lets whoever has it read the archive until it expires."),
+        jetpack::example("jetpack report_issue", "Uploads the logs and prints a signed URL"),
+        jetpack::example("jetpack report_issue /var/log/azure --no-sign",
+                         "Other logs, for those who may read the locker"),
+        jetpack::example("jetpack report_issue --no-upload",
+                         "Leaves the archive below /tmp and prints where"),
+        jetpack::example("jetpack report_issue /var/log --since 2d --output /shared/",
+                         "What changed in two days, to a shared folder")));
