@@ -144,14 +144,18 @@ class Node:
             return database.execute("SELECT count(*) FROM outbox").fetchone()[0]
 
     def drained(self, seconds=60):
-        """Waits until nothing waits in its outbox."""
-        def nothing_waits():
+        """Waits until nothing waits in its outbox; so long may pass without any of it being delivered."""
+        def fewer_wait():
             assert self.daemon.is_running(), self.daemon.tail()
             with contextlib.suppress(sqlite3.OperationalError):
-                return self.waiting() == 0
+                waiting = self.waiting()
+                return waiting < left and [waiting]
             return False
 
-        wait_for(nothing_waits, f"{self.name} to have delivered everything", seconds)
+        left = float("inf")
+        while left:
+            [left] = wait_for(fewer_wait, f"{self.name} to deliver more of {left}:\n{self.daemon.tail()}",
+                              seconds)
 
 
 class World:

@@ -11,7 +11,7 @@ import urllib.parse
 import pytest
 
 from lockers import KINDS, Lockers, random_bytes
-from servers import blob_client
+from servers import blob_client, nginx
 
 NAMES = ["plain", "dir/sub dir/with space", "dir/\u00e4\u20ac\U0001f680", "dir/a%20b+c&d=e?f#g", "dir/a'b\"c",
          "dir/~-_.!*()", "dir/" + "x" * 150]
@@ -242,13 +242,31 @@ def test_identities_are_asked_for_by_their_ids(lockers, home, jetpack, tmp_path)
     locker.connect(home, identity={"client_id": "unknown"})
     result = jetpack("download", "--project", "p", "x", tmp_path / "x")
     assert result.returncode == 1
-    assert "Identity not found" in result.stderr
+    assert "client_id=unknown" in result.stderr and "400" in result.stderr
     lockers.imds.failures[:] = [429, 500]
     locker.connect(home)
     jetpack.answer("download", "--project", "p", "x", tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == b"content"
     assert not any(os.fsencode(token) in (home / "logs/jetpack.log").read_bytes()
                    for token in lockers.imds.given if (home / "logs/jetpack.log").exists())
+
+
+def test_a_web_server_can_be_a_locker_to_read(home, jetpack, tmp_path):
+    if not os.access("/usr/sbin/nginx", os.X_OK):
+        pytest.skip("nginx is not installed: apt-get install nginx-light")
+    server = nginx.Nginx()
+    try:
+        content = random_bytes(20_000_001)
+        (server.files / "locker/blobs/p").mkdir(parents=True)
+        (server.files / "locker/blobs/p/x").write_bytes(content)
+        for url in (server.url, server.tls_url):
+            home.write("config/locker.json", {"url": f"{url}/locker", "ca_file": str(server.ca)})
+            told = json.loads(jetpack.answer("download", "--project", "p", "x", tmp_path, "--json"))
+            assert (tmp_path / "x").read_bytes() == content
+            assert told["downloaded"][0]["checked"] is False
+            assert jetpack("download", "--project", "p", "none", tmp_path).returncode == 1
+    finally:
+        server.remove()
 
 
 def rclone_get(url, file, ca):
