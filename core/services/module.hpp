@@ -11,8 +11,8 @@ namespace jetpack {
 struct ServiceModule {
   uint32_t size;
   uint32_t reserved;
-  // Makes the service, once in a process; `host` outlives it and offers config and log. Fills
-  // *table, which stays valid until the process ends.
+  // Makes the service, once in a process; `host` outlives it. Fills *table, which stays valid until
+  // the process ends.
   int32_t (*open)(const jp_host* host, const void** table, jp_error* err);
 };
 

@@ -14,7 +14,9 @@ struct DataFolder {
   std::filesystem::path certificates() const { return root / "tls"; }
   std::filesystem::path log() const { return root / "logs" / "hub.log"; }
   std::filesystem::path lock() const { return root / "hub.lock"; }
-  // {"url", "ca", "pid", "data"} of the hub that runs here, or ran last.
+  std::filesystem::path blobs() const { return root / "blobs"; }
+  std::filesystem::path blob_key() const { return root / "blob-account.key"; }
+  // {"url", "blobs", "ca", "pid", "data"} of the hub that runs here, or ran last.
   std::filesystem::path status() const { return root / "hub.json"; }
 };
 

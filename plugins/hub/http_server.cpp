@@ -2,7 +2,7 @@
 #include "http_server.hpp"
 
 #include "api.hpp"
-#include "connections.hpp"
+#include "listener.hpp"
 #include "message_table.hpp"
 #include "messages.hpp"
 #include "request.hpp"
@@ -11,23 +11,11 @@
 #include "userdata.hpp"
 
 #include <Poco/Exception.h>
-#include <Poco/Net/Context.h>
 #include <Poco/Net/HTTPBasicCredentials.h>
 #include <Poco/Net/HTTPRequestHandler.h>
-#include <Poco/Net/HTTPRequestHandlerFactory.h>
-#include <Poco/Net/HTTPServerConnection.h>
-#include <Poco/Net/HTTPServerParams.h>
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
-#include <Poco/Net/NetException.h>
-#include <Poco/Net/SSLManager.h>
-#include <Poco/Net/SecureServerSocket.h>
-#include <Poco/Net/StreamSocketImpl.h>
-#include <Poco/Net/TCPServer.h>
-#include <Poco/Net/TCPServerConnectionFactory.h>
-#include <Poco/ThreadPool.h>
 #include <Poco/URI.h>
-#include <openssl/ssl.h>
 #include <jetpack/error.hpp>
 
 #include <algorithm>
@@ -52,18 +40,13 @@ namespace {
 constexpr size_t max_body = 8U << 20U;
 constexpr size_t max_request_body = 1U << 20U;  // of what is no batch of messages
 constexpr int max_threads = 192;
-constexpr int max_waiting_connections = 256;
 // Each stream of the page holds a thread; there must be some left for the nodes.
 constexpr std::ptrdiff_t max_streams = 48;
 // Batches parsed and stored at once, small ones aside: a parsed body takes several times its size.
 constexpr std::ptrdiff_t max_batches = 4;
 constexpr size_t small_body = 64U << 10U;
-constexpr auto request_time = 30s;   // from the connection, or the last reply, to a whole header
 constexpr auto exchange_time = 60s;  // for a body, and again for a reply
 constexpr auto batch_wait = 20s;     // then the node is told to come back later
-constexpr auto stop_grace = 2s;
-constexpr int idle_seconds = 10;
-constexpr int send_seconds = 15;
 constexpr auto heartbeat = 15s;
 constexpr int64_t stream_batch = 200;
 constexpr int64_t max_changes = 10'000;  // that are told at once
@@ -73,7 +56,6 @@ constexpr size_t coarse_changes = 100;
 struct Shared {
   explicit Shared(Services given) : services(given) {}
   Services services;
-  Connections connections;
   std::counting_semaphore<> streams{max_streams};
   std::counting_semaphore<> batches{max_batches};
 };
@@ -173,6 +155,8 @@ class Exchange : public net::HTTPRequestHandler {
 
   Answer answer_request(const Request& asked) const {
     if (asked.path.starts_with("/api/")) return answer_api(services_.database, asked);
+    if (asked.path == "/clusterlink/locker" && services_.locker != nullptr)
+      return services_.locker->answer(asked);
     if (auto answer = answer_userdata(services_.database, asked)) return *std::move(answer);
     if (auto answer = answer_rest(services_.database, asked)) return *std::move(answer);
     if (services_.page.find(asked.path) != nullptr) require_method(asked.method, "GET");
@@ -405,119 +389,30 @@ class Exchange : public net::HTTPRequestHandler {
   std::shared_ptr<Connections::Lease> lease_;
 };
 
-// Poco takes ownership of what its factories return.
-
-class Exchanges : public net::HTTPRequestHandlerFactory {
- public:
-  Exchanges(Shared& shared, std::shared_ptr<Connections::Lease> lease)
-      : shared_(shared), lease_(std::move(lease)) {}
-
-  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
-    return std::make_unique<Exchange>(shared_, lease_).release();
-  }
-
- private:
-  Shared& shared_;
-  std::shared_ptr<Connections::Lease> lease_;
-};
-
-class ConnectionFactory : public net::TCPServerConnectionFactory {
- public:
-  explicit ConnectionFactory(Shared& shared) : shared_(shared) {}
-
-  net::TCPServerConnection* createConnection(const net::StreamSocket& accepted) override {
-    net::StreamSocket socket(accepted);
-    socket.setReceiveTimeout(Poco::Timespan(idle_seconds, 0));
-    socket.setSendTimeout(Poco::Timespan(send_seconds, 0));
-    socket.setNoDelay(true);
-    auto lease = std::make_shared<Connections::Lease>(shared_.connections, socket.impl()->sockfd());
-    lease->idle(request_time);
-    const net::HTTPRequestHandlerFactory::Ptr exchanges(
-        std::make_unique<Exchanges>(shared_, std::move(lease)).release());
-    return std::make_unique<net::HTTPServerConnection>(socket, parameters(), exchanges).release();
-  }
-
-  static net::HTTPServerParams::Ptr parameters() {
-    net::HTTPServerParams::Ptr parameters(new net::HTTPServerParams);  // only Poco may delete it
-    parameters->setMaxThreads(max_threads);
-    parameters->setMaxQueued(max_waiting_connections);
-    parameters->setTimeout(Poco::Timespan(idle_seconds, 0));
-    parameters->setKeepAlive(true);
-    parameters->setKeepAliveTimeout(Poco::Timespan(idle_seconds, 0));
-    return parameters;
-  }
-
- private:
-  Shared& shared_;
-};
-
-net::Context::Ptr make_context(const std::filesystem::path& certificate) {
-  net::initializeSSL();
-  net::Context::Params params;
-  params.privateKeyFile = certificate.string();
-  params.certificateFile = certificate.string();
-  params.verificationMode = net::Context::VERIFY_NONE;
-  net::Context::Ptr context(
-      std::make_unique<net::Context>(net::Context::TLS_SERVER_USE, params).release());
-  context->requireMinimumProtocol(net::Context::PROTO_TLSV1_2);
-  context->enableSessionCache(true, "jetpack hub");
-  SSL_CTX_set_options(context->sslContext(), SSL_OP_NO_RENEGOTIATION);
-  return context;
-}
-
-net::SocketAddress parse_address(const std::string& listen) {
-  try {
-    return net::SocketAddress(listen);
-  } catch (const Poco::Exception&) {
-    throw Error(Errc::usage,
-                "cannot listen on '" + listen + "': it is not HOST:PORT, or the host is not known");
-  }
-}
-
-net::SecureServerSocket listen_on(const std::string& listen, const net::Context::Ptr& context) {
-  const net::SocketAddress address = parse_address(listen);
-  net::SecureServerSocket socket(context);
-  try {
-    // Never SO_REUSEPORT: two hubs must not share a port unknowingly.
-    socket.bind(address, true, false);
-    socket.listen(max_waiting_connections);
-  } catch (const Poco::Exception& e) {
-    throw Error(Errc::unavailable, "cannot listen on " + address.toString() + ": " +
-                                       e.displayText() +
-                                       "\nGive an address and a port that are free: --listen");
-  }
-  return socket;
-}
-
 }  // namespace
 
 class HttpServer::Impl {
  public:
   Impl(Services services, const std::string& listen, const std::filesystem::path& certificate)
       : shared_(services),
-        socket_(listen_on(listen, make_context(certificate))),
-        pool_(2, max_threads + 2),
-        server_(std::make_unique<ConnectionFactory>(shared_).release(), pool_, socket_,
-                ConnectionFactory::parameters()) {
-    server_.start();
-  }
+        listener_(listen, certificate, "--listen", max_threads,
+                  [this](const std::shared_ptr<Connections::Lease>& lease) {
+                    return std::make_unique<Exchange>(shared_, lease);
+                  }) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
   ~Impl() {
-    server_.stop();
+    listener_.stop();
+    // Ends the streams of events, which have no end of their own.
     shared_.services.feed.close();
-    shared_.connections.drain(stop_grace);
-    pool_.joinAll();
   }
 
-  uint16_t port() const { return socket_.address().port(); }
+  uint16_t port() const { return listener_.port(); }
 
  private:
   Shared shared_;
-  net::SecureServerSocket socket_;
-  Poco::ThreadPool pool_;
-  net::TCPServer server_;
+  Listener listener_;
 };
 
 HttpServer::HttpServer(Services services, const std::string& listen,

@@ -6,6 +6,7 @@
 #include "database.hpp"
 #include "event_feed.hpp"
 #include "intake.hpp"
+#include "locker.hpp"
 #include "page.hpp"
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct Services {
   EventFeed& feed;
   const PageFiles& page;
   Intake& intake;
+  const Locker* locker;  // nullptr: the nodes' locker is not the hub's
 };
 
 // Serves from construction to destruction, on threads of its own.

@@ -1,5 +1,6 @@
 // hub.cpp: declares the hub's commands.
 #include "administer.hpp"
+#include "blobs.hpp"
 #include "enroll.hpp"
 #include "list.hpp"
 #include "serve.hpp"
@@ -57,6 +58,11 @@ JETPACK_PLUGIN(
             option("keep", "N", "Messages to keep; older ones go")
                 .integer(1000, 1'000'000'000)
                 .fallback("1000000"),
+            option("blob-port", "PORT", "Port of the blob store; 0 takes a free one")
+                .integer(0, 65535)
+                .fallback("0"),
+            flag("no-blobs", "Serve no blobs; the nodes' locker is elsewhere"),
+            flag("locker-key", "Give nodes the blob account's key, so that they can sign URLs"),
             example("jetpack hub serve --data /var/lib/hub --listen 0.0.0.0:9443 --name head",
                     "Serve a cluster whose nodes reach this machine as 'head'")),
     command("hub enroll", "Give a node an account and write its connection files", hub::enroll,
@@ -126,4 +132,16 @@ JETPACK_PLUGIN(
     command("hub nodearray", "List, add and remove node arrays", hub::administer_nodearray,
             argument("ACTION", "What to do").choices("list", "add", "remove"),
             argument("NAME", "The node array").optional(), json(), cluster(), data(), database(),
-            option("file", 'f', "FILE", "Its definition, a JSON object")));
+            option("file", 'f', "FILE", "Its definition, a JSON object")),
+    command("hub blob", "List, put, get and remove blobs of the hub's locker",
+            hub::administer_blobs,
+            description("Works as the hub's keeper on its data folder, whether the hub runs or "
+                        "not. 'jetpack download' on a node looks for blobs/PROJECT/BLOB, then for "
+                        "projects/PROJECT/blobs/BLOB."),
+            argument("ACTION", "What to do").choices("list", "put", "get", "remove"),
+            argument("NAME", "The blob, or with 'list' how names begin").optional(),
+            argument("FILE", "The file to put, or to get it to; by default of the blob's name")
+                .optional(),
+            json(), data(), option("container", "NAME", "The container").fallback("locker"),
+            example("jetpack hub blob put blobs/demo/tool.tgz tool.tgz --data /var/lib/hub",
+                    "Offer a file to 'jetpack download --project demo tool.tgz'")));

@@ -3,16 +3,17 @@
 
 #include "accounts.hpp"
 #include "application_log.hpp"
+#include "blob_server.hpp"
 #include "certificates.hpp"
 #include "consumer.hpp"
 #include "data_folder.hpp"
 #include "files.hpp"
 #include "http_server.hpp"
+#include "json_writer.hpp"
+#include "locker.hpp"
 #include "page.hpp"
 #include "watcher.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <unistd.h>
 #include <jetpack/config.hpp>
 
@@ -91,21 +92,17 @@ std::vector<std::string> names_option(const jetpack::Call& call, const Listen& l
   return names;
 }
 
-std::string status_json(const std::string& url, const std::filesystem::path& authority,
-                        const DataFolder& data) {
-  rapidjson::StringBuffer out;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(out);
-  writer.StartObject();
-  writer.Key("url");
-  writer.String(url.c_str());
-  writer.Key("ca");
-  writer.String(authority.c_str());
-  writer.Key("pid");
-  writer.Int64(::getpid());
-  writer.Key("data");
-  writer.String(data.root.c_str());
-  writer.EndObject();
-  return std::string(out.GetString(), out.GetSize()) + "\n";
+// `blobs`: "" when none are served.
+std::string status_json(const std::string& url, const std::string& blobs,
+                        const std::filesystem::path& authority, const DataFolder& data) {
+  return json_object([&](Object& object) {
+           object.text("url", url);
+           if (!blobs.empty()) object.text("blobs", blobs);
+           object.text("ca", authority.string())
+               .number("pid", ::getpid())
+               .text("data", data.root.string());
+         }) +
+         "\n";
 }
 
 std::optional<BrokerAddress> broker_option(const jetpack::Call& call) {
@@ -131,6 +128,45 @@ FileLock only_instance(const DataFolder& data) {
 std::string url_of(const std::string& host, uint16_t port) {
   const bool is_v6 = host.find(':') != std::string::npos;
   return "https://" + (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+// The blob store and what nodes are told of it, as long as the hub serves.
+class BlobService {
+ public:
+  BlobService(const jetpack::Call& call, const DataFolder& data, const Listen& listen,
+              const std::string& host, ApplicationLog& log,
+              const std::filesystem::path& certificate)
+      : store_(data.blobs()),
+        account_(ensure_blob_account(data)),
+        server_(store_, account_, log, with_port(listen.host, *call.integer("blob-port")),
+                certificate),
+        endpoint_(url_of(host, server_.port()) + "/" + account_.name),
+        locker_(account_, endpoint_, call.flag("locker-key")) {
+    store_.create_container(locker_container);
+  }
+
+  const std::string& endpoint() const { return endpoint_; }
+  const Locker& locker() const { return locker_; }
+
+ private:
+  static std::string with_port(const std::string& host, int64_t port) {
+    const bool is_v6 = host.find(':') != std::string::npos;
+    return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  }
+
+  BlobStore store_;
+  BlobAccount account_;
+  BlobServer server_;
+  std::string endpoint_;
+  Locker locker_;
+};
+
+// The host of an address that nodes are told.
+std::string host_of(const std::string& url) {
+  const size_t begin = url.find("://") == std::string::npos ? 0 : url.find("://") + 3;
+  const std::string host = url.substr(begin, url.find('/', begin) - begin);
+  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+  return host.substr(0, host.find(':'));
 }
 
 }  // namespace
@@ -189,10 +225,18 @@ int serve(const jetpack::Call& call) {
   std::optional<Consumer> consumer;
   if (broker) consumer.emplace(database, intake, log, *broker);
 
-  const HttpServer server({database, accounts, log, feed, page, intake}, listen, certificate);
-  const std::string url = call.given("url") ? std::string(*call.text("url"))
-                                            : url_of(advertised_host(parts, names), server.port());
-  const std::string status = status_json(url, authority, data);
+  // Where nodes reach the hub, they reach its blobs.
+  const std::string host =
+      call.given("url") ? host_of(std::string(*call.text("url"))) : advertised_host(parts, names);
+  std::optional<BlobService> blobs;
+  if (!call.flag("no-blobs")) blobs.emplace(call, data, parts, host, log, certificate);
+  const HttpServer server(
+      {database, accounts, log, feed, page, intake, blobs ? &blobs->locker() : nullptr}, listen,
+      certificate);
+  const std::string url =
+      call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
+  const std::string status =
+      status_json(url, blobs ? blobs->endpoint() : std::string(), authority, data);
   write_file(data.status(), status, 0600);
   log.write("info", "the hub serves " + url);
   call.print(status);

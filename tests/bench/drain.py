@@ -19,18 +19,17 @@ FLOOR = 5_000
 DATA = json.dumps({"level": "info", "priority": "low", "message": "the system is ready " * 4})
 
 
-def build_publisher(folder):
-    """The plugin of the fault tests that publishes many messages at once."""
+def build_plugin(folder, source, name):
+    """A plugin from one file of the repository; returns the folder to give to --plugin-path."""
     include = measure.BUILT_HOME / "include"
-    library = folder / "plugins/publish.so"
-    library.parent.mkdir()
+    library = folder / f"plugins/{name}.so"
+    library.parent.mkdir(exist_ok=True)
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "jetpack-plugin"], text=True,
                            capture_output=True, check=True, env={
                                **os.environ, "PKG_CONFIG_PATH": str(measure.BUILT_HOME / "share/pkgconfig")
                            }).stdout
     subprocess.run(["g++", "-std=c++20", "-O1", "-fPIC", "-shared", f"-I{include}",
-                    measure.REPOSITORY / "tests/faults/publish.cpp", "-o", library,
-                    *shlex.split(flags)], check=True)
+                    measure.REPOSITORY / source, "-o", library, *shlex.split(flags)], check=True)
     return library.parent
 
 
@@ -73,7 +72,7 @@ def run(folder):
     try:
         home = Path(json.loads(started)["home"])
         environment = measure.jetpack_environment(home)
-        plugins = build_publisher(folder)
+        plugins = build_plugin(folder, "tests/faults/publish.cpp", "publish")
         publish = [measure.BUILT_HOME / "bin/jetpack", "--plugin-path", plugins, "publish", "log", DATA]
         subprocess.run([*publish, "--times", str(MESSAGES)], env=environment, check=True)
         rate, seconds, peak = drain(home, environment)

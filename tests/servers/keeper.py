@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-CLASSES = {"rabbitmq": "RabbitMq", "postgresql": "PostgreSql"}
+CLASSES = {"rabbitmq": "RabbitMq", "postgresql": "PostgreSql", "azurite": "Azurite"}
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 

@@ -49,6 +49,9 @@ class Facts {
   // be used, naming the key.
   Server server() const;
 
+  // The proxy on the way to `url`: "http://host:port", or empty. Throws Errc::corrupt.
+  std::string proxy(const std::string& url) const;
+
   // Throws Errc::not_found when no broker is configured, Errc::corrupt or denied for an address
   // that cannot be used, naming the key.
   BrokerAddress broker() const;
@@ -77,7 +80,6 @@ class Facts {
   std::optional<std::string> userdata() const;
   template <class Ask>
   static std::optional<std::string> if_configured(Ask&& ask);
-  std::string proxy(const std::string& url) const;
 
   struct Files;
   std::string folder_;

@@ -1,0 +1,89 @@
+// Tokens of this machine's managed identity.
+#include "services/storage/access_token.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include <jetpack/error.hpp>
+#include "support/json_file.hpp"
+
+namespace jetpack::storage {
+
+namespace {
+
+constexpr uint64_t most_answer = 64 << 10;
+constexpr std::chrono::seconds token_timeout{15};
+// A token that ends sooner is as good as ended.
+constexpr int64_t token_margin = 120;
+
+// A member that is a number, or text that is one, as the metadata service writes it.
+int64_t seconds_in(const rapidjson::Value& answer, const char* name) {
+  const auto* member = find_member(answer, name);
+  if (member == nullptr) return 0;
+  if (member->IsInt64()) return member->GetInt64();
+  int64_t value = 0;
+  if (member->IsString())
+    std::from_chars(member->GetString(), member->GetString() + member->GetStringLength(), value);
+  return value;
+}
+
+bool is_plain_token(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+}  // namespace
+
+HttpReply AccessTokens::ask(HttpClient& client, const std::string& identity) const {
+  HttpSettings settings;
+  settings.stall = token_timeout;
+  settings.longest = token_timeout;
+  HttpRequest request;
+  request.url = metadata_url_ +
+                "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2F"
+                "storage.azure.com%2F" +
+                (identity.empty() ? "" : '&' + identity);
+  request.headers = {{"metadata", "true"}};
+  const HttpReply reply = client.perform(settings, request, most_answer);
+  // By its documentation it may answer 404 and 410 for a while, too.
+  if (is_passing(reply.status) || reply.status == 404 || reply.status == 410)
+    throw Passing("the metadata service at " + metadata_url_ + " answered " +
+                  std::to_string(reply.status) + " to the request for a token");
+  if (reply.status != 200)
+    throw Error(Errc::denied, "the metadata service at " + metadata_url_ + " gives no token for " +
+                                  (identity.empty() ? "the identity of this machine" : identity) +
+                                  ": it answered " + std::to_string(reply.status) +
+                                  "; assign the identity to the machine, or describe the locker "
+                                  "with another credential");
+  return reply;
+}
+
+std::string AccessTokens::get(HttpClient& client, Halt& halt, const std::string& identity) {
+  const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (!token_.empty() && identity_ == identity && now < ends_) return token_;
+  const HttpReply reply = with_retries(tries_, halt, [&] { return ask(client, identity); });
+  std::optional<std::string> token;
+  int64_t lifetime = 0;
+  try {
+    const Json answer = Json::parse(reply.body, "the token");
+    token = find_string(answer.root(), "access_token");
+    lifetime = seconds_in(answer.root(), "expires_in");
+  } catch (const Error&) {
+    // What is wrong with it must not be shown: it may hold the token.
+  }
+  if (!token || !is_plain_token(*token))
+    throw Error(Errc::corrupt, "the metadata service at " + metadata_url_ +
+                                   " answered 200 without a token; is it the real one?");
+  identity_ = identity;
+  token_ = *token;
+  ends_ = now + std::chrono::seconds{std::clamp<int64_t>(lifetime, 0, 86400) - token_margin};
+  return token_;
+}
+
+void AccessTokens::drop(const std::string& token) {
+  const std::lock_guard lock(mutex_);
+  if (token_ == token) token_.clear();
+}
+
+}  // namespace jetpack::storage

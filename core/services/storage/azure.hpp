@@ -1,0 +1,111 @@
+// The Blob service of Azure over REST: each call once, with whatever credential opens the locker.
+//
+// By the REST reference of the Blob service, version 2021-12-02.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/storage/access_token.hpp"
+#include "services/storage/blob_xml.hpp"
+#include "services/storage/http.hpp"
+#include "services/storage/locker_source.hpp"
+#include "services/storage/md5.hpp"
+
+namespace jetpack::storage {
+
+// Thrown inside when a blob is no longer the one that was asked for.
+struct BlobChanged {};
+
+// How this node transfers.
+struct Settings {
+  int connections = 4;
+  int tries = 8;
+  std::chrono::seconds stall{30};
+  std::string metadata_url = "http://169.254.169.254";
+};
+
+// May be used by several threads. Every call is one exchange, two or three where the credential
+// had to be renewed, and throws Passing when a later one may succeed.
+class Azure {
+ public:
+  // How to reach a locker: certificates and proxy.
+  using Network = std::function<HttpSettings(const Description&)>;
+
+  Azure(LockerSource& source, Settings settings, Network network);
+
+  const Settings& settings() const { return settings_; }
+  Halt& halt() { return halt_; }
+
+  // To be called before a transfer: forgets that the one before was halted.
+  void begin() { halt_.clear(); }
+
+  // Calls it again while it throws Passing.
+  template <class Attempt>
+  auto retried(Attempt&& attempt) {
+    return with_retries(settings_.tries, halt_, std::forward<Attempt>(attempt));
+  }
+
+  // "az://account/container".
+  std::string address() { return source_->current()->address; }
+
+  // nullopt when there is no such blob.
+  std::optional<BlobInfo> properties(std::string_view blob);
+
+  // The blobs after `marker`, which is empty for the first page.
+  BlobPage page(std::string_view prefix, const std::string& marker);
+
+  // Gives bytes begin to end - 1 of the blob to `take`, in order. Throws BlobChanged when its ETag
+  // or length is no longer that of `blob`.
+  void get(const BlobInfo& blob, uint64_t begin, uint64_t end,
+           const std::function<void(std::string_view)>& take);
+
+  void put(std::string_view blob, const std::string& content_type, std::string_view content);
+  void put_block(std::string_view blob, const std::string& id, std::string_view content,
+                 const Md5Digest& md5);
+  void put_block_list(std::string_view blob, const std::vector<std::string>& ids,
+                      const std::string& content_type);
+  // False when there was none.
+  bool remove(std::string_view blob);
+
+  DelegationKey delegation_key(SystemTime starts, SystemTime expires);
+
+  // How the locker can be opened, as it is known now.
+  LockerSource::Known access() { return source_->current(); }
+
+ private:
+  struct Call {
+    std::string method = "GET";
+    std::string_view blob = {};   // empty: the container
+    bool is_for_service = false;  // neither
+    Parameters query = {};
+    Parameters headers = {};
+    std::string_view body = {};
+    uint64_t max_body = 64 << 10;
+  };
+  class Lease;
+
+  HttpReply exchange(const Call& call, const BodySink& sink = nullptr);
+  HttpReply send(HttpClient& client, const LockerSource::Known& locker, const std::string& token,
+                 const Call& call, const BodySink& sink);
+  std::string token_for(HttpClient& client, const Description& locker);
+  HttpSettings network_for(const LockerSource::Known& locker);
+
+  LockerSource* source_;
+  Settings settings_;
+  Network network_;
+  AccessTokens tokens_;
+  Halt halt_;
+  std::mutex mutex_;  // of what follows
+  std::vector<std::unique_ptr<HttpClient>> idle_;
+  LockerSource::Known reached_;  // the locker that reach_ is for
+  HttpSettings reach_;
+};
+
+}  // namespace jetpack::storage

@@ -1,0 +1,186 @@
+// A container of the Blob service as a locker.
+#include <jetpack/error.hpp>
+#include "services/storage/download.hpp"
+#include "services/storage/names.hpp"
+#include "services/storage/store.hpp"
+
+namespace jetpack::storage {
+
+namespace {
+
+using std::chrono::seconds;
+
+// How often a download begins anew because the blob was replaced meanwhile.
+constexpr int most_changes = 5;
+// Azure lends keys for seven days by its own clock; ours may be ahead.
+constexpr seconds longest_delegation = std::chrono::hours(24 * 7) - std::chrono::minutes(5);
+// A signature begins a little in the past, because clocks differ.
+constexpr seconds start_margin = std::chrono::minutes(15);
+// The times of a SAS have four digits for the year.
+constexpr seconds longest_validity = std::chrono::hours(24 * 366 * 100);
+
+class AzureStore : public Store {
+ public:
+  AzureStore(LockerSource& source, Settings settings, Azure::Network network)
+      : azure_(source, std::move(settings), std::move(network)) {}
+
+  std::string address() override { return azure_.address(); }
+  void list(std::string_view prefix, const std::function<bool(const BlobInfo&)>& take) override;
+  std::optional<BlobInfo> properties(std::string_view blob) override;
+  Brought download(std::string_view blob, const std::string& to, bool fresh,
+                   const Watch& watch) override;
+  uint64_t upload(std::string_view blob, const std::string& content_type, const Content& content,
+                  const Watch& watch) override;
+  void remove(std::string_view blob) override;
+  SignedAddress sign(const SignWish& wish) override;
+
+ private:
+  std::string quoted(std::string_view blob) { return '\'' + std::string(blob) + '\''; }
+
+  // Calls it and puts in front of its failures what was being done.
+  template <class Step>
+  auto as_step(const std::string& what, Step&& step) {
+    const std::string context = "cannot " + what + " the locker " + address() + ": ";
+    try {
+      return step();
+    } catch (const Error& e) {
+      throw Error(e.code(), context + e.what());
+    } catch (const BlobChanged&) {
+      throw Error(Errc::unavailable, context + "it changes all the time; try again later");
+    }
+  }
+
+  BlobInfo found(std::string_view blob);
+  BlobInfo found_again(std::string_view blob, PartialFile& file);
+  Brought bring(const BlobInfo& blob, PartialFile& file, bool fresh, const Watch& watch);
+
+  Azure azure_;
+};
+
+void AzureStore::list(std::string_view prefix, const std::function<bool(const BlobInfo&)>& take) {
+  azure_.begin();
+  std::string marker;
+  do {
+    const BlobPage page = as_step(
+        "list", [&] { return azure_.retried([&] { return azure_.page(prefix, marker); }); });
+    for (const BlobInfo& blob : page.blobs)
+      // A server that ignores the prefix must not make a download of everything.
+      if (blob.name.starts_with(prefix) && !take(blob)) return;
+    marker = page.next;
+  } while (!marker.empty());
+}
+
+std::optional<BlobInfo> AzureStore::properties(std::string_view blob) {
+  azure_.begin();
+  return as_step("look up " + quoted(blob) + " in",
+                 [&] { return azure_.retried([&] { return azure_.properties(blob); }); });
+}
+
+BlobInfo AzureStore::found(std::string_view blob) {
+  auto info = azure_.retried([&] { return azure_.properties(blob); });
+  if (!info) throw Error(Errc::not_found, "there is no such blob");
+  return *info;
+}
+
+// For a blob that has changed: when there is none any more, nothing is kept of it.
+BlobInfo AzureStore::found_again(std::string_view blob, PartialFile& file) {
+  try {
+    return found(blob);
+  } catch (const Error&) {
+    file.discard();
+    throw;
+  }
+}
+
+Brought AzureStore::bring(const BlobInfo& blob, PartialFile& file, bool fresh, const Watch& watch) {
+  const std::string name = azure_.address() + '/' + blob.name;
+  Ranges there = file.take_up({name, blob.etag, blob.bytes}, fresh);
+  const uint64_t resumed = there.bytes();
+  try {
+    fetch(azure_, blob, file, std::move(there), watch);
+  } catch (const Damaged&) {
+    // What was there from before may be what is damaged.
+    if (resumed > 0) return bring(blob, file, true, watch);
+    file.discard();
+    throw;
+  }
+  file.finish();
+  return {blob.bytes, resumed, !blob.md5.empty()};
+}
+
+Brought AzureStore::download(std::string_view blob, const std::string& to, bool fresh,
+                             const Watch& watch) {
+  return as_step("download " + quoted(blob) + " from", [&]() -> Brought {
+    azure_.begin();
+    // First, so that a name that does not exist leaves nothing beside the destination.
+    BlobInfo info = found(blob);
+    PartialFile file(to, [&] {
+      if (watch) watch(0, 0);
+    });
+    for (int change = 0;; ++change) {
+      try {
+        return bring(info, file, fresh, watch);
+      } catch (const BlobChanged&) {
+        if (change == most_changes) {
+          file.discard();
+          throw;
+        }
+      }
+      fresh = true;
+      azure_.begin();
+      info = found_again(blob, file);
+    }
+  });
+}
+
+uint64_t AzureStore::upload(std::string_view blob, const std::string& content_type,
+                            const Content& content, const Watch& watch) {
+  return as_step("store " + quoted(blob) + " in",
+                 [&] { return store(azure_, blob, content_type, content, watch); });
+}
+
+void AzureStore::remove(std::string_view blob) {
+  azure_.begin();
+  as_step("remove " + quoted(blob) + " from", [&] {
+    if (!azure_.retried([&] { return azure_.remove(blob); }))
+      throw Error(Errc::not_found, "there is no such blob");
+  });
+}
+
+SignedAddress AzureStore::sign(const SignWish& wish) {
+  azure_.begin();
+  return as_step("sign a URL for " + quoted(wish.blob) + " in", [&]() -> SignedAddress {
+    const auto locker = azure_.access();
+    const auto kind = locker->credential.kind;
+    if (kind != Credential::Kind::key && kind != Credential::Kind::identity)
+      throw Error(Errc::unsupported, "this node's access to it (described in " + locker->source +
+                                         ") cannot sign; that needs an account_key or an identity");
+    if (!locker->base.starts_with("https://"))
+      throw Error(Errc::unsupported, "it is not reached by https, which a signed URL is for");
+    const SystemTime now = std::chrono::time_point_cast<seconds>(std::chrono::system_clock::now());
+    SignedAddress address;
+    const seconds allowed =
+        kind == Credential::Kind::key ? longest_validity : seconds{longest_delegation};
+    address.shortened = wish.validity > allowed;
+    address.expires = now + std::min(wish.validity, allowed);
+    const SasTerms terms{locker->account,    locker->container, wish.blob,
+                         now - start_margin, address.expires,   wish.content_disposition,
+                         wish.content_type};
+    const std::string query = kind == Credential::Kind::key
+                                  ? service_sas(terms, locker->credential.secret)
+                                  : delegation_sas(terms, azure_.retried([&] {
+                                      return azure_.delegation_key(terms.starts, terms.expires);
+                                    }));
+    address.url = locker->container_url() + '/' + encode_path(wish.blob) + '?' + query;
+    return address;
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<Store> open_azure_store(LockerSource& source, Settings settings,
+                                        Azure::Network network) {
+  return std::make_unique<AzureStore>(source, std::move(settings), std::move(network));
+}
+
+}  // namespace jetpack::storage

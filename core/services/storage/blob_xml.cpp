@@ -1,0 +1,132 @@
+// What Azure Storage answers in XML.
+#include "services/storage/blob_xml.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <pugixml.hpp>
+
+#include <jetpack/error.hpp>
+#include "services/storage/md5.hpp"
+#include "services/storage/names.hpp"
+#include "support/json_file.hpp"
+
+namespace jetpack::storage {
+
+namespace {
+
+// Without what XML can do that nobody needs here: no doctype, no instructions, no entities but the
+// five of XML itself.
+constexpr unsigned xml_flags = pugi::parse_escapes | pugi::parse_eol | pugi::parse_ws_pcdata_single;
+
+void load_xml(pugi::xml_document& document, std::string_view xml, const char* root) {
+  const auto result = document.load_buffer(xml.data(), xml.size(), xml_flags, pugi::encoding_utf8);
+  if (!result)
+    throw Error(Errc::corrupt, std::string("the locker's answer is not XML: ") +
+                                   result.description() + " at byte " +
+                                   std::to_string(result.offset));
+  if (!document.child(root))
+    throw Error(Errc::corrupt, std::string("the locker's answer is XML, but no <") + root + ">");
+}
+
+std::string name_of(const pugi::xml_node& node) {
+  std::string name = node.text().get();
+  if (std::strcmp(node.attribute("Encoded").value(), "true") == 0) name = decode_percent(name);
+  // Whatever the text says, it goes into JSON.
+  if (name.empty() || !is_utf8(name))
+    throw Error(Errc::corrupt, "the locker's listing has a blob whose name is empty or not UTF-8");
+  return name;
+}
+
+uint64_t number_of(const char* text) {
+  uint64_t value = 0;
+  const char* end = text + std::strlen(text);
+  const auto [stop, failure] = std::from_chars(text, end, value);
+  if (failure != std::errc{} || stop != end)
+    throw Error(Errc::corrupt, "the locker's listing has a blob without a length");
+  return value;
+}
+
+std::string utf8_or_nothing(std::string text) { return is_utf8(text) ? text : std::string(); }
+
+// A listing leaves out the quotes that a header has.
+std::string quoted_etag(const std::string& etag) {
+  return etag.empty() || etag.ends_with('"') ? etag : '"' + etag + '"';
+}
+
+}  // namespace
+
+BlobPage parse_page(std::string_view xml) {
+  pugi::xml_document document;
+  load_xml(document, xml, "EnumerationResults");
+  const auto results = document.child("EnumerationResults");
+  BlobPage page;
+  for (const auto& node : results.child("Blobs").children("Blob")) {
+    const auto properties = node.child("Properties");
+    BlobInfo blob;
+    blob.name = name_of(node.child("Name"));
+    blob.bytes = number_of(properties.child_value("Content-Length"));
+    blob.modified = iso_of_http_date(properties.child_value("Last-Modified"));
+    blob.etag = quoted_etag(utf8_or_nothing(properties.child_value("Etag")));
+    blob.md5 = hex_of_content_md5(properties.child_value("Content-MD5"));
+    page.blobs.push_back(std::move(blob));
+  }
+  page.next = results.child_value("NextMarker");
+  return page;
+}
+
+DelegationKey parse_delegation_key(std::string_view xml) {
+  pugi::xml_document document;
+  load_xml(document, xml, "UserDelegationKey");
+  const auto node = document.child("UserDelegationKey");
+  DelegationKey key{node.child_value("SignedOid"),
+                    node.child_value("SignedTid"),
+                    node.child_value("SignedStart"),
+                    node.child_value("SignedExpiry"),
+                    node.child_value("SignedService"),
+                    node.child_value("SignedVersion"),
+                    from_base64(node.child_value("Value")).value_or("")};
+  if (key.value.empty() || key.object_id.empty() || !parse_sas_time(key.expires))
+    throw Error(Errc::corrupt, "the locker answered a delegation key that is not whole");
+  return key;
+}
+
+std::string iso_of_http_date(std::string_view date) {
+  if (date.size() > 64) return {};
+  std::tm fields{};
+  const char* end = ::strptime(std::string(date).c_str(), "%a, %d %b %Y %H:%M:%S GMT", &fields);
+  if (end == nullptr) return {};
+  return sas_time(std::chrono::system_clock::from_time_t(::timegm(&fields)));
+}
+
+std::string hex_of_content_md5(std::string_view base64_text) {
+  const auto bytes = from_base64(base64_text);
+  Md5Digest digest{};
+  if (!bytes || bytes->size() != digest.size()) return {};
+  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  return hex_of(digest);
+}
+
+std::string json_line(const BlobInfo& blob) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  const auto member = [&](const char* name, const std::string& text) {
+    writer.Key(name);
+    writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  };
+  writer.StartObject();
+  member("name", blob.name);
+  writer.Key("bytes");
+  writer.Uint64(blob.bytes);
+  member("modified", blob.modified);
+  member("etag", blob.etag);
+  if (!blob.md5.empty()) member("md5", blob.md5);
+  writer.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+}  // namespace jetpack::storage

@@ -1,0 +1,51 @@
+// What a locker is, and what opens it: the JSON of config/locker.json and of the server.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "services/storage/signing.hpp"
+
+namespace jetpack::storage {
+
+// What proves to Azure Storage that we may.
+struct Credential {
+  enum class Kind {
+    none,     // what everybody may read
+    sas,      // `secret` is the query of a shared access signature
+    key,      // `secret` is the account's key, decoded
+    identity  // a managed identity of this machine: `identity` says which
+  };
+
+  Kind kind = Kind::none;
+  std::string secret;
+  std::string identity;  // "", "client_id=..." or "msi_res_id=...", percent-encoded
+
+  bool operator==(const Credential&) const = default;
+};
+
+struct Description {
+  std::string address;  // as people know it, without secrets: "az://account/container"
+  std::string folder;   // of a locker on a file system; else empty
+  std::string base;     // the address of the service: "https://account.blob.core.windows.net"
+  std::string host;     // in `base`
+  std::string account;  // empty when it is unknown
+  std::string container;
+  std::string ca_file;  // PEM; empty: not given
+  Credential credential;
+  std::optional<SystemTime> expires;  // of the credential
+  std::string source;        // where it was found, for errors: "/opt/.../config/locker.json"
+  bool from_server = false;  // the server has told it, now or earlier
+
+  // "https://127.0.0.1:10000/account/container".
+  std::string container_url() const { return base + '/' + container; }
+  bool opens_alike(const Description& other) const;
+};
+
+// Throws Errc::corrupt, naming `source`, or Errc::denied for http to another host. No text of an
+// error repeats what could be a secret.
+Description parse_description(std::string_view json, const std::string& source);
+
+}  // namespace jetpack::storage

@@ -1,0 +1,282 @@
+// Brings a blob to a partial file.
+#include "services/storage/download.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include <jetpack/error.hpp>
+#include "services/storage/md5.hpp"
+
+namespace jetpack::storage {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// What one request asks for: small enough that a kill loses little and the last ones end together.
+constexpr uint64_t most_piece = 8 << 20;
+constexpr uint64_t least_piece = 1 << 20;
+// Written at once, at multiples of it: the kernel then takes large folios of its cache, which costs
+// half of what it costs by pages.
+constexpr size_t write_size = 512 << 10;
+// An attempt that brought at least this much got somewhere.
+constexpr uint64_t least_progress = 64 << 10;
+constexpr milliseconds watch_interval{100};
+
+uint64_t piece_size(uint64_t bytes, int connections) {
+  const uint64_t share = bytes / static_cast<uint64_t>(connections);
+  const uint64_t rounded = (share + write_size - 1) / write_size * write_size;
+  return std::clamp(rounded, least_piece, most_piece);
+}
+
+// One range on its way into the file.
+class Piece {
+ public:
+  Piece(const PartialFile& file, Range range, char* buffer, std::atomic<uint64_t>& received)
+      : file_(&file), range_(range), at_(range.begin), buffer_(buffer), received_(&received) {}
+
+  uint64_t at() const { return at_ + held_; }
+
+  void take(std::string_view data) {
+    received_->fetch_add(data.size(), std::memory_order_relaxed);
+    while (!data.empty()) {
+      // So that the next write begins at a multiple of its size.
+      const size_t room = write_size - at_ % write_size - held_;
+      const size_t size = std::min(room, data.size());
+      std::memcpy(buffer_ + held_, data.data(), size);
+      held_ += size;
+      data.remove_prefix(size);
+      if (size == room) flush();
+    }
+  }
+
+  void flush() {
+    const std::string_view data(buffer_, std::exchange(held_, 0));
+    file_->write_at(at_, data);
+    at_ += data.size();
+  }
+
+  // What is in the file.
+  Range written() const { return {range_.begin, at_}; }
+
+ private:
+  const PartialFile* file_;
+  Range range_;
+  uint64_t at_;
+  char* buffer_;
+  size_t held_ = 0;
+  std::atomic<uint64_t>* received_;
+};
+
+// One transfer, while its threads run.
+class Fetch {
+ public:
+  Fetch(Azure& azure, const BlobInfo& blob, PartialFile& file, Ranges there)
+      : azure_(&azure), blob_(&blob), file_(&file), there_(std::move(there)) {
+    received_ = there_.bytes();
+    missing_ = there_.missing(blob.bytes, piece_size(blob.bytes, azure.settings().connections));
+  }
+
+  void run(const Watch& watch);
+
+ private:
+  void work();
+  void bring(Range range, char* buffer);
+  std::optional<Range> next();
+  void keep(Range range);
+  void check_md5();
+  void hash_file();
+  uint64_t wait_for_more(uint64_t hashed);
+  void fail(std::exception_ptr why);
+  void watch_over(const Watch& watch);
+  void start(void (Fetch::*task)());
+
+  Azure* azure_;
+  const BlobInfo* blob_;
+  PartialFile* file_;
+  std::atomic<uint64_t> received_ = 0;
+
+  std::mutex mutex_;  // of what follows
+  std::condition_variable changed_;
+  Ranges there_;
+  std::vector<Range> missing_;
+  size_t next_ = 0;
+  size_t running_ = 0;
+  std::exception_ptr failure_;
+
+  std::vector<std::jthread> threads_;  // last: they end before all else
+};
+
+void Fetch::fail(std::exception_ptr why) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::move(why);
+  }
+  azure_->halt().set();
+  changed_.notify_all();
+}
+
+std::optional<Range> Fetch::next() {
+  const std::lock_guard lock(mutex_);
+  if (next_ == missing_.size() || azure_->halt().is_set()) return std::nullopt;
+  return missing_[next_++];
+}
+
+void Fetch::keep(Range range) {
+  const std::lock_guard lock(mutex_);
+  there_.add(range);
+  file_->record(there_);
+  changed_.notify_all();
+}
+
+void Fetch::bring(Range range, char* buffer) {
+  Tries tries(azure_->settings().tries);
+  Piece piece(*file_, range, buffer, received_);
+  while (piece.at() < range.end) {
+    const uint64_t before = piece.at();
+    try {
+      azure_->get(*blob_, before, range.end, [&](std::string_view data) { piece.take(data); });
+      piece.flush();
+    } catch (const Passing& failure) {
+      piece.flush();
+      if (azure_->halt().is_set()) break;
+      if (piece.at() - before >= least_progress) tries.progressed();
+      const auto pause = tries.after(failure);
+      if (!pause) {
+        keep(piece.written());
+        throw tries.gives_up(failure);
+      }
+      azure_->halt().wait(*pause);
+    }
+  }
+  keep(piece.written());
+}
+
+void Fetch::work() {
+  try {
+    const auto buffer = std::make_unique_for_overwrite<char[]>(write_size);
+    while (const auto range = next()) bring(*range, buffer.get());
+  } catch (...) {
+    fail(std::current_exception());
+  }
+  const std::lock_guard lock(mutex_);
+  --running_;
+  changed_.notify_all();
+}
+
+// Waits until the file holds more from its beginning than was hashed; returns how much. No more
+// when the transfer was halted.
+uint64_t Fetch::wait_for_more(uint64_t hashed) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return there_.prefix() > hashed || azure_->halt().is_set(); });
+  return there_.prefix();
+}
+
+void Fetch::hash_file() {
+  constexpr size_t read_size = 256 << 10;
+  const auto buffer = std::make_unique_for_overwrite<char[]>(read_size);
+  Md5 md5;
+  uint64_t at = 0;
+  while (at < blob_->bytes) {
+    const uint64_t end = wait_for_more(at);
+    while (at < end) {
+      if (azure_->halt().is_set()) return;
+      const ssize_t got = ::pread(file_->fd(), buffer.get(),
+                                  std::min<uint64_t>(read_size, end - at), static_cast<off_t>(at));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0)
+        throw Error(Errc::failed, "what was downloaded cannot be read back: " +
+                                      system_message(got < 0 ? errno : EIO));
+      md5.update({buffer.get(), static_cast<size_t>(got)});
+      at += static_cast<uint64_t>(got);
+    }
+    if (azure_->halt().is_set()) return;
+  }
+  if (const std::string found = hex_of(md5.finish()); found != blob_->md5)
+    throw Damaged("its MD5 is " + found + ", and the locker says " + blob_->md5);
+}
+
+void Fetch::check_md5() {
+  try {
+    hash_file();
+  } catch (...) {
+    fail(std::current_exception());
+  }
+  const std::lock_guard lock(mutex_);
+  --running_;
+  changed_.notify_all();
+}
+
+// Until all threads have ended.
+void Fetch::watch_over(const Watch& watch) {
+  std::unique_lock lock(mutex_);
+  while (running_ > 0) {
+    changed_.wait_for(lock, watch_interval, [this] { return running_ == 0; });
+    lock.unlock();
+    if (watch && !azure_->halt().is_set()) {
+      try {
+        watch(std::min(received_.load(std::memory_order_relaxed), blob_->bytes), blob_->bytes);
+      } catch (...) {
+        fail(std::current_exception());
+      }
+    }
+    lock.lock();
+  }
+}
+
+void Fetch::start(void (Fetch::*task)()) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++running_;
+  }
+  try {
+    threads_.emplace_back(task, this);
+  } catch (const std::system_error& e) {
+    {
+      const std::lock_guard lock(mutex_);
+      --running_;
+    }
+    fail(std::make_exception_ptr(
+        Error(Errc::unavailable, std::string("no thread can be started: ") + e.what())));
+  }
+}
+
+void Fetch::run(const Watch& watch) {
+  file_->record(there_);
+  const size_t workers =
+      std::min(missing_.size(), static_cast<size_t>(azure_->settings().connections));
+  for (size_t i = 0; i < workers; ++i) start(&Fetch::work);
+  if (!blob_->md5.empty()) start(&Fetch::check_md5);
+  watch_over(watch);
+  threads_.clear();
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+}  // namespace
+
+void fetch(Azure& azure, const BlobInfo& blob, PartialFile& file, Ranges there,
+           const Watch& watch) {
+  azure.begin();
+  try {
+    Fetch(azure, blob, file, std::move(there)).run(watch);
+  } catch (const Error& e) {
+    const uint64_t kept = file.recorded();
+    // An empty one would only hold the disk space that it has reserved.
+    if (kept == 0) file.discard();
+    if (kept == 0 || e.code() != Errc::unavailable) throw;
+    throw Error(e.code(), std::string(e.what()) + "; " + std::to_string(kept) + " of " +
+                              std::to_string(blob.bytes) +
+                              " bytes are kept, and the next download goes on from there");
+  }
+}
+
+}  // namespace jetpack::storage

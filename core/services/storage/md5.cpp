@@ -1,0 +1,210 @@
+// MD5 by RFC 1321, written once for a single stream and for eight in vector lanes.
+#include "services/storage/md5.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace jetpack::storage {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "words are read as they stand");
+
+constexpr size_t md5_block = 64;
+constexpr size_t lanes = 8;
+// Fewer blocks than this are faster one after another.
+constexpr size_t least_lanes = 3;
+
+// GCC's and Clang's vectors: one word of each of eight streams. Without AVX2 the compiler makes two
+// vectors of four of it.
+using Words = uint32_t __attribute__((vector_size(lanes * sizeof(uint32_t))));
+
+// floor(abs(sin(i + 1)) * 2^32), RFC 1321, 3.4.
+constexpr std::array<uint32_t, 64> sines = {
+    0xd76aa478u, 0xe8c7b756u, 0x242070dbu, 0xc1bdceeeu, 0xf57c0fafu, 0x4787c62au, 0xa8304613u,
+    0xfd469501u, 0x698098d8u, 0x8b44f7afu, 0xffff5bb1u, 0x895cd7beu, 0x6b901122u, 0xfd987193u,
+    0xa679438eu, 0x49b40821u, 0xf61e2562u, 0xc040b340u, 0x265e5a51u, 0xe9b6c7aau, 0xd62f105du,
+    0x02441453u, 0xd8a1e681u, 0xe7d3fbc8u, 0x21e1cde6u, 0xc33707d6u, 0xf4d50d87u, 0x455a14edu,
+    0xa9e3e905u, 0xfcefa3f8u, 0x676f02d9u, 0x8d2a4c8au, 0xfffa3942u, 0x8771f681u, 0x6d9d6122u,
+    0xfde5380cu, 0xa4beea44u, 0x4bdecfa9u, 0xf6bb4b60u, 0xbebfbc70u, 0x289b7ec6u, 0xeaa127fau,
+    0xd4ef3085u, 0x04881d05u, 0xd9d4d039u, 0xe6db99e5u, 0x1fa27cf8u, 0xc4ac5665u, 0xf4292244u,
+    0x432aff97u, 0xab9423a7u, 0xfc93a039u, 0x655b59c3u, 0x8f0ccc92u, 0xffeff47du, 0x85845dd1u,
+    0x6fa87e4fu, 0xfe2ce6e0u, 0xa3014314u, 0x4e0811a1u, 0xf7537e82u, 0xbd3af235u, 0x2ad7d2bbu,
+    0xeb86d391u};
+
+constexpr std::array<std::array<unsigned, 4>, 4> turns = {
+    {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}}};
+
+// Step I of 64. `b` is what the step before it made, so that whatever does not need it is added to
+// `a` first; in the second round the two halves of its function have no bit in common, and a sum
+// does instead of an or.
+template <size_t I, class Word>
+[[gnu::always_inline]] inline void md5_step(Word& a, const Word& b, const Word& c, const Word& d,
+                                            const Word* words) {
+  constexpr size_t round = I / 16;
+  constexpr unsigned turn = turns[round][I % 4];
+  constexpr size_t word = round == 0   ? I
+                          : round == 1 ? (5 * I + 1) % 16
+                          : round == 2 ? (3 * I + 5) % 16
+                                       : (7 * I) % 16;
+  a += words[word] + sines[I];
+  if constexpr (round == 0) a += d ^ (b & (c ^ d));
+  if constexpr (round == 1) {
+    a += ~d & c;
+    a += d & b;
+  }
+  if constexpr (round == 2) a += (c ^ d) ^ b;
+  if constexpr (round == 3) a += c ^ (b | ~d);
+  a = (a << turn) | (a >> (32 - turn));
+  a += b;
+}
+
+template <class Word, size_t... I>
+[[gnu::always_inline]] inline void md5_steps(Word* state, const Word* words,
+                                             std::index_sequence<I...>) {
+  Word v[4] = {state[0], state[1], state[2], state[3]};
+  (md5_step<I>(v[(64 - I) % 4], v[(65 - I) % 4], v[(66 - I) % 4], v[(67 - I) % 4], words), ...);
+  for (size_t i = 0; i < 4; ++i) state[i] += v[i];
+}
+
+void digest_blocks(std::array<uint32_t, 4>& state, const char* data, size_t count) {
+  for (; count > 0; --count, data += md5_block) {
+    std::array<uint32_t, 16> words;
+    std::memcpy(words.data(), data, sizeof words);
+    md5_steps(state.data(), words.data(), std::make_index_sequence<64>());
+  }
+}
+
+using LanePointers = std::array<const char*, lanes>;
+
+[[gnu::always_inline]] inline uint32_t word_at(const char* data) {
+  uint32_t word = 0;
+  std::memcpy(&word, data, sizeof word);
+  return word;
+}
+
+[[gnu::always_inline]] inline void digest_lanes(Words* state, const LanePointers& data,
+                                                size_t count) {
+  for (size_t at = 0; at < count * md5_block; at += md5_block) {
+    Words words[16];
+    for (size_t i = 0; i < 16; ++i) {
+      const size_t from = at + 4 * i;
+      words[i] = Words{word_at(data[0] + from), word_at(data[1] + from), word_at(data[2] + from),
+                       word_at(data[3] + from), word_at(data[4] + from), word_at(data[5] + from),
+                       word_at(data[6] + from), word_at(data[7] + from)};
+    }
+    md5_steps(state, words, std::make_index_sequence<64>());
+  }
+}
+
+void digest_lanes_anywhere(Words* state, const LanePointers& data, size_t count) {
+  digest_lanes(state, data, count);
+}
+
+#ifdef __x86_64__
+[[gnu::target("avx2")]] void digest_lanes_avx2(Words* state, const LanePointers& data,
+                                               size_t count) {
+  digest_lanes(state, data, count);
+}
+#endif
+
+auto lane_function() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2")) return &digest_lanes_avx2;
+#endif
+  return &digest_lanes_anywhere;
+}
+
+// The last one or two blocks: what is left, a one bit, and the length in bits.
+Md5Digest close_digest(std::array<uint32_t, 4> state, std::string_view rest, uint64_t bytes) {
+  std::array<char, 2 * md5_block> end{};
+  if (!rest.empty()) std::memcpy(end.data(), rest.data(), rest.size());
+  end[rest.size()] = static_cast<char>(0x80);
+  const size_t count = rest.size() + 9 <= md5_block ? 1 : 2;
+  const uint64_t bits = bytes * 8;
+  std::memcpy(end.data() + count * md5_block - sizeof bits, &bits, sizeof bits);
+  digest_blocks(state, end.data(), count);
+  Md5Digest digest;
+  std::memcpy(digest.data(), state.data(), digest.size());
+  return digest;
+}
+
+// The digests of at most eight blocks, all of the same size.
+void digest_group(const std::string_view* blocks, size_t count, std::vector<Md5Digest>& digests) {
+  LanePointers data;
+  // A lane that has no block of its own works on the first one, for nothing.
+  for (size_t i = 0; i < lanes; ++i) data[i] = blocks[i < count ? i : 0].data();
+  const std::array<uint32_t, 4> start = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u};
+  Words state[4];
+  for (size_t i = 0; i < 4; ++i) state[i] = Words{} + start[i];
+  const size_t bytes = blocks[0].size();
+  lane_function()(state, data, bytes / md5_block);
+  for (size_t lane = 0; lane < count; ++lane) {
+    const std::array<uint32_t, 4> own = {state[0][lane], state[1][lane], state[2][lane],
+                                         state[3][lane]};
+    digests.push_back(
+        close_digest(own, blocks[lane].substr(bytes - bytes % md5_block), uint64_t{bytes}));
+  }
+}
+
+}  // namespace
+
+void Md5::update(std::string_view data) {
+  if (data.empty()) return;
+  const size_t held = bytes_ % md5_block;
+  bytes_ += data.size();
+  if (held > 0) {
+    const size_t taken = std::min(data.size(), md5_block - held);
+    std::memcpy(rest_.data() + held, data.data(), taken);
+    data.remove_prefix(taken);
+    if (held + taken < md5_block) return;
+    digest_blocks(state_, reinterpret_cast<const char*>(rest_.data()), 1);
+  }
+  const size_t whole = data.size() / md5_block;
+  digest_blocks(state_, data.data(), whole);
+  data.remove_prefix(whole * md5_block);
+  if (!data.empty()) std::memcpy(rest_.data(), data.data(), data.size());
+}
+
+Md5Digest Md5::finish() {
+  return close_digest(state_, {reinterpret_cast<const char*>(rest_.data()), bytes_ % md5_block},
+                      bytes_);
+}
+
+Md5Digest md5_of(std::string_view data) {
+  Md5 md5;
+  md5.update(data);
+  return md5.finish();
+}
+
+std::vector<Md5Digest> md5_of_each(const std::vector<std::string_view>& blocks) {
+  std::vector<Md5Digest> digests;
+  digests.reserve(blocks.size());
+  for (size_t i = 0; i < blocks.size();) {
+    size_t count = 1;
+    while (count < lanes && i + count < blocks.size() &&
+           blocks[i + count].size() == blocks[i].size())
+      ++count;
+    if (count >= least_lanes) {
+      digest_group(blocks.data() + i, count, digests);
+    } else {
+      count = 1;
+      digests.push_back(md5_of(blocks[i]));
+    }
+    i += count;
+  }
+  return digests;
+}
+
+std::string hex_of(const Md5Digest& digest) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : digest) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  return text;
+}
+
+}  // namespace jetpack::storage

@@ -1,0 +1,97 @@
+// Names of blobs: checked, and percent-encoded.
+#include "services/storage/names.hpp"
+
+#include <algorithm>
+
+#include <jetpack/error.hpp>
+#include "support/json_file.hpp"
+
+namespace jetpack::storage {
+
+namespace {
+
+// Azure Storage takes no longer ones.
+constexpr size_t longest_name = 1024;
+
+// Says what is wrong with it, in words that follow "the blob's name"; empty: nothing.
+std::string_view name_fault(std::string_view name) {
+  if (name.size() > longest_name) return "is longer than 1024 bytes";
+  if (name.find('\0') != std::string_view::npos) return "holds a NUL";
+  if (!is_utf8(name)) return "is not UTF-8 text";
+  if (name.starts_with('/')) return "begins with /";
+  for (size_t start = 0; start <= name.size();) {
+    const size_t end = std::min(name.find('/', start), name.size());
+    const auto segment = name.substr(start, end - start);
+    if (segment == "..") return "has a segment ..";
+    if (segment == ".") return "has a segment .";
+    start = end + 1;
+  }
+  return {};
+}
+
+// For an error: without what would break its line, and not endless.
+std::string shown_name(std::string_view name) {
+  std::string text;
+  for (const char c : name.substr(0, 200))
+    text += static_cast<unsigned char>(c) < 0x20 || c == '\x7f' ? '?' : c;
+  return is_utf8(text) ? '\'' + text + "' " : "";
+}
+
+std::string percent_encode(std::string_view text, bool keeps_slash) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  std::string result;
+  for (const char c : text) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~' ||
+                          (c == '/' && keeps_slash);
+    if (is_plain) {
+      result += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    result += {'%', digits[byte >> 4], digits[byte & 15]};
+  }
+  return result;
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+void check_prefix(std::string_view prefix) {
+  const auto fault = name_fault(prefix);
+  if (fault.empty()) return;
+  throw Error(Errc::usage, "the blob's name " + shown_name(prefix) + std::string(fault) +
+                               "; give its path in the locker, such as blobs/p/x.tgz");
+}
+
+void check_blob_name(std::string_view name) {
+  if (name.empty()) throw Error(Errc::usage, "the blob's name is empty");
+  check_prefix(name);
+}
+
+std::string encode_path(std::string_view text) { return percent_encode(text, true); }
+
+std::string encode_query(std::string_view text) { return percent_encode(text, false); }
+
+std::string decode_percent(std::string_view text) {
+  std::string result;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const int high = text.size() - i > 2 ? hex_value(text[i + 1]) : -1;
+    const int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+    if (text[i] != '%' || low < 0) {
+      result += text[i];
+      continue;
+    }
+    result += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return result;
+}
+
+}  // namespace jetpack::storage

@@ -1,0 +1,23 @@
+// Names of blobs: which are taken, and how they are written into URLs.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace jetpack::storage {
+
+// Throws Errc::usage for a name that is empty, longer than 1,024 bytes, not UTF-8, holds a NUL,
+// begins with '/' or has a segment "." or "..": none of them may lead out of the locker.
+void check_blob_name(std::string_view name);
+
+// The same for the beginning of names, which may be empty.
+void check_prefix(std::string_view prefix);
+
+// Percent-encodes all but letters, digits, "-._~" and, in a path, '/' (RFC 3986, 2.3).
+std::string encode_path(std::string_view text);
+std::string encode_query(std::string_view text);
+
+// Undoes percent-encoding; what is no %XX stays as it is.
+std::string decode_percent(std::string_view text);
+
+}  // namespace jetpack::storage

@@ -1,0 +1,38 @@
+// Which names of blobs are taken, and how they stand in a URL.
+#include "services/storage/names.hpp"
+
+#include <doctest/doctest.h>
+
+#include <jetpack/error.hpp>
+
+using namespace jetpack::storage;
+
+TEST_CASE("what could lead out of the locker is no name") {
+  using namespace std::string_view_literals;
+  for (const auto name :
+       {""sv, "/a"sv, ".."sv, "../a"sv, "a/../b"sv, "a/.."sv, "."sv, "a/./b"sv, "a\0b"sv, "\xff"sv})
+    CHECK_THROWS_AS(check_blob_name(name), jetpack::Error);
+  CHECK_THROWS_AS(check_blob_name(std::string(1025, 'a')), jetpack::Error);
+  for (const auto name : {"a"sv, "a/b"sv, "..a"sv, "a.."sv, "a/...b/c"sv, "a b"sv, "\xc3\xa4"sv})
+    CHECK_NOTHROW(check_blob_name(name));
+  CHECK_NOTHROW(check_prefix(""));
+  CHECK_THROWS_AS(check_prefix("../"), jetpack::Error);
+}
+
+TEST_CASE("a refusal stays on one line") {
+  try {
+    check_blob_name("/a\nb");
+    FAIL("taken");
+  } catch (const jetpack::Error& e) {
+    CHECK(std::string(e.what()).find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("percent-encoding there and back") {
+  CHECK(encode_path("a b/\xc3\xa4+%?#~") == "a%20b/%C3%A4%2B%25%3F%23~");
+  CHECK(encode_query("a/b=") == "a%2Fb%3D");
+  CHECK(decode_percent("a%20b%2f%C3%A4") == "a b/\xc3\xa4");
+  CHECK(decode_percent("100%") == "100%");
+  CHECK(decode_percent("%4") == "%4");
+  CHECK(decode_percent("%zz%41") == "%zzA");
+}

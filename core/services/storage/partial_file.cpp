@@ -1,0 +1,266 @@
+// A download that is not whole yet.
+#include "services/storage/partial_file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <optional>
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <jetpack/error.hpp>
+#include "support/json_file.hpp"
+
+namespace jetpack::storage {
+
+namespace {
+
+constexpr uint64_t most_state = 1 << 20;
+// File systems take names of 255 bytes; ours are longer than the destination's.
+constexpr size_t longest_shown_name = 200;
+
+Errc errc_of_system(int error) {
+  if (error == EACCES || error == EPERM || error == EROFS) return Errc::denied;
+  if (error == ENOSPC || error == EDQUOT) return Errc::unavailable;
+  return Errc::failed;
+}
+
+[[noreturn]] void fail_system(const std::string& doing, const std::string& path, int error) {
+  throw Error(errc_of_system(error), "cannot " + doing + ' ' + path + ": " + system_message(error));
+}
+
+// FNV-1a, so that two long names that begin alike have two partial files.
+std::string short_hash(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  constexpr char digits[] = "0123456789abcdef";
+  std::string hex;
+  for (int shift = 60; shift >= 0; shift -= 4) hex += digits[(hash >> shift) & 15];
+  return hex;
+}
+
+struct PathParts {
+  std::string folder;  // with its '/'; empty: the current one
+  std::string name;
+};
+
+PathParts parts_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  PathParts parts{path.substr(0, slash + 1), path.substr(slash + 1)};  // npos + 1 is 0
+  if (parts.name.empty() || parts.name == "." || parts.name == ".." ||
+      path.find('\0') != std::string::npos)
+    throw Error(Errc::usage, "cannot download to '" + path + "': it names no file");
+  return parts;
+}
+
+void check_destination(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return;
+    fail_system("write", path, errno);
+  }
+  if (S_ISDIR(info.st_mode))
+    throw Error(Errc::failed, "cannot write " + path + ": it is a folder; name a file in it");
+  if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode))
+    throw Error(Errc::failed, "cannot write " + path +
+                                  ": it is neither a file nor a link to one, and would be "
+                                  "replaced; name another");
+}
+
+// What changes when the machine starts again: what the page cache held may be gone.
+std::string boot_id() {
+  try {
+    return read_file("/proc/sys/kernel/random/boot_id", 100).value_or("");
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+// Whether the open file is a plain one of ours alone: another user may have put one there.
+bool is_ours(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == ::geteuid() &&
+         info.st_nlink == 1;
+}
+
+bool is_still_at(int fd, const std::string& path) {
+  struct stat here {};
+  struct stat there {};
+  return ::fstat(fd, &here) == 0 && ::lstat(path.c_str(), &there) == 0 &&
+         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+uint64_t size_of(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+}
+
+std::optional<std::string> read_own_state(const std::string& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd || !is_ours(fd.get())) return std::nullopt;
+  return read_file(path, most_state);
+}
+
+constexpr unsigned all_mode_bits = 07777;
+
+}  // namespace
+
+PartialFile::PartialFile(const std::string& destination, const std::function<void()>& wait)
+    : destination_(destination) {
+  const PathParts parts = parts_of(destination);
+  check_destination(destination);
+  std::string name = parts.name;
+  if (name.size() > longest_shown_name)
+    name = name.substr(0, longest_shown_name - 20) + '-' + short_hash(parts.name);
+  part_ = parts.folder + '.' + name + ".jetpack-part";
+  state_ = parts.folder + '.' + name + ".jetpack-state";
+  while (!lock(wait)) {
+  }
+}
+
+// False when the file that was locked is no longer the one at the path.
+bool PartialFile::lock(const std::function<void()>& wait) {
+  const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  fd_ = Fd(::open(part_.c_str(), flags, 0666));
+  if (!fd_ && errno != ELOOP && errno != ENXIO && errno != EISDIR) {
+    if (errno == ENOENT)
+      throw Error(Errc::failed,
+                  "cannot write " + destination_ + ": its folder does not exist; make it first");
+    fail_system("write", destination_ + " (with " + part_ + ')', errno);
+  }
+  if (!fd_ || !is_ours(fd_.get())) {
+    // Not by its content, and not through it: what somebody else has put there goes.
+    if (::unlink(part_.c_str()) != 0 && errno != ENOENT)
+      fail_system("remove, to write " + destination_ + ',', part_, errno);
+    return false;
+  }
+  while (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) fail_system("lock", part_, errno);
+    wait();
+    const timespec pause{0, 50'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  return is_still_at(fd_.get(), part_);
+}
+
+Ranges PartialFile::what_is_there(const Content& content) const {
+  try {
+    const auto text = read_own_state(state_);
+    if (!text || size_of(fd_.get()) != content.bytes) return {};
+    const Json json = Json::parse(*text, state_);
+    const auto is = [&](const char* name, const std::string& value) {
+      return find_string(json.root(), name) == value;
+    };
+    const std::string boot = boot_id();
+    if (content.etag.empty() || boot.empty() || !is("blob", content.blob) ||
+        !is("etag", content.etag) || !is("bytes", std::to_string(content.bytes)) ||
+        !is("boot", boot))
+      return {};
+    return Ranges::parse(find_string(json.root(), "there").value_or(""), content.bytes)
+        .value_or(Ranges{});
+  } catch (const Error&) {
+    // What cannot be read is as good as none.
+    return {};
+  }
+}
+
+void PartialFile::reserve(uint64_t bytes) const {
+  const auto size = static_cast<off_t>(bytes);
+  if (bytes > 0 && ::fallocate(fd_.get(), 0, 0, size) != 0) {
+    const int error = errno;
+    if (error == ENOSPC || error == EDQUOT) {
+      struct statvfs disk {};
+      const bool is_known = ::fstatvfs(fd_.get(), &disk) == 0;
+      throw Error(
+          Errc::unavailable,
+          "cannot write " + destination_ + ": " + std::to_string(bytes) + " bytes are needed" +
+              (is_known ? " and " + std::to_string(disk.f_bavail * disk.f_frsize) + " are free"
+                        : "") +
+              "; make room, or choose another disk");
+    }
+    // Not every file system can reserve.
+    if (error != EOPNOTSUPP && error != ENOSYS && error != EINVAL)
+      fail_system("write", destination_, error);
+  }
+  if (::ftruncate(fd_.get(), size) != 0) fail_system("write", destination_, errno);
+}
+
+Ranges PartialFile::take_up(const Content& content, bool fresh) {
+  content_ = content;
+  if (!fresh) {
+    Ranges there = what_is_there(content);
+    if (there.bytes() > 0) return there;
+  }
+  ::unlink(state_.c_str());
+  if (::ftruncate(fd_.get(), 0) != 0) fail_system("write", part_, errno);
+  try {
+    reserve(content.bytes);
+  } catch (...) {
+    discard();
+    throw;
+  }
+  return {};
+}
+
+void PartialFile::write_at(uint64_t offset, std::string_view data) const {
+  while (!data.empty()) {
+    const ssize_t written =
+        ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_system("write", destination_, errno);
+    offset += static_cast<uint64_t>(written);
+    data.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+// Not synced: that would make the disk write all that was downloaded, again and again. Renamed, so
+// that a kill leaves the old state or the new.
+void PartialFile::record(const Ranges& ranges) {
+  recorded_ = ranges.bytes();
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  writer.StartObject();
+  for (const auto& [name, value] : {std::pair<const char*, std::string>{"blob", content_.blob},
+                                    {"etag", content_.etag},
+                                    {"bytes", std::to_string(content_.bytes)},
+                                    {"boot", boot_id()},
+                                    {"there", ranges.text()}}) {
+    writer.Key(name);
+    writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  }
+  writer.EndObject();
+  const std::string temporary = state_ + '~';
+  const Fd fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const std::string_view text(buffer.GetString(), buffer.GetSize());
+  // Without the state the next download begins anew, which is no reason to fail this one.
+  if (!fd || !is_ours(fd.get())) return;
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return;
+  ::rename(temporary.c_str(), state_.c_str());
+}
+
+void PartialFile::finish() {
+  struct stat old {};
+  if (::lstat(destination_.c_str(), &old) == 0 && S_ISREG(old.st_mode)) {
+    // Who may not give a file away keeps it.
+    if (::fchown(fd_.get(), old.st_uid, old.st_gid) == 0 || old.st_uid == ::geteuid())
+      ::fchmod(fd_.get(), old.st_mode & all_mode_bits);
+  }
+  if (::rename(part_.c_str(), destination_.c_str()) != 0)
+    fail_system("put the whole file in the place of", destination_, errno);
+  ::unlink(state_.c_str());
+  fd_.close();
+}
+
+void PartialFile::discard() noexcept {
+  ::unlink(part_.c_str());
+  ::unlink(state_.c_str());
+}
+
+}  // namespace jetpack::storage

@@ -1,0 +1,65 @@
+// A download that is not whole yet: a file beside its destination, and what is known of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "services/storage/ranges.hpp"
+#include "support/files.hpp"
+
+namespace jetpack::storage {
+
+// Of /folder/name: /folder/.name.jetpack-part holds the bytes, .name.jetpack-state says which are
+// there. A process that is killed at any moment leaves the two so that another can go on; the
+// destination is the old file or the whole new one. One process has it at a time. After a crash of
+// the machine, which may have lost what was not on disk yet, nothing is taken up.
+class PartialFile {
+ public:
+  // Which content it is that grows here.
+  struct Content {
+    std::string blob;  // with its locker: "az://account/container/name"
+    std::string etag;
+    uint64_t bytes = 0;
+  };
+
+  // Waits while another process has it, and calls `wait` again and again meanwhile, which may throw
+  // to end that. Throws Error when the destination is a folder or a device, or its folder cannot be
+  // written.
+  PartialFile(const std::string& destination, const std::function<void()>& wait);
+
+  // What is there of `content`; all else is thrown away, and so is that when `fresh`. Then the file
+  // has its full size, its disk space reserved. Throws Errc::unavailable when there is not enough.
+  Ranges take_up(const Content& content, bool fresh);
+
+  int fd() const { return fd_.get(); }
+
+  // Writes at an offset. Throws Error.
+  void write_at(uint64_t offset, std::string_view data) const;
+
+  // Keeps in the state what is there.
+  void record(const Ranges& ranges);
+  // How many bytes it was told of last.
+  uint64_t recorded() const { return recorded_; }
+
+  // Puts it in the place of the destination, whose mode and owner it takes.
+  void finish();
+
+  // Removes it.
+  void discard() noexcept;
+
+ private:
+  bool lock(const std::function<void()>& wait);
+  Ranges what_is_there(const Content& content) const;
+  void reserve(uint64_t bytes) const;
+
+  std::string destination_;
+  std::string part_;
+  std::string state_;
+  Content content_;
+  uint64_t recorded_ = 0;
+  Fd fd_;
+};
+
+}  // namespace jetpack::storage

@@ -1,0 +1,157 @@
+// A partial file is taken up only by the same content, and replaces its destination whole.
+#include "services/storage/partial_file.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <doctest/doctest.h>
+
+#include <jetpack/error.hpp>
+#include "temporary_folder.hpp"
+
+using jetpack::Error;
+using jetpack::storage::PartialFile;
+using jetpack::storage::Range;
+using jetpack::storage::Ranges;
+
+namespace {
+
+const PartialFile::Content some_content{"az://a/b/c", "\"1\"", 10};
+
+std::string content_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+PartialFile partial(const std::string& path) {
+  return PartialFile(path, [] { FAIL("somebody else has it"); });
+}
+
+Ranges first_five() {
+  Ranges ranges;
+  ranges.add({0, 5});
+  return ranges;
+}
+
+// Leaves half of it behind, as a process that was killed does.
+void leave_half(const std::string& path) {
+  auto file = partial(path);
+  file.take_up(some_content, false);
+  file.write_at(0, "01234");
+  file.record(first_five());
+}
+
+}  // namespace
+
+TEST_CASE("what is there is taken up, and the destination replaced whole") {
+  const jetpack::TemporaryFolder folder;
+  const std::string path = folder.write("x", "old");
+  REQUIRE(::chmod(path.c_str(), 0751) == 0);
+  leave_half(path);
+  CHECK(content_of(path) == "old");
+  auto file = partial(path);
+  const Ranges there = file.take_up(some_content, false);
+  CHECK(there.text() == "0-4");
+  file.write_at(5, "56789");
+  file.finish();
+  CHECK(content_of(path) == "0123456789");
+  struct stat info {};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0751);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+}
+
+TEST_CASE("another version, blob or length is begun anew, and so is what was asked to be") {
+  const jetpack::TemporaryFolder folder;
+  const std::string path = folder.file("x");
+  for (const auto& other : {PartialFile::Content{"az://a/b/c", "\"2\"", 10},
+                            {"az://a/b/d", "\"1\"", 10},
+                            {"az://a/b/c", "\"1\"", 11},
+                            {"az://a/b/c", "", 10}}) {
+    leave_half(path);
+    CHECK(partial(path).take_up(other, false).bytes() == 0);
+  }
+  leave_half(path);
+  CHECK(partial(path).take_up(some_content, true).bytes() == 0);
+}
+
+TEST_CASE("a state that cannot be trusted is none") {
+  const jetpack::TemporaryFolder folder;
+  const std::string path = folder.file("x");
+  for (const auto* state : {"", "{", "[]", R"({"there": "0-9"})"}) {
+    leave_half(path);
+    folder.write(".x.jetpack-state", state);
+    CHECK(partial(path).take_up(some_content, false).bytes() == 0);
+  }
+}
+
+TEST_CASE("what somebody has put in the place of the partial file is not written through") {
+  const jetpack::TemporaryFolder folder;
+  const std::string victim = folder.write("victim", "precious");
+  const std::string part = folder.file(".x.jetpack-part");
+  for (const bool is_hard : {false, true}) {
+    if (is_hard)
+      std::filesystem::create_hard_link(victim, part);
+    else
+      std::filesystem::create_symlink(victim, part);
+    auto file = partial(folder.file("x"));
+    file.take_up(some_content, false);
+    file.write_at(0, "0123456789");
+    file.finish();
+    CHECK(content_of(victim) == "precious");
+    CHECK(content_of(folder.file("x")) == "0123456789");
+  }
+}
+
+TEST_CASE("a destination that is a link is replaced, not followed; a folder is refused") {
+  const jetpack::TemporaryFolder folder;
+  const std::string victim = folder.write("victim", "precious");
+  std::filesystem::create_symlink(victim, folder.file("x"));
+  auto file = partial(folder.file("x"));
+  file.take_up({"b", "e", 0}, false);
+  file.finish();
+  CHECK(content_of(victim) == "precious");
+  CHECK(content_of(folder.file("x")).empty());
+  CHECK_THROWS_AS(partial(folder.path()), Error);
+  CHECK_THROWS_AS(partial(folder.path() + "/"), Error);
+  CHECK_THROWS_AS(partial("/dev/null"), Error);
+  CHECK_THROWS_AS(partial(folder.file("none/x")), Error);
+}
+
+TEST_CASE("a name as long as the file system allows") {
+  const jetpack::TemporaryFolder folder;
+  const std::string path = folder.file(std::string(255, 'n'));
+  auto file = partial(path);
+  file.take_up(some_content, false);
+  file.write_at(0, "0123456789");
+  file.finish();
+  CHECK(content_of(path) == "0123456789");
+}
+
+TEST_CASE("more than the disk holds is refused at once, and nothing stays") {
+  const jetpack::TemporaryFolder folder;
+  auto file = partial(folder.file("x"));
+  CHECK_THROWS_AS(file.take_up({"b", "e", uint64_t{1} << 60}, false), Error);
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("one at a time; who waits finds what the other has left") {
+  const jetpack::TemporaryFolder folder;
+  const std::string path = folder.file("x");
+  std::optional<PartialFile> first(partial(path));
+  first->take_up(some_content, false);
+  first->write_at(0, "01234");
+  first->record(first_five());
+  int waits = 0;
+  PartialFile second(path, [&] {
+    if (++waits == 2) first.reset();
+  });
+  CHECK(waits >= 2);
+  CHECK(second.take_up(some_content, false).text() == "0-4");
+  CHECK_THROWS_AS(PartialFile(path, [] { throw Error(jetpack::Errc::failed, "enough"); }), Error);
+}

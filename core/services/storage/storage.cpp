@@ -1,0 +1,323 @@
+// The storage service: jetpack.storage/1 as a module that the host loads on first use.
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <memory>
+#include <mutex>
+
+#include <curl/curl.h>
+
+#include <jetpack/config.hpp>
+#include <jetpack/error.hpp>
+#include <jetpack/log.hpp>
+#include <jetpack/session.hpp>
+#include "services/module.hpp"
+#include "services/session/identity.hpp"
+#include "services/session/url.hpp"
+#include "services/storage/names.hpp"
+#include "services/storage/store.hpp"
+
+namespace jetpack::storage {
+
+namespace {
+
+constexpr uint64_t most_answer_of_server = 64 << 10;
+constexpr std::string_view locker_path = "/clusterlink/locker";
+
+template <class Service>
+Service from_host(const jp_host& host) {
+  const void* table = nullptr;
+  jp_error err{};
+  detail::check(host.service(host.self, detail::borrow(Service::id), &table, &err), err);
+  return Service(*static_cast<const typename Service::Table*>(table));
+}
+
+// Fills a struct of the caller's, which may be of an older and shorter form.
+template <class Struct>
+void hand_over(Struct result, Struct* to) {
+  if (to == nullptr) return;
+  result.size = std::min<uint32_t>(to->size, sizeof result);
+  std::memcpy(to, &result, result.size);
+}
+
+Watch watch_of(const jp_progress& progress) {
+  if (progress.update == nullptr) return nullptr;
+  return [progress](uint64_t done, uint64_t total) {
+    if (progress.update(progress.ctx, done, total) != 0)
+      throw Error(Errc::failed, "it was cancelled");
+  };
+}
+
+Content content_of(const jp_source& source) {
+  return [source](char* buffer, size_t capacity) -> size_t {
+    const int64_t got = source.read(source.ctx, buffer, capacity);
+    if (got < 0) throw Error(Errc::failed, "reading what is to be stored failed");
+    return static_cast<size_t>(got);
+  };
+}
+
+void check_header_text(const char* what, std::string_view text) {
+  const auto is_plain = [](char c) { return c >= ' ' && c < '\x7f'; };
+  if (text.size() > 255 || !std::all_of(text.begin(), text.end(), is_plain))
+    throw Error(Errc::usage,
+                std::string("the ") + what + " must be at most 255 printable ASCII characters");
+}
+
+}  // namespace
+
+class StorageService {
+ public:
+  explicit StorageService(const jp_host& host)
+      : host_(&host), config_(from_host<Config>(host)), log_(from_host<Log>(host)) {}
+
+  const jp_storage& table() const { return table_; }
+
+ private:
+  Store& opened();
+  Settings settings() const;
+  HttpSettings network(const Description& locker, std::chrono::seconds stall) const;
+  session::Facts facts() const;
+  std::string ask_server() const;
+
+  std::string path(std::string_view name) const {
+    const std::lock_guard lock(host_mutex_);
+    return config_.path(name);
+  }
+
+  // What the configuration says is a fallback: where it cannot be read, it says nothing.
+  std::optional<std::string> setting(std::string_view key) const {
+    try {
+      const std::lock_guard lock(host_mutex_);
+      auto text = config_.get(key);
+      // What a null is printed as.
+      if (text && (text->empty() || *text == "None")) return std::nullopt;
+      return text;
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  }
+
+  int number(std::string_view key, int fallback, int least, int most) const {
+    const std::string text = setting(key).value_or("");
+    int value = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc{} || end != text.data() + text.size()) value = fallback;
+    return std::clamp(value, least, most);
+  }
+
+  void warn(const std::string& text) const {
+    const std::lock_guard lock(host_mutex_);
+    log_.warning(text);
+  }
+
+  static StorageService& from(void* self) { return *static_cast<StorageService*>(self); }
+  static int32_t locker_entry(void* self, jp_sink url, jp_error* err) noexcept;
+  static int32_t list_entry(void* self, jp_str prefix, jp_sink lines, jp_error* err) noexcept;
+  static int32_t properties_entry(void* self, jp_str blob, jp_sink line, jp_error* err) noexcept;
+  static int32_t download_entry(void* self, const jp_download* download, jp_downloaded* result,
+                                jp_error* err) noexcept;
+  static int32_t upload_entry(void* self, const jp_upload* upload, jp_uploaded* result,
+                              jp_error* err) noexcept;
+  static int32_t remove_entry(void* self, jp_str blob, jp_error* err) noexcept;
+  static int32_t sign_entry(void* self, const jp_signature* signature, jp_sink url,
+                            jp_signed* result, jp_error* err) noexcept;
+
+  // The host's tables take one call at a time.
+  mutable std::mutex host_mutex_;
+  const jp_host* host_;
+  Config config_;
+  Log log_;
+  std::unique_ptr<LockerSource> source_;
+  std::unique_ptr<Store> store_;
+  jp_storage table_{sizeof(jp_storage),
+                    0,
+                    this,
+                    &locker_entry,
+                    &list_entry,
+                    &properties_entry,
+                    &download_entry,
+                    &upload_entry,
+                    &remove_entry,
+                    &sign_entry};
+};
+
+session::Facts StorageService::facts() const {
+  return session::Facts(path("config"), [this](std::string_view key) { return setting(key); });
+}
+
+// The description that the cluster's server has for this node.
+std::string StorageService::ask_server() const {
+  const std::lock_guard lock(host_mutex_);
+  const auto session = from_host<Session>(*host_);
+  Request request;
+  request.path = locker_path;
+  request.max_reply = most_answer_of_server;
+  Reply reply = session.request(request);
+  if (reply.status == 200) return std::move(reply.body);
+  const std::string answer =
+      "the server answered " + std::to_string(reply.status) + " to GET " + std::string(locker_path);
+  if (reply.status == 404) throw Error(Errc::not_found, answer + ": it hands out no locker");
+  if (is_passing(reply.status)) throw Error(Errc::unavailable, answer);
+  throw Error(reply.status == 401 || reply.status == 403 ? Errc::denied : Errc::failed, answer);
+}
+
+Settings StorageService::settings() const {
+  Settings settings;
+  settings.connections = number("cyclecloud.jetpack.storage_connections", 4, 1, 32);
+  settings.tries = number("cyclecloud.jetpack.storage_tries", 8, 1, 100);
+  settings.stall = std::chrono::seconds{number("cyclecloud.jetpack.storage_stall", 30, 1, 3600)};
+  if (auto url = setting("cyclecloud.jetpack.metadata_url"))
+    settings.metadata_url =
+        session::parse_url(*url, "the configuration key cyclecloud.jetpack.metadata_url").text();
+  return settings;
+}
+
+// The proxy is that of the session. The cluster's own server may keep the locker, too: what is said
+// of its certificate then holds for both.
+HttpSettings StorageService::network(const Description& locker, std::chrono::seconds stall) const {
+  const session::Facts known = facts();
+  HttpSettings network;
+  network.stall = stall;
+  network.ca_file = locker.ca_file;
+  network.proxy = known.proxy(locker.base);
+  try {
+    const session::Server server = known.server();
+    if (session::parse_url(server.url, "the session").host != locker.host) return network;
+    network.verify = server.verify;
+    if (network.ca_file.empty()) network.ca_file = server.ca_file;
+  } catch (const Error&) {
+    // Without a server, or with one that is badly written down, there is nothing to take over.
+  }
+  if (!network.verify)
+    warn("the certificate of " + locker.base + " is not checked: validation is switched off");
+  return network;
+}
+
+Store& StorageService::opened() {
+  if (store_) return *store_;
+  if (!source_)
+    source_ = std::make_unique<LockerSource>(
+        LockerSource::Options{path("config/locker.json"), [this] { return ask_server(); },
+                              [this](const std::string& text) { warn(text); }});
+  const auto locker = source_->current();
+  if (!locker->folder.empty()) {
+    store_ = open_folder_store(locker->folder);
+    return *store_;
+  }
+  const Settings wanted = settings();
+  store_ = open_azure_store(
+      *source_, wanted,
+      [this, stall = wanted.stall](const Description& known) { return network(known, stall); });
+  return *store_;
+}
+
+int32_t StorageService::locker_entry(void* self, jp_sink url, jp_error* err) noexcept {
+  return detail::guard(err, [&] {
+    const std::string address = from(self).opened().address();
+    if (url.write(url.ctx, address.data(), address.size()) != 0)
+      throw Error(Errc::failed, "the caller did not take the result");
+  });
+}
+
+int32_t StorageService::list_entry(void* self, jp_str prefix, jp_sink lines,
+                                   jp_error* err) noexcept {
+  return detail::guard(err, [&] {
+    check_prefix(detail::view(prefix));
+    bool is_stopped = false;
+    from(self).opened().list(detail::view(prefix), [&](const BlobInfo& blob) {
+      const std::string line = json_line(blob) + '\n';
+      is_stopped = lines.write(lines.ctx, line.data(), line.size()) != 0;
+      return !is_stopped;
+    });
+    if (is_stopped) throw Error(Errc::failed, "the caller ended the listing");
+  });
+}
+
+int32_t StorageService::properties_entry(void* self, jp_str blob, jp_sink line,
+                                         jp_error* err) noexcept {
+  return detail::guard(err, [&] {
+    check_blob_name(detail::view(blob));
+    Store& store = from(self).opened();
+    const auto info = store.properties(detail::view(blob));
+    if (!info)
+      throw Error(Errc::not_found, "there is no blob '" + std::string(detail::view(blob)) +
+                                       "' in the locker " + store.address());
+    const std::string text = json_line(*info) + '\n';
+    if (line.write(line.ctx, text.data(), text.size()) != 0)
+      throw Error(Errc::failed, "the caller did not take the result");
+  });
+}
+
+int32_t StorageService::download_entry(void* self, const jp_download* download,
+                                       jp_downloaded* result, jp_error* err) noexcept {
+  return detail::guard(err, [&] {
+    check_blob_name(detail::view(download->blob));
+    const auto brought = from(self).opened().download(
+        detail::view(download->blob), std::string(detail::view(download->to_path)),
+        (download->flags & JP_DOWNLOAD_FRESH) != 0, watch_of(download->progress));
+    hand_over(jp_downloaded{sizeof(jp_downloaded), brought.checked ? 1u : 0u, brought.bytes,
+                            brought.resumed},
+              result);
+  });
+}
+
+int32_t StorageService::upload_entry(void* self, const jp_upload* upload, jp_uploaded* result,
+                                     jp_error* err) noexcept {
+  return detail::guard(err, [&] {
+    check_blob_name(detail::view(upload->blob));
+    std::string content_type(detail::view(upload->content_type));
+    check_header_text("content type", content_type);
+    if (content_type.empty()) content_type = "application/octet-stream";
+    const uint64_t bytes =
+        from(self).opened().upload(detail::view(upload->blob), content_type,
+                                   content_of(upload->source), watch_of(upload->progress));
+    hand_over(jp_uploaded{sizeof(jp_uploaded), 0, bytes}, result);
+  });
+}
+
+int32_t StorageService::remove_entry(void* self, jp_str blob, jp_error* err) noexcept {
+  return detail::guard(err, [&] {
+    check_blob_name(detail::view(blob));
+    from(self).opened().remove(detail::view(blob));
+  });
+}
+
+int32_t StorageService::sign_entry(void* self, const jp_signature* signature, jp_sink url,
+                                   jp_signed* result, jp_error* err) noexcept {
+  return detail::guard(err, [&] {
+    check_blob_name(detail::view(signature->blob));
+    check_header_text("content disposition", detail::view(signature->content_disposition));
+    check_header_text("content type", detail::view(signature->content_type));
+    if (signature->seconds < 1) throw Error(Errc::usage, "a URL is valid for at least a second");
+    const SignedAddress made = from(self).opened().sign(
+        {detail::view(signature->blob),
+         std::chrono::seconds{std::min<int64_t>(signature->seconds, int64_t{1} << 40)},
+         detail::view(signature->content_disposition), detail::view(signature->content_type)});
+    hand_over(
+        jp_signed{sizeof(jp_signed), made.shortened ? 1u : 0u,
+                  std::chrono::duration_cast<std::chrono::seconds>(made.expires.time_since_epoch())
+                      .count()},
+        result);
+    if (url.write(url.ctx, made.url.data(), made.url.size()) != 0)
+      throw Error(Errc::failed, "the caller did not take the result");
+  });
+}
+
+namespace {
+
+int32_t open_storage(const jp_host* host, const void** table, jp_error* err) noexcept {
+  return detail::guard(err, [&] {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+      throw Error(Errc::internal, "libcurl cannot be started");
+    // Never destroyed: when the process ends, the libraries that its connections need may be gone.
+    static const StorageService& service = *std::make_unique<StorageService>(*host).release();
+    *table = &service.table();
+  });
+}
+
+}  // namespace
+
+}  // namespace jetpack::storage
+
+extern "C" JP_EXPORT constexpr jetpack::ServiceModule jetpack_service_v1 = {
+    sizeof(jetpack::ServiceModule), 0, &jetpack::storage::open_storage};

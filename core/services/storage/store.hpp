@@ -1,0 +1,63 @@
+// A locker: what can be done with one, whatever it is.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "services/storage/blob_xml.hpp"
+#include "services/storage/upload.hpp"
+
+namespace jetpack::storage {
+
+// What jp_downloaded, jp_signature and jp_signed say.
+struct Brought {
+  uint64_t bytes = 0;
+  uint64_t resumed = 0;
+  bool checked = false;
+};
+
+struct SignWish {
+  std::string_view blob;
+  std::chrono::seconds validity;
+  std::string_view content_disposition;
+  std::string_view content_type;
+};
+
+struct SignedAddress {
+  std::string url;
+  SystemTime expires;
+  bool shortened = false;
+};
+
+// Names have been checked. All throw Error, whose text says what was being done to what.
+class Store {
+ public:
+  Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  virtual ~Store() = default;
+
+  virtual std::string address() = 0;
+  // In the order of the names, until `take` returns false.
+  virtual void list(std::string_view prefix, const std::function<bool(const BlobInfo&)>& take) = 0;
+  virtual std::optional<BlobInfo> properties(std::string_view blob) = 0;
+  virtual Brought download(std::string_view blob, const std::string& to, bool fresh,
+                           const Watch& watch) = 0;
+  virtual uint64_t upload(std::string_view blob, const std::string& content_type,
+                          const Content& content, const Watch& watch) = 0;
+  virtual void remove(std::string_view blob) = 0;
+  virtual SignedAddress sign(const SignWish& wish) = 0;
+};
+
+// A container of Azure's Blob service, or of what speaks its language.
+std::unique_ptr<Store> open_azure_store(LockerSource& source, Settings settings,
+                                        Azure::Network network);
+
+// A folder: the locker of a node without a cloud.
+std::unique_ptr<Store> open_folder_store(std::string folder);
+
+}  // namespace jetpack::storage

@@ -1,0 +1,150 @@
+"""1 GiB from nginx on loopback to disk and back, beside curl and rclone: time, CPU, memory."""
+
+import hashlib
+import base64
+import json
+import os
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+import drain
+import measure
+
+SIZE = 1 << 30
+RUNS = 5
+CONFIGURATION = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000; client_max_body_size 0;
+  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+  server {{
+    listen 127.0.0.1:{port};
+    root {folder}/files;
+    location /plain/ {{ }}
+    location /digest/ {{ alias {folder}/files/plain/; add_header Content-MD5 {md5}; }}
+    location /sink/ {{ return 201; }}
+  }}
+}}
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def make_content(path):
+    """Random bytes; returns their MD5 as HTTP writes it."""
+    md5 = hashlib.md5()
+    with open(path, "wb") as file:
+        for _ in range(SIZE >> 20):
+            piece = os.urandom(1 << 20)
+            md5.update(piece)
+            file.write(piece)
+    return base64.b64encode(md5.digest()).decode()
+
+
+def start_nginx(folder, md5):
+    """(the process, its address)"""
+    port = free_port()
+    configuration = folder / "nginx.conf"
+    configuration.write_text(CONFIGURATION.format(folder=folder, port=port, md5=md5))
+    server = subprocess.Popen(["nginx", "-p", folder, "-c", configuration],
+                              stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return server, f"http://127.0.0.1:{port}"
+        if time.monotonic() > deadline or server.poll() is not None:
+            server.kill()
+            raise SystemExit("tools/bench: nginx did not start")
+        time.sleep(0.05)
+
+
+def make_home(folder, locker):
+    """A node whose locker is at that address; its environment."""
+    home = folder / f"home-{locker.rsplit('/', 1)[1]}"
+    for name in ("config", "logs", "run"):
+        (home / name).mkdir(parents=True)
+    (home / "config/node.json").write_text("{}")
+    (home / "config/locker.json").write_text(json.dumps({"url": locker}))
+    return measure.jetpack_environment(home)
+
+
+def cases_of(folder, url):
+    """Downloads and uploads: the names of the table, and what each runs."""
+    jetpack = str(measure.BUILT_HOME / "bin/jetpack")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+    source, target = str(folder / "files/plain/blobs/p/g.bin"), str(folder / "got")
+    blob = f"{url}/plain/blobs/p/g.bin"
+    download = [jetpack, "download", "--project", "p", "g.bin", target]
+    probe = [jetpack, "--plugin-path", str(drain.build_plugin(
+        folder, "tests/bench/upload.cpp", "upload")), "upload", source]
+    downloads = [
+        measure.Case("curl", ["curl", "-sfo", target, blob], environment),
+        measure.Case("jetpack download", download, make_home(folder, f"{url}/plain")),
+        measure.Case("jetpack download, MD5", download, make_home(folder, f"{url}/digest")),
+    ]
+    if shutil.which("rclone"):
+        downloads.append(measure.Case("rclone", ["rclone", "--config", "/dev/null", "copyto",
+                                                 f":http,url='{url}/plain/blobs/p/':g.bin", target],
+                                      environment))
+    uploads = [
+        measure.Case("curl -T", ["curl", "-sfT", source, f"{url}/sink/x"], environment),
+        measure.Case("jetpack upload", probe, make_home(folder, f"{url}/sink")),
+    ]
+    return downloads, uploads
+
+
+def measured(cases, target):
+    """{name: (seconds, KiB, CPU seconds)}: the medians, the least memory."""
+    samples = {case.name: [] for case in cases}
+    for _ in range(RUNS):
+        for case in random.sample(cases, len(cases)):
+            target.unlink(missing_ok=True)
+            samples[case.name].append(measure.run_fully(case))
+    target.unlink(missing_ok=True)
+    print(f"{'':24}{'s':>8}{'MiB/s':>8}{'CPU s':>8}{'peak MB':>9}")
+    results = {}
+    for name, taken in samples.items():
+        seconds, _, cpu = map(statistics.median, zip(*taken))
+        results[name] = (seconds, min(kib for _, kib, _ in taken), cpu)
+        print(f"{name:24}{seconds:8.2f}{(SIZE >> 20) / seconds:8.0f}{cpu:8.2f}"
+              f"{results[name][1] / 1024:9.1f}")
+    return results
+
+
+def run(folder):
+    measure.require("curl", "nginx", "g++")
+    folder = Path(folder)
+    folder.chmod(0o755)
+    content = folder / "files/plain/blobs/p/g.bin"
+    content.parent.mkdir(parents=True)
+    md5 = make_content(content)
+    server, url = start_nginx(folder, md5)
+    try:
+        downloads, uploads = cases_of(folder, url)
+        down = measured(downloads, folder / "got")
+        up = measured(uploads, folder / "got")
+    finally:
+        server.terminate()
+        server.wait()
+    curl, ours, checked = down["curl"], down["jetpack download"], down["jetpack download, MD5"]
+    fastest = min(down[name][0] for name in ("curl", "rclone") if name in down)
+    stored = up["jetpack upload"]
+    return all([
+        measure.budget("jetpack download / the fastest other, time", ours[0] / fastest, 1),
+        measure.budget("jetpack download with MD5 / curl, CPU", checked[2] / curl[2], 1.5),
+        measure.budget("jetpack download, peak", max(ours[1], checked[1]) / 1024, 40, " MB"),
+        measure.budget("jetpack upload with MD5s, CPU for 1 GiB", stored[2], 1.5, " s"),
+        measure.budget("jetpack upload, peak", stored[1] / 1024, 40, " MB"),
+    ])

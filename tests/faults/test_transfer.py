@@ -1,0 +1,438 @@
+"""`jetpack download` and uploads when the network, the server, the blob or the credential misbehave: the right
+file, or no file and an error that says why."""
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import threading
+
+import pytest
+
+from servers import blob_server
+from servers.blob_server import busy, cut, hang_up, redirect, slow, then
+
+CONTENT = random.Random(1).randbytes(24 << 20)
+KILLS = int(os.environ.get("JETPACK_KILL_TRANSFERS", "20"))
+
+
+@pytest.fixture
+def store(tmp_path, home):
+    """A blob store, which is also the cluster's server; the home's locker is there."""
+    folder = tmp_path / "authority"
+    folder.mkdir()
+    running = blob_server.BlobServer(folder)
+    running.put("blobs/p/x", CONTENT)
+    home.write("config/locker.json", running.description())
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def connected(store, home):
+    """The home knows the store as its cluster's server too."""
+    home.write("config/connection.json", {"cluster": "demo", "username": "node", "password": "s3cret",
+                                          "url": store.url})
+    home.write("config/jetpack.ini", "[identity]\ncluster_name=demo\ninstance_id=i-1\nnode_name=n1\n")
+    home.write("config/ca.pem", store.ca.read_bytes())
+    return store
+
+
+@pytest.fixture
+def download(jetpack, tmp_path):
+    """download(): runs it; (exit code, what it said, the file's content or None)."""
+    place = tmp_path / "here"
+    place.mkdir()
+
+    def run(*words):
+        result = jetpack("download", "--project", "p", "x", place, *words, timeout=200)
+        assert result.returncode in (0, 1), result
+        return result.returncode, result.stderr + result.stdout, (
+            (place / "x").read_bytes() if (place / "x").exists() else None)
+
+    run.place = place
+    return run
+
+
+@pytest.fixture(scope="session")
+def probe(sdk, repository, tmp_path_factory):
+    """The plugin that has the storage service at a shell."""
+    library = tmp_path_factory.mktemp("probe") / "probe.so"
+    return sdk.build(repository / "tests/integration/storage_probe.cpp", library).parent
+
+
+def partial_files(place):
+    """What a download left beside its destination."""
+    return sorted(path.name for path in place.iterdir() if ".jetpack-" in path.name)
+
+
+def assert_whole(result, content=CONTENT):
+    """It succeeded with this content."""
+    code, said, found = result
+    assert code == 0, said
+    assert found is not None
+    assert hashlib.sha256(found).digest() == hashlib.sha256(content).digest()
+
+
+PASSING = {
+    "busy": [busy(), busy(status=500, code="InternalError"), busy(status=408, code="Timeout")],
+    "asked to wait": [busy(retry_after=1), busy(1, status=429, code="TooManyRequests")],
+    "hung up on": [hang_up, hang_up],
+    "reset": [cut(1), cut(100_000), cut(3_000_000)],
+    "closed early": [cut(0, False), cut(70_000, False), cut(2_000_000, False)],
+    "short ranges": [blob_server.short_range, blob_server.short_range],
+    "slow": [slow(0.5), slow(0.5)],
+    "everything": [busy(), cut(5000), slow(0.2), hang_up, cut(1_000_000, False),
+                   blob_server.short_range],
+}
+
+
+@pytest.mark.parametrize("what", PASSING)
+def test_what_passes_is_overcome(store, download, what):
+    store.faults = list(PASSING[what])
+    assert_whole(download())
+    assert store.faults == []
+    assert os.listdir(download.place) == ["x"]
+
+
+@pytest.mark.parametrize("fault", [blob_server.garbled, blob_server.whole_for_range,
+                                   blob_server.shifted_range])
+def test_a_reply_that_is_wrong_makes_no_wrong_file(store, download, fault):
+    store.faults = [lambda *_: False, fault]
+    code, said, found = download()
+    assert found in (None, CONTENT), said
+    assert (code == 0) == (found is not None)
+    store.faults = []
+    assert_whole(download())
+
+
+def test_a_blob_whose_checksum_is_wrong_is_not_taken(store, download):
+    store.blobs["blobs/p/x"] = store.blobs["blobs/p/x"]._replace(
+        md5=blob_server.make_blob(b"other").md5)
+    code, said, found = download()
+    assert (code, found) == (1, None)
+    assert "MD5" in said
+    (download.place / "x").write_bytes(b"old")
+    assert download()[2] == b"old"
+    store.put("blobs/p/x", CONTENT)
+    assert_whole(download())
+
+
+def test_a_blob_without_a_checksum_is_taken_and_said_to_be_unchecked(store, download):
+    store.blobs["blobs/p/x"] = store.blobs["blobs/p/x"]._replace(md5=None)
+    result = download("--json")
+    assert_whole(result)
+    assert json.loads(result[1])["downloaded"][0]["checked"] is False
+
+
+@pytest.mark.parametrize("status,code", [(400, "InvalidQueryParameterValue"), (409, "Conflict"),
+                                         (403, "AuthorizationFailure")])
+def test_what_does_not_pass_is_not_tried_again_and_again(store, download, status, code):
+    store.always = busy(status=status, code=code)
+    result = download()
+    assert (result[0], result[2]) == (1, None)
+    assert str(status) in result[1]
+    assert len(store.asked("GET", "blobs/p/x")) + len(store.asked("HEAD", "blobs/p/x")) <= 3
+
+
+def test_a_storm_ends_in_an_error_that_can_be_understood(store, download):
+    store.always = busy(status=503)
+    code, said, found = download()
+    assert (code, found) == (1, None)
+    assert "503" in said
+    store.always = None
+    assert_whole(download())
+
+
+def test_a_blob_that_changes_half_way_is_never_mixed(store, download):
+    newer = bytes(reversed(CONTENT))
+    store.faults = [lambda *_: False, lambda *_: False,
+                    then(lambda: store.put("blobs/p/x", newer))]
+    code, said, found = download()
+    assert found in (None, newer), said
+    assert (code == 0) == (found is not None)
+    assert_whole(download(), newer)
+
+
+def test_a_blob_that_vanishes_half_way_leaves_no_file(store, download):
+    store.faults = [lambda *_: False, then(lambda: store.blobs.clear(), hang_up)]
+    code, _, found = download()
+    assert found in (None, CONTENT)
+    assert (code == 0) == (found is not None)
+
+
+def resumed(said):
+    """How much --json says was taken up."""
+    return json.loads(said[said.index("{"):])["downloaded"][0]["resumed"]
+
+
+def stop_half_way(store, download):
+    """A download that fails after some of the file has come."""
+    store.always = lambda exchange, blob: (cut(1_000_000)(exchange, blob)
+                                           if len(store.requests) < 6 else hang_up(exchange, blob))
+    code, _, found = download()
+    assert (code, found) == (1, None)
+    store.always = None
+    assert partial_files(download.place)
+
+
+def test_a_second_run_takes_up_where_the_first_stopped(store, download):
+    stop_half_way(store, download)
+    result = download("--json")
+    assert_whole(result)
+    assert 0 < resumed(result[1]) < len(CONTENT)
+    assert os.listdir(download.place) == ["x"]
+
+
+def test_fresh_begins_anew(store, download):
+    stop_half_way(store, download)
+    result = download("--json", "--fresh")
+    assert_whole(result)
+    assert resumed(result[1]) == 0
+
+
+def test_a_changed_blob_is_not_continued(store, download):
+    stop_half_way(store, download)
+    newer = CONTENT[1:] + b"!"
+    store.put("blobs/p/x", newer)
+    result = download("--json")
+    assert_whole(result, newer)
+    assert resumed(result[1]) == 0
+
+
+@pytest.mark.parametrize("damage", ["cut", "grown", "other bytes", "no state", "wrong state", "a link"])
+def test_a_partial_file_that_somebody_touched_does_no_harm(store, download, damage, tmp_path):
+    stop_half_way(store, download)
+    part = download.place / ".x.jetpack-part"
+    state = download.place / ".x.jetpack-state"
+    if damage == "cut":
+        os.truncate(part, 10)
+    elif damage == "grown":
+        with open(part, "ab") as file:
+            file.write(b"x" * (30 << 20))
+    elif damage == "other bytes":
+        part.write_bytes(bytes(part.stat().st_size))
+    elif damage == "no state":
+        state.unlink()
+    elif damage == "wrong state":
+        state.write_bytes(b'{"etag": 7, "done": [')
+    else:
+        (tmp_path / "other").write_bytes(b"untouched")
+        part.unlink()
+        part.symlink_to(tmp_path / "other")
+    code, said, found = download()
+    assert found in (None, CONTENT), said
+    assert (code == 0) == (found is not None)
+    if damage == "a link":
+        assert (tmp_path / "other").read_bytes() == b"untouched"
+    else:
+        assert_whole(download())
+
+
+@pytest.mark.parametrize("to", ["http", "other host", "itself"])
+def test_a_redirect_gets_no_credentials(store, download, home, tmp_path, to):
+    store.sas = {"good"}
+    home.write("config/locker.json", store.description(sas="sv=2020-12-06&sig=good"))
+    folder = tmp_path / "trap"
+    folder.mkdir()
+    trap = blob_server.BlobServer(None if to == "http" else folder)
+    try:
+        address = {"http": trap.url, "other host": trap.url.replace("127.0.0.1", "localhost"),
+                   "itself": store.url}[to]
+        store.always = redirect(f"{address}/{blob_server.ACCOUNT}/locker/blobs/p/x")
+        code, said, found = download()
+        assert (code, found) == (1, None)
+        assert trap.requests == []
+        assert "good" not in said
+        assert "redirect" in said.lower() or "307" in said
+    finally:
+        trap.stop()
+
+
+def test_a_credential_that_ends_half_way_is_renewed(connected, download, home):
+    connected.sas = {"one"}
+    home.write("config/locker.json", connected.description(sas="sv=2020-12-06&sig=one"))
+    connected.locker = connected.description(sas="sv=2020-12-06&sig=two")
+
+    def end():
+        connected.sas = {"two"}
+
+    connected.faults = [lambda *_: False, lambda *_: False, then(end)]
+    assert_whole(download())
+    asked = [request for request in connected.requests if request[1] == "/clusterlink/locker"]
+    assert 1 <= len(asked) <= 2
+    known = json.loads((home / "config/locker.json").read_text())
+    assert known["sas"] == "sv=2020-12-06&sig=two"
+    assert (home / "config/locker.json").stat().st_mode & 0o007 == 0
+
+
+def test_the_server_is_asked_where_the_node_has_no_description(connected, download, home):
+    (home / "config/locker.json").unlink()
+    connected.locker = connected.description()
+    assert_whole(download())
+
+
+def test_a_credential_that_nobody_renews_is_told(connected, download, home):
+    connected.sas = {"two"}
+    home.write("config/locker.json", connected.description(sas="sv=2020-12-06&sig=one"))
+    for locker in (None, connected.description(sas="sv=2020-12-06&sig=one")):
+        connected.locker = locker
+        code, said, found = download()
+        assert (code, found) == (1, None)
+        assert "403" in said
+        assert "locker.json" in said
+        assert "sig=" not in said
+
+
+def test_a_clock_that_is_wrong_is_told(store, download, home):
+    store.sas = {"other"}
+    store.clock_ahead = 3600
+    home.write("config/locker.json", store.description(sas="sv=2020-12-06&sig=one"))
+    code, said, found = download()
+    assert (code, found) == (1, None)
+    assert "clock" in said
+
+
+class Killer:
+    """Ends a process when the store has sent so many bytes of blobs."""
+
+    def __init__(self, store, after):
+        self.store, self.left, self.process = store, after, None
+        self.lock, self.started = threading.Lock(), threading.Event()
+        store.always = self
+
+    def __call__(self, exchange, blob):
+        content = exchange.begin(blob)
+        for at in range(0, len(content), 65536):
+            with self.lock:
+                self.left -= 65536
+                is_over = self.left < 0
+            if is_over:
+                self.started.wait(60)
+                self.process.kill()
+                exchange.drop(True)
+                return True
+            exchange.wfile.write(content[at:at + 65536])
+        return True
+
+
+def test_kill_at_any_moment_leaves_no_wrong_file(store, download, jetpack):
+    chance = random.Random(KILLS)
+    taken_up = 0
+    for turn in range(KILLS):
+        if turn % 5 == 0:
+            for name in os.listdir(download.place):
+                (download.place / name).unlink()
+            (download.place / "x").write_bytes(b"old")
+        killer = Killer(store, chance.randrange(len(CONTENT)))
+        with jetpack.start("download", "--project", "p", "x", download.place,
+                           stderr=subprocess.PIPE) as process:
+            killer.process = process
+            killer.started.set()
+            process.stderr.read()
+        store.always = None
+        found = (download.place / "x").read_bytes()
+        assert found in (b"old", CONTENT), f"turn {turn}: a wrong file"
+        if turn % 5 != 4:
+            continue
+        result = download("--json")
+        assert_whole(result)
+        assert partial_files(download.place) == []
+        taken_up += resumed(result[1]) > 0
+    assert taken_up > 0
+
+
+def test_a_network_that_goes_at_any_moment_leaves_no_wrong_file(store, download):
+    chance = random.Random(KILLS + 1)
+    for turn in range(max(3, KILLS // 5)):
+        gone_after = chance.randrange(len(CONTENT))
+        sent = [0]
+
+        def lossy(exchange, blob, gone_after=gone_after, sent=sent):
+            if sent[0] > gone_after:
+                return hang_up(exchange, blob)
+            content = exchange.begin(blob)[:max(1, gone_after - sent[0])]
+            sent[0] += len(content) + 1
+            exchange.wfile.write(content)
+            exchange.drop(True)
+            return True
+
+        store.always = lossy
+        code, said, found = download()
+        assert found in (None, CONTENT), f"turn {turn}: {said}"
+        assert (code == 0) == (found is not None)
+        store.always = None
+    assert_whole(download())
+
+
+# -- Uploads -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def upload(jetpack, probe):
+    """upload(CONTENT): (exit code, what was said)."""
+    def run(content, *words):
+        with jetpack.start("--plugin-path", probe, "blob", *(words or ["put", "up/x"]),
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE) as process:
+            out, err = process.communicate(content, timeout=200)
+        return process.returncode, (out + err).decode()
+    return run
+
+
+@pytest.mark.parametrize("what", ["busy", "asked to wait", "hung up on"])
+def test_an_upload_overcomes_what_passes(store, upload, what):
+    store.faults = list(PASSING[what])
+    assert upload(CONTENT) == (0, f"{len(CONTENT)}\n")
+    assert store.blobs["up/x"].content == CONTENT
+    assert store.faults == []
+
+
+def test_an_upload_that_fails_leaves_nothing_under_the_name(store, upload):
+    kept = store.put("up/x", b"before")
+    store.faults = [lambda *_: False, busy(status=403, code="AuthorizationFailure")] + [
+        busy(status=403, code="AuthorizationFailure")] * 50
+    code, said = upload(CONTENT)
+    assert code == 1 and "403" in said
+    assert store.blobs["up/x"] == kept
+
+
+def test_an_upload_goes_on_when_its_credential_is_renewed(connected, upload, home):
+    connected.sas = {"one"}
+    home.write("config/locker.json", connected.description(sas="sv=2020-12-06&sig=one"))
+    connected.locker = connected.description(sas="sv=2020-12-06&sig=two")
+
+    def end():
+        connected.sas = {"two"}
+
+    connected.faults = [lambda *_: False, then(end)]
+    assert upload(CONTENT) == (0, f"{len(CONTENT)}\n")
+    assert connected.blobs["up/x"].content == CONTENT
+
+
+# -- What Azure does not forgive and Azurite does ------------------------------------------------
+
+
+def test_a_delegated_signature_lies_within_its_key_and_a_week(store, upload, home):
+    from servers.blob_client import ask
+    from servers.imds import Imds
+
+    imds = Imds()
+    try:
+        store.tokens = lambda: imds.given
+        home.write("config/locker.json", store.description(identity={}))
+        home.node({"cyclecloud": {"jetpack": {"metadata_url": imds.url}}})
+        for seconds in (600, 7 * 86400, 30 * 86400):
+            code, said = upload(b"", "sign", "blobs/p/x", "--seconds", str(seconds))
+            assert code == 0, said
+            url, _, shortened = said.splitlines()
+            answer = ask(url, ca=store.ca)
+            assert (answer.status, answer.body) == (200, CONTENT)
+            assert shortened == str(int(seconds > 7 * 86400))
+            assert ask(url, "PUT", b"x", {"x-ms-blob-type": "BlockBlob"}, store.ca).status == 403
+            assert ask(url.replace("blobs/p/x", "blobs/p/y"), ca=store.ca).status == 403
+        assert store.delegations
+        assert not any(token in said for token in imds.given)
+    finally:
+        imds.stop()

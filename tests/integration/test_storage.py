@@ -1,0 +1,271 @@
+"""The storage service and `jetpack download` against every kind of locker: the same tests on Azurite (http,
+https, a SAS, a managed identity), on the hub's store and on a folder."""
+
+import hashlib
+import json
+import os
+import subprocess
+import time
+import urllib.parse
+
+import pytest
+
+from lockers import KINDS, Lockers, random_bytes
+from servers import blob_client
+
+NAMES = ["plain", "dir/sub dir/with space", "dir/\u00e4\u20ac\U0001f680", "dir/a%20b+c&d=e?f#g", "dir/a'b\"c",
+         "dir/~-_.!*()", "dir/" + "x" * 150]
+
+
+@pytest.fixture(scope="module")
+def lockers(shared_folder):
+    made = Lockers(shared_folder)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def probe(sdk, repository, tmp_path_factory):
+    """The plugin that has the service at a shell."""
+    library = tmp_path_factory.mktemp("probe") / "probe.so"
+    return sdk.build(repository / "tests/integration/storage_probe.cpp", library).parent
+
+
+@pytest.fixture(params=KINDS)
+def locker(request, lockers, home, tmp_path):
+    made = lockers.make(request.param, tmp_path)
+    made.connect(home)
+    return made
+
+
+@pytest.fixture
+def blob(jetpack, probe):
+    """blob(ACTION, ...): what `jetpack blob` prints; status: its exit code."""
+    def run(*words, status=0, content=None, **options):
+        if content is not None:
+            options["stdin"] = subprocess.PIPE
+        with jetpack.start("--plugin-path", probe, "blob", *words, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, **options) as process:
+            out, err = process.communicate(content, timeout=60)
+        assert process.returncode == status, (words, out, err)
+        return (out if status == 0 else err).decode()
+    return run
+
+
+def test_what_others_put_is_brought(jetpack, locker, tmp_path):
+    content = random_bytes(5_000_001)
+    locker.put("blobs/p/dir/file.bin", content)
+    told = json.loads(jetpack.answer("download", "--project", "p", "dir/file.bin", tmp_path, "--json"))
+    assert (tmp_path / "file.bin").read_bytes() == content
+    assert told["downloaded"][0]["bytes"] == len(content)
+    assert told["downloaded"][0]["resumed"] == 0
+    missing = jetpack("download", "--project", "p", "none", tmp_path)
+    assert missing.returncode == 1
+    assert locker.container in missing.stderr
+    assert [path.name for path in tmp_path.glob("*.bin*")] == ["file.bin"]
+
+
+def test_what_we_put_is_there_for_others(blob, locker):
+    for size in (0, 1, 20_000_001):
+        content = random_bytes(size)
+        assert blob("put", f"put/{size}", content=content) == f"{size}\n"
+        assert locker.get(f"put/{size}") == content
+    known = json.loads(blob("show", "put/20000001"))
+    assert known["bytes"] == 20_000_001
+    assert known["name"] == "put/20000001"
+    if "md5" in known:
+        assert known["md5"] == hashlib.md5(content).hexdigest()
+    assert blob("show", "put/none") == "none\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_all_kinds_go_there_and_back(blob, locker, tmp_path, name):
+    blob("put", name, content=name.encode())
+    assert locker.get(name) == name.encode()
+    assert [json.loads(line)["name"] for line in blob("list", name).splitlines()] == [name]
+    assert json.loads(blob("show", name))["bytes"] == len(name.encode())
+    blob("get", name, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == name.encode()
+    blob("remove", name)
+    assert locker.get(name) is None
+    blob("remove", name, status=1)
+
+
+@pytest.mark.parametrize("name", ["", "/a", "a/../b", "..", "a/./b"])
+def test_names_that_are_not_sound_are_refused(blob, locker, tmp_path, name):
+    for words in (["show", name], ["get", name, tmp_path / "file"], ["remove", name], ["sign", name]):
+        assert blob(*words, status=2)
+    assert blob("put", name, content=b"x", status=2)
+    assert list(tmp_path.glob("file*")) == []
+
+
+def test_a_listing_is_whole_and_can_be_ended(blob, locker):
+    wanted = sorted(f"many/{letter}/{number:02}" for letter in "abc" for number in range(8))
+    for name in [*wanted, "many", "manyfold", "many.x"]:
+        locker.put(name if locker.folder is None or name != "many" else "manx", b"12345")
+    lines = [json.loads(line) for line in blob("list", "many/").splitlines()]
+    assert [line["name"] for line in lines] == wanted
+    assert {line["bytes"] for line in lines} == {5}
+    assert all(line["etag"] and line["modified"].endswith("Z") for line in lines)
+    assert len(blob("list", "many/", "--most", "5").splitlines()) == 5
+    assert blob("list", "nothing/") == ""
+
+
+def test_an_upload_that_ends_early_leaves_nothing(jetpack, probe, locker):
+    locker.put("kept", b"before")
+    with jetpack.start("--plugin-path", probe, "blob", "put", "kept", stdin=subprocess.PIPE,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(random_bytes(12 << 20))
+        process.stdin.flush()
+        process.kill()
+    assert locker.get("kept") == b"before"
+
+
+def test_a_newer_blob_takes_the_place_of_an_older(jetpack, locker, tmp_path):
+    for content in (b"first", b"the second, which is longer", b""):
+        locker.put("projects/p/blobs/x", content)
+        jetpack.answer("download", "--project", "p", "x", tmp_path / "x")
+        assert (tmp_path / "x").read_bytes() == content
+
+
+def test_a_prefix_is_brought_as_a_tree(jetpack, locker, tmp_path):
+    for number in range(12):
+        locker.put(f"projects/p/blobs/tree/{number % 3}/{number}", str(number).encode())
+    jetpack.answer("download", "--project", "p", "-r", "tree", tmp_path / "out")
+    found = {str(path.relative_to(tmp_path / "out")): path.read_text()
+             for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert found == {f"{number % 3}/{number}": str(number) for number in range(12)}
+
+
+def test_a_signed_address_reads_this_blob_alone_and_ends(blob, locker, tmp_path):
+    locker.put("issues/a.zip", b"content")
+    locker.put("issues/b.zip", b"other")
+    if not locker.signs:
+        assert "sign" in blob("sign", "issues/a.zip", status=1)
+        return
+    url, ends, shortened = blob("sign", "issues/a.zip").splitlines()
+    assert shortened == "0"
+    assert 500 < int(ends) - time.time() < 700
+    parts = urllib.parse.urlsplit(url)
+    query = dict(urllib.parse.parse_qsl(parts.query))
+    assert (query["sp"], query["spr"], query["sr"]) == ("r", "https", "b")
+    if locker.kind == "azurite-http":  # over http the address is refused: it is for https alone
+        assert blob_client.ask(url).status == 403
+        return
+    answer = blob_client.ask(url, ca=locker.ca)
+    assert (answer.status, answer.body) == (200, b"content")
+    assert answer.headers["Content-Disposition"] == "file; attachment"
+    assert answer.headers["Content-Type"] == "binary"
+    curl = ["curl", "-sS", "--cacert", locker.ca, "-o", tmp_path / "curl", "-w", "%{http_code}"]
+    assert subprocess.run([*curl, url], capture_output=True, text=True, check=True).stdout == "200"
+    assert (tmp_path / "curl").read_bytes() == b"content"
+    headers = {"x-ms-blob-type": "BlockBlob"}
+    assert blob_client.ask(url, "PUT", b"x", headers, locker.ca).status == 403
+    assert blob_client.ask(url, "DELETE", ca=locker.ca).status == 403
+    assert blob_client.ask(url.replace("a.zip", "b.zip"), ca=locker.ca).status == 403
+    assert locker.get("issues/a.zip") == b"content"
+
+
+def test_a_signature_is_as_long_as_the_credential_allows(blob, locker):
+    if not locker.signs:
+        pytest.skip(f"{locker.kind}: cannot sign")
+    locker.put("issues/a.zip", b"content")
+    month = 30 * 24 * 3600
+    url, ends, shortened = blob("sign", "issues/a.zip", "--seconds", str(month)).splitlines()
+    left = int(ends) - time.time()
+    if locker.kind == "azurite-oauth":
+        assert shortened == "1"
+        assert 6 * 24 * 3600 < left <= 7 * 24 * 3600
+        assert "skoid=" in url
+    else:
+        assert shortened == "0"
+        assert abs(left - month) < 60
+
+
+def test_a_locker_that_does_not_exist_is_named(jetpack, home, locker, tmp_path):
+    if locker.kind == "file":
+        locker.folder.rmdir()
+        missing = str(locker.folder)
+    else:
+        missing = "no-such-locker"
+        address = locker.description["url"].replace(locker.container, missing)
+        locker.connect(home, url=address)
+    result = jetpack("download", "--project", "p", "x", tmp_path / "x")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert missing in result.stderr
+    assert "config/locker.json" in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_credential_that_is_wrong_is_told_and_not_shown(jetpack, home, locker, tmp_path):
+    wrong = {"azurite-http": {"account_key": "d3Jvbmcga2V5"}, "azurite-https": {"account_key": "d3Jvbmcga2V5"},
+             "azurite-sas": {"sas": locker.description.get("sas", "")[:-6] + "AAA%3D"},
+             "hub-key": {"account_key": "d3Jvbmcga2V5"},
+             "hub-sas": {"sas": locker.description.get("sas", "")[:-6] + "AAA%3D"}}.get(locker.kind)
+    if not wrong:
+        pytest.skip(f"{locker.kind}: has no secret")
+    locker.put("blobs/p/x", b"content")
+    locker.connect(home, **wrong)
+    result = jetpack("download", "--project", "p", "x", tmp_path / "x")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "403" in result.stderr
+    said = result.stderr + "".join(path.read_text() for path in (home / "logs").iterdir())
+    for secret in ("d3Jvbmcga2V5", "AAA%3D", "sig="):
+        assert secret not in said
+    assert not (tmp_path / "x").exists()
+
+
+def test_no_secret_is_in_a_command_line_or_the_environment(jetpack, probe, locker):
+    """What other users can see of a process while it works."""
+    secrets = [locker.description.get(name) for name in ("account_key", "sas")]
+    with jetpack.start("--plugin-path", probe, "blob", "put", "x", stdin=subprocess.PIPE,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(random_bytes(9 << 20))
+        process.stdin.flush()
+        folder = f"/proc/{process.pid}"
+        seen = open(f"{folder}/cmdline", "rb").read() + open(f"{folder}/environ", "rb").read()
+        process.stdin.close()
+        process.wait(60)
+        process.stdin = None
+    assert process.returncode == 0
+    assert not any(secret and secret.encode() in seen for secret in secrets)
+
+
+def test_identities_are_asked_for_by_their_ids(lockers, home, jetpack, tmp_path):
+    locker = lockers.make("azurite-oauth", tmp_path)
+    locker.put("blobs/p/x", b"content")
+    lockers.imds.identities |= {"client-1", "/subscriptions/s/id"}
+    for identity, asked in (({"client_id": "client-1"}, ("client_id", "client-1")),
+                            ({"resource_id": "/subscriptions/s/id"},
+                             ("msi_res_id", "/subscriptions/s/id"))):
+        locker.connect(home, identity=identity)
+        jetpack.answer("download", "--project", "p", "x", tmp_path / "x")
+        assert lockers.imds.requests[-1][asked[0]] == asked[1]
+    locker.connect(home, identity={"client_id": "unknown"})
+    result = jetpack("download", "--project", "p", "x", tmp_path / "x")
+    assert result.returncode == 1
+    assert "Identity not found" in result.stderr
+    lockers.imds.failures[:] = [429, 500]
+    locker.connect(home)
+    jetpack.answer("download", "--project", "p", "x", tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == b"content"
+    assert not any(os.fsencode(token) in (home / "logs/jetpack.log").read_bytes()
+                   for token in lockers.imds.given if (home / "logs/jetpack.log").exists())
+
+
+def rclone_get(url, file, ca):
+    """rclone fetches an address."""
+    return subprocess.run(["rclone", "--config", os.devnull, "--ca-cert", ca, "copyurl", url, file],
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_rclone_fetches_a_signed_address(lockers, home, blob, tmp_path):
+    if not any(os.access(f"{folder}/rclone", os.X_OK) for folder in os.get_exec_path()):
+        pytest.skip("rclone is not installed: apt-get install rclone")
+    locker = lockers.make("hub-key", tmp_path)
+    locker.connect(home)
+    content = random_bytes(3_000_000)
+    locker.put("issues/a.zip", content)
+    done = rclone_get(blob("sign", "issues/a.zip").split("\n")[0], tmp_path / "a.zip", locker.ca)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.zip").read_bytes() == content
