@@ -424,10 +424,12 @@ std::optional<Secret> quoted_value(const Reader& text, const Name& name, size_t 
 bool is_too_short(const Reader& text, const Name& name, size_t at) {
   constexpr size_t least_signature = 20;
   constexpr size_t least_key = 4;
-  if (name.kind != NameKind::signature && name.kind != NameKind::key) return false;
-  if (name.kind == NameKind::signature && is_one_of(text.before(name.start), "?&;6")) return false;
-  const size_t end = text.skip_while(at, [](char c) { return !ends(c, Masking::at_other); });
-  return end - at < (name.kind == NameKind::key ? least_key : least_signature);
+  const auto length_until = [&](Masking::End end) {
+    return text.skip_while(at, [&](char c) { return !ends(c, end); }) - at;
+  };
+  if (name.kind == NameKind::key) return length_until(Masking::at_blank) < least_key;
+  if (name.kind != NameKind::signature || is_one_of(text.before(name.start), "?&;6")) return false;
+  return length_until(Masking::at_other) < least_signature;
 }
 
 std::optional<Secret> named_secret(const Reader& text, const Name& name) {

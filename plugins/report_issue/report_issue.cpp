@@ -138,6 +138,12 @@ std::string about(const Call& call, const Plan& plan) {
   return std::string(text.substr(1, text.size() - 2));
 }
 
+struct stat status_of(int fd) {
+  struct stat info {};
+  if (fd >= 0) ::fstat(fd, &info);
+  return info;
+}
+
 // The report while it is made. `own_file` is the descriptor of the file that it is written to, or
 // -1: a report is no part of itself.
 class Report {
@@ -148,9 +154,8 @@ class Report {
         facts_(report_issue::gather_facts(call)),
         selection_(plan.selection),
         most_bytes_(plan.most_bytes),
-        archive_(worker_count(), [this](Archive::Writer& writer) { fill(writer); }) {
-    if (own_file >= 0) ::fstat(own_file, &own_);
-  }
+        own_(status_of(own_file)),
+        archive_(worker_count(), [this](Archive::Writer& writer) { fill(writer); }) {}
 
   Archive& archive() { return archive_; }
   // Once all of the archive was read.
@@ -177,7 +182,7 @@ class Report {
   std::vector<report_issue::Fact> facts_;
   Selection selection_;
   uint64_t most_bytes_;
-  struct stat own_ {};
+  struct stat own_;
   Totals totals_;
   Archive archive_;  // last: its threads use all that stands before
 };

@@ -1,0 +1,63 @@
+// Tests that an archive can be pulled in any pieces, and ends well when something fails.
+#include "archive.hpp"
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+
+namespace report_issue {
+
+namespace {
+
+void fill_some(Archive::Writer& writer) {
+  for (int i = 0; i < 40; ++i) {
+    writer.begin("file" + std::to_string(i), 1'000'000'000);
+    for (int j = 0; j < i * 50; ++j)
+      writer.write("it went well, and so did this " + std::to_string(j));
+    writer.end();
+  }
+}
+
+std::string pulled(Archive& archive, size_t capacity) {
+  std::string all;
+  std::string buffer(capacity, '\0');
+  while (const size_t size = archive.read(buffer.data(), capacity)) all.append(buffer, 0, size);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("it does not matter how it is pulled, nor how many threads make it") {
+  Archive first(1, fill_some);
+  const std::string whole = pulled(first, 1 << 20);
+  CHECK(whole.size() == first.bytes());
+  CHECK(whole.starts_with("PK\x03\x04"));
+  for (const size_t capacity : {1, 7, 4096}) {
+    Archive archive(4, fill_some);
+    CHECK(pulled(archive, capacity) == whole);
+    CHECK(archive.read(nullptr, 0) == 0);
+  }
+}
+
+TEST_CASE("who pulls hears what failed") {
+  Archive archive(2, [](Archive::Writer& writer) {
+    fill_some(writer);
+    throw std::runtime_error("no more");
+  });
+  CHECK_THROWS_WITH(pulled(archive, 4096), "no more");
+}
+
+TEST_CASE("an archive that nobody pulls stops by itself") {
+  bool went_on = false;
+  {
+    Archive archive(2, [&](Archive::Writer& writer) {
+      while (true) fill_some(writer);
+      went_on = true;
+    });
+    std::string buffer(100, '\0');
+    CHECK(archive.read(buffer.data(), buffer.size()) == buffer.size());
+  }
+  CHECK_FALSE(went_on);
+}
+
+}  // namespace report_issue

@@ -1,0 +1,71 @@
+// Tests that gzip is unpacked however it comes, and that damage is noticed.
+#include "inflater.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace report_issue {
+
+namespace {
+
+// printf hello | gzip -n
+const std::string hello(
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10"
+    "\x36\x05\x00\x00\x00",
+    25);
+
+struct Unpacked {
+  std::string text;
+  bool is_sound = true;
+  bool is_whole = false;
+};
+
+Unpacked unpack(const std::string& packed, size_t piece) {
+  Unpacked result;
+  Inflater inflater;
+  for (size_t at = 0; at < packed.size() && result.is_sound; at += piece)
+    result.is_sound =
+        inflater.feed(std::string_view(packed).substr(at, piece), [&](std::string_view text) {
+          result.text += text;
+          return true;
+        });
+  result.is_whole = inflater.is_whole();
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("streams one after the other, in any pieces") {
+  for (const size_t piece : {1, 2, 5, 24, 25, 26, 1000}) {
+    const auto result = unpack(hello + hello + std::string(7, '\0'), piece);
+    CHECK(result.text == "hellohello");
+    CHECK(result.is_sound);
+    CHECK(result.is_whole);
+  }
+}
+
+TEST_CASE("what is cut, damaged or no gzip is noticed") {
+  CHECK_FALSE(unpack(hello.substr(0, 15), 4).is_whole);
+  std::string damaged = hello;
+  damaged[20] = 'x';  // the CRC
+  CHECK_FALSE(unpack(damaged, 100).is_sound);
+  CHECK_FALSE(unpack(hello + "garbage", 100).is_sound);
+  CHECK_FALSE(unpack("garbage", 100).is_sound);
+}
+
+TEST_CASE("what takes the text can stop it") {
+  Inflater inflater;
+  CHECK_FALSE(inflater.feed(hello, [](std::string_view) { return false; }));
+}
+
+TEST_CASE("packings are known by their first bytes") {
+  CHECK(is_gzip(hello));
+  CHECK_FALSE(is_gzip("\x1f\x8b"));
+  CHECK(why_opaque("2024-10-04 INFO").empty());
+  CHECK(why_opaque(hello).empty());
+  CHECK_FALSE(why_opaque("BZh91AY").empty());
+  CHECK_FALSE(why_opaque("LPKSHHRH").empty());
+}
+
+}  // namespace report_issue
