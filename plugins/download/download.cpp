@@ -114,12 +114,12 @@ class Downloads {
       throw Error(Errc::not_found, "cannot download " + in_quotes(prefix) + " of project " +
                                        in_quotes(project_.name) + ": " + storage_.locker() +
                                        " has no blob below it\nLooked for: " + joined(all(below)));
-    const std::string folder = is_all
-                                   ? destination.value_or(".")
-                                   : download::place_of(download::base_name(prefix), destination);
+    std::string folder = is_all ? destination.value_or(".")
+                                : download::place_of(download::base_name(prefix), destination);
+    folder += '/';
     for (const auto& [name, blob] : found) {
       if (download::is_safe_name(name)) {
-        add({below + name, {blob}, folder + "/" + name});
+        add({below + name, {blob}, folder + name});
       } else {
         failed_.push_back({blob, "refused " + in_quotes(blob) +
                                      ": a file of this name would not be below " + folder});

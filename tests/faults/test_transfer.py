@@ -372,6 +372,7 @@ def test_a_network_that_goes_at_any_moment_leaves_no_wrong_file(store, download,
         code, said, found = download()
         assert found in (None, CONTENT), f"turn {turn}: {said}"
         assert (code == 0) == (found is not None)
+        (download.place / "x").unlink(missing_ok=True)
         store.always = None
     assert_whole(download())
 
