@@ -1,0 +1,140 @@
+"""`jetpack report_issue` into every kind of locker: what is printed leads to the archive, whoever fetches it,
+and no copy of it stands on the node's disk."""
+
+import calendar
+import io
+import json
+import os
+import random
+import re
+import threading
+import time
+import urllib.parse
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lockers import KINDS, Lockers
+from servers import blob_client
+
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+MONTH = 30 * 24 * 3600
+
+
+@pytest.fixture(scope="module")
+def lockers(shared_folder):
+    made = Lockers(shared_folder)
+    yield made
+    made.close()
+
+
+def connect(locker, home):
+    names = {"cluster": {"name": "TestCluster"}, "node": {"name": "execute-1"}}
+    home.node({"cyclecloud": {**names, **(locker.keys or {}).get("cyclecloud", {})}})
+    locker.keys = None  # they are there
+    locker.connect(home)
+
+
+@pytest.fixture(params=KINDS)
+def locker(request, lockers, home, tmp_path):
+    made = lockers.make(request.param, tmp_path)
+    connect(made, home)
+    home.write("logs/app.log", "password=hunter2hunter2\n" + "it went well\n" * 100_000)
+    return made
+
+
+def lines_of(jetpack, *args):
+    result = jetpack("report_issue", *args)
+    assert result.returncode == 0, result
+    return result.stdout.splitlines(), result.stderr
+
+
+def check_archive(content, home):
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        assert opened.testzip() is None
+        assert opened.read(f"files{home / 'logs/app.log'}").startswith(b"password=[redacted]\nit went")
+        return json.loads(opened.read("manifest.json"))
+
+
+def blob_of(url):
+    return re.search(rf"issues/TestCluster-execute-1-{UUID}\.zip", url)[0]
+
+
+def test_the_address_that_is_printed_leads_to_the_archive(jetpack, home, locker):
+    lines, said = lines_of(jetpack)
+    url = lines[0].removeprefix("Logs can be found at: ")
+    check_archive(locker.get(blob_of(url)), home)
+    if not locker.signs:
+        assert len(lines) == 1 and "not signed" in said
+        return
+    expiry = re.fullmatch(r"Signed URL will expire on: (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", lines[1])[1]
+    left = calendar.timegm(time.strptime(expiry, "%Y-%m-%dT%H:%M:%SZ")) - time.time()
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+    assert (query["sp"], query["spr"], query["sr"], query["se"]) == ("r", "https", "b", expiry)
+    assert (query["rscd"], query["rsct"]) == ("disposition=file; attachment", "binary")
+    if locker.kind == "azurite-oauth":
+        assert 6 * 24 * 3600 < left <= 7 * 24 * 3600 and "expires sooner" in said
+    else:
+        assert abs(left - MONTH) < 60 and said == ""
+    if locker.kind != "azurite-http":  # the address is for https alone
+        answer = blob_client.ask(url, ca=locker.ca)
+        assert answer.status == 200 and "attachment" in answer.headers["Content-Disposition"]
+        check_archive(answer.body, home)
+
+
+def test_unsigned(jetpack, home, locker):
+    lines, said = lines_of(jetpack, "--no-sign")
+    assert (len(lines), said) == (1, "") and "sig=" not in lines[0]
+    check_archive(locker.get(blob_of(lines[0])), home)
+    told = json.loads("\n".join(lines_of(jetpack, "--no-sign", "--json")[0]))
+    assert "expires" not in told and told["bytes"] == len(locker.get(blob_of(told["location"])))
+
+
+def test_no_copy_on_the_disk(jetpack, home, lockers, tmp_path):
+    """No file larger than 1 MB appears where temporary files may be, while it is uploaded."""
+    locker = lockers.make("hub-key", tmp_path)
+    connect(locker, home)
+    for i in range(4):
+        (home / f"logs/{i}.log").write_bytes(random.Random(i).randbytes(16 << 20))
+    home.write("logs/app.log", "password=x\nit went well\n")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    before = {path for path in home.path.rglob("*")}
+    largest, over = {}, threading.Event()
+
+    def watch(pid):
+        while not over.is_set():
+            for path in [*temporary.rglob("*"), *(set(home.path.rglob("*")) - before)]:
+                try:
+                    largest[path] = max(largest.get(path, 0), path.stat().st_size)
+                except OSError:
+                    pass
+            for fd in Path(f"/proc/{pid}/fd").glob("*"):  # also files without a name
+                try:
+                    if "(deleted)" in os.readlink(fd):
+                        largest[fd] = max(largest.get(fd, 0), fd.stat().st_size)
+                except OSError:
+                    pass
+
+    with jetpack.start("report_issue", "--no-sign", env={"TMPDIR": str(temporary)}) as process:
+        watcher = threading.Thread(target=watch, args=(process.pid,))
+        watcher.start()
+        code = process.wait()
+        over.set()
+        watcher.join()
+    assert code == 0
+    assert max(largest.values(), default=0) < 1 << 20, largest
+
+
+def test_an_upload_that_fails_says_what_to_do(jetpack, home, lockers, tmp_path):
+    locker = lockers.make("hub-key", tmp_path)
+    connect(locker, home)
+    locker.connect(home, url=locker.description["url"].replace(locker.container, "no-such-container"))
+    home.write("logs/app.log", "x" * 5_000_000)
+    result = jetpack("report_issue")
+    assert (result.returncode, result.stdout) == (1, "")
+    first, *more = result.stderr.splitlines()
+    assert "no-such-container" in first
+    assert any("--no-upload" in line for line in more)
+    assert locker.description["account_key"] not in result.stderr
