@@ -67,9 +67,8 @@ std::string clock_hint(const HttpReply& reply) {
   if (!theirs) return {};
   const auto ahead =
       std::chrono::duration_cast<seconds>(std::chrono::system_clock::now() - *theirs);
-  if (ahead <= most_skew && ahead >= -most_skew) return {};
-  const auto by = ahead.count() < 0 ? -ahead.count() : ahead.count();
-  return "; this node's clock is " + std::to_string(by) + " s " +
+  if (std::chrono::abs(ahead) <= most_skew) return {};
+  return "; this node's clock is " + std::to_string(std::chrono::abs(ahead).count()) + " s " +
          (ahead.count() > 0 ? "ahead of" : "behind") + " the locker's (" + iso +
          "): set it, then try again";
 }

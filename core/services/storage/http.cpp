@@ -138,7 +138,7 @@ void set_option(CURL* handle, CURLoption option, Value value) {
 
 struct HttpClient::Handle {
   struct Cleanup {
-    void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+    void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
   };
   std::unique_ptr<CURL, Cleanup> easy{curl_easy_init()};
 };
@@ -300,7 +300,7 @@ HttpReply HttpClient::perform(const HttpSettings& settings, const HttpRequest& r
 
   HeaderList headers;
   for (const auto& [name, value] : request.headers)
-    append_header(headers, value.empty() ? name + ';' : name + ": " + value);
+    append_header(headers, std::string(name).append(value.empty() ? ";" : ": ").append(value));
   for (const auto* unwanted : {"Expect:", "Accept:"}) append_header(headers, unwanted);
   if (request.method == "HEAD") {
     set_option(handle, CURLOPT_NOBODY, 1L);

@@ -121,11 +121,12 @@ std::string shared_key(const SignedRequest& request, std::string_view key) {
         header_of(request, "if-modified-since"), header_of(request, "if-match"),
         header_of(request, "if-none-match"), header_of(request, "if-unmodified-since"),
         header_of(request, "range")})
-    text += '\n' + value;
+    text.append(1, '\n').append(value);
   for (const auto& [name, value] : request.headers)
-    if (name.starts_with("x-ms-")) text += '\n' + name + ':' + value;
+    if (name.starts_with("x-ms-")) text.append(1, '\n').append(name).append(1, ':').append(value);
   text += "\n/" + std::string(request.account) + std::string(request.path);
-  for (const auto& [name, value] : request.query) text += '\n' + name + ':' + value;
+  for (const auto& [name, value] : request.query)
+    text.append(1, '\n').append(name).append(1, ':').append(value);
   return "SharedKey " + std::string(request.account) + ':' + sign_text(key, text);
 }
 
