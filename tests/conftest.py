@@ -17,7 +17,7 @@ import pytest
 
 # Tests here, in whatever folder, may import what stands in tests/servers.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from servers import keeper  # noqa: E402
+from servers import keeper, node_server  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILT_HOME = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home"
@@ -192,6 +192,15 @@ def home(tmp_path):
 @pytest.fixture
 def jetpack(built_home, home):
     return Jetpack(built_home / "bin/jetpack", home)
+
+
+@pytest.fixture
+def server(home):
+    """A server that remembers what the home's node says to it."""
+    running = node_server.NodeServer()
+    node_server.connect(home, running)
+    yield running
+    running.stop()
 
 
 NOBODY = 65534

@@ -115,7 +115,7 @@ std::string ProgressBar::line(uint64_t done, uint64_t total) const {
   const double speed = rate(done);
   std::string after = size_text(static_cast<double>(done));
   if (total > 0) after += " of " + size_text(static_cast<double>(total));
-  after += "  " + size_text(speed) + "/s";
+  if (speed > 0) after += "  " + size_text(speed) + "/s";
   if (total == 0) return name_ + "  " + after;
   const double part = static_cast<double>(done) / static_cast<double>(total);
   if (speed > 0 && total >= done)

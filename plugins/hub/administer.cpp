@@ -246,17 +246,8 @@ int list_cluster_users(const jetpack::Call& call) {
     require_known_cluster(session, cluster);
     return list_users(session, cluster);
   });
-  const std::string text = json_object([&](Object& object) {
-    object.list("users", users, [](JsonWriter& writer, const User& user) {
-      Object(writer)
-          .text("name", user.name)
-          .text("fullName", user.full_name)
-          .number("uid", user.uid)
-          .boolean("isAdmin", user.is_admin)
-          .boolean("isOwner", user.is_owner)
-          .json("publicKeys", user.public_keys);
-    });
-  });
+  const std::string text =
+      json_object([&](Object& object) { object.list("users", users, write_user); });
   const auto document = parse_json(text);
   show_list(call, member(document, "users"),
             {{"USER", "name"},

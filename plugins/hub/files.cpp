@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace hub {
@@ -126,11 +127,16 @@ FileLock FileLock::wait(const fs::path& path) {
   return FileLock(std::move(file));
 }
 
-std::optional<FileLock> FileLock::attempt(const fs::path& path) {
+std::optional<FileLock> FileLock::attempt(const fs::path& path, std::chrono::milliseconds longest) {
+  constexpr std::chrono::milliseconds interval{20};
+  const auto deadline = std::chrono::steady_clock::now() + longest;
   Descriptor file = open_lock(path);
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(file));
-  if (errno == EWOULDBLOCK) return std::nullopt;
-  fail("cannot lock", path, errno);
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) fail("cannot lock", path, errno);
+    if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
+    std::this_thread::sleep_for(interval);
+  }
+  return FileLock(std::move(file));
 }
 
 void FileLock::note(std::string_view text) const {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -45,8 +46,9 @@ class FileLock {
  public:
   // Waits until the lock is free.
   static FileLock wait(const std::filesystem::path& path);
-  // nullopt when another process holds it.
-  static std::optional<FileLock> attempt(const std::filesystem::path& path);
+  // nullopt when another process holds it all this time.
+  static std::optional<FileLock> attempt(const std::filesystem::path& path,
+                                         std::chrono::milliseconds longest = {});
 
   // Replaces the file's content: who holds it, for people and for error messages.
   void note(std::string_view text) const;

@@ -84,6 +84,13 @@ bool has_body(const net::HTTPServerRequest& request) {
          (request.hasContentLength() && request.getContentLength64() != 0);
 }
 
+// Whoever stands between might go by the other one (RFC 9112, section 6.1).
+void require_one_length(const net::HTTPServerRequest& request) {
+  if (request.getChunkedTransferEncoding() && request.hasContentLength())
+    throw Refusal(net::HTTPResponse::HTTP_BAD_REQUEST,
+                  "the body has both a length and a transfer encoding");
+}
+
 // A client that is still sending would see a reset connection in place of the reply.
 void discard_body(net::HTTPServerRequest& request) {
   request.stream().ignore(static_cast<std::streamsize>(2 * max_body));
@@ -115,6 +122,7 @@ class Exchange : public net::HTTPRequestHandler {
     if (has_body(request)) response.setKeepAlive(false);
     add_security_headers(response);
     try {
+      require_one_length(request);
       route(request, response);
     } catch (const Refusal& refusal) {
       if (!refusal.allow().empty()) response.set("Allow", refusal.allow());

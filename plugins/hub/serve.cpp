@@ -18,6 +18,7 @@
 #include <jetpack/config.hpp>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <optional>
 #include <string>
@@ -112,8 +113,11 @@ std::optional<BrokerAddress> broker_option(const jetpack::Call& call) {
   return parse_broker_url(*url, call.text("broker-ca").value_or(""));
 }
 
+// A hub that was killed, or told to end, holds its lock until the last of it is gone: whoever
+// starts the next one at once should not have to wait for that.
 FileLock only_instance(const DataFolder& data) {
-  auto lock = FileLock::attempt(data.lock());
+  constexpr std::chrono::milliseconds longest_end{3000};
+  auto lock = FileLock::attempt(data.lock(), longest_end);
   if (!lock) {
     const std::string holder = read_file(data.lock(), 64).value_or("");
     throw Error(Errc::unavailable, "cannot serve " + data.root.string() +

@@ -11,6 +11,16 @@ constexpr int64_t first_uid = 20'000;
 
 }  // namespace
 
+void write_user(JsonWriter& writer, const User& user) {
+  Object(writer)
+      .text("name", user.name)
+      .text("fullName", user.full_name)
+      .number("uid", user.uid)
+      .boolean("isAdmin", user.is_admin)
+      .boolean("isOwner", user.is_owner)
+      .json("publicKeys", user.public_keys);
+}
+
 std::vector<User> list_users(Session& session, std::string_view cluster) {
   using Columns = Row<std::string, std::string, int64_t, int64_t, int64_t, std::string>;
   std::vector<User> users;

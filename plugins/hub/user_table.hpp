@@ -2,6 +2,7 @@
 #pragma once
 
 #include "database.hpp"
+#include "json_writer.hpp"
 
 #include <cstdint>
 #include <string>
@@ -16,6 +17,9 @@ struct User {
   bool is_admin = false, is_owner = false;
   std::string public_keys = "[]";  // a JSON array of texts
 };
+
+// As the JSON object that nodes and administrators get.
+void write_user(JsonWriter& writer, const User& user);
 
 std::vector<User> list_users(Session& session, std::string_view cluster);
 // Makes the user or replaces it; true when it is new.

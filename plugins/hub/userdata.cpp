@@ -67,16 +67,6 @@ std::string properties_of(const Node& node, const std::vector<User>& users) {
   });
 }
 
-void write_user(JsonWriter& writer, const User& user) {
-  Object(writer)
-      .text("name", user.name)
-      .text("fullName", user.full_name)
-      .number("uid", user.uid)
-      .boolean("isAdmin", user.is_admin)
-      .boolean("isOwner", user.is_owner)
-      .json("publicKeys", user.public_keys);
-}
-
 // Sets the members but for the version, which is made of them.
 void write_content(Session& session, Object& object, const Node& node) {
   const auto users = list_users(session, node.cluster);

@@ -1,8 +1,7 @@
 // `jetpack log`: sends a line to the cluster's event log, where the cluster page shows it.
 #include <jetpack/plugin.hpp>
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include "support/json.hpp"
 
 namespace {
 
@@ -10,49 +9,14 @@ using jetpack::Errc;
 using jetpack::Error;
 
 constexpr size_t max_message = 64 << 10;
-constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
-
-// The length of the well-formed UTF-8 sequence at `at`, or 0. By The Unicode Standard, table 3-7.
-size_t sequence_at(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(at);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4) return 0;
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (at + length > text.size()) return 0;
-  const unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  const unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (byte(at + 1) < low || byte(at + 1) > high) return 0;
-  for (size_t i = at + 2; i < at + length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  return length;
-}
-
-// The text with each ill-formed byte replaced, so that it can be JSON.
-std::string well_formed(std::string_view text) {
-  std::string result;
-  result.reserve(text.size());
-  for (size_t at = 0; at < text.size();) {
-    const size_t length = sequence_at(text, at);
-    result += length == 0 ? replacement : text.substr(at, length);
-    at += length == 0 ? 1 : length;
-  }
-  return result;
-}
 
 std::string to_json(std::string_view level, std::string_view message, std::string_view priority) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
-  const auto put = [&](std::string_view text) {
-    json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  };
+  support::JsonWriter json(buffer);
   json.StartObject();
-  put("level");
-  put(level);
-  put("message");
-  put(message);
-  put("priority");
-  put(priority);
+  support::member(json, "level", level);
+  support::member(json, "message", message);
+  support::member(json, "priority", priority);
   json.EndObject();
   return {buffer.GetString(), buffer.GetSize()};
 }
@@ -71,10 +35,11 @@ std::string checked_message(const jetpack::Call& call) {
                                   " bytes, and at most " + std::to_string(max_message) +
                                   " are taken; send a part of it, or `jetpack report_issue` for "
                                   "whole files");
-  std::string message = well_formed(given);
+  std::string message = support::well_formed(given);
   if (message != given)
-    call.report("jetpack log: the message is not valid UTF-8; what cannot be read is sent as " +
-                std::string(replacement) + "\n");
+    call.report(
+        "jetpack log: the message is not valid UTF-8; what cannot be read is sent as "
+        "\xEF\xBF\xBD\n");
   return message;
 }
 

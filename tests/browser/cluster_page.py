@@ -6,7 +6,8 @@ import pathlib
 import sqlite3
 import urllib.parse
 
-from hub_client import DevCluster, log_message, wait_for
+from hub_client import DevCluster, log_message
+from servers.process import wait_for
 
 
 class Cluster(DevCluster):

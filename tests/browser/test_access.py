@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 from cluster_page import Cluster
-from hub_client import wait_for
+from servers.process import wait_for
 
 TAB, ENTER, ESCAPE, DOWN, END, HOME = "\ue004", "\ue007", "\ue00c", "\ue015", "\ue010", "\ue011"
 VIEWS = ("/", "/clusters/demo", "/clusters/demo/nodes/execute-3")

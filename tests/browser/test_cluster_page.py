@@ -1,6 +1,7 @@
 """The cluster page in a real browser: events, clusters, and that it stays up to date by itself."""
 import pytest
-from hub_client import log_message, wait_for
+from hub_client import log_message
+from servers.process import wait_for
 
 SPACE = "\ue00d"
 

@@ -1,5 +1,5 @@
 """A node's own page."""
-from hub_client import wait_for
+from servers.process import wait_for
 
 CONDITION = {"name": "gpu", "status": "Error", "message": "GPU 3 is lost",
              "description": "The driver reports XID 79.", "recommendations": "Ask for a reset.",

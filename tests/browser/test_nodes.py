@@ -2,7 +2,7 @@
 import os
 
 from cluster_page import copy_rows
-from hub_client import wait_for
+from servers.process import wait_for
 
 NODES = 10_000
 EVENTS = int(os.environ.get("JETPACK_PAGE_EVENTS", "20000"))

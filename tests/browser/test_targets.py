@@ -2,7 +2,7 @@
 import time
 
 from cluster_page import copy_rows
-from hub_client import wait_for
+from servers.process import wait_for
 
 LEFT, RIGHT, ESCAPE = "\ue012", "\ue014", "\ue00c"
 

@@ -121,7 +121,7 @@ def test_without_a_locker_it_says_where_it_looked(jetpack, here):
     result = jetpack("download", "--project", "p", "x", cwd=here)
     assert (result.returncode, result.stdout) == (1, "")
     assert "config/locker.json" in result.stderr
-    assert "/clusterlink/locker" in result.stderr
+    assert "server" in result.stderr.split("\n")[0]
 
 
 def test_an_existing_file_is_replaced_in_one_step(jetpack, locker, here):
@@ -188,7 +188,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(jetpack, locker, here):
     result = jetpack("download", "--project", "p", "x", here / "x", prefix=mount)
     lines = result.stdout.split("\n")
     assert lines[:2] == ["rc 1", "old"], result
-    assert "No space left on device" in result.stdout
+    assert "8388608 bytes are needed" in lines[2]
 
 
 def test_many_blobs_go_to_a_folder(jetpack, locker, here):
@@ -263,7 +263,7 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(jetpack, locker, here):
     code, out, shown = on_terminal(jetpack, "download", "--project", "p", "large.bin", cwd=here)
     assert (code, out) == (0, b"")
     assert hashlib.sha256((here / "large.bin").read_bytes()).digest() == hashlib.sha256(content).digest()
-    last = shown.split("\r")[-1]
+    last = shown.rstrip().split("\r")[-1]
     assert re.search(r"large\.bin  32\.0 MiB in \d+\.\d s, [\d.]+ [KMG]iB/s", last), shown
     assert re.search(r"\[#*\.*\] +\d+%  [\d.]+ [A-Z]?i?B of 32\.0 MiB  [\d.]+ [KMG]?i?B/s", shown), shown
     code, _, shown = on_terminal(jetpack, "download", "--project", "p", "none", cwd=here)

@@ -5,7 +5,7 @@ import re
 import socket
 
 import pytest
-import node_server
+from servers import node_server
 
 USERDATA = {"version": "1", "configuration": {}, "properties": {}, "users": []}
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+# What comes in is looked at every 25 ms, or a little later on a loaded machine.
 MAX_RSS_KIB = 160 * 1024
 
 
@@ -104,17 +105,21 @@ def run_measured(jetpack, *args):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_message_survives_a_server_that(fault, server, jetpack):
     server.behave, expected = FAULTS[fault]
-    code, err, rss = run_measured(jetpack, "log", "first", "--wait", "700ms")
-    assert code == 1, err
-    assert err.startswith("jetpack log: queued: the server at https://127.0.0.1:"), err
+    # On a loaded machine the first time may be too short for more than waiting.
+    for tries, wait in enumerate(("700ms", "10s"), 1):
+        code, err, rss = run_measured(jetpack, "log", "first", "--wait", wait)
+        assert code == 1, err
+        assert err.startswith("jetpack log: queued: the server at https://127.0.0.1:"), err
+        if expected in err:
+            break
     assert expected in err
     assert "s3cret" not in err and "\x1b" not in err
     assert server.messages == []
     assert rss < MAX_RSS_KIB
 
     server.behave = server.good
-    assert jetpack("log", "second").returncode == 0
-    assert [m["data"]["message"] for m in server.messages] == ["first", "second"]
+    assert jetpack("log", "second", "--wait", "20s").returncode == 0
+    assert [m["data"]["message"] for m in server.messages] == ["first"] * tries + ["second"]
 
 
 @pytest.mark.timeout(60)

@@ -8,7 +8,6 @@ import shutil
 import ssl
 import subprocess
 import tempfile
-import time
 import urllib.parse
 import uuid
 
@@ -126,14 +125,3 @@ def log_message(text, cluster="demo", **data):
             "node_name": "execute-1", "hostname": "ip-7f000001",
             "timestamp": "2024-10-04T13:03:40.298Z", "cluster_session_id": "s-1", "type": "log",
             "data": {"level": "info", "message": text, **data}}
-
-
-def wait_for(condition, what, seconds=30):
-    """Waits until the condition holds and returns its value."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.05)

@@ -15,7 +15,8 @@ import urllib.parse
 import uuid
 import zlib
 
-from hub_client import BINARY, Reply, wait_for
+from hub_client import BINARY, Reply
+from servers.process import wait_for
 
 START_SECONDS = 60
 

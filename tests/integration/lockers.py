@@ -23,8 +23,8 @@ class Locker:
 
     @property
     def signs(self):
-        """Whether the credential can sign."""
-        return self.kind in ("azurite-http", "azurite-https", "azurite-oauth", "hub-key")
+        """Whether the credential can sign, an address that https reaches."""
+        return self.kind in ("azurite-https", "azurite-oauth", "hub-key")
 
     @property
     def ca(self):

@@ -1,4 +1,6 @@
 """The hub, from outside: what it takes, what it refuses, what survives."""
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -14,7 +16,8 @@ import urllib.parse
 
 import pytest
 
-from hub_client import BINARY, DevCluster, log_message, wait_for
+from hub_client import BINARY, DevCluster, log_message
+from servers.process import children, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +216,14 @@ def test_the_largest_body(hub):
     assert hub.post([message]).status == 202
     message["data"]["x"] += "x"
     assert hub.post([message]).status == 413
+
+
+def test_a_body_with_two_lengths_is_refused(hub):
+    for length in ("2", "x"):
+        reply = hub.ask("GET", "/api/nodes", hub.admin, None,
+                        {"Transfer-Encoding": "chunked", "Content-Length": length})
+        assert reply.status == 400
+        assert "both a length and a transfer encoding" in reply.json["error"]
 
 
 def test_chunked_bodies(hub):
@@ -490,6 +501,34 @@ def test_one_hub_for_each_data_folder(hub):
     done = hub.keeper("hub", "serve", "--data", hub.data, "--listen", "127.0.0.1:0")
     assert done.returncode == 1
     assert "another hub serves it" in done.stderr and str(hub.about["pids"][0]) in done.stderr
+
+
+def holds_open(pid, path):
+    """Whether the process, or a child of it, has the file open."""
+    for process in children(pid):
+        with contextlib.suppress(OSError):
+            if any(pathlib.Path(fd).resolve() == path
+                   for fd in pathlib.Path(f"/proc/{process}/fd").iterdir()):
+                return True
+    return False
+
+
+def test_the_next_hub_waits_for_one_that_is_ending(hub, tmp_path):
+    lock = tmp_path / "hub.lock"
+    with open(lock, "wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        serving = subprocess.Popen(
+            [BINARY, "hub", "serve", "--data", tmp_path, "--listen", "127.0.0.1:0"],
+            env={**os.environ, "JETPACK_HOME": str(BINARY.parent.parent)},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        try:
+            wait_for(lambda: holds_open(serving.pid, lock), "it to look at the lock")
+            fcntl.flock(held, fcntl.LOCK_UN)
+            assert json.loads(serving.stdout.readline())["data"] == str(tmp_path)
+        finally:
+            serving.terminate()
+            serving.wait()
+            serving.stdout.close()
 
 
 def test_a_port_that_is_taken(hub, tmp_path):

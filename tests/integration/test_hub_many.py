@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from hub_client import wait_for
+from servers.process import wait_for
 from hubs import Hub, Stream, message, routing_key
 from servers import amqp
 

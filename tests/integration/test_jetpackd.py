@@ -11,9 +11,9 @@ import socket
 import subprocess
 import time
 
-import node_server
 import pytest
-from hub_client import wait_for
+from servers import node_server
+from servers.process import wait_for
 
 
 class Daemon:
@@ -82,14 +82,6 @@ def start(jetpack):
     yield run
     for daemon in running:
         daemon.end(signal.SIGKILL)
-
-
-@pytest.fixture
-def server(home):
-    running = node_server.NodeServer()
-    node_server.connect(home, running)
-    yield running
-    running.stop()
 
 
 def free_port():

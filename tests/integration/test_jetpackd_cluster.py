@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 
 import pytest
-from hub_client import BINARY, DevCluster, wait_for
+from hub_client import BINARY, DevCluster
+from servers.process import wait_for
 
 
 class Cluster(DevCluster):

@@ -8,23 +8,15 @@ import shutil
 import stat
 import subprocess
 
-import node_server
 import pytest
-from hub_client import wait_for
+from servers import node_server
+from servers.process import wait_for
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDemoKeyOfNobody ada@demo"
 ADA = {"name": "ada", "fullName": "Ada Lovelace", "uid": 20001, "isAdmin": True, "isOwner": True,
        "publicKeys": [KEY + "\n"]}
 BOB = {"name": "bob", "fullName": "Bob: the, builder", "uid": 20002, "isAdmin": False,
        "isOwner": False, "publicKeys": []}
-
-
-@pytest.fixture
-def server(home):
-    running = node_server.NodeServer()
-    node_server.connect(home, running)
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def token(seconds, identity="system"):
     claims = {"aud": "https://storage.azure.com", "iss": f"https://sts.windows.net/{TENANT}/",
               "iat": now - 60, "nbf": now - 60, "exp": now + seconds, "tid": TENANT,
               "oid": str(uuid.uuid5(uuid.NAMESPACE_URL, identity)), "sub": identity}
-    return f"{part({'alg': 'RS256', 'typ': 'JWT'})}.{part(claims)}.{base64.b64encode(b'none').decode()}"
+    return f"{part({'alg': 'RS256', 'typ': 'JWT'})}.{part(claims)}.{base64.urlsafe_b64encode(b'not signed').decode().rstrip('=')}"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -133,13 +133,19 @@ void check_range(const HttpReply& reply, const BlobInfo& blob, uint64_t begin, u
     if (begin == 0 && end == blob.bytes && decimal(reply.header("content-length")) == end) return;
     throw Error(Errc::failed, "it sends only whole blobs, not parts (200 instead of 206)");
   }
-  const std::string expected =
-      "bytes " + std::to_string(begin) + '-' + std::to_string(end - 1) + '/';
+  if (reply.status != 206) throw unexpected(reply);
+  // "bytes FIRST-LAST/TOTAL"; it may be less than was asked for, which is then asked for again.
   const std::string range = reply.header("content-range");
-  if (reply.status != 206 || !range.starts_with(expected))
-    throw Error(Errc::corrupt, "it answered " + status_text(reply) +
-                                   " with other bytes than those that were asked for");
-  if (decimal(std::string_view(range).substr(expected.size())) != blob.bytes) throw BlobChanged{};
+  const size_t dash = range.find('-');
+  const size_t slash = range.find('/');
+  if (!range.starts_with("bytes ") || dash == std::string::npos || slash == std::string::npos ||
+      dash > slash)
+    throw Error(Errc::corrupt, "it sent a part without saying which");
+  const std::string_view text(range);
+  if (decimal(text.substr(slash + 1)) != blob.bytes) throw BlobChanged{};
+  if (decimal(text.substr(6, dash - 6)) != begin ||
+      decimal(text.substr(dash + 1, slash - dash - 1)) >= end)
+    throw Error(Errc::corrupt, "it sent other bytes than those that were asked for");
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ using std::chrono::seconds;
 // How often a download begins anew because the blob was replaced meanwhile.
 constexpr int most_changes = 5;
 // Azure lends keys for seven days by its own clock; ours may be ahead.
-constexpr seconds longest_delegation = std::chrono::hours(24 * 7) - std::chrono::minutes(5);
+constexpr seconds longest_delegation = std::chrono::hours(24 * 7);
+constexpr seconds delegation_margin = std::chrono::minutes(5);
 // A signature begins a little in the past, because clocks differ.
 constexpr seconds start_margin = std::chrono::minutes(15);
 // The times of a SAS have four digits for the year.
@@ -35,8 +36,6 @@ class AzureStore : public Store {
   SignedAddress sign(const SignWish& wish) override;
 
  private:
-  std::string quoted(std::string_view blob) { return '\'' + std::string(blob) + '\''; }
-
   // Calls it and puts in front of its failures what was being done.
   template <class Step>
   auto as_step(const std::string& what, Step&& step) {
@@ -159,10 +158,12 @@ SignedAddress AzureStore::sign(const SignWish& wish) {
       throw Error(Errc::unsupported, "it is not reached by https, which a signed URL is for");
     const SystemTime now = std::chrono::time_point_cast<seconds>(std::chrono::system_clock::now());
     SignedAddress address;
-    const seconds allowed =
-        kind == Credential::Kind::key ? longest_validity : seconds{longest_delegation};
+    const bool is_lent = kind == Credential::Kind::identity;
+    const seconds allowed = is_lent ? longest_delegation : longest_validity;
+    // The margin is not worth a word: the end is told to the second.
     address.shortened = wish.validity > allowed;
-    address.expires = now + std::min(wish.validity, allowed);
+    address.expires =
+        now + std::min(wish.validity, allowed - (is_lent ? delegation_margin : seconds{0}));
     const SasTerms terms{locker->account,    locker->container, wish.blob,
                          now - start_margin, address.expires,   wish.content_disposition,
                          wish.content_type};

@@ -114,7 +114,8 @@ std::string hex_of_content_md5(std::string_view base64_text) {
 std::string json_line(const BlobInfo& blob) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  const auto member = [&](const char* name, const std::string& text) {
+  const auto member = [&](const char* name, const std::string& value) {
+    const std::string text = utf8_or_nothing(value);
     writer.Key(name);
     writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
   };

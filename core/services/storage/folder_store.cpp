@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <jetpack/error.hpp>
+#include "services/storage/names.hpp"
 #include "services/storage/partial_file.hpp"
 #include "services/storage/store.hpp"
 #include "support/files.hpp"
@@ -62,7 +63,7 @@ class FolderStore : public Store {
   using Take = std::function<bool(const BlobInfo&)>;
 
   std::string step(const std::string& what, std::string_view blob) const {
-    return "cannot " + what + " '" + std::string(blob) + "' in the locker file://" + folder_;
+    return "cannot " + what + ' ' + quoted(blob) + " in the locker file://" + folder_;
   }
   Fd open_root() const;
   Fd open_blob(const Fd& root, std::string_view blob, const std::string& what) const;

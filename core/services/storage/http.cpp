@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
+#include <ctime>
 #include <exception>
 
 #include <curl/curl.h>
@@ -97,6 +99,32 @@ std::string problem_text(CURLcode code, const char* details) {
              (details[0] != '\0' ? details : curl_easy_strerror(code));
   }
 }
+
+// Keeps SIGPIPE from this thread while it lives: OpenSSL writes to a connection that the other side
+// may have closed, and whoever called us may want the signal for its own pipes.
+class NoPipeSignal {
+ public:
+  NoPipeSignal() {
+    sigset_t pending;
+    ::sigpending(&pending);
+    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~NoPipeSignal() {
+    const timespec at_once{};
+    if (!was_pending_) ::sigtimedwait(&pipe_, nullptr, &at_once);
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoPipeSignal(const NoPipeSignal&) = delete;
+  NoPipeSignal& operator=(const NoPipeSignal&) = delete;
+
+ private:
+  sigset_t pipe_{};
+  sigset_t before_{};
+  bool was_pending_ = false;
+};
 
 template <class Value>
 void set_option(CURL* handle, CURLoption option, Value value) {
@@ -288,7 +316,10 @@ HttpReply HttpClient::perform(const HttpSettings& settings, const HttpRequest& r
 
   Exchange exchange(request, max_body, sink, *halt_);
   exchange.attach(handle);
-  const CURLcode code = curl_easy_perform(handle);
+  const CURLcode code = [&] {
+    const NoPipeSignal quiet;
+    return curl_easy_perform(handle);
+  }();
   exchange.rethrow();
   if (halt_->is_set()) throw Passing("the transfer was stopped");
   if (code == CURLE_OK) return std::move(exchange.reply());

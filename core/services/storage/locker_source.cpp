@@ -1,6 +1,8 @@
 // Where the locker's description comes from.
 #include "services/storage/locker_source.hpp"
 
+#include <sys/stat.h>
+
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
 #include "support/json_file.hpp"
@@ -73,6 +75,10 @@ void LockerSource::keep(const std::string& json) const {
   root.RemoveMember("from_server");
   root.AddMember("from_server", true, root.GetAllocator());
   try {
+    // A file that was there keeps its mode, which may let everybody read what is secret.
+    struct stat info {};
+    if (::stat(options_.file.c_str(), &info) == 0 && (info.st_mode & 07) != 0)
+      ::chmod(options_.file.c_str(), info.st_mode & 0770);
     write_file_durably(options_.file, to_json(root) + '\n', description_mode);
   } catch (const Error&) {
     // Not everybody who may use the locker may write the configuration.

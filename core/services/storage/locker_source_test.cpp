@@ -59,6 +59,17 @@ TEST_CASE("what the server says is kept in the file, for the group to read") {
   CHECK(next.current()->from_server);
 }
 
+TEST_CASE("what everybody could read is closed before a secret of the server goes there") {
+  World world;
+  world.write(with_sas("one"));
+  REQUIRE(::chmod(world.file.c_str(), 0664) == 0);
+  world.answer = with_sas("two");
+  CHECK(world.source.renew(world.source.current()).description != nullptr);
+  struct stat info {};
+  REQUIRE(::stat(world.file.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0660);
+}
+
 TEST_CASE("without either, both places are named") {
   World world;
   try {

@@ -29,14 +29,6 @@ std::string_view name_fault(std::string_view name) {
   return {};
 }
 
-// For an error: without what would break its line, and not endless.
-std::string shown_name(std::string_view name) {
-  std::string text;
-  for (const char c : name.substr(0, 200))
-    text += static_cast<unsigned char>(c) < 0x20 || c == '\x7f' ? '?' : c;
-  return is_utf8(text) ? '\'' + text + "' " : "";
-}
-
 std::string percent_encode(std::string_view text, bool keeps_slash) {
   constexpr char digits[] = "0123456789ABCDEF";
   std::string result;
@@ -66,13 +58,23 @@ int hex_value(char c) {
 void check_prefix(std::string_view prefix) {
   const auto fault = name_fault(prefix);
   if (fault.empty()) return;
-  throw Error(Errc::usage, "the blob's name " + shown_name(prefix) + std::string(fault) +
+  throw Error(Errc::usage, "the blob's name " + quoted(prefix) + ' ' + std::string(fault) +
                                "; give its path in the locker, such as blobs/p/x.tgz");
 }
 
 void check_blob_name(std::string_view name) {
   if (name.empty()) throw Error(Errc::usage, "the blob's name is empty");
   check_prefix(name);
+}
+
+std::string quoted(std::string_view name) {
+  constexpr size_t longest_shown = 200;
+  std::string text;
+  for (const char c : name.substr(0, longest_shown))
+    text += static_cast<unsigned char>(c) < 0x20 || c == '\x7f' ? '?' : c;
+  // It may have been cut in the middle of a character.
+  while (!is_utf8(text)) text.pop_back();
+  return '\'' + text + '\'';
 }
 
 std::string encode_path(std::string_view text) { return percent_encode(text, true); }

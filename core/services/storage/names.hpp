@@ -13,6 +13,9 @@ void check_blob_name(std::string_view name);
 // The same for the beginning of names, which may be empty.
 void check_prefix(std::string_view prefix);
 
+// The name in quotes, for an error: on one line, and not endless.
+std::string quoted(std::string_view name);
+
 // Percent-encodes all but letters, digits, "-._~" and, in a path, '/' (RFC 3986, 2.3).
 std::string encode_path(std::string_view text);
 std::string encode_query(std::string_view text);

@@ -240,8 +240,8 @@ int32_t StorageService::properties_entry(void* self, jp_str blob, jp_sink line,
     Store& store = from(self).opened();
     const auto info = store.properties(detail::view(blob));
     if (!info)
-      throw Error(Errc::not_found, "there is no blob '" + std::string(detail::view(blob)) +
-                                       "' in the locker " + store.address());
+      throw Error(Errc::not_found, "there is no blob " + quoted(detail::view(blob)) +
+                                       " in the locker " + store.address());
     const std::string text = json_line(*info) + '\n';
     if (line.write(line.ctx, text.data(), text.size()) != 0)
       throw Error(Errc::failed, "the caller did not take the result");
