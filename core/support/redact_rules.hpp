@@ -57,7 +57,7 @@ class Masking {
   size_t skip_quoted(std::string_view text, size_t at);
   size_t skip_key(std::string_view text, size_t at);
   bool is_key_over(char c);
-  void end(size_t backslashes);
+  void end(size_t backslash_count);
 
   Kind kind_ = Kind::off;
   uint8_t ends_ = 0;
