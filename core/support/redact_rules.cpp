@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view backslashes = "\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\";  // 15
 constexpr size_t deepest_quote = backslashes.size();
-constexpr std::string_view blanks = " \t";
+constexpr std::string_view blank_bytes = " \t";
 constexpr size_t most_blanks = 16;
 constexpr std::string_view key_end = "-----END";
 // A log may hold the first line of a key and nothing more: so much that is no key is masked.
@@ -31,7 +31,7 @@ constexpr std::array<uint8_t, 256> make_ends() {
     const char c = static_cast<char>(byte);
     const bool line = is_one_of(c, "\r\n");
     const bool quote = line || c == '\0' || is_quote(c);
-    const bool blank = quote || is_one_of(c, blanks);
+    const bool blank = quote || is_one_of(c, blank_bytes);
     uint8_t ends = 0;
     if (line) ends |= Masking::at_line;
     if (quote) ends |= Masking::at_quote;
@@ -331,7 +331,7 @@ size_t behind_quote(const Reader& text, size_t at) {
 }
 
 std::optional<Separator> mark_at(const Reader& text, size_t at) {
-  const size_t mark = text.skip(at, blanks);
+  const size_t mark = text.skip(at, blank_bytes);
   for (const std::string_view encoded : {"%3d", "%3a"})
     if (text.has(mark, encoded)) return Separator{mark + encoded.size(), true};
   for (const std::string_view escaped : {"\\u003d", "\\u003a"})
@@ -344,7 +344,7 @@ std::optional<Separator> mark_at(const Reader& text, size_t at) {
   } else {
     return std::nullopt;
   }
-  return Separator{text.skip(end, blanks)};
+  return Separator{text.skip(end, blank_bytes)};
 }
 
 // The forms that have no = or : between name and value.
@@ -353,7 +353,7 @@ std::optional<Separator> other_separator(const Reader& text, const Name& name, s
   const bool was_quoted = at != name.end && is_quote(text[at - 1]);
   if (text[name.end] == '>' && is_one_of(text.before(word), "<:")) return Separator{name.end + 1};
   if (was_quoted) {
-    const size_t value = text.skip(at, blanks);
+    const size_t value = text.skip(at, blank_bytes);
     if (text.has(value, "value=")) return Separator{value + 6};
   }
   const size_t value = text.skip(at, std::string_view(" \t,\0", 4));
@@ -456,7 +456,7 @@ std::optional<Secret> bearer_token(const Reader& text) {
   constexpr size_t least = 16;
   const size_t name_end = text.at() + 4;
   if (!text.has_before(text.at(), "be") || !text.has(text.at(), "arer")) return std::nullopt;
-  const size_t start = text.skip(name_end, blanks);
+  const size_t start = text.skip(name_end, blank_bytes);
   const size_t end = text.skip_while(start, [](char c) { return !ends(c, Masking::at_other); });
   bool has_digit = false;
   for (size_t i = start; i < end; ++i) has_digit |= is_digit(text[i]);
@@ -530,9 +530,9 @@ std::optional<Secret> private_key(const Reader& text) {
 // sshpass -p PASSWORD
 std::optional<Secret> sshpass(const Reader& text) {
   if (!text.has(text.at(), "hpass") || !text.has_before(text.at(), "ss")) return std::nullopt;
-  const size_t option = text.skip(text.at() + 5, blanks);
+  const size_t option = text.skip(text.at() + 5, blank_bytes);
   if (option == text.at() + 5 || !text.has_exactly(option, "-p")) return std::nullopt;
-  const size_t start = text.skip(option + 2, blanks);
+  const size_t start = text.skip(option + 2, blank_bytes);
   if (is_quote(text[start])) return Secret{start + 1, Masking::quoted(text[start], 0)};
   if (ends(text[start], Masking::at_blank)) return std::nullopt;
   return Secret{start, Masking::until(Masking::at_blank)};
@@ -543,7 +543,7 @@ std::optional<Secret> curl_user(const Reader& text) {
   if (!text.has(text.at(), " -u ")) return std::nullopt;
   const std::string_view line = text.line_before(text.at());
   if (!ends_word(line, "curl ") && !ends_word(line, "wget ")) return std::nullopt;
-  size_t start = text.skip(text.at() + 4, blanks);
+  size_t start = text.skip(text.at() + 4, blank_bytes);
   const bool is_quoted = is_quote(text[start]);
   const size_t colon = text.skip_while(start + static_cast<size_t>(is_quoted), [](char c) {
     return c != ':' && !ends(c, Masking::at_blank);
