@@ -25,14 +25,14 @@ constexpr bool is_one_of(char c, std::string_view set) {
   return set.find(c) != std::string_view::npos;
 }
 
-constexpr std::array<uint8_t, 256> make_ends() {
-  std::array<uint8_t, 256> table{};
+constexpr std::array<uint16_t, 256> make_ends() {
+  std::array<uint16_t, 256> table{};
   for (size_t byte = 0; byte < table.size(); ++byte) {
     const char c = static_cast<char>(byte);
     const bool line = is_one_of(c, "\r\n");
     const bool quote = line || c == '\0' || is_quote(c);
     const bool blank = quote || is_one_of(c, blank_bytes);
-    uint8_t ends = 0;
+    uint16_t ends = 0;
     if (line) ends |= Masking::at_line;
     if (quote) ends |= Masking::at_quote;
     if (blank) ends |= Masking::at_blank;
@@ -41,12 +41,13 @@ constexpr std::array<uint8_t, 256> make_ends() {
     if (!is_alnum(c) && !is_one_of(c, "%+/=-_.~")) ends |= Masking::at_other;
     if (!is_name_char(c) && c != '.') ends |= Masking::at_web_token;
     if (blank || is_one_of(c, "@<>")) ends |= Masking::at_sign;
+    if (blank || is_one_of(c, "/?#\\`<>")) ends |= Masking::at_authority;
     table[byte] = ends;
   }
   return table;
 }
 
-constexpr std::array<uint8_t, 256> ends_of = make_ends();
+constexpr std::array<uint16_t, 256> ends_of = make_ends();
 
 bool ends(char c, Masking::End end) { return (ends_of[static_cast<unsigned char>(c)] & end) != 0; }
 
@@ -479,14 +480,12 @@ std::optional<Secret> web_token(const Reader& text) {
   return secret;
 }
 
-bool ends_authority(char c) { return is_one_of(c, "/?#\\`<>") || ends(c, Masking::at_blank); }
-
 // user:password@ behind "://". A user alone is none, unless it is as long as a token.
 std::optional<Secret> user_information(const Reader& text) {
   constexpr size_t least_token = 20;
   if (!text.has_exactly(text.at(), "://")) return std::nullopt;
   const size_t start = text.at() + 3;
-  size_t end = text.skip_while(start, [](char c) { return !ends_authority(c); });
+  size_t end = text.skip_while(start, [](char c) { return !ends(c, Masking::at_authority); });
   size_t colon = start;
   while (colon < end && text[colon] != ':') ++colon;
   const bool is_cut = end == text.size() && end - text.at() >= context_ahead;
