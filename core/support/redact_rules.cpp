@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view backslashes = "\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\";  // 15
 constexpr size_t deepest_quote = backslashes.size();
-constexpr std::string_view blank_chars = " \t";
+constexpr std::string_view blank_bytes = " \t";
 constexpr size_t most_blanks = 16;
 constexpr std::string_view key_end = "-----END";
 // A log may hold the first line of a key and nothing more: so much that is no key is masked.
@@ -25,14 +25,14 @@ constexpr bool is_one_of(char c, std::string_view set) {
   return set.find(c) != std::string_view::npos;
 }
 
-constexpr std::array<uint8_t, 256> make_ends() {
-  std::array<uint8_t, 256> table{};
+constexpr std::array<uint16_t, 256> make_ends() {
+  std::array<uint16_t, 256> table{};
   for (size_t byte = 0; byte < table.size(); ++byte) {
     const char c = static_cast<char>(byte);
     const bool line = is_one_of(c, "\r\n");
     const bool quote = line || c == '\0' || is_quote(c);
-    const bool blank = quote || is_one_of(c, blank_chars);
-    uint8_t ends = 0;
+    const bool blank = quote || is_one_of(c, blank_bytes);
+    uint16_t ends = 0;
     if (line) ends |= Masking::at_line;
     if (quote) ends |= Masking::at_quote;
     if (blank) ends |= Masking::at_blank;
@@ -41,12 +41,13 @@ constexpr std::array<uint8_t, 256> make_ends() {
     if (!is_alnum(c) && !is_one_of(c, "%+/=-_.~")) ends |= Masking::at_other;
     if (!is_name_char(c) && c != '.') ends |= Masking::at_web_token;
     if (blank || is_one_of(c, "@<>")) ends |= Masking::at_sign;
+    if (blank || is_one_of(c, "/?#\\`<>")) ends |= Masking::at_authority;
     table[byte] = ends;
   }
   return table;
 }
 
-constexpr std::array<uint8_t, 256> ends_of = make_ends();
+constexpr std::array<uint16_t, 256> ends_of = make_ends();
 
 bool ends(char c, Masking::End end) { return (ends_of[static_cast<unsigned char>(c)] & end) != 0; }
 
@@ -331,7 +332,7 @@ size_t behind_quote(const Reader& text, size_t at) {
 }
 
 std::optional<Separator> mark_at(const Reader& text, size_t at) {
-  const size_t mark = text.skip(at, blank_chars);
+  const size_t mark = text.skip(at, blank_bytes);
   for (const std::string_view encoded : {"%3d", "%3a"})
     if (text.has(mark, encoded)) return Separator{mark + encoded.size(), true};
   for (const std::string_view escaped : {"\\u003d", "\\u003a"})
@@ -344,7 +345,7 @@ std::optional<Separator> mark_at(const Reader& text, size_t at) {
   } else {
     return std::nullopt;
   }
-  return Separator{text.skip(end, blank_chars)};
+  return Separator{text.skip(end, blank_bytes)};
 }
 
 // The forms that have no = or : between name and value.
@@ -353,7 +354,7 @@ std::optional<Separator> other_separator(const Reader& text, const Name& name, s
   const bool was_quoted = at != name.end && is_quote(text[at - 1]);
   if (text[name.end] == '>' && is_one_of(text.before(word), "<:")) return Separator{name.end + 1};
   if (was_quoted) {
-    const size_t value = text.skip(at, blank_chars);
+    const size_t value = text.skip(at, blank_bytes);
     if (text.has(value, "value=")) return Separator{value + 6};
   }
   const size_t value = text.skip(at, std::string_view(" \t,\0", 4));
@@ -456,7 +457,7 @@ std::optional<Secret> bearer_token(const Reader& text) {
   constexpr size_t least = 16;
   const size_t name_end = text.at() + 4;
   if (!text.has_before(text.at(), "be") || !text.has(text.at(), "arer")) return std::nullopt;
-  const size_t start = text.skip(name_end, blank_chars);
+  const size_t start = text.skip(name_end, blank_bytes);
   const size_t end = text.skip_while(start, [](char c) { return !ends(c, Masking::at_other); });
   bool has_digit = false;
   for (size_t i = start; i < end; ++i) has_digit |= is_digit(text[i]);
@@ -479,14 +480,12 @@ std::optional<Secret> web_token(const Reader& text) {
   return secret;
 }
 
-bool ends_authority(char c) { return is_one_of(c, "/?#\\`<>") || ends(c, Masking::at_blank); }
-
 // user:password@ behind "://". A user alone is none, unless it is as long as a token.
 std::optional<Secret> user_information(const Reader& text) {
   constexpr size_t least_token = 20;
   if (!text.has_exactly(text.at(), "://")) return std::nullopt;
   const size_t start = text.at() + 3;
-  size_t end = text.skip_while(start, [](char c) { return !ends_authority(c); });
+  size_t end = text.skip_while(start, [](char c) { return !ends(c, Masking::at_authority); });
   size_t colon = start;
   while (colon < end && text[colon] != ':') ++colon;
   const bool is_cut = end == text.size() && end - text.at() >= context_ahead;
@@ -530,9 +529,9 @@ std::optional<Secret> private_key(const Reader& text) {
 // sshpass -p PASSWORD
 std::optional<Secret> sshpass(const Reader& text) {
   if (!text.has(text.at(), "hpass") || !text.has_before(text.at(), "ss")) return std::nullopt;
-  const size_t option = text.skip(text.at() + 5, blank_chars);
+  const size_t option = text.skip(text.at() + 5, blank_bytes);
   if (option == text.at() + 5 || !text.has_exactly(option, "-p")) return std::nullopt;
-  const size_t start = text.skip(option + 2, blank_chars);
+  const size_t start = text.skip(option + 2, blank_bytes);
   if (is_quote(text[start])) return Secret{start + 1, Masking::quoted(text[start], 0)};
   if (ends(text[start], Masking::at_blank)) return std::nullopt;
   return Secret{start, Masking::until(Masking::at_blank)};
@@ -543,7 +542,7 @@ std::optional<Secret> curl_user(const Reader& text) {
   if (!text.has(text.at(), " -u ")) return std::nullopt;
   const std::string_view line = text.line_before(text.at());
   if (!ends_word(line, "curl ") && !ends_word(line, "wget ")) return std::nullopt;
-  size_t start = text.skip(text.at() + 4, blank_chars);
+  size_t start = text.skip(text.at() + 4, blank_bytes);
   const bool is_quoted = is_quote(text[start]);
   const size_t colon = text.skip_while(start + static_cast<size_t>(is_quoted), [](char c) {
     return c != ':' && !ends(c, Masking::at_blank);

@@ -24,15 +24,16 @@ struct Window {
 class Masking {
  public:
   // What ends a secret that is not quoted; each is a bit of a table of bytes.
-  enum End : uint8_t {
-    at_line = 1,        // key = value files
-    at_quote = 2,       // a header in a command line: quotes and line ends
-    at_blank = 4,       // a word: at_quote and blanks
-    at_field = 8,       // a connection string: at_blank and ;
-    at_list = 16,       // at_field and & , < > ) } |
-    at_other = 32,      // all but letters, digits and % + / = - _ . ~
-    at_web_token = 64,  // all but letters, digits, - _ .
-    at_sign = 128,      // user information that no window could hold: at_blank, @ and < >
+  enum End : uint16_t {
+    at_line = 1,         // key = value files
+    at_quote = 2,        // a header in a command line: quotes and line ends
+    at_blank = 4,        // a word: at_quote and blanks
+    at_field = 8,        // a connection string: at_blank and ;
+    at_list = 16,        // at_field and & , < > ) } |
+    at_other = 32,       // all but letters, digits and % + / = - _ . ~
+    at_web_token = 64,   // all but letters, digits, - _ .
+    at_sign = 128,       // user information that no window could hold: at_blank, @ and < >
+    at_authority = 256,  // the end of a URL's host: at_blank and / ? # < > ` and backslashes
   };
 
   Masking() = default;
@@ -57,10 +58,10 @@ class Masking {
   size_t skip_quoted(std::string_view text, size_t at);
   size_t skip_key(std::string_view text, size_t at);
   bool is_key_over(char c);
-  void end(size_t backslashes);
+  void end(size_t backslash_count);
 
   Kind kind_ = Kind::off;
-  uint8_t ends_ = 0;
+  uint16_t ends_ = 0;
   char quote_ = 0;
   bool line_is_foreign_ = false;
   bool line_has_text_ = false;

@@ -87,6 +87,8 @@ void Archive::Writer::write(std::string_view content) {
   while (!content.empty()) {
     if (!block_) block_ = archive_.take_block(archive_.plain_blocks_, plain_bytes);
     const std::string_view part = content.substr(0, block_->room());
+    crc_ = crc32_gzip_refl(crc_, reinterpret_cast<const uint8_t*>(part.data()), part.size());
+    bytes_ += part.size();
     block_->append(part);
     content.remove_prefix(part.size());
     if (block_->room() == 0) flush();
@@ -96,9 +98,6 @@ void Archive::Writer::write(std::string_view content) {
 void Archive::Writer::flush() {
   if (!block_) return;
   auto piece = std::make_unique<Piece>();
-  const std::string_view content = block_->content();
-  crc_ = crc32_gzip_refl(crc_, reinterpret_cast<const uint8_t*>(content.data()), content.size());
-  bytes_ += content.size();
   piece->is_ready = false;
   piece->plain = std::move(block_);
   archive_.put(std::move(piece));
@@ -259,17 +258,19 @@ void Archive::make_bytes(Piece& piece) {
   offset_ += pending_.size();
 }
 
+std::string_view Archive::read() {
+  while (pending_.empty() && !is_over_) make_bytes(*next());
+  return std::exchange(pending_, {});
+}
+
 size_t Archive::read(char* buffer, size_t capacity) {
   size_t done = 0;
   while (done < capacity) {
-    if (pending_.empty()) {
-      if (is_over_) break;
-      make_bytes(*next());
-      continue;
-    }
-    const size_t size = std::min(capacity - done, pending_.size());
-    std::memcpy(buffer + done, pending_.data(), size);
-    pending_.remove_prefix(size);
+    const std::string_view bytes = read();
+    if (bytes.empty()) break;
+    const size_t size = std::min(capacity - done, bytes.size());
+    std::memcpy(buffer + done, bytes.data(), size);
+    pending_ = bytes.substr(size);
     done += size;
   }
   return done;

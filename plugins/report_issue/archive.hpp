@@ -68,10 +68,13 @@ class Archive {
   Archive& operator=(const Archive&) = delete;
   ~Archive();
 
-  // The archive's next bytes, at most `capacity`; 0 at its end. Throws what `fill` threw.
+  // The archive's next bytes, valid until the next call; none at its end. Throws what `fill` threw.
+  std::string_view read();
+  // The same, copied: at most `capacity` bytes; 0 at the end.
   size_t read(char* buffer, size_t capacity);
 
-  uint64_t bytes() const { return offset_ + pending_.size(); }
+  // So much has been made; all of it, once it was read to its end.
+  uint64_t bytes() const { return offset_; }
 
  private:
   using BlockPool = std::vector<std::unique_ptr<Block>>;

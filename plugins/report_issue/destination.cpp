@@ -9,7 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <vector>
 
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
@@ -80,9 +79,8 @@ LocalFile::~LocalFile() {
 // Not synced: a report that a power failure takes is made anew, and the disk would take longer than
 // all the rest.
 void LocalFile::write(Archive& archive) {
-  std::vector<char> buffer(256 << 10);
-  while (const size_t size = archive.read(buffer.data(), buffer.size()))
-    if (const int error = support::write_all(fd_.get(), {buffer.data(), size})) fail(path_, error);
+  for (auto bytes = archive.read(); !bytes.empty(); bytes = archive.read())
+    if (const int error = support::write_all(fd_.get(), bytes)) fail(path_, error);
   if (::rename(draft_.c_str(), path_.c_str()) != 0) fail(path_, errno);
   draft_.clear();
 }

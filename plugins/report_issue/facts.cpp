@@ -98,8 +98,9 @@ bool is_secret_name(std::string_view name) {
 uint64_t mask_values(Value& value, bool is_secret) {
   uint64_t masked = 0;
   if (value.IsObject()) {
-    for (auto& member : value.GetObject())
+    std::for_each(value.MemberBegin(), value.MemberEnd(), [&](auto& member) {
       masked += mask_values(member.value, is_secret || is_secret_name(support::view(member.name)));
+    });
   } else if (value.IsArray()) {
     for (auto& element : value.GetArray()) masked += mask_values(element, is_secret);
   } else if (is_secret && (value.IsNumber() || (value.IsString() && value.GetStringLength() > 0))) {

@@ -10,10 +10,11 @@ namespace {
 
 constexpr uint32_t all_ones_32 = 0xFFFFFFFF;
 constexpr uint16_t all_ones_16 = 0xFFFF;
-constexpr uint16_t zip64_version = 45;          // 4.5: zip64
-constexpr uint16_t made_by_unix = 3 << 8;       // so that the attributes are a Unix mode
-constexpr uint16_t flags = 1U << 3 | 1U << 11;  // a data descriptor follows; the name is UTF-8
-constexpr uint16_t deflated = 8;
+constexpr uint16_t zip64_version = 45;     // 4.5: zip64
+constexpr uint16_t made_by_unix = 3 << 8;  // so that the attributes are a Unix mode
+constexpr uint16_t entry_flags =
+    1U << 3 | 1U << 11;  // a data descriptor follows; the name is UTF-8
+constexpr uint16_t deflate_method = 8;
 constexpr uint16_t zip64_extra = 1;
 constexpr uint32_t regular_file = 0100644U << 16;
 
@@ -59,8 +60,8 @@ std::string local_header(const ZipEntry& entry) {
   std::string record;
   put(record, uint32_t{0x04034b50});
   put(record, zip64_version);
-  put(record, flags);
-  put(record, deflated);
+  put(record, entry_flags);
+  put(record, deflate_method);
   put_time(record, entry.modified);
   put(record, uint32_t{0});  // CRC: in the descriptor
   put(record, all_ones_32);  // sizes: in the descriptor, where they have 8 bytes
@@ -92,8 +93,8 @@ std::string directory_record(const ZipEntry& entry) {
   put(record, uint32_t{0x02014b50});
   put(record, static_cast<uint16_t>(made_by_unix | zip64_version));
   put(record, zip64_version);
-  put(record, flags);
-  put(record, deflated);
+  put(record, entry_flags);
+  put(record, deflate_method);
   put_time(record, entry.modified);
   put(record, entry.crc);
   put(record, or_ones(entry.compressed));
