@@ -1,6 +1,8 @@
 // Tests that secrets are masked wherever a stream is split, and that other text is not.
 #include "support/redact.hpp"
 
+#include <initializer_list>
+
 #include <doctest/doctest.h>
 
 #include <random>
@@ -161,7 +163,8 @@ TEST_CASE("it does not matter how long the pieces are") {
   const std::string text = long_text(60'000);
   const std::string clean = redact(text);
   CHECK(clean != text);
-  for (const size_t size : {1, 2, 3, 31, 127, 1023, 1024, 1151, 1152, 1153, 4096, 40'000}) {
+  for (const size_t size : std::initializer_list<size_t>{1, 2, 3, 31, 127, 1023, 1024, 1151, 1152,
+                                                         1153, 4096, 40'000}) {
     std::vector<size_t> cuts;
     for (size_t at = size; at < text.size(); at += size) cuts.push_back(at);
     CHECK(in_pieces(text, cuts) == clean);

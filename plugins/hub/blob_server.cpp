@@ -225,7 +225,7 @@ BlobProperties kept_of(const BlobRequest& request, bool is_whole) {
   return properties;
 }
 
-struct Shared {
+struct BlobServices {
   BlobStore& store;
   const BlobAccount& account;
   ApplicationLog& log;
@@ -234,7 +234,7 @@ struct Shared {
 // One request and its reply.
 class BlobExchange : public net::HTTPRequestHandler {
  public:
-  BlobExchange(Shared& shared, std::shared_ptr<Connections::Lease> lease)
+  BlobExchange(BlobServices& shared, std::shared_ptr<Connections::Lease> lease)
       : store_(shared.store),
         account_(shared.account),
         log_(shared.log),
@@ -628,7 +628,7 @@ class BlobExchange : public net::HTTPRequestHandler {
 
 class BlobServer::Impl {
  public:
-  Impl(Shared shared, const std::string& listen, const std::filesystem::path& certificate)
+  Impl(BlobServices shared, const std::string& listen, const std::filesystem::path& certificate)
       : shared_(shared),
         listener_(listen, certificate, "--blob-port", max_transfers,
                   [this](const std::shared_ptr<Connections::Lease>& lease) {
@@ -638,13 +638,13 @@ class BlobServer::Impl {
   uint16_t port() const { return listener_.port(); }
 
  private:
-  Shared shared_;
+  BlobServices shared_;
   Listener listener_;
 };
 
 BlobServer::BlobServer(BlobStore& store, const BlobAccount& account, ApplicationLog& log,
                        const std::string& listen, const std::filesystem::path& certificate)
-    : impl_(std::make_unique<Impl>(Shared{store, account, log}, listen, certificate)) {}
+    : impl_(std::make_unique<Impl>(BlobServices{store, account, log}, listen, certificate)) {}
 
 BlobServer::~BlobServer() = default;
 

@@ -40,9 +40,9 @@ constexpr std::string_view end_mark = "jpblob1\n";
 constexpr size_t size_digits = 8;
 constexpr size_t max_properties_size = 64U << 10U;
 constexpr std::string_view blob_suffix = "%blob";
-constexpr size_t max_name = 1024;    // Azure's, in characters; here in bytes
-constexpr size_t max_segment = 200;  // with what it is escaped by, it must be a file name
-constexpr size_t max_block_id = 64;  // bytes, before base64
+constexpr size_t max_blob_name = 1024;  // Azure's, in characters; here in bytes
+constexpr size_t max_segment = 200;     // with what it is escaped by, it must be a file name
+constexpr size_t max_block_id = 64;     // bytes, before base64
 constexpr auto forgotten_after = std::chrono::hours{24 * 7};  // as Azure drops blocks
 constexpr int commit_attempts = 100;
 
@@ -86,7 +86,7 @@ std::string unescaped(std::string_view segment) {
 }
 
 std::vector<std::string> segments_of(const std::string& blob) {
-  if (blob.empty() || blob.size() > max_name) bad_name("it has no or too many characters");
+  if (blob.empty() || blob.size() > max_blob_name) bad_name("it has no or too many characters");
   if (!is_well_formed(blob)) bad_name("it is not UTF-8 text without control characters");
   std::vector<std::string> segments;
   for (size_t at = 0; at <= blob.size();) {

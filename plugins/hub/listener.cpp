@@ -47,9 +47,9 @@ class Exchanges : public net::HTTPRequestHandlerFactory {
   std::shared_ptr<Connections::Lease> lease_;
 };
 
-net::HTTPServerParams::Ptr server_parameters(int max_threads) {
+net::HTTPServerParams::Ptr server_parameters(int most_threads) {
   net::HTTPServerParams::Ptr parameters(new net::HTTPServerParams);  // only Poco may delete it
-  parameters->setMaxThreads(max_threads);
+  parameters->setMaxThreads(most_threads);
   parameters->setMaxQueued(max_waiting_connections);
   parameters->setTimeout(Poco::Timespan(idle_seconds, 0));
   parameters->setKeepAlive(true);
@@ -59,8 +59,8 @@ net::HTTPServerParams::Ptr server_parameters(int max_threads) {
 
 class ConnectionFactory : public net::TCPServerConnectionFactory {
  public:
-  ConnectionFactory(Connections& connections, const MakeExchange& make, int max_threads)
-      : connections_(connections), make_(make), parameters_(server_parameters(max_threads)) {}
+  ConnectionFactory(Connections& connections, const MakeExchange& make, int most_threads)
+      : connections_(connections), make_(make), parameters_(server_parameters(most_threads)) {}
 
   net::TCPServerConnection* createConnection(const net::StreamSocket& accepted) override {
     net::StreamSocket socket(accepted);
@@ -123,12 +123,12 @@ net::SecureServerSocket listen_on(const std::string& listen, const net::Context:
 class Listener::Impl {
  public:
   Impl(const std::string& listen, const std::filesystem::path& certificate, const char* option,
-       int max_threads, MakeExchange make)
+       int most_threads, MakeExchange make)
       : make_(std::move(make)),
         socket_(listen_on(listen, make_context(certificate), option)),
-        pool_(2, max_threads + 2),
-        server_(std::make_unique<ConnectionFactory>(connections_, make_, max_threads).release(),
-                pool_, socket_, server_parameters(max_threads)) {
+        pool_(2, most_threads + 2),
+        server_(std::make_unique<ConnectionFactory>(connections_, make_, most_threads).release(),
+                pool_, socket_, server_parameters(most_threads)) {
     server_.start();
   }
   Impl(const Impl&) = delete;
@@ -157,8 +157,8 @@ class Listener::Impl {
 };
 
 Listener::Listener(const std::string& listen, const std::filesystem::path& certificate,
-                   const char* option, int max_threads, MakeExchange make)
-    : impl_(std::make_unique<Impl>(listen, certificate, option, max_threads, std::move(make))) {}
+                   const char* option, int most_threads, MakeExchange make)
+    : impl_(std::make_unique<Impl>(listen, certificate, option, most_threads, std::move(make))) {}
 
 Listener::~Listener() = default;
 

@@ -28,7 +28,7 @@ class Listener {
   // PEM file. `option`: where the address came from, for errors. Throws Errc::usage for an address
   // that is none, Errc::unavailable when it is taken.
   Listener(const std::string& listen, const std::filesystem::path& certificate, const char* option,
-           int max_threads, MakeExchange make);
+           int most_threads, MakeExchange make);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   ~Listener();

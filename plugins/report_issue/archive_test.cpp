@@ -1,6 +1,8 @@
 // Tests that an archive can be pulled in any pieces, and ends well when something fails.
 #include "archive.hpp"
 
+#include <initializer_list>
+
 #include <doctest/doctest.h>
 
 #include <stdexcept>
@@ -32,7 +34,7 @@ TEST_CASE("it does not matter how it is pulled, nor how many threads make it") {
   const std::string whole = pulled(first, 1 << 20);
   CHECK(whole.size() == first.bytes());
   CHECK(whole.starts_with("PK\x03\x04"));
-  for (const size_t capacity : {1, 7, 4096}) {
+  for (const size_t capacity : std::initializer_list<size_t>{1, 7, 4096}) {
     Archive archive(4, fill_some);
     CHECK(pulled(archive, capacity) == whole);
     CHECK(archive.read().empty());

@@ -1,6 +1,8 @@
 // Tests that gzip is unpacked however it comes, and that damage is noticed.
 #include "inflater.hpp"
 
+#include <initializer_list>
+
 #include <doctest/doctest.h>
 
 #include <string>
@@ -37,7 +39,7 @@ Unpacked unpack(const std::string& packed, size_t piece) {
 }  // namespace
 
 TEST_CASE("streams one after the other, in any pieces") {
-  for (const size_t piece : {1, 2, 5, 24, 25, 26, 1000}) {
+  for (const size_t piece : std::initializer_list<size_t>{1, 2, 5, 24, 25, 26, 1000}) {
     const auto result = unpack(hello + hello + std::string(7, '\0'), piece);
     CHECK(result.text == "hellohello");
     CHECK(result.is_sound);
