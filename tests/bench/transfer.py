@@ -18,7 +18,7 @@ import measure
 SIZE = 1 << 30
 RUNS = 5
 CONFIGURATION = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 256; }}
 http {{
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000; client_max_body_size 0;
@@ -90,16 +90,16 @@ def cases_of(folder, url):
     probe = [jetpack, "--plugin-path", str(drain.build_plugin(
         folder, "tests/bench/upload.cpp", "upload")), "upload", source]
     downloads = [
-        measure.Case("curl", ["curl", "-sfo", target, blob], environment),
+        measure.Case("curl", [shutil.which("curl"), "-sfo", target, blob], environment),
         measure.Case("jetpack download", download, make_home(folder, f"{url}/plain")),
         measure.Case("jetpack download, MD5", download, make_home(folder, f"{url}/digest")),
     ]
     if shutil.which("rclone"):
-        downloads.append(measure.Case("rclone", ["rclone", "--config", "/dev/null", "copyto",
+        downloads.append(measure.Case("rclone", [shutil.which("rclone"), "--config", "", "copyto",
                                                  f":http,url='{url}/plain/blobs/p/':g.bin", target],
                                       environment))
     uploads = [
-        measure.Case("curl -T", ["curl", "-sfT", source, f"{url}/sink/x"], environment),
+        measure.Case("curl -T", [shutil.which("curl"), "-sfT", source, f"{url}/sink/x"], environment),
         measure.Case("jetpack upload", probe, make_home(folder, f"{url}/sink")),
     ]
     return downloads, uploads
@@ -126,7 +126,6 @@ def measured(cases, target):
 def run(folder):
     measure.require("curl", "nginx", "g++")
     folder = Path(folder)
-    folder.chmod(0o755)
     content = folder / "files/plain/blobs/p/g.bin"
     content.parent.mkdir(parents=True)
     md5 = make_content(content)
