@@ -1,5 +1,6 @@
 /* launch.c: runs one command with its streams at /dev/null and prints "NANOSECONDS PEAK_KIB
- * CPU_MICROSECONDS", from posix_spawn to wait4, with its children. It is small itself, because a child's peak counts its parent's before exec.
+ * CPU_MICROSECONDS", from posix_spawn to wait4, with its children. It is small itself, because a
+ * child's peak counts its parent's before exec.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
