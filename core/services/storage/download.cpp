@@ -41,8 +41,14 @@ uint64_t piece_size(uint64_t bytes, int connections) {
 // One range on its way into the file.
 class Piece {
  public:
-  Piece(const PartialFile& file, Range range, char* buffer, std::atomic<uint64_t>& received)
-      : file_(&file), range_(range), at_(range.begin), buffer_(buffer), received_(&received) {}
+  Piece(const PartialFile& file, std::mutex& writing, Range range, char* buffer,
+        std::atomic<uint64_t>& received)
+      : file_(&file),
+        writing_(&writing),
+        range_(range),
+        at_(range.begin),
+        buffer_(buffer),
+        received_(&received) {}
 
   uint64_t at() const { return at_ + held_; }
 
@@ -61,7 +67,10 @@ class Piece {
 
   void flush() {
     const std::string_view data(buffer_, std::exchange(held_, 0));
-    file_->write_at(at_, data);
+    {
+      const std::lock_guard lock(*writing_);
+      file_->write_at(at_, data);
+    }
     at_ += data.size();
   }
 
@@ -70,6 +79,7 @@ class Piece {
 
  private:
   const PartialFile* file_;
+  std::mutex* writing_;
   Range range_;
   uint64_t at_;
   char* buffer_;
@@ -104,6 +114,8 @@ class Fetch {
   const BlobInfo* blob_;
   PartialFile* file_;
   std::atomic<uint64_t> received_ = 0;
+  // The kernel lets one thread at a time write to a file, and has the others spin; here they sleep.
+  std::mutex writing_;
 
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
@@ -140,7 +152,7 @@ void Fetch::keep(Range range) {
 
 void Fetch::bring(Range range, char* buffer) {
   Tries tries(azure_->settings().tries);
-  Piece piece(*file_, range, buffer, received_);
+  Piece piece(*file_, writing_, range, buffer, received_);
   while (piece.at() < range.end) {
     const uint64_t before = piece.at();
     try {
