@@ -93,6 +93,7 @@ class Archive {
   std::deque<std::unique_ptr<Piece>> order_;  // all that was written and not read yet
   std::deque<Piece*> to_deflate_;
   BlockPool plain_blocks_, deflated_blocks_;
+  size_t piece_bytes_;
   size_t most_contents_;
   size_t contents_ = 0;  // pieces in order_ that hold blocks
   bool stopped_ = false;

@@ -69,7 +69,7 @@ def make_corpus(folder, size, seed=1):
                     elif kind == "packed":
                         content = source.randbytes(piece)
                     else:
-                        content = b"".join(source.randbytes(512) + bytes(512) for _ in range(piece // 1024 + 1))
+                        content = b"".join(source.randbytes(4096) + bytes(4096) for _ in range(piece // 8192 + 1))
                     file.write(content[:piece])
                     left -= piece
             number += 1

@@ -2,6 +2,7 @@
 and no copy of it stands on the node's disk."""
 
 import calendar
+import contextlib
 import io
 import json
 import os
@@ -103,19 +104,19 @@ def test_no_copy_on_the_disk(jetpack, home, lockers, tmp_path):
     before = {path for path in home.path.rglob("*")}
     largest, over = {}, threading.Event()
 
+    def look(pid):
+        for path in [*temporary.rglob("*"), *(set(home.path.rglob("*")) - before)]:
+            with contextlib.suppress(OSError):
+                largest[path] = max(largest.get(path, 0), path.stat().st_size)
+        for fd in os.listdir(f"/proc/{pid}/fd"):  # also files without a name
+            with contextlib.suppress(OSError):
+                if "(deleted)" in os.readlink(f"/proc/{pid}/fd/{fd}"):
+                    largest[fd] = max(largest.get(fd, 0), os.stat(f"/proc/{pid}/fd/{fd}").st_size)
+
     def watch(pid):
-        while not over.is_set():
-            for path in [*temporary.rglob("*"), *(set(home.path.rglob("*")) - before)]:
-                try:
-                    largest[path] = max(largest.get(path, 0), path.stat().st_size)
-                except OSError:
-                    pass
-            for fd in Path(f"/proc/{pid}/fd").glob("*"):  # also files without a name
-                try:
-                    if "(deleted)" in os.readlink(fd):
-                        largest[fd] = max(largest.get(fd, 0), fd.stat().st_size)
-                except OSError:
-                    pass
+        with contextlib.suppress(OSError):  # it has ended
+            while not over.is_set():
+                look(pid)
 
     with jetpack.start("report_issue", "--no-sign", env={"TMPDIR": str(temporary)}) as process:
         watcher = threading.Thread(target=watch, args=(process.pid,))
