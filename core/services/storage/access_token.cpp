@@ -44,7 +44,7 @@ HttpReply AccessTokens::ask(HttpClient& client, const std::string& identity) con
                 "storage.azure.com%2F" +
                 (identity.empty() ? "" : '&' + identity);
   request.headers = {{"metadata", "true"}};
-  const HttpReply reply = client.perform(settings, request, most_answer);
+  HttpReply reply = client.perform(settings, request, most_answer);
   // By its documentation it may answer 404 and 410 for a while, too.
   if (is_passing(reply.status) || reply.status == 404 || reply.status == 410)
     throw Passing("the metadata service at " + metadata_url_ + " answered " +

@@ -94,7 +94,7 @@ Error unexpected(const HttpReply& reply) {
 
 std::string where_to(const std::string& location) {
   const size_t start = location.find("://");
-  if (start == std::string::npos || start > 10) return "another path";
+  if (start > 10) return "another path";  // npos too
   const std::string host = location.substr(0, location.find_first_of("/?#", start + 3));
   const bool is_plain = std::all_of(host.begin(), host.end(),
                                     [](char c) { return c > ' ' && c < '\x7f' && c != '@'; });

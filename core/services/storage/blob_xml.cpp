@@ -51,7 +51,9 @@ uint64_t number_of(const char* text) {
   return value;
 }
 
-std::string utf8_or_nothing(std::string text) { return is_utf8(text) ? text : std::string(); }
+std::string utf8_or_nothing(const std::string& text) {
+  return is_utf8(text) ? text : std::string();
+}
 
 // A listing leaves out the quotes that a header has.
 std::string quoted_etag(const std::string& etag) {
