@@ -12,6 +12,7 @@ namespace jetpack::storage {
 namespace {
 
 constexpr uint64_t most_answer = 64 << 10;
+constexpr size_t longest_words = 200;
 constexpr std::chrono::seconds token_timeout{15};
 // A token that ends sooner is as good as ended.
 constexpr int64_t token_margin = 120;
@@ -25,6 +26,20 @@ int64_t seconds_in(const rapidjson::Value& answer, const char* name) {
   if (member->IsString())
     std::from_chars(member->GetString(), member->GetString() + member->GetStringLength(), value);
   return value;
+}
+
+// What the service says about a refusal: "; it says: Identity not found". One line of plain text.
+std::string description_in(const std::string& body) {
+  try {
+    const Json answer = Json::parse(body, "the refusal");
+    const std::string text = find_string(answer.root(), "error_description").value_or("");
+    std::string shown;
+    for (const char c : std::string_view(text).substr(0, longest_words))
+      shown += c >= ' ' && c < '\x7f' ? c : ' ';
+    return shown.empty() ? shown : " and says: " + shown;
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 bool is_plain_token(std::string_view text) {
@@ -53,6 +68,7 @@ HttpReply AccessTokens::ask(HttpClient& client, const std::string& identity) con
     throw Error(Errc::denied, "the metadata service at " + metadata_url_ + " gives no token for " +
                                   (identity.empty() ? "the identity of this machine" : identity) +
                                   ": it answered " + std::to_string(reply.status) +
+                                  description_in(reply.body) +
                                   "; assign the identity to the machine, or describe the locker "
                                   "with another credential");
   return reply;
