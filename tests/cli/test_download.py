@@ -265,6 +265,7 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(jetpack, locker, here):
     assert hashlib.sha256((here / "large.bin").read_bytes()).digest() == hashlib.sha256(content).digest()
     last = shown.rstrip().split("\r")[-1]
     assert re.search(r"large\.bin  32\.0 MiB in \d+\.\d s, [\d.]+ [KMG]iB/s", last), shown
-    assert re.search(r"\[#*\.*\] +\d+%  [\d.]+ [A-Z]?i?B of 32\.0 MiB  [\d.]+ [KMG]?i?B/s", shown), shown
+    # A rate is known only after some time, and by then all may be there.
+    assert re.search(r"\[#*\.*\] +\d+%  [\d.]+ [A-Z]?i?B of 32\.0 MiB", shown), shown
     code, _, shown = on_terminal(jetpack, "download", "--project", "p", "none", cwd=here)
     assert code == 1 and "no such blob" in shown
