@@ -93,7 +93,7 @@ def run(folder, size=2 << 30, rounds=3):
     ours = measure.Case("report_issue", [str(measure.BUILT_HOME / "bin/jetpack"), "report_issue", str(logs),
                                          "--output", str(folder / "ours.zip")],
                         measure.jetpack_environment(home))
-    peer = measure.Case("zip -r -6", ["zip", "-r", "-6", "-q", str(folder / "peer.zip"), str(logs)],
+    peer = measure.Case("zip -r -6", [shutil.which("zip"), "-r", "-6", "-q", str(folder / "peer.zip"), str(logs)],
                         measure.jetpack_environment(home))
     subprocess.run(["sh", "-c", f"cat {logs}/*/* > /dev/null"], check=True)  # both read what is in memory
     seconds, peak = {}, {}
