@@ -12,7 +12,6 @@
 
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
-#include "support/verb.hpp"
 
 namespace report_issue {
 
@@ -86,24 +85,9 @@ void LocalFile::write(Archive& archive) {
 }
 
 std::string address_of(const jetpack::Storage& storage, const std::string& blob) {
-  if (const auto known = storage.properties(blob)) {
-    const auto object = support::parse_json(*known, "the locker's answer");
-    if (std::string url = support::text_or(object, "url", ""); !url.empty()) return url;
-  }
-  std::string locker = storage.locker();
-  constexpr std::string_view azure = "az://";
-  if (locker.starts_with(azure)) {
-    const size_t slash = std::min(locker.find('/', azure.size()), locker.size());
-    locker = "https://" + locker.substr(azure.size(), slash - azure.size()) +
-             ".blob.core.windows.net" + locker.substr(slash);
-  }
-  std::string address = locker;
-  for (size_t at = 0; at < blob.size();) {
-    const size_t slash = std::min(blob.find('/', at), blob.size());
-    address += '/' + support::percent_encoded(blob.substr(at, slash - at));
-    at = slash + 1;
-  }
-  return address;
+  const auto known = storage.properties(blob);
+  if (!known) throw Error(Errc::unavailable, "the locker does not show " + blob + " any more");
+  return support::text_or(support::parse_json(*known, "the locker's answer"), "url", blob);
 }
 
 }  // namespace report_issue

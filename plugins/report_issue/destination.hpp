@@ -32,7 +32,7 @@ class LocalFile {
   support::Fd fd_;
 };
 
-// The blob's address as it is without a signature: az://ACCOUNT/CONTAINER is an https URL there.
+// The blob's address, without a signature.
 std::string address_of(const jetpack::Storage& storage, const std::string& blob);
 
 }  // namespace report_issue

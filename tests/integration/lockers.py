@@ -31,6 +31,12 @@ class Locker:
         """What to trust it by."""
         return self.account and self.account.ca
 
+    def address(self, name):
+        """Where a blob is."""
+        base = (self.description["url"] if self.folder
+                else f"{self.description['endpoint']}/{self.container}")
+        return f"{base}/{name}"
+
     def connect(self, home, **changed):
         """Makes it the locker of a home."""
         home.write("config/locker.json", {**self.description, **changed})

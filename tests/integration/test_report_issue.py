@@ -86,6 +86,8 @@ def test_the_address_that_is_printed_leads_to_the_archive(jetpack, home, locker)
 
 def test_unsigned(jetpack, home, locker):
     lines, said = lines_of(jetpack, "--no-sign")
+    url = lines[0].removeprefix("Logs can be found at: ")
+    assert url == locker.address(blob_of(url))
     assert (len(lines), said) == (1, "") and "sig=" not in lines[0]
     check_archive(locker.get(blob_of(lines[0])), home)
     told = json.loads("\n".join(lines_of(jetpack, "--no-sign", "--json")[0]))

@@ -73,6 +73,7 @@ def test_what_we_put_is_there_for_others(blob, locker):
     known = json.loads(blob("show", "put/20000001"))
     assert known["bytes"] == 20_000_001
     assert known["name"] == "put/20000001"
+    assert known["url"] == locker.address("put/20000001")
     if "md5" in known:
         assert known["md5"] == hashlib.md5(content).hexdigest()
     assert blob("show", "put/none") == "none\n"

@@ -254,6 +254,7 @@ std::optional<BlobInfo> Azure::properties(std::string_view blob) {
   info.modified = iso_of_http_date(reply.header("last-modified"));
   info.etag = reply.header("etag");
   info.md5 = hex_of_content_md5(reply.header("content-md5"));
+  info.url = source_->current()->container_url() + '/' + encode_path(blob);
   return info;
 }
 

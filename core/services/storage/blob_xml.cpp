@@ -128,6 +128,7 @@ std::string json_line(const BlobInfo& blob) {
   member("modified", blob.modified);
   member("etag", blob.etag);
   if (!blob.md5.empty()) member("md5", blob.md5);
+  if (!blob.url.empty()) member("url", blob.url);
   writer.EndObject();
   return {buffer.GetString(), buffer.GetSize()};
 }

@@ -110,7 +110,9 @@ std::optional<BlobInfo> FolderStore::properties(std::string_view blob) {
   const Fd file = open_blob(root, blob, "look up");
   struct stat info {};
   if (!file || ::fstat(file.get(), &info) != 0) return std::nullopt;
-  return info_of(std::string(blob), info);
+  BlobInfo found = info_of(std::string(blob), info);
+  found.url = address() + '/' + encode_path(blob);
+  return found;
 }
 
 // Lists what is below the folder `below`, which ends in '/' unless it is the root. False: enough.

@@ -316,7 +316,8 @@ typedef struct jp_storage {
    * each line, which ends in "\n", while pages arrive; when it stops, so does the listing:
    * JP_FAILED. */
   int32_t (*list)(void* self, jp_str prefix, jp_sink lines, jp_error* err);
-  /* Writes the same object for one blob; JP_NOT_FOUND when there is none. */
+  /* Writes the same object for one blob, and "url": where it is, without a credential. JP_NOT_FOUND
+   * when there is none. */
   int32_t (*properties)(void* self, jp_str blob, jp_sink line, jp_error* err);
   /* Brings a blob to a file. Until it is whole and checked, it grows beside it as
    * ".NAME.jetpack-part" with its state in ".NAME.jetpack-state"; a later call takes it up where an
