@@ -2,8 +2,8 @@
 arrives once the server is well. A hang shows as a timeout of the fixture's."""
 
 import json
-import os
-import subprocess
+import sys
+import tempfile
 import time
 
 import pytest
@@ -86,19 +86,25 @@ FAULTS = {
 }
 
 
+# Runs a command as the child of a small process, because a process's peak counts what its parent had
+# when it began; writes the peak to a descriptor.
+MEASURE = """
+import os, sys
+child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+os.write(int(sys.argv[1]), b"%d" % usage.ru_maxrss)
+os._exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def run_measured(jetpack, *args):
     """(exit code, stderr, largest resident set in KiB)."""
-    process = jetpack.start(*args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE)
-    try:
-        out, err = process.stdout.read(), process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    finally:
-        process.stdout.close()
-        process.stderr.close()
-    assert out == b""
-    return process.returncode, err.decode(), usage.ru_maxrss
+    with tempfile.TemporaryFile() as peak:
+        result = jetpack(*args, pass_fds=[peak.fileno()],
+                         prefix=[sys.executable, "-IS", "-c", MEASURE, str(peak.fileno())])
+        peak.seek(0)
+        assert result.stdout == ""
+        return result.returncode, result.stderr, int(peak.read())
 
 
 @pytest.mark.timeout(60)

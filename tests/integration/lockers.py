@@ -11,6 +11,8 @@ from servers import azurite, blob_client, keeper, npm
 from servers.imds import Imds
 
 KINDS = ("azurite-http", "azurite-https", "azurite-sas", "azurite-oauth", "hub-key", "hub-sas", "file")
+SIGNING = ("azurite-https", "azurite-oauth", "hub-key")  # an address that https reaches
+WITH_SECRET = ("azurite-http", "azurite-https", "azurite-sas", "hub-key", "hub-sas")
 
 
 class Locker:
@@ -23,8 +25,8 @@ class Locker:
 
     @property
     def signs(self):
-        """Whether the credential can sign, an address that https reaches."""
-        return self.kind in ("azurite-https", "azurite-oauth", "hub-key")
+        """Whether the credential can sign."""
+        return self.kind in SIGNING
 
     @property
     def ca(self):
