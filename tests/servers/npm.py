@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 INSTALL_SECONDS = 240
+REFUSED = {}  # folder: why it cannot be had, so that only one test waits to learn it
 
 
 def package(name, version):
@@ -18,25 +19,30 @@ def package(name, version):
     folder = cache / f"{name.replace('/', '-').strip('@')}-{version}"
     if not shutil.which("npm"):
         pytest.skip(f"npm is missing, which installs {name}: apt-get install npm")
+    if folder in REFUSED:
+        pytest.skip(REFUSED[folder])
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / "lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            install(f"{name}@{version}", folder)
+        if not folder.exists() and (why := install(f"{name}@{version}", folder)):
+            REFUSED[folder] = why
+            pytest.skip(why)
     return folder / "node_modules"
 
 
 def install(what, folder):
-    """Installs beside the folder and renames: it is there whole or not at all."""
+    """Installs beside the folder and renames: it is there whole or not at all. Says why it cannot be."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
         (Path(temporary) / "package.json").write_text('{"private": true}')
         try:
-            subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", what],
+            subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts",
+                            "--fetch-retries=1", what],
                            cwd=temporary, check=True, capture_output=True, text=True,
                            timeout=INSTALL_SECONDS)
         except subprocess.TimeoutExpired:
-            pytest.skip(f"npm could not install {what} within {INSTALL_SECONDS} s")
+            return f"npm could not install {what} within {INSTALL_SECONDS} s"
         except subprocess.CalledProcessError as error:
-            pytest.skip(f"npm cannot install {what}: {error.stderr.strip()[-300:]}")
+            return f"npm cannot install {what}: {error.stderr.strip()[-300:]}"
         shutil.copytree(temporary, f"{temporary}.whole", symlinks=True)
         os.rename(f"{temporary}.whole", folder)
+    return None
