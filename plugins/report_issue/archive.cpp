@@ -19,8 +19,8 @@ struct Piece {
   enum class Kind : uint8_t { begin, content, end, last };
 
   Kind kind = Kind::content;
-  bool is_ready = true;  // for the reader
-  std::string name;      // begin
+  int steps_left = 0;  // before it is for the reader
+  std::string name;    // begin
   std::time_t modified = 0;
   std::unique_ptr<Block> plain;  // content
   std::unique_ptr<Block> deflated;
@@ -42,6 +42,8 @@ constexpr std::string_view end_of_deflate("\x03\x00", 2);
 
 // Thrown in the filling thread when nobody wants the archive any more.
 struct Unwanted {};
+
+}  // namespace
 
 // Deflates pieces that do not refer to one another, each to whole bytes.
 class Deflater {
@@ -71,8 +73,6 @@ class Deflater {
   std::vector<uint8_t> buffer_;
 };
 
-}  // namespace
-
 void Block::append(std::string_view text) {
   std::memcpy(bytes_.get() + size_, text.data(), text.size());
   size_ += text.size();
@@ -83,8 +83,6 @@ void Archive::Writer::begin(std::string name, std::time_t modified) {
   piece->kind = Piece::Kind::begin;
   piece->name = std::move(name);
   piece->modified = modified;
-  bytes_ = 0;
-  crc_ = 0;
   archive_.put(std::move(piece));
 }
 
@@ -92,8 +90,6 @@ void Archive::Writer::write(std::string_view content) {
   while (!content.empty()) {
     if (!block_) block_ = archive_.take_block(archive_.plain_blocks_, archive_.piece_bytes_);
     const std::string_view part = content.substr(0, block_->room());
-    crc_ = crc32_gzip_refl(crc_, reinterpret_cast<const uint8_t*>(part.data()), part.size());
-    bytes_ += part.size();
     block_->append(part);
     content.remove_prefix(part.size());
     if (block_->room() == 0) flush();
@@ -103,7 +99,7 @@ void Archive::Writer::write(std::string_view content) {
 void Archive::Writer::flush() {
   if (!block_) return;
   auto piece = std::make_unique<Piece>();
-  piece->is_ready = false;
+  piece->steps_left = 2;
   piece->plain = std::move(block_);
   archive_.put(std::move(piece));
 }
@@ -112,16 +108,24 @@ void Archive::Writer::end() {
   flush();
   auto piece = std::make_unique<Piece>();
   piece->kind = Piece::Kind::end;
-  piece->bytes = bytes_;
-  piece->crc = crc_;
+  piece->steps_left = 1;
+  ++ended_;
   archive_.put(std::move(piece));
+}
+
+std::vector<Sha256Digest> Archive::Writer::digests() {
+  std::unique_lock lock(archive_.mutex_);
+  archive_.has_digests_.wait(
+      lock, [&] { return archive_.stopped_ || archive_.digests_.size() == ended_; });
+  if (archive_.stopped_) throw Unwanted();
+  return archive_.digests_;
 }
 
 Archive::Archive(unsigned workers, Fill fill)
     : piece_bytes_(workers <= few_workers ? large_piece : small_piece),
       most_contents_(size_t{2} * workers + 4) {
   try {
-    for (unsigned i = 0; i < workers; ++i) threads_.emplace_back([this] { deflate_all(); });
+    for (unsigned i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
     threads_.emplace_back([this, fill = std::move(fill)] { fill_all(fill); });
   } catch (...) {
     stop();
@@ -138,6 +142,7 @@ void Archive::stop() {
   }
   has_room_.notify_all();
   has_work_.notify_all();
+  has_digests_.notify_all();
   for (auto& thread : threads_) thread.join();
   threads_.clear();
 }
@@ -164,13 +169,14 @@ void Archive::give_back(BlockPool& pool, std::unique_ptr<Block> block) {
 // Waits until there is room: that bounds the memory.
 void Archive::put(std::unique_ptr<Piece> piece) {
   constexpr size_t most_pieces = 1000;
-  const bool is_work = !piece->is_ready;
+  const bool is_work = piece->steps_left > 0;
   std::unique_lock lock(mutex_);
   has_room_.wait(lock, [&] {
     return stopped_ || (order_.size() < most_pieces && contents_ < most_contents_);
   });
   if (stopped_) throw Unwanted();
-  if (is_work) {
+  if (is_work) to_sum_.push_back(piece.get());
+  if (piece->plain) {
     to_deflate_.push_back(piece.get());
     ++contents_;
   }
@@ -196,24 +202,20 @@ void Archive::fill_all(const Fill& fill) {
   has_answer_.notify_one();
 }
 
-void Archive::deflate_all() {
+// Checksums come first, since only one worker at a time can make them: in the order of the content.
+void Archive::work() {
   try {
     Deflater deflater;
+    std::unique_lock lock(mutex_);
+    const auto can_sum = [&] { return !is_summing_ && !to_sum_.empty(); };
     while (true) {
-      std::unique_lock lock(mutex_);
-      has_work_.wait(lock, [&] { return stopped_ || !to_deflate_.empty(); });
+      has_work_.wait(lock, [&] { return stopped_ || can_sum() || !to_deflate_.empty(); });
       if (stopped_) return;
-      Piece& piece = *to_deflate_.front();
-      to_deflate_.pop_front();
-      lock.unlock();
-      auto deflated = take_block(deflated_blocks_, room_to_deflate(piece_bytes_));
-      deflater.run(*piece.plain, *deflated);
-      give_back(plain_blocks_, std::move(piece.plain));
-      lock.lock();
-      piece.deflated = std::move(deflated);
-      piece.is_ready = true;
-      lock.unlock();
-      has_answer_.notify_one();
+      if (can_sum()) {
+        sum(lock);
+      } else {
+        deflate(lock, deflater);
+      }
     }
   } catch (...) {
     const std::lock_guard lock(mutex_);
@@ -222,9 +224,52 @@ void Archive::deflate_all() {
   has_answer_.notify_one();
 }
 
+void Archive::sum(std::unique_lock<std::mutex>& lock) {
+  Piece& piece = *to_sum_.front();
+  to_sum_.pop_front();
+  if (piece.kind == Piece::Kind::end) {
+    piece.bytes = std::exchange(bytes_, 0);
+    piece.crc = std::exchange(crc_, 0);
+    digests_.push_back(sha256_.finish());
+    has_digests_.notify_one();
+  } else {
+    is_summing_ = true;
+    lock.unlock();
+    const std::string_view plain = piece.plain->content();
+    bytes_ += plain.size();
+    crc_ = crc32_gzip_refl(crc_, reinterpret_cast<const uint8_t*>(plain.data()), plain.size());
+    sha256_.update(plain);
+    lock.lock();
+    is_summing_ = false;
+  }
+  finish_step(piece);
+}
+
+void Archive::deflate(std::unique_lock<std::mutex>& lock, Deflater& deflater) {
+  Piece& piece = *to_deflate_.front();
+  to_deflate_.pop_front();
+  lock.unlock();
+  auto deflated = take_block(deflated_blocks_, room_to_deflate(piece_bytes_));
+  deflater.run(*piece.plain, *deflated);
+  lock.lock();
+  piece.deflated = std::move(deflated);
+  finish_step(piece);
+}
+
+// Once the last one is done the piece is the reader's.
+void Archive::finish_step(Piece& piece) {
+  if (--piece.steps_left > 0) return;
+  if (piece.plain) {
+    piece.plain->resize(0);
+    plain_blocks_.push_back(std::move(piece.plain));
+  }
+  has_answer_.notify_one();
+}
+
 std::unique_ptr<Piece> Archive::next() {
   std::unique_lock lock(mutex_);
-  has_answer_.wait(lock, [&] { return failure_ || (!order_.empty() && order_.front()->is_ready); });
+  has_answer_.wait(
+      lock, [&] { return failure_ || (!order_.empty() && order_.front()->steps_left == 0); });
   if (failure_) std::rethrow_exception(failure_);
   auto piece = std::move(order_.front());
   order_.pop_front();

@@ -15,12 +15,14 @@
 #include <thread>
 #include <vector>
 
+#include "sha256.hpp"
 #include "zip_format.hpp"
 
 namespace report_issue {
 
 // Content of the archive in the order in which it was written.
 struct Piece;
+class Deflater;
 
 // Bytes of a piece, before and after it is deflated; used again and again.
 class Block {
@@ -49,6 +51,8 @@ class Archive {
     void begin(std::string name, std::time_t modified);
     void write(std::string_view content);
     void end();
+    // Of the files that were ended, in their order, once they are made.
+    std::vector<Sha256Digest> digests();
 
    private:
     friend class Archive;
@@ -57,12 +61,11 @@ class Archive {
 
     Archive& archive_;
     std::unique_ptr<Block> block_;
-    uint64_t bytes_ = 0;
-    uint32_t crc_ = 0;
+    size_t ended_ = 0;
   };
   using Fill = std::function<void(Writer&)>;
 
-  // `fill` runs in a thread of its own, beside `workers` that deflate.
+  // `fill` runs in a thread of its own, beside `workers` that make checksums and deflate.
   Archive(unsigned workers, Fill fill);
   Archive(const Archive&) = delete;
   Archive& operator=(const Archive&) = delete;
@@ -84,18 +87,28 @@ class Archive {
   void put(std::unique_ptr<Piece> piece);
   std::unique_ptr<Piece> next();
   void make_bytes(Piece& piece);
+  void sum(std::unique_lock<std::mutex>& lock);
+  void deflate(std::unique_lock<std::mutex>& lock, Deflater& deflater);
+  void finish_step(Piece& piece);
   void fill_all(const Fill& fill);
-  void deflate_all();
+  void work();
   void stop();
 
   std::mutex mutex_;
-  std::condition_variable has_room_, has_work_, has_answer_;
+  std::condition_variable has_room_, has_work_, has_answer_, has_digests_;
   std::deque<std::unique_ptr<Piece>> order_;  // all that was written and not read yet
-  std::deque<Piece*> to_deflate_;
+  std::deque<Piece*> to_deflate_, to_sum_;
+  bool is_summing_ = false;
   BlockPool plain_blocks_, deflated_blocks_;
   size_t piece_bytes_;
   size_t most_contents_;
   size_t contents_ = 0;  // pieces in order_ that hold blocks
+  std::vector<Sha256Digest> digests_;
+
+  // The summing worker's alone: of the file that it has come to.
+  Sha256 sha256_;
+  uint64_t bytes_ = 0;
+  uint32_t crc_ = 0;
   bool stopped_ = false;
   std::exception_ptr failure_;
 

@@ -1,7 +1,6 @@
 // Puts files and facts into the archive, secrets masked, and keeps the manifest of what it did.
 #include "contents.hpp"
 
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,13 +25,6 @@ constexpr size_t read_bytes = 64 << 10;
 // Read before the part of a file that is taken, so that a secret which began there is known.
 constexpr uint64_t lead_bytes = 32 << 10;
 
-std::string hex(const unsigned char* bytes, size_t size) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (size_t i = 0; i < size; ++i) text += {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
-  return text;
-}
-
 std::string seconds_text(std::time_t time) {
   std::string text = support::iso_8601(std::chrono::system_clock::from_time_t(time));
   return text.substr(0, text.rfind('.')) + 'Z';
@@ -40,7 +32,7 @@ std::string seconds_text(std::time_t time) {
 
 }  // namespace
 
-// One file of the archive while it is made.
+// What the manifest tells of a file in the archive, but for its digest.
 struct Contents::Entry {
   std::string name;
   std::string source;
@@ -52,21 +44,11 @@ struct Contents::Entry {
   uint64_t first = 0;  // where what was taken begins
   bool is_truncated = false;
   bool is_unpacked = false;
-  std::string sha256 = {};
   std::string note = {};
 };
 
 Contents::Contents(Archive::Writer& archive, jetpack::Redactor& redactor, uint64_t most_bytes)
-    : archive_(archive),
-      redactor_(redactor),
-      most_bytes_(most_bytes),
-      buffer_(read_bytes),
-      digest_(::EVP_MD_CTX_new(), ::EVP_MD_CTX_free),
-      files_(files_text_),
-      left_out_(left_out_text_) {
-  files_.StartArray();
-  left_out_.StartArray();
-}
+    : archive_(archive), redactor_(redactor), most_bytes_(most_bytes), buffer_(read_bytes) {}
 
 Contents::~Contents() = default;
 
@@ -78,53 +60,17 @@ std::string Contents::name_for(const std::string& path) {
   return plain == path ? name : name + '~' + std::to_string(totals_.files);
 }
 
-void Contents::begin(Entry& entry) {
-  if (::EVP_DigestInit_ex(digest_.get(), ::EVP_sha256(), nullptr) != 1)
-    throw Error(Errc::failed, "cannot make SHA-256 digests: OpenSSL has none");
-  archive_.begin(entry.name, entry.modified);
-}
-
 void Contents::pass(Entry& entry, std::string_view text) {
   entry.bytes += text.size();
-  ::EVP_DigestUpdate(digest_.get(), text.data(), text.size());
   archive_.write(text);
 }
 
 void Contents::end(Entry& entry) {
   entry.redactions += redactor_.finish([&](std::string_view text) { pass(entry, text); });
   archive_.end();
-  std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
-  unsigned size = 0;
-  ::EVP_DigestFinal_ex(digest_.get(), sum.data(), &size);
-  entry.sha256 = hex(sum.data(), size);
   ++totals_.files;
   totals_.bytes += entry.bytes;
   totals_.redactions += entry.redactions;
-}
-
-void Contents::note(const Entry& entry) {
-  files_.StartObject();
-  support::member(files_, "name", entry.name);
-  support::member(files_, entry.is_file ? "path" : "source", support::well_formed(entry.source));
-  if (entry.is_file) support::member(files_, "modified", seconds_text(entry.modified));
-  files_.Key("bytes");
-  files_.Uint64(entry.bytes);
-  support::member(files_, "sha256", entry.sha256);
-  files_.Key("redactions");
-  files_.Uint64(entry.redactions);
-  files_.Key("truncated");
-  files_.Bool(entry.is_truncated);
-  if (entry.is_file) {
-    files_.Key("original_bytes");
-    files_.Uint64(entry.original);
-  }
-  if (entry.first > 0) {
-    files_.Key("first_byte");
-    files_.Uint64(entry.first);
-  }
-  if (entry.is_unpacked) support::member(files_, "unpacked_from", "gzip");
-  if (!entry.note.empty()) support::member(files_, "note", entry.note);
-  files_.EndObject();
 }
 
 // Reads up to the length that the file had when it was opened: one that grows would never end.
@@ -205,47 +151,91 @@ void Contents::add(const Found& file) {
   entry.original = file.bytes;
   const bool is_packed = is_gzip(head);
   if (is_packed) entry.name += ".unpacked";
-  begin(entry);
+  archive_.begin(entry.name, entry.modified);
   if (is_packed) {
     unpack(file, entry);
   } else {
     copy(file, entry);
   }
   end(entry);
-  note(entry);
+  entries_.push_back(std::move(entry));
 }
 
 void Contents::add(const Fact& fact) {
   if (!fact.why.empty()) return leave_out({fact.source, fact.why});
   Entry entry{fact.name, fact.source, false, ::time(nullptr)};
   entry.redactions = fact.masked;
-  begin(entry);
+  archive_.begin(entry.name, entry.modified);
   redactor_.feed(fact.content, [&](std::string_view text) { pass(entry, text); });
   end(entry);
-  note(entry);
+  entries_.push_back(std::move(entry));
 }
 
-void Contents::leave_out(const LeftOut& what) {
+void Contents::leave_out(LeftOut what) {
   ++totals_.left_out;
-  left_out_.StartObject();
-  support::member(left_out_, "path", support::well_formed(what.path));
-  support::member(left_out_, "why", support::well_formed(what.why));
-  left_out_.EndObject();
+  left_out_.push_back(std::move(what));
 }
 
-void Contents::add_manifest(const std::string& about) {
-  files_.EndArray();
-  left_out_.EndArray();
+void Contents::put(support::JsonWriter& json, const Entry& entry, const Sha256Digest& sha256) {
+  json.StartObject();
+  support::member(json, "name", entry.name);
+  support::member(json, entry.is_file ? "path" : "source", support::well_formed(entry.source));
+  if (entry.is_file) support::member(json, "modified", seconds_text(entry.modified));
+  json.Key("bytes");
+  json.Uint64(entry.bytes);
+  support::member(json, "sha256", hex_of(sha256));
+  json.Key("redactions");
+  json.Uint64(entry.redactions);
+  json.Key("truncated");
+  json.Bool(entry.is_truncated);
+  if (entry.is_file) {
+    json.Key("original_bytes");
+    json.Uint64(entry.original);
+  }
+  if (entry.first > 0) {
+    json.Key("first_byte");
+    json.Uint64(entry.first);
+  }
+  if (entry.is_unpacked) support::member(json, "unpacked_from", "gzip");
+  if (!entry.note.empty()) support::member(json, "note", entry.note);
+  json.EndObject();
+}
+
+void Contents::add_manifest(const std::function<void(support::JsonWriter&)>& about) {
+  const std::vector<Sha256Digest> digests = archive_.digests();
   Entry entry{"manifest.json", "", false, ::time(nullptr)};
-  begin(entry);
-  const auto feed = [&](std::string_view text) {
-    redactor_.feed(text, [&](std::string_view clean) { pass(entry, clean); });
+  archive_.begin(entry.name, entry.modified);
+  rapidjson::StringBuffer text;
+  support::JsonWriter json(text);
+  const auto pass_on = [&] {
+    redactor_.feed({text.GetString(), text.GetSize()},
+                   [&](std::string_view clean) { pass(entry, clean); });
+    text.Clear();
   };
-  feed("{" + about + ",\"redactions\":" + std::to_string(totals_.redactions) + ",\"files\":");
-  feed({files_text_.GetString(), files_text_.GetSize()});
-  feed(",\"left_out\":");
-  feed({left_out_text_.GetString(), left_out_text_.GetSize()});
-  feed("}\n");
+  json.StartObject();
+  about(json);
+  json.Key("redactions");
+  json.Uint64(totals_.redactions);
+  json.Key("files");
+  json.StartArray();
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    put(json, entries_[i], digests[i]);
+    pass_on();
+  }
+  json.EndArray();
+  json.Key("left_out");
+  json.StartArray();
+  for (const auto& [path, why] : left_out_) {
+    json.StartObject();
+    support::member(json, "path", support::well_formed(path));
+    support::member(json, "why", support::well_formed(why));
+    json.EndObject();
+    pass_on();
+  }
+  json.EndArray();
+  json.EndObject();
+  text.Put('\n');
+  pass_on();
   end(entry);
 }
 

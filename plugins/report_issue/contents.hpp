@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +12,6 @@
 #include "collector.hpp"
 #include "facts.hpp"
 #include "support/json.hpp"
-
-struct evp_md_ctx_st;
 
 namespace report_issue {
 
@@ -35,33 +32,31 @@ class Contents {
 
   void add(const Found& file);
   void add(const Fact& fact);
-  void leave_out(const LeftOut& what);
-  // The last file: `about` are the first members of its JSON object, as text.
-  void add_manifest(const std::string& about);
+  void leave_out(LeftOut what);
+  // The last file: `about` writes the first members of its JSON object.
+  void add_manifest(const std::function<void(support::JsonWriter&)>& about);
 
   const Totals& totals() const { return totals_; }
 
  private:
   struct Entry;
 
-  void begin(Entry& entry);
   void end(Entry& entry);
   void pass(Entry& entry, std::string_view text);
   void copy(const Found& file, Entry& entry);
   void unpack(const Found& file, Entry& entry);
   uint64_t read(const Found& file, uint64_t from, Entry& entry,
                 const std::function<bool(std::string_view)>& take);
-  void note(const Entry& entry);
+  static void put(support::JsonWriter& json, const Entry& entry, const Sha256Digest& sha256);
   std::string name_for(const std::string& path);
 
   Archive::Writer& archive_;
   jetpack::Redactor& redactor_;
   uint64_t most_bytes_;
   std::vector<char> buffer_;
-  std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> digest_;
   Totals totals_;
-  rapidjson::StringBuffer files_text_, left_out_text_;
-  support::JsonWriter files_, left_out_;
+  std::vector<Entry> entries_;
+  std::vector<LeftOut> left_out_;
 };
 
 }  // namespace report_issue

@@ -38,7 +38,9 @@ constexpr std::string_view disposition = "disposition=file; attachment";
 struct Plan {
   Selection selection;
   uint64_t most_bytes = 0;
-  std::string cluster, node, uuid;
+  std::string cluster, node;
+  std::string version;  // jetpack's
+  std::chrono::system_clock::time_point created = std::chrono::system_clock::now();
   std::string name;  // of the zip
 
   std::string blob() const { return "issues/" + name; }
@@ -106,8 +108,9 @@ Plan make_plan(const Call& call) {
   plan.most_bytes = parse_size(*call.text("max-size"));
   plan.cluster = fact_or(call, "cluster", "unknown");
   plan.node = fact_or(call, "node", host_name());
-  plan.uuid = support::random_uuid();
-  plan.name = as_segment(plan.cluster) + '-' + as_segment(plan.node) + '-' + plan.uuid + ".zip";
+  plan.version = call.host_version();
+  plan.name = as_segment(plan.cluster) + '-' + as_segment(plan.node) + '-' +
+              support::random_uuid() + ".zip";
   return plan;
 }
 
@@ -118,24 +121,19 @@ unsigned worker_count() {
   return std::clamp(static_cast<unsigned>(CPU_COUNT(&cores)), 1U, most_workers);
 }
 
-std::string about(const Call& call, const Plan& plan) {
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
+// The first members of the manifest.
+void put_about(support::JsonWriter& json, const Plan& plan) {
   json.Key("schema");
   json.Int(1);
   support::member(json, "name", plan.name);
-  support::member(json, "created", support::iso_8601(std::chrono::system_clock::now()));
-  support::member(json, "jetpack", call.host_version());
+  support::member(json, "created", support::iso_8601(plan.created));
+  support::member(json, "jetpack", plan.version);
   support::member(json, "cluster", support::well_formed(plan.cluster));
   support::member(json, "node", support::well_formed(plan.node));
   json.Key("paths");
   json.StartArray();
   for (const auto& path : plan.selection.paths) support::put(json, support::well_formed(path));
   json.EndArray();
-  json.EndObject();
-  const std::string_view text(buffer.GetString(), buffer.GetSize());
-  return std::string(text.substr(1, text.size() - 2));
 }
 
 struct stat status_of(int fd) {
@@ -149,11 +147,9 @@ struct stat status_of(int fd) {
 class Report {
  public:
   Report(const Call& call, const Plan& plan, int own_file)
-      : about_(about(call, plan)),
+      : plan_(plan),
         redactor_(call.service<jetpack::Log>().redactor()),
         facts_(report_issue::gather_facts(call)),
-        selection_(plan.selection),
-        most_bytes_(plan.most_bytes),
         own_(status_of(own_file)),
         archive_(worker_count(), [this](Archive::Writer& writer) { fill(writer); }) {}
 
@@ -163,10 +159,10 @@ class Report {
 
  private:
   void fill(Archive::Writer& writer) {
-    Contents contents(writer, redactor_, most_bytes_);
+    Contents contents(writer, redactor_, plan_.most_bytes);
     for (const auto& fact : facts_) contents.add(fact);
     Collector collector(
-        selection_,
+        plan_.selection,
         [&](const Found& file) {
           if (file.device == own_.st_dev && file.inode == own_.st_ino) return;
           contents.add(file);
@@ -174,14 +170,12 @@ class Report {
         [&](const LeftOut& what) { contents.leave_out(what); });
     collector.run();
     totals_ = contents.totals();
-    contents.add_manifest(about_);
+    contents.add_manifest([this](support::JsonWriter& json) { put_about(json, plan_); });
   }
 
-  std::string about_;
+  const Plan& plan_;
   jetpack::Redactor redactor_;
   std::vector<report_issue::Fact> facts_;
-  Selection selection_;
-  uint64_t most_bytes_;
   struct stat own_;
   Totals totals_;
   Archive archive_;  // last: its threads use all that stands before
