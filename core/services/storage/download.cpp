@@ -1,11 +1,8 @@
 // Brings a blob to a partial file.
 #include "services/storage/download.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <exception>
@@ -194,24 +191,17 @@ uint64_t Fetch::wait_for_more(uint64_t hashed) {
 }
 
 void Fetch::hash_file() {
-  constexpr size_t read_size = 256 << 10;
-  const auto buffer = std::make_unique_for_overwrite<char[]>(read_size);
   Md5 md5;
   uint64_t at = 0;
+  const auto update = [&](std::string_view data) {
+    md5.update(data);
+    return !azure_->halt().is_set();
+  };
   while (at < blob_->bytes) {
     const uint64_t end = wait_for_more(at);
-    while (at < end) {
-      if (azure_->halt().is_set()) return;
-      const ssize_t got = ::pread(file_->fd(), buffer.get(),
-                                  std::min<uint64_t>(read_size, end - at), static_cast<off_t>(at));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0)
-        throw Error(Errc::failed, "what was downloaded cannot be read back: " +
-                                      system_message(got < 0 ? errno : EIO));
-      md5.update({buffer.get(), static_cast<size_t>(got)});
-      at += static_cast<uint64_t>(got);
-    }
+    file_->read_back({at, end}, update);
     if (azure_->halt().is_set()) return;
+    at = end;
   }
   if (const std::string found = hex_of(md5.finish()); found != blob_->md5)
     throw Damaged("its MD5 is " + found + ", and the locker says " + blob_->md5);

@@ -33,10 +33,12 @@ class PartialFile {
   // has its full size, its disk space reserved. Throws Errc::unavailable when there is not enough.
   Ranges take_up(const Content& content, bool fresh);
 
-  int fd() const { return fd_.get(); }
-
   // Writes at an offset. Throws Error.
   void write_at(uint64_t offset, std::string_view data) const;
+
+  // Hands what is in the file to `take`, piece by piece, until that returns false. Throws
+  // Errc::failed.
+  void read_back(Range range, const std::function<bool(std::string_view)>& take) const;
 
   // Keeps in the state what is there.
   void record(const Ranges& ranges);

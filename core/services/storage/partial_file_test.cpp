@@ -66,6 +66,40 @@ TEST_CASE("what is there is taken up, and the destination replaced whole") {
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
 }
 
+TEST_CASE("what was written is read back, from any place, and until that is enough") {
+  const jetpack::TemporaryFolder folder;
+  const auto file = partial(folder.file("x"));
+  std::string content;
+  for (int i = 0; content.size() < 5'000'000; ++i) content += std::to_string(i);
+  file.write_at(0, content);
+  for (const Range& range : {Range{0, content.size()}, {1, 4096}, {2'100'001, 4'999'999}, {7, 7}}) {
+    std::string got;
+    file.read_back(range, [&](std::string_view piece) {
+      got += piece;
+      return true;
+    });
+    CHECK(got == content.substr(range.begin, range.end - range.begin));
+  }
+  int pieces = 0;
+  file.read_back({0, content.size()}, [&](std::string_view) { return ++pieces < 2; });
+  CHECK(pieces == 2);
+}
+
+TEST_CASE("what somebody has cut off is an error when it is read back") {
+  const jetpack::TemporaryFolder folder;
+  const auto file = partial(folder.file("x"));
+  file.write_at(0, std::string(3'000'000, 'x'));
+  REQUIRE(::truncate(folder.file(".x.jetpack-part").c_str(), 10'000) == 0);
+  uint64_t got = 0;
+  CHECK_THROWS_AS(file.read_back({0, 3'000'000},
+                                 [&](std::string_view piece) {
+                                   got += piece.size();
+                                   return true;
+                                 }),
+                  Error);
+  CHECK(got == 10'000);
+}
+
 TEST_CASE("another version, blob or length is begun anew, and so is what was asked to be") {
   const jetpack::TemporaryFolder folder;
   const std::string path = folder.file("x");
