@@ -60,20 +60,33 @@ template <size_t I, class Word>
   a += b;
 }
 
+// Four steps for each I, with names for the state and not an array, which a compiler leaves in
+// memory.
 template <class Word, size_t... I>
 [[gnu::always_inline]] inline void md5_steps(Word* state, const Word* words,
                                              std::index_sequence<I...>) {
-  Word v[4] = {state[0], state[1], state[2], state[3]};
-  (md5_step<I>(v[(64 - I) % 4], v[(65 - I) % 4], v[(66 - I) % 4], v[(67 - I) % 4], words), ...);
-  for (size_t i = 0; i < 4; ++i) state[i] += v[i];
+  Word a = state[0];
+  Word b = state[1];
+  Word c = state[2];
+  Word d = state[3];
+  ((md5_step<4 * I>(a, b, c, d, words), md5_step<4 * I + 1>(d, a, b, c, words),
+    md5_step<4 * I + 2>(c, d, a, b, words), md5_step<4 * I + 3>(b, c, d, a, words)),
+   ...);
+  state[0] += a;
+  state[1] += b;
+  state[2] += c;
+  state[3] += d;
 }
 
 void digest_blocks(std::array<uint32_t, 4>& state, const char* data, size_t count) {
+  // A copy that `data` cannot refer to stays in registers.
+  std::array<uint32_t, 4> own = state;
   for (; count > 0; --count, data += md5_block) {
     std::array<uint32_t, 16> words;
     std::memcpy(words.data(), data, sizeof words);
-    md5_steps(state.data(), words.data(), std::make_index_sequence<64>());
+    md5_steps(own.data(), words.data(), std::make_index_sequence<16>());
   }
+  state = own;
 }
 
 using LanePointers = std::array<const char*, lanes>;
@@ -94,7 +107,7 @@ using LanePointers = std::array<const char*, lanes>;
                        word_at(data[3] + from), word_at(data[4] + from), word_at(data[5] + from),
                        word_at(data[6] + from), word_at(data[7] + from)};
     }
-    md5_steps(state, words, std::make_index_sequence<64>());
+    md5_steps(state, words, std::make_index_sequence<16>());
   }
 }
 
