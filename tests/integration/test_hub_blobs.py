@@ -17,7 +17,6 @@ import pytest
 from hubs import Hub, run
 from servers import blob_client, npm
 
-STORAGE_BLOB = "12.32.0"  # the newest that takes the node of Debian 12's age
 NODE_CLIENT = """
 const {BlobServiceClient, StorageSharedKeyCredential, ContainerClient} = require("@azure/storage-blob");
 const crypto = require("crypto");
@@ -330,7 +329,7 @@ def test_a_blob_survives_the_hub_and_is_there_after_kill(tmp_path):
 
 
 def test_azure_s_own_client_for_node_agrees(account, locker):
-    modules = npm.package("@azure/storage-blob", STORAGE_BLOB)
+    modules = npm.azure_storage_blob()
     if not shutil.which("node"):
         pytest.skip("node is missing: apt-get install nodejs")
     done = subprocess.run(

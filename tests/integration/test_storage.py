@@ -4,6 +4,7 @@ https, a SAS, a managed identity), on the hub's store and on a folder."""
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import time
 import urllib.parse
@@ -11,7 +12,7 @@ import urllib.parse
 import pytest
 
 from lockers import KINDS, SIGNING, WITH_SECRET, Lockers, random_bytes
-from servers import blob_client, nginx
+from servers import blob_client, nginx, npm
 
 NAMES = ["plain", "dir/sub dir/with space", "dir/\u00e4\u20ac\U0001f680", "dir/a%20b+c&d=e?f#g", "dir/a'b\"c",
          "dir/~-_.!*()", "dir/" + "x" * 150]
@@ -267,19 +268,32 @@ def test_a_web_server_can_be_a_locker_to_read(home, jetpack, tmp_path):
         server.remove()
 
 
-def rclone_get(url, file, ca):
-    """rclone fetches an address."""
-    return subprocess.run(["rclone", "--config", os.devnull, "--ca-cert", ca, "copyurl", url, file],
-                          capture_output=True, text=True, timeout=60, check=False)
+def rclone(url, file, ca):
+    return ["rclone", "--config", os.devnull, "--ca-cert", ca, "copyurl", url, file], {}
 
 
-def test_rclone_fetches_a_signed_address(lockers, home, blob, tmp_path):
-    if not any(os.access(f"{folder}/rclone", os.X_OK) for folder in os.get_exec_path()):
-        pytest.skip("rclone is not installed: apt-get install rclone")
+def azcopy(url, file, ca):
+    program = npm.azcopy()
+    return [program, "copy", url, file, "--from-to", "BlobLocal", "--skip-version-check"], {"SSL_CERT_FILE": ca}
+
+
+def azure_s_own_for_node(url, file, ca):
+    fetch = """const {BlobClient} = require("@azure/storage-blob");
+               new BlobClient(process.argv[1]).downloadToFile(process.argv[2]);"""
+    return ["node", "-e", fetch, url, file], {"NODE_PATH": npm.azure_storage_blob(), "NODE_EXTRA_CA_CERTS": ca}
+
+
+@pytest.mark.parametrize("client", [rclone, azcopy, azure_s_own_for_node])
+def test_other_clients_fetch_a_signed_address(lockers, home, blob, tmp_path, client):
     locker = lockers.make("hub-key", tmp_path)
     locker.connect(home)
     content = random_bytes(3_000_000)
     locker.put("issues/a.zip", content)
-    done = rclone_get(blob("sign", "issues/a.zip").split("\n")[0], tmp_path / "a.zip", locker.ca)
-    assert done.returncode == 0, done.stderr
+    url = blob("sign", "issues/a.zip").split("\n")[0]
+    command, environment = client(url, tmp_path / "a.zip", str(locker.ca))
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
+                          env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **environment})
+    assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "a.zip").read_bytes() == content

@@ -30,6 +30,19 @@ def package(name, version):
     return folder / "node_modules"
 
 
+def azure_storage_blob():
+    """Azure's own client for node, the newest that takes the node of Debian 12's age."""
+    return package("@azure/storage-blob", "12.32.0")
+
+
+def azcopy():
+    """The program."""
+    modules = package("@azure-tools/azcopy-linux", "10.32.2")
+    program = modules / "@azure-tools/azcopy-linux/dist/bin/azcopy_linux_amd64"
+    program.chmod(0o755)  # the package has it without
+    return program
+
+
 def install(what, folder):
     """Installs beside the folder and renames: it is there whole or not at all. Says why it cannot be."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
