@@ -12,7 +12,6 @@ namespace {
 
 constexpr unsigned tls_port = 5671;
 constexpr unsigned plain_port = 5672;
-// What AMQP 0-9-1 allows a short string, such as a vhost, to have.
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
