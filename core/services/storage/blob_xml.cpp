@@ -12,8 +12,8 @@
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
-#include "services/storage/names.hpp"
 #include "support/json_file.hpp"
+#include "support/percent.hpp"
 
 namespace jetpack::storage {
 
@@ -35,7 +35,8 @@ void load_xml(pugi::xml_document& document, std::string_view xml, const char* ro
 
 std::string name_of(const pugi::xml_node& node) {
   std::string name = node.text().get();
-  if (std::strcmp(node.attribute("Encoded").value(), "true") == 0) name = decode_percent(name);
+  if (std::strcmp(node.attribute("Encoded").value(), "true") == 0)
+    name = percent_decoded_leniently(name);
   // Whatever the text says, it goes into JSON.
   if (name.empty() || !is_utf8(name))
     throw Error(Errc::corrupt, "the locker's listing has a blob whose name is empty or not UTF-8");
