@@ -9,6 +9,7 @@
 #include <jetpack/error.hpp>
 #include "services/session/retry_after.hpp"
 #include "support/percent.hpp"
+#include "support/timestamps.hpp"
 
 namespace jetpack::storage {
 
@@ -62,14 +63,13 @@ bool is_refusal(const HttpReply& reply) {
 
 // What a refusal may come from when the clocks differ; empty when they do not.
 std::string clock_hint(const HttpReply& reply) {
-  const std::string iso = iso_of_http_date(reply.header("date"));
-  const auto theirs = parse_sas_time(iso);
+  const auto theirs = parse_http_date(reply.header("date"));
   if (!theirs) return {};
   const auto ahead =
       std::chrono::duration_cast<seconds>(std::chrono::system_clock::now() - *theirs);
   if (std::chrono::abs(ahead) <= most_skew) return {};
   return "; this node's clock is " + std::to_string(std::chrono::abs(ahead).count()) + " s " +
-         (ahead.count() > 0 ? "ahead of" : "behind") + " the locker's (" + iso +
+         (ahead.count() > 0 ? "ahead of" : "behind") + " the locker's (" + sas_time(*theirs) +
          "): set it, then try again";
 }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <ctime>
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -14,6 +13,7 @@
 #include "services/storage/md5.hpp"
 #include "support/json_file.hpp"
 #include "support/percent.hpp"
+#include "support/timestamps.hpp"
 
 namespace jetpack::storage {
 
@@ -99,11 +99,8 @@ DelegationKey parse_delegation_key(std::string_view xml) {
 }
 
 std::string iso_of_http_date(std::string_view date) {
-  if (date.size() > 64) return {};
-  std::tm fields{};
-  const char* end = ::strptime(std::string(date).c_str(), "%a, %d %b %Y %H:%M:%S GMT", &fields);
-  if (end == nullptr) return {};
-  return sas_time(std::chrono::system_clock::from_time_t(::timegm(&fields)));
+  const auto time = parse_http_date(date);
+  return time ? sas_time(*time) : std::string();
 }
 
 std::string hex_of_content_md5(std::string_view base64_text) {
