@@ -11,23 +11,11 @@ import tempfile
 import urllib.parse
 import uuid
 
+from servers.reply import Reply
+
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 DEV_CLUSTER = REPOSITORY / "tools" / "dev-cluster"
 BINARY = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home" / "bin" / "jetpack"
-
-
-class Reply:
-    """What the hub answered."""
-
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.headers
-        self.body = response.read()
-
-    @property
-    def json(self):
-        """The body as JSON."""
-        return json.loads(self.body)
 
 
 class DevCluster:

@@ -15,8 +15,9 @@ import urllib.parse
 import uuid
 import zlib
 
-from hub_client import BINARY, Reply
+from hub_client import BINARY
 from servers.process import wait_for
+from servers.reply import Reply
 
 START_SECONDS = 60
 
