@@ -13,7 +13,7 @@ import time
 
 import pytest
 from servers import node_server
-from servers.process import wait_for
+from servers.process import free_port, wait_for
 
 
 class Daemon:
@@ -82,12 +82,6 @@ def start(jetpack):
     yield run
     for daemon in running:
         daemon.end(signal.SIGKILL)
-
-
-def free_port():
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def get(port, path, method="GET"):
