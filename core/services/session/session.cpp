@@ -462,11 +462,7 @@ Answer Session::request(const jp_request& raw) const {
 namespace {
 
 int32_t open(const jp_host* host, const void** table, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    // Never destroyed: when the process ends, the libraries that its connections need may be gone.
-    static const Session& session = *std::make_unique<Session>(*host).release();
-    *table = &session.table();
-  });
+  return detail::guard(err, [&] { *table = service_table<Session>(*host); });
 }
 
 }  // namespace

@@ -248,9 +248,7 @@ int32_t open_storage(const jp_host* host, const void** table, jp_error* err) noe
   return detail::guard(err, [&] {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
       throw Error(Errc::internal, "libcurl cannot be started");
-    // Never destroyed: when the process ends, the libraries that its connections need may be gone.
-    static const StorageService& service = *std::make_unique<StorageService>(*host).release();
-    *table = &service.table();
+    *table = service_table<StorageService>(*host);
   });
 }
 
