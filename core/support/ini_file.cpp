@@ -3,28 +3,14 @@
 
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
+#include "support/text.hpp"
 
 namespace jetpack {
 
 namespace {
 
-constexpr std::string_view blanks = " \t\r";
-
-std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
-
 std::string slot(std::string_view section, std::string_view key) {
-  return std::string(section) + '\n' + lower(key);
+  return std::string(section) + '\n' + lower_case(key);
 }
 
 }  // namespace
@@ -39,7 +25,7 @@ Ini Ini::parse(std::string_view text, const std::string& name) {
     const std::string_view raw = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     ++number;
-    const std::string_view line = trim(raw);
+    const std::string_view line = trimmed(raw);
     const auto fail = [&](const char* what) {
       throw Error(Errc::corrupt, name + ", line " + std::to_string(number) + ": found '" +
                                      std::string(line.substr(0, 60)) + "', " + what);
@@ -51,14 +37,14 @@ Ini Ini::parse(std::string_view text, const std::string& name) {
     }
     if (line[0] == '[') {
       if (line.back() != ']') fail("expected a section such as [identity]");
-      section = trim(line.substr(1, line.size() - 2));
+      section = trimmed(line.substr(1, line.size() - 2));
       last = nullptr;
       continue;
     }
     const size_t mark = line.find_first_of("=:");
     if (mark == std::string_view::npos || mark == 0) fail("expected key = value");
-    last = &ini.values_[slot(section, trim(line.substr(0, mark)))];
-    *last = trim(line.substr(mark + 1));
+    last = &ini.values_[slot(section, trimmed(line.substr(0, mark)))];
+    *last = trimmed(line.substr(mark + 1));
   }
   return ini;
 }

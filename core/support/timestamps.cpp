@@ -1,4 +1,4 @@
-// Points in time as text.
+// Points in time as text, and back.
 #include "support/timestamps.hpp"
 
 #include <cstdio>
@@ -7,6 +7,9 @@
 namespace jetpack {
 
 namespace {
+
+// The longest date of HTTP has 34 characters.
+constexpr size_t longest_http_date = 64;
 
 struct Parts {
   std::tm fields{};
@@ -44,6 +47,20 @@ std::string iso_8601(SystemTime time) {
 
 std::string log_time(SystemTime time) {
   return format(split(time, false), "%04d-%02d-%02d %02d:%02d:%02d,%03d");
+}
+
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
+  if (text.empty() || text.size() > longest_http_date) return std::nullopt;
+  const std::string copy(text);
+  // The names of days and months are English: jetpack never leaves the C locale.
+  for (const char* form :
+       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
+    std::tm fields{};
+    const char* end = ::strptime(copy.c_str(), form, &fields);
+    if (end != nullptr && *end == '\0')
+      return std::chrono::sys_seconds{std::chrono::seconds{::timegm(&fields)}};
+  }
+  return std::nullopt;
 }
 
 }  // namespace jetpack

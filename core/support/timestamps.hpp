@@ -1,8 +1,10 @@
-// Points in time as text.
+// Points in time as text, and back.
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace jetpack {
 
@@ -13,5 +15,9 @@ std::string iso_8601(SystemTime time);
 
 // "2024-10-04 13:03:40,298": local time, as Python's logging writes it.
 std::string log_time(SystemTime time);
+
+// "Sun, 06 Nov 1994 08:49:37 GMT", as HTTP writes it (RFC 9110, 5.6.7), or one of the two older
+// forms there; nullopt for anything else.
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text);
 
 }  // namespace jetpack

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import measure
+from servers.process import wait_for
 
 MESSAGES = 20_000
 FLOOR = 5_000
@@ -47,12 +48,10 @@ def drain(home, environment):
     begun = time.monotonic()
     try:
         # From its first delivery on: what it does when it starts is no part of this.
-        while (left := waiting(home)) == before and daemon.poll() is None:
+        while (first := waiting(home)) == before and daemon.poll() is None:
             begun = time.monotonic()
             time.sleep(0.002)
-        first = left
-        while waiting(home) and daemon.poll() is None and time.monotonic() < begun + 120:
-            time.sleep(0.01)
+        wait_for(lambda: not waiting(home) or daemon.poll() is not None, "an empty outbox", 120)
         seconds = time.monotonic() - begun
     finally:
         daemon.send_signal(signal.SIGTERM)

@@ -6,39 +6,19 @@ import json
 import os
 import random
 import shutil
-import socket
 import statistics
-import subprocess
-import time
 from pathlib import Path
 
 import drain
 import measure
+from servers.nginx import Nginx
 
 SIZE = 1 << 30
 RUNS = 5
-CONFIGURATION = """
-daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-  access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000; client_max_body_size 0;
-  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
-  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-  server {{
-    listen 127.0.0.1:{port};
-    root {folder}/files;
-    location /plain/ {{ }}
-    location /digest/ {{ alias {folder}/files/plain/; add_header Content-MD5 {md5}; }}
-    location /sink/ {{ return 201; }}
-  }}
-}}
+LOCATIONS = """
+location /plain/ {{ alias {files}/; }}
+location /digest/ {{ alias {files}/; add_header Content-MD5 {md5}; }}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def make_content(path):
@@ -50,24 +30,6 @@ def make_content(path):
             md5.update(piece)
             file.write(piece)
     return base64.b64encode(md5.digest()).decode()
-
-
-def start_nginx(folder, md5):
-    """(the process, its address)"""
-    port = free_port()
-    configuration = folder / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(folder=folder, port=port, md5=md5))
-    server = subprocess.Popen(["nginx", "-p", folder, "-c", configuration],
-                              stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return server, f"http://127.0.0.1:{port}"
-        if time.monotonic() > deadline or server.poll() is not None:
-            server.kill()
-            raise SystemExit("tools/bench: nginx did not start")
-        time.sleep(0.05)
 
 
 def make_home(folder, locker):
@@ -84,7 +46,7 @@ def cases_of(folder, url):
     """Downloads and uploads: the names of the table, and what each runs."""
     jetpack = str(measure.BUILT_HOME / "bin/jetpack")
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8"}
-    source, target = str(folder / "files/plain/blobs/p/g.bin"), str(folder / "got")
+    source, target = str(folder / "files/blobs/p/g.bin"), str(folder / "got")
     blob = f"{url}/plain/blobs/p/g.bin"
     download = [jetpack, "download", "--project", "p", "g.bin", target]
     probe = [jetpack, "--plugin-path", str(drain.build_plugin(
@@ -126,17 +88,16 @@ def measured(cases, target):
 def run(folder):
     measure.require("curl", "nginx", "g++")
     folder = Path(folder)
-    content = folder / "files/plain/blobs/p/g.bin"
+    content = folder / "files/blobs/p/g.bin"
     content.parent.mkdir(parents=True)
     md5 = make_content(content)
-    server, url = start_nginx(folder, md5)
+    server = Nginx(LOCATIONS.format(files=folder / "files", md5=md5))
     try:
-        downloads, uploads = cases_of(folder, url)
+        downloads, uploads = cases_of(folder, server.url)
         down = measured(downloads, folder / "got")
         up = measured(uploads, folder / "got")
     finally:
-        server.terminate()
-        server.wait()
+        server.remove()
     curl, ours, checked = down["curl"], down["jetpack download"], down["jetpack download, MD5"]
     fastest = min(down[name][0] for name in ("curl", "rclone") if name in down)
     stored = up["jetpack upload"]

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 
 import pytest
 from servers import node_server
@@ -77,10 +76,7 @@ def test_a_server_without_tls(jetpack, home, server):
 
 
 def test_a_server_that_says_nothing(jetpack, home):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        class Silent:
-            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        node_server.connect(home, Silent)
+    with node_server.silent(home):
         step = initialize(jetpack, 1)[-1]
     assert step["name"] == "connection" and not step["ok"]
 

@@ -43,7 +43,7 @@ def endless(head, part):
 def drip(connection):
     for byte in b"HTTP/1.1 202 Accepted\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000:
         connection.send(bytes([byte]))
-        time.sleep(0.05)
+        time.sleep(0.05)  # what is tested is slowness itself
 
 
 def hang_in_tls(connection):

@@ -260,7 +260,8 @@ def test_a_redirect_gets_no_credentials(store, download, home, tmp_path, to):
         trap.stop()
 
 
-def test_a_credential_that_ends_half_way_is_renewed(connected, download, home):
+def credential_that_ends(connected, home):
+    """The home has one credential and its server gives another; what ends the first."""
     connected.sas = {"one"}
     home.write("config/locker.json", connected.description(sas="sv=2020-12-06&sig=one"))
     connected.locker = connected.description(sas="sv=2020-12-06&sig=two")
@@ -268,7 +269,11 @@ def test_a_credential_that_ends_half_way_is_renewed(connected, download, home):
     def end():
         connected.sas = {"two"}
 
-    connected.faults = [lambda *_: False, lambda *_: False, then(end)]
+    return then(end)
+
+
+def test_a_credential_that_ends_half_way_is_renewed(connected, download, home):
+    connected.faults = [lambda *_: False, lambda *_: False, credential_that_ends(connected, home)]
     assert_whole(download())
     asked = [request for request in connected.requests if request[1] == "/clusterlink/locker"]
     assert 1 <= len(asked) <= 2
@@ -410,14 +415,7 @@ def test_an_upload_that_fails_leaves_nothing_under_the_name(store, upload):
 
 
 def test_an_upload_goes_on_when_its_credential_is_renewed(connected, upload, home):
-    connected.sas = {"one"}
-    home.write("config/locker.json", connected.description(sas="sv=2020-12-06&sig=one"))
-    connected.locker = connected.description(sas="sv=2020-12-06&sig=two")
-
-    def end():
-        connected.sas = {"two"}
-
-    connected.faults = [lambda *_: False, then(end)]
+    connected.faults = [lambda *_: False, credential_that_ends(connected, home)]
     assert upload(CONTENT) == (0, f"{len(CONTENT)}\n")
     assert connected.blobs["up/x"].content == CONTENT
 

@@ -8,26 +8,58 @@ import shutil
 import ssl
 import subprocess
 import tempfile
+import time
 import urllib.parse
 import uuid
+
+from servers.reply import Reply
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 DEV_CLUSTER = REPOSITORY / "tools" / "dev-cluster"
 BINARY = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home" / "bin" / "jetpack"
 
 
-class Reply:
-    """What the hub answered."""
+def authorization(credentials):
+    """The Authorization header for (name, password); none for None."""
+    if credentials is None:
+        return {}
+    token = base64.b64encode(":".join(credentials).encode()).decode()
+    return {"Authorization": "Basic " + token}
 
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.headers
-        self.body = response.read()
 
-    @property
-    def json(self):
-        """The body as JSON."""
-        return json.loads(self.body)
+class Stream:
+    """An open stream of a hub's events and changes, as the administrator gets it."""
+
+    def __init__(self, hub, query="", headers=None):
+        self.connection = hub.connect()
+        self.connection.request("GET", "/api/events/stream?priority=all" + query,
+                                headers={**authorization(hub.admin), **(headers or {})})
+        self.response = self.connection.getresponse()
+        self.status = self.response.status
+
+    def next(self):
+        """The next message."""
+        return self.wait_for("message", lambda message: True)
+
+    def wait_for(self, kind, condition, seconds=30):
+        """The next event of the kind ("message" or "change") for which the condition holds."""
+        deadline, found = time.monotonic() + seconds, "message"
+        while True:
+            assert time.monotonic() < deadline, "waited in vain"
+            line = self.response.readline().decode()
+            assert line, "the stream ended"
+            if line.startswith("event: "):
+                found = line[7:].strip()
+            elif line.startswith("data: "):
+                value = json.loads(line[6:])
+                if found == kind and condition(value):
+                    return value
+                found = "message"
+
+    def close(self):
+        """As a browser does that leaves."""
+        self.response.close()
+        self.connection.close()
 
 
 class DevCluster:
@@ -69,19 +101,11 @@ class DevCluster:
         return http.client.HTTPSConnection(url.hostname, url.port, timeout=timeout,
                                            context=self.context)
 
-    @staticmethod
-    def headers(credentials):
-        """The Authorization header for (name, password); none for None."""
-        if credentials is None:
-            return {}
-        token = base64.b64encode(":".join(credentials).encode()).decode()
-        return {"Authorization": "Basic " + token}
-
     def ask(self, method, path, credentials, body=None, headers=None):
         """One exchange on a connection of its own."""
         connection = self.connect()
         try:
-            connection.request(method, path, body, {**self.headers(credentials), **(headers or {})},
+            connection.request(method, path, body, {**authorization(credentials), **(headers or {})},
                                encode_chunked=headers == {"Transfer-Encoding": "chunked"})
             return Reply(connection.getresponse())
         finally:

@@ -1,6 +1,5 @@
 """Hubs that tests start themselves: on SQLite or PostgreSQL, with or without a broker."""
 
-import base64
 import http.client
 import json
 import pathlib
@@ -10,13 +9,13 @@ import signal
 import ssl
 import subprocess
 import tempfile
-import time
 import urllib.parse
 import uuid
 import zlib
 
-from hub_client import BINARY, Reply
+from hub_client import BINARY, authorization
 from servers.process import wait_for
+from servers.reply import Reply
 
 START_SECONDS = 60
 
@@ -87,17 +86,20 @@ class Hub:
         """The text of an enrolled node's jetpack.ini."""
         return (self.folder / "homes" / cluster / node / "config" / "jetpack.ini").read_text()
 
+    def connect(self):
+        """A connection."""
+        address = urllib.parse.urlsplit(self.url)
+        return http.client.HTTPSConnection(address.hostname, address.port, timeout=60,
+                                           context=self.context)
+
     def ask(self, method, path, who=None, body=None, **headers):
         """One exchange on a connection of its own, as the administrator or as whom is named."""
-        address = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPSConnection(address.hostname, address.port, timeout=60,
-                                                 context=self.context)
-        token = base64.b64encode(":".join(who or self.admin).encode()).decode()
+        connection = self.connect()
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body)
         try:
             connection.request(method, path, body, {
-                "Authorization": "Basic " + token,
+                **authorization(who or self.admin),
                 **{name.replace("_", "-"): value for name, value in headers.items()}})
             return Reply(connection.getresponse())
         finally:
@@ -160,39 +162,6 @@ class Hub:
         if self.process:
             self.kill()
         shutil.rmtree(self.folder)
-
-
-class Stream:
-    """An open stream of events and changes."""
-
-    def __init__(self, hub, query=""):
-        address = urllib.parse.urlsplit(hub.url)
-        self.connection = http.client.HTTPSConnection(address.hostname, address.port, timeout=60,
-                                                      context=hub.context)
-        token = base64.b64encode(":".join(hub.admin).encode()).decode()
-        self.connection.request("GET", "/api/events/stream?priority=all" + query,
-                                headers={"Authorization": "Basic " + token})
-        self.response = self.connection.getresponse()
-
-    def wait_for(self, kind, condition, seconds=30):
-        """The next event of the kind ("message" or "change") for which the condition holds."""
-        deadline, found = time.monotonic() + seconds, "message"
-        while True:
-            assert time.monotonic() < deadline, "waited in vain"
-            line = self.response.readline().decode()
-            assert line, "the stream ended"
-            if line.startswith("event: "):
-                found = line[7:].strip()
-            elif line.startswith("data: "):
-                value = json.loads(line[6:])
-                if found == kind and condition(value):
-                    return value
-                found = "message"
-
-    def close(self):
-        """Leaves."""
-        self.response.close()
-        self.connection.close()
 
 
 def message(kind, cluster="demo", node="n1", **data):

@@ -16,7 +16,7 @@ import urllib.parse
 
 import pytest
 
-from hub_client import BINARY, DevCluster, log_message
+from hub_client import BINARY, DevCluster, Stream, authorization, log_message
 from servers.process import children, wait_for
 
 
@@ -266,7 +266,7 @@ def test_sql_in_a_query_is_text(hub):
 def test_the_next_request_on_a_connection_after_a_refusal(hub):
     """A body that was refused is never read as the next request."""
     connection = hub.connect()
-    headers = hub.headers(("nobody", "x"))
+    headers = authorization(("nobody", "x"))
     smuggled = b"GET /api/nodes HTTP/1.1\r\nHost: h\r\n\r\n"
     connection.request("POST", "/clusterlink/messages", smuggled, headers)
     reply = connection.getresponse()
@@ -278,7 +278,7 @@ def test_a_connection_is_used_again(hub):
     connection = hub.connect()
     for i in range(3):
         body = json.dumps({"messages": [log_message(f"kept alive {i}")]})
-        connection.request("POST", "/clusterlink/messages", body, hub.headers(hub.node))
+        connection.request("POST", "/clusterlink/messages", body, authorization(hub.node))
         reply = connection.getresponse()
         assert reply.status == 202
         reply.read()
@@ -362,35 +362,6 @@ def test_the_page_is_served_with_care(hub, path, kind):
     policy = reply.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy
     assert not re.search(rb"https?://(?!www\.w3\.org/2000/svg)", reply.body)
-
-
-class Stream:
-    """An open stream of events."""
-
-    def __init__(self, hub, query="", headers=None):
-        self.connection = hub.connect()
-        self.connection.request("GET", "/api/events/stream?priority=all" + query,
-                                headers={**hub.headers(hub.admin), **(headers or {})})
-        self.response = self.connection.getresponse()
-        self.status = self.response.status
-
-    def next(self, kind="message"):
-        """The next event of the kind: a message, or a change."""
-        found = "message"
-        while True:
-            line = self.response.readline().decode()
-            assert line, "the stream ended"
-            if line.startswith("event: "):
-                found = line[7:].strip()
-            elif line.startswith("data: "):
-                if found == kind:
-                    return json.loads(line[6:])
-                found = "message"
-
-    def close(self):
-        """As a browser does that leaves."""
-        self.response.close()
-        self.connection.close()
 
 
 def test_the_stream_brings_new_events(hub):

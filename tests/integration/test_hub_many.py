@@ -9,9 +9,10 @@ import uuid
 
 import pytest
 
-from servers.process import wait_for
-from hubs import Hub, Stream, message, routing_key
+from hub_client import Stream
+from hubs import Hub, message, routing_key
 from servers import amqp
+from servers.process import wait_for
 
 CLUSTER = "demo"
 

@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from hub_client import REPOSITORY
-from hubs import Hub, Stream, message, run
+from hub_client import REPOSITORY, Stream
+from hubs import Hub, message, run
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

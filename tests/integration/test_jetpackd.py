@@ -13,7 +13,7 @@ import time
 
 import pytest
 from servers import node_server
-from servers.process import wait_for
+from servers.process import free_port, wait_for
 
 
 class Daemon:
@@ -82,12 +82,6 @@ def start(jetpack):
     yield run
     for daemon in running:
         daemon.end(signal.SIGKILL)
-
-
-def free_port():
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def get(port, path, method="GET"):
@@ -195,10 +189,7 @@ def test_sigterm_delivers_what_is_quick_and_ends(jetpack, server, start):
 @pytest.mark.parametrize("when", ["connect", "answer"])
 def test_sigterm_ends_in_time_whatever_hangs(when, jetpack, home, start):
     """A server that takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
-        class Silent:
-            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        node_server.connect(home, Silent)
+    with node_server.silent(home) as silent:
         jetpack("log", "m", "--wait", "0")
         daemon = start()
         silent.settimeout(30)
@@ -337,10 +328,7 @@ def test_a_watchdog_of_another_process_is_not_fed(jetpack, server, start, tmp_pa
 
 def test_the_watchdog_is_not_fed_while_the_worker_hangs(jetpack, home, start, tmp_path):
     """The loop alone being alive is not enough."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
-        class Silent:
-            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        node_server.connect(home, Silent)
+    with node_server.silent(home):
         manager = NotifySocket(str(tmp_path / "notify"))
         # The fetch at the start waits ten seconds for an answer.
         start(env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"})

@@ -1,11 +1,10 @@
 """A real Azurite, Microsoft's emulator of Azure Blob Storage: http, and https that takes OAuth too."""
 
 import signal
-import socket
 
 from servers import npm
 from servers.blob_client import Account
-from servers.process import Server, free_port
+from servers.process import Server, free_port, is_open
 from servers.rabbitmq import make_ca, make_certificate
 
 VERSION = "3.35.0"  # the newest that takes the node of Debian 12's age
@@ -30,13 +29,7 @@ class Azurite(Server):
                                        self.folder / "tls", *tls])
         self.process = self.spawn([*program, "--blobPort", self.port, "--location",
                                    self.folder / "plain"])
-        self.wait_until(lambda: all(map(self.is_open, (self.port, self.tls_port))))
-
-    @staticmethod
-    def is_open(port):
-        """Whether somebody listens."""
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
+        self.wait_until(lambda: is_open(self.port) and is_open(self.tls_port))
 
     @property
     def ca(self):

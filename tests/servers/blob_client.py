@@ -11,16 +11,13 @@ import ssl
 import urllib.parse
 import xml.etree.ElementTree
 
+from servers.reply import Reply
+
 VERSION = "2020-12-06"
 
 
-class Reply:
-    """What a server answered."""
-
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.headers
-        self.body = response.read()
+class BlobReply(Reply):
+    """What a blob server answered."""
 
     @property
     def code(self):
@@ -40,7 +37,7 @@ def ask(url, method="GET", body=None, headers=None, ca=None):
     try:
         connection.request(method, parts.path + ("?" + parts.query if parts.query else ""), body,
                            headers or {})
-        return Reply(connection.getresponse())
+        return BlobReply(connection.getresponse())
     finally:
         connection.close()
 

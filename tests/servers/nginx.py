@@ -1,9 +1,7 @@
 """A real nginx on loopback that serves the files of a folder, and takes and forgets what is put: the
 ceiling for transfers."""
 
-import socket
-
-from servers.process import Server, free_port
+from servers.process import Server, free_port, is_open
 from servers.rabbitmq import make_ca, make_certificate
 
 CONFIGURATION = """\
@@ -16,6 +14,7 @@ events {{ worker_connections 256; }}
 http {{
   access_log off;
   sendfile on;
+  tcp_nopush on;
   client_max_body_size 0;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
@@ -31,15 +30,16 @@ http {{
     location / {{
       if ($request_method = PUT) {{ return 201; }}
     }}
+    {locations}
   }}
 }}
 """
 
 
 class Nginx(Server):
-    """Started when made. What stands in `files` is at `url` and `tls_url`."""
+    """Started when made. What stands in `files` is at `url` and `tls_url`, beside more `locations`."""
 
-    def __init__(self):
+    def __init__(self, locations=""):
         super().__init__("nginx")
         self.port, self.tls_port = free_port(), free_port()
         self.files = self.folder / "files"
@@ -48,14 +48,9 @@ class Nginx(Server):
         make_certificate(self.folder)
         configuration = self.folder / "nginx.conf"
         configuration.write_text(CONFIGURATION.format(folder=self.folder, port=self.port,
-                                                      tls_port=self.tls_port))
+                                                      tls_port=self.tls_port, locations=locations))
         self.process = self.spawn(["nginx", "-p", self.folder, "-c", configuration])
-        self.wait_until(self.is_open)
-
-    def is_open(self):
-        """Whether it listens."""
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.tls_port)) == 0
+        self.wait_until(lambda: is_open(self.tls_port))
 
     @property
     def url(self):

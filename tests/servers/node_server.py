@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+import types
 import urllib.parse
 
 
@@ -157,3 +158,11 @@ def connect(home, server, userdata_id="0123456789abcdef0123456789abcdef", **conf
                "[identity]\ncluster_name = demo\ninstance_id = i-1\nnode_name = execute-1\n"
                f"userdata_id = {userdata_id}\n")
     home.node({"cyclecloud": {"jetpack": {"http_port": 0, **configuration}}})
+
+
+@contextlib.contextmanager
+def silent(home):
+    """Makes the home that of a node whose server takes connections and says nothing; its listener."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
+        connect(home, types.SimpleNamespace(url=f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        yield listener

@@ -29,6 +29,12 @@ def free_port():
             return port
 
 
+def is_open(port):
+    """Whether somebody listens on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def wait_for(condition, what, seconds=60):
     """Waits until the condition holds and returns its value."""
     deadline = time.monotonic() + seconds

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import uuid
 
-from servers.process import NOBODY, Server, free_port
+from servers.process import NOBODY, Server, free_port, is_open
 
 BIN = "/usr/lib/rabbitmq/bin"
 ADMIN, PASSWORD = "admin", "broker-s3cret"
@@ -119,7 +119,7 @@ class RabbitMq(Server):
                                    user=NOBODY)
         self.process = self.spawn([f"{BIN}/rabbitmq-server", "-noinput"], self.environment(),
                                   NOBODY)
-        self.wait_until(lambda: self.greets() and self.accepts(self.tls_port))
+        self.wait_until(lambda: self.greets() and is_open(self.tls_port))
 
     def greets(self):
         """Whether it speaks AMQP on its plain port."""
@@ -127,15 +127,6 @@ class RabbitMq(Server):
             with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
                 connection.sendall(b"AMQP\x00\x00\x09\x01")
                 return connection.recv(1) == b"\x01"
-        except OSError:
-            return False
-
-    @staticmethod
-    def accepts(port):
-        """Whether somebody listens on the port."""
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-            return True
         except OSError:
             return False
 

@@ -5,6 +5,7 @@
 #include "services/config/lookup.hpp"
 #include "services/config/render.hpp"
 #include "services/config/trees.hpp"
+#include "services/results.hpp"
 
 namespace jetpack {
 
@@ -28,8 +29,7 @@ std::string not_found(std::string_view tree, const rapidjson::Value& root, std::
 }
 
 void write(const jp_sink& sink, const std::string& text) {
-  if (sink.write(sink.ctx, text.data(), text.size()) != 0)
-    throw Error(Errc::failed, "the caller could not take the value");
+  write_to(sink, text, "the caller could not take the value");
 }
 
 int32_t get(void* self, jp_str tree, jp_str key, uint32_t format, jp_sink out, jp_error* err) {

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include <jetpack/error.hpp>
+#include "services/results.hpp"
 #include "support/files.hpp"
 #include "support/redact.hpp"
 #include "support/timestamps.hpp"
@@ -66,8 +67,7 @@ std::string one_entry(std::string_view message) {
 
 StreamRedactor::Out into(const jp_sink& sink) {
   return [&sink](std::string_view text) {
-    if (sink.write(sink.ctx, text.data(), text.size()) != 0)
-      throw Error(Errc::failed, "what takes the masked text refused it");
+    write_to(sink, text, "what takes the masked text refused it");
   };
 }
 

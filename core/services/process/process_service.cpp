@@ -14,6 +14,7 @@
 #include <jetpack/error.hpp>
 #include "services/process/capture.hpp"
 #include "services/process/keeper.hpp"
+#include "services/results.hpp"
 
 namespace jetpack {
 
@@ -109,8 +110,7 @@ KeeperReport collect(const Keeper& keeper, Fd& out, Capture& out_capture, Fd& er
 }
 
 void give(const jp_sink& sink, const std::string& text) {
-  if (sink.write != nullptr && sink.write(sink.ctx, text.data(), text.size()) != 0)
-    throw Error(Errc::failed, "the caller could not take the script's output");
+  if (sink.write != nullptr) write_to(sink, text, "the caller could not take the script's output");
 }
 
 int32_t run(void*, const jp_process_spec* spec, jp_process_result* result, jp_sink out,

@@ -1,10 +1,12 @@
 // Reads a broker's address, and writes it without the password.
+#include <algorithm>
 #include <optional>
 
 #include <jetpack/error.hpp>
 #include "services/session/broker.hpp"
 #include "services/session/url.hpp"
 #include "support/json_file.hpp"
+#include "support/percent.hpp"
 
 namespace jetpack::session {
 
@@ -12,49 +14,14 @@ namespace {
 
 constexpr unsigned tls_port = 5671;
 constexpr unsigned plain_port = 5672;
-// What AMQP 0-9-1 allows a short string, such as a vhost, to have.
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// nullopt when it is not percent-encoded text.
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string result;
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '%') {
-      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return std::nullopt;
-      c = static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return std::nullopt;
-    result += c;
-  }
-  if (!is_utf8(result) || result.size() > max_short_string) return std::nullopt;
-  return result;
-}
-
-// The inverse, for texts to people.
-std::string percent_encoded(const std::string& text) {
-  constexpr std::string_view plain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  constexpr char hex[] = "0123456789ABCDEF";
-  std::string result;
-  for (const char c : text) {
-    if (plain.find(c) != std::string_view::npos) {
-      result += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      result += {'%', hex[byte >> 4], hex[byte & 15]};
-    }
-  }
-  return result;
+// nullopt when it is no percent-encoded text that AMQP takes.
+std::optional<std::string> decoded_part(std::string_view text) {
+  auto part = percent_decoded(text);
+  if (!part || part->size() > max_short_string || !is_utf8(*part)) return std::nullopt;
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (std::any_of(part->begin(), part->end(), is_control)) return std::nullopt;
+  return part;
 }
 
 }  // namespace
@@ -85,10 +52,10 @@ BrokerAddress parse_broker_address(std::string_view text, const std::string& whe
   const std::string_view user = rest.substr(0, at);
   const size_t colon = user.find(':');
   if (colon == std::string_view::npos) fail("has no password");
-  const auto username = percent_decoded(user.substr(0, colon));
-  const auto password = percent_decoded(user.substr(colon + 1));
+  const auto username = decoded_part(user.substr(0, colon));
+  const auto password = decoded_part(user.substr(colon + 1));
   if (!username || username->empty() || !password) fail("has an invalid user name or password");
-  const auto decoded = vhost.empty() ? std::optional<std::string>("/") : percent_decoded(vhost);
+  const auto decoded = vhost.empty() ? std::optional<std::string>("/") : decoded_part(vhost);
   if (!decoded || vhost.find('/') != std::string_view::npos) fail("has an invalid vhost");
   address.username = *username;
   address.password = *password;

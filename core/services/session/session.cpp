@@ -5,17 +5,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstring>
 #include <ctime>
 #include <memory>
-#include <mutex>
 #include <tuple>
 
-#include <jetpack/config.hpp>
 #include <jetpack/error.hpp>
-#include <jetpack/log.hpp>
 #include "services/module.hpp"
+#include "services/module_host.hpp"
+#include "services/results.hpp"
 #include "services/session/broker.hpp"
 #include "services/session/broker_carrier.hpp"
 #include "services/session/delivery.hpp"
@@ -68,14 +65,6 @@ std::string own_folder() {
     throw Error(Errc::internal, "cannot find the folder of the session module");
   const std::string path(info.dli_fname);
   return path.substr(0, path.rfind('/'));
-}
-
-template <class Service>
-Service ask_host(const jp_host& host) {
-  const void* table = nullptr;
-  jp_error err{};
-  detail::check(host.service(host.self, detail::borrow(Service::id), &table, &err), err);
-  return Service(*static_cast<const typename Service::Table*>(table));
 }
 
 void check_message(std::string_view type, std::string_view data) {
@@ -172,18 +161,6 @@ std::vector<Stamp> stamps_of(const std::vector<std::string>& paths) {
   return stamps;
 }
 
-void write_to(const jp_sink& sink, std::string_view text) {
-  if (sink.write(sink.ctx, text.data(), text.size()) != 0)
-    throw Error(Errc::failed, "the caller did not take the result");
-}
-
-// Fills a struct of the caller's, which may be of an older and shorter form.
-template <class Struct>
-void hand_out(Struct result, Struct* to) {
-  result.size = std::min<uint32_t>(to->size, sizeof result);
-  std::memcpy(to, &result, result.size);
-}
-
 milliseconds bounded(int64_t ms) {
   return std::min(milliseconds{std::max<int64_t>(ms, 0)}, longest_wait);
 }
@@ -192,8 +169,7 @@ milliseconds bounded(int64_t ms) {
 
 class Session {
  public:
-  explicit Session(const jp_host& host)
-      : config_(ask_host<Config>(host)), log_(ask_host<Log>(host)) {}
+  explicit Session(const jp_host& host) : host_(host) {}
 
   const jp_session& table() const { return table_; }
 
@@ -218,55 +194,24 @@ class Session {
   };
 
   Facts facts() const {
-    return Facts(path("config"), [this](std::string_view key) { return setting(key); });
-  }
-
-  std::string path(std::string_view name) const {
-    const std::lock_guard lock(host_);
-    return config_.path(name);
-  }
-
-  // What the configuration says is a fallback: where it cannot be read, it says nothing.
-  std::optional<std::string> setting(std::string_view key) const {
-    try {
-      const std::unique_lock lock(host_);
-      auto text = config_.get(key);
-      // What a null is printed as.
-      if (text && (text->empty() || *text == "None")) return std::nullopt;
-      return text;
-    } catch (const Error& e) {
-      if (e.code() != Errc::unavailable) warn(e.what());
-      return std::nullopt;
-    }
-  }
-
-  int64_t number(std::string_view key, int64_t fallback, int64_t least, int64_t most) const {
-    const std::string text = setting(key).value_or("");
-    int64_t value = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc{} || end != text.data() + text.size()) value = fallback;
-    return std::clamp(value, least, most);
+    return Facts(host_.path("config"), [this](std::string_view key) { return host_.setting(key); });
   }
 
   uint64_t outbox_cap() const {
-    return static_cast<uint64_t>(number("cyclecloud.jetpack.outbox_max_mib", default_outbox_mib,
-                                        least_outbox_mib, most_outbox_mib))
+    return static_cast<uint64_t>(host_.number("cyclecloud.jetpack.outbox_max_mib",
+                                              default_outbox_mib, least_outbox_mib,
+                                              most_outbox_mib))
            << 20;
   }
 
   Outbox::Options outbox_options() const {
-    return {path("run"), [this] { return outbox_cap(); },
-            [this](const std::string& text) { warn(text); }};
+    return {host_.path("run"), [this] { return outbox_cap(); },
+            [this](const std::string& text) { host_.warn(text); }};
   }
 
   Outbox& outbox() {
     if (!outbox_) outbox_.emplace(outbox_options());
     return *outbox_;
-  }
-
-  void warn(const std::string& text) const {
-    const std::lock_guard lock(host_);
-    log_.warning(text);
   }
 
   void check_size(std::string_view body) const;
@@ -308,10 +253,7 @@ class Session {
     return detail::guard(err, [&] { write_to(json, from(self).outbox_state()); });
   }
 
-  // The host's tables take one call at a time.
-  mutable std::mutex host_;
-  Config config_;
-  Log log_;
+  ModuleHost host_;
   std::optional<Outbox> outbox_;
   std::optional<Draining> draining_;
   jp_session table_{sizeof(jp_session),
@@ -338,7 +280,7 @@ std::string Session::identity(std::string_view fact) const {
 
 std::unique_ptr<Transport> Session::connect(const Server& server) const {
   if (!server.verify)
-    warn("the certificate of " + server.url + " is not checked: validation is switched off");
+    host_.warn("the certificate of " + server.url + " is not checked: validation is switched off");
   return load_transport(own_folder() + "/https.so", server);
 }
 
@@ -350,7 +292,7 @@ Message Session::store(Message message) {
     message.from = facts().identity_from_files();
   } catch (const Error& e) {
     // A message is taken whatever the state of the node; delivery tells what has to be mended.
-    warn(e.what());
+    host_.warn(e.what());
   }
   return outbox().add(std::move(message));
 }
@@ -365,7 +307,8 @@ jp_receipt Session::publish(const jp_message& raw) {
 
 void Session::check_size(std::string_view body) const {
   if (body.size() <= size_t{1} << 20) return;
-  const int64_t mib = number("cyclecloud.jetpack.send_max_mib", default_send_mib, 1, most_send_mib);
+  const int64_t mib =
+      host_.number("cyclecloud.jetpack.send_max_mib", default_send_mib, 1, most_send_mib);
   if (body.size() > static_cast<size_t>(mib) << 20)
     throw Error(Errc::failed,
                 "the letter has " + std::to_string(body.size()) + " bytes, and at most " +
@@ -422,7 +365,7 @@ jp_receipt Session::take(Message taken, int64_t wait_ms) {
 
 // Tries to have the message delivered in time; says why it still waits.
 std::optional<std::string> Session::settle(Message& message, int64_t wait_ms) {
-  if (FileLock::is_held(path("run/jetpackd.lock"))) return leave_to_daemon(message, wait_ms);
+  if (FileLock::is_held(host_.path("run/jetpackd.lock"))) return leave_to_daemon(message, wait_ms);
   if (wait_ms == 0) return "delivery was not waited for";
   return deliver(message, wait_ms == JP_WAIT_DEFAULT ? default_wait : bounded(wait_ms));
 }
@@ -445,10 +388,10 @@ std::optional<std::string> Session::deliver(Message& message, milliseconds wait)
 
 Delivery::Options Session::delivery_options(const Facts& known) const {
   Delivery::Options options;
-  options.lock_path = shared_file(path("run"), "outbox.lock");
+  options.lock_path = shared_file(host_.path("run"), "outbox.lock");
   options.messages = known.channel() == Facts::Channel::amqp ? Lane::broker : Lane::server;
   options.connect = [this, known](Lane lane) { return carrier(known, lane); };
-  options.warn = [this](const std::string& text) { warn(text); };
+  options.warn = [this](const std::string& text) { host_.warn(text); };
   options.pause = sleep_for;
   return options;
 }
@@ -462,7 +405,8 @@ std::unique_ptr<Carrier> Session::carrier(const Facts& known, Lane lane) const {
   }
   const BrokerAddress address = known.broker();
   if (!address.verify)
-    warn("the certificate of " + address.text() + " is not checked: validation is switched off");
+    host_.warn("the certificate of " + address.text() +
+               " is not checked: validation is switched off");
   return std::make_unique<BrokerCarrier>(
       BrokerRoute{known.exchange(), routing_key_of(identity), address.username}, identity,
       [address] { return load_broker(own_folder() + "/amqp.so", address); });
@@ -518,11 +462,7 @@ Answer Session::request(const jp_request& raw) const {
 namespace {
 
 int32_t open(const jp_host* host, const void** table, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    // Never destroyed: when the process ends, the libraries that its connections need may be gone.
-    static const Session& session = *std::make_unique<Session>(*host).release();
-    *table = &session.table();
-  });
+  return detail::guard(err, [&] { *table = service_table<Session>(*host); });
 }
 
 }  // namespace

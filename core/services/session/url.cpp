@@ -5,19 +5,13 @@
 #include <charconv>
 
 #include <jetpack/error.hpp>
+#include "support/text.hpp"
 
 namespace jetpack::session {
 
 namespace {
 
 unsigned default_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
 
 bool is_host_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
@@ -37,11 +31,11 @@ struct Authority {
 Authority split_authority(std::string_view text) {
   if (!text.starts_with('[')) {
     const size_t colon = std::min(text.find(':'), text.size());
-    return {lower(text.substr(0, colon)), text.substr(colon)};
+    return {lower_case(text.substr(0, colon)), text.substr(colon)};
   }
   const size_t end = text.find(']');
   if (end == std::string_view::npos) return {};
-  return {lower(text.substr(1, end - 1)), text.substr(end + 1)};
+  return {lower_case(text.substr(1, end - 1)), text.substr(end + 1)};
 }
 
 }  // namespace
@@ -87,7 +81,7 @@ Url parse_url(std::string_view text, const std::string& where) {
   const size_t mark = text.find("://");
   if (mark == std::string_view::npos) fail("is not a URL");
   Url url;
-  url.scheme = lower(text.substr(0, mark));
+  url.scheme = lower_case(text.substr(0, mark));
   if (url.scheme != "https" && url.scheme != "http") fail("is neither https nor http");
   std::string_view rest = text.substr(mark + 3);
   const size_t slash = std::min(rest.find('/'), rest.size());

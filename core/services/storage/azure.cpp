@@ -8,7 +8,8 @@
 
 #include <jetpack/error.hpp>
 #include "services/session/retry_after.hpp"
-#include "services/storage/names.hpp"
+#include "support/percent.hpp"
+#include "support/timestamps.hpp"
 
 namespace jetpack::storage {
 
@@ -35,7 +36,7 @@ std::string http_date() {
 std::string query_text(const Parameters& query) {
   std::string text;
   for (const auto& [name, value] : query)
-    text += (text.empty() ? "" : "&") + name + '=' + encode_query(value);
+    text += (text.empty() ? "" : "&") + name + '=' + percent_encoded(value);
   return text;
 }
 
@@ -62,14 +63,13 @@ bool is_refusal(const HttpReply& reply) {
 
 // What a refusal may come from when the clocks differ; empty when they do not.
 std::string clock_hint(const HttpReply& reply) {
-  const std::string iso = iso_of_http_date(reply.header("date"));
-  const auto theirs = parse_sas_time(iso);
+  const auto theirs = parse_http_date(reply.header("date"));
   if (!theirs) return {};
   const auto ahead =
       std::chrono::duration_cast<seconds>(std::chrono::system_clock::now() - *theirs);
   if (std::chrono::abs(ahead) <= most_skew) return {};
   return "; this node's clock is " + std::to_string(std::chrono::abs(ahead).count()) + " s " +
-         (ahead.count() > 0 ? "ahead of" : "behind") + " the locker's (" + iso +
+         (ahead.count() > 0 ? "ahead of" : "behind") + " the locker's (" + sas_time(*theirs) +
          "): set it, then try again";
 }
 
@@ -198,7 +198,7 @@ std::string Azure::token_for(HttpClient& client, const Description& locker) {
 HttpReply Azure::send(HttpClient& client, const LockerSource::Known& locker,
                       const std::string& token, const Call& call, const BodySink& sink) {
   std::string url = call.is_for_service ? locker->base + '/' : locker->container_url();
-  if (!call.blob.empty()) url += '/' + encode_path(call.blob);
+  if (!call.blob.empty()) url += '/' + percent_encoded_path(call.blob);
   const std::string path = url.substr(url.find('/', url.find("://") + 3));
   std::string query = query_text(call.query);
 
@@ -254,7 +254,7 @@ std::optional<BlobInfo> Azure::properties(std::string_view blob) {
   info.modified = iso_of_http_date(reply.header("last-modified"));
   info.etag = reply.header("etag");
   info.md5 = hex_of_content_md5(reply.header("content-md5"));
-  info.url = source_->current()->container_url() + '/' + encode_path(blob);
+  info.url = source_->current()->container_url() + '/' + percent_encoded_path(blob);
   return info;
 }
 

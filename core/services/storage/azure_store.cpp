@@ -3,6 +3,7 @@
 #include "services/storage/download.hpp"
 #include "services/storage/names.hpp"
 #include "services/storage/store.hpp"
+#include "support/percent.hpp"
 
 namespace jetpack::storage {
 
@@ -172,7 +173,7 @@ SignedAddress AzureStore::sign(const SignWish& wish) {
                                   : delegation_sas(terms, azure_.retried([&] {
                                       return azure_.delegation_key(terms.starts, terms.expires);
                                     }));
-    address.url = locker->container_url() + '/' + encode_path(wish.blob) + '?' + query;
+    address.url = locker->container_url() + '/' + percent_encoded_path(wish.blob) + '?' + query;
     return address;
   });
 }

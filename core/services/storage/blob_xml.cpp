@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <ctime>
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -12,8 +11,9 @@
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
-#include "services/storage/names.hpp"
 #include "support/json_file.hpp"
+#include "support/percent.hpp"
+#include "support/timestamps.hpp"
 
 namespace jetpack::storage {
 
@@ -35,7 +35,8 @@ void load_xml(pugi::xml_document& document, std::string_view xml, const char* ro
 
 std::string name_of(const pugi::xml_node& node) {
   std::string name = node.text().get();
-  if (std::strcmp(node.attribute("Encoded").value(), "true") == 0) name = decode_percent(name);
+  if (std::strcmp(node.attribute("Encoded").value(), "true") == 0)
+    name = percent_decoded_leniently(name);
   // Whatever the text says, it goes into JSON.
   if (name.empty() || !is_utf8(name))
     throw Error(Errc::corrupt, "the locker's listing has a blob whose name is empty or not UTF-8");
@@ -98,11 +99,8 @@ DelegationKey parse_delegation_key(std::string_view xml) {
 }
 
 std::string iso_of_http_date(std::string_view date) {
-  if (date.size() > 64) return {};
-  std::tm fields{};
-  const char* end = ::strptime(std::string(date).c_str(), "%a, %d %b %Y %H:%M:%S GMT", &fields);
-  if (end == nullptr) return {};
-  return sas_time(std::chrono::system_clock::from_time_t(::timegm(&fields)));
+  const auto time = parse_http_date(date);
+  return time ? sas_time(*time) : std::string();
 }
 
 std::string hex_of_content_md5(std::string_view base64_text) {

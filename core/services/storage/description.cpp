@@ -5,8 +5,8 @@
 
 #include <jetpack/error.hpp>
 #include "services/session/url.hpp"
-#include "services/storage/names.hpp"
 #include "support/json_file.hpp"
+#include "support/percent.hpp"
 
 namespace jetpack::storage {
 
@@ -162,8 +162,8 @@ void DescriptionReader::read_sas(Description& description, std::string_view sas)
   }
   const std::string query = '&' + std::string(sas);
   if (const size_t at = query.find("&se="); at != std::string::npos)
-    description.expires =
-        parse_sas_time(decode_percent(query.substr(at + 4, query.find('&', at + 4) - at - 4)));
+    description.expires = parse_sas_time(
+        percent_decoded_leniently(query.substr(at + 4, query.find('&', at + 4) - at - 4)));
 }
 
 void DescriptionReader::read_credential(Description& description) const {
@@ -191,8 +191,8 @@ void DescriptionReader::read_credential(Description& description) const {
   const auto client = find_string(*identity, "client_id");
   const auto resource = find_string(*identity, "resource_id");
   if (client && resource) fail("identity", "has both client_id and resource_id; keep one");
-  if (client) description.credential.identity = "client_id=" + encode_query(*client);
-  if (resource) description.credential.identity = "msi_res_id=" + encode_query(*resource);
+  if (client) description.credential.identity = "client_id=" + percent_encoded(*client);
+  if (resource) description.credential.identity = "msi_res_id=" + percent_encoded(*resource);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "services/storage/store.hpp"
 #include "support/files.hpp"
 #include "support/json_file.hpp"
+#include "support/percent.hpp"
 
 namespace jetpack::storage {
 
@@ -111,7 +112,7 @@ std::optional<BlobInfo> FolderStore::properties(std::string_view blob) {
   struct stat info {};
   if (!file || ::fstat(file.get(), &info) != 0) return std::nullopt;
   BlobInfo found = info_of(std::string(blob), info);
-  found.url = address() + '/' + encode_path(blob);
+  found.url = address() + '/' + percent_encoded_path(blob);
   return found;
 }
 

@@ -10,6 +10,7 @@
 #include <curl/curl.h>
 
 #include <jetpack/error.hpp>
+#include "support/text.hpp"
 
 namespace jetpack::storage {
 
@@ -34,20 +35,6 @@ void append_header(HeaderList& list, const std::string& line) {
   if (longer == nullptr) throw std::bad_alloc();
   static_cast<void>(list.release());
   list.reset(longer);
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  const size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
-std::string in_lower_case(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
 }
 
 // "https://host:port" of a URL.
@@ -198,7 +185,7 @@ class HttpClient::Exchange {
     }
     const size_t colon = line.find(':');
     if (colon != std::string_view::npos)
-      reply_.headers[in_lower_case(line.substr(0, colon))] = trimmed(line.substr(colon + 1));
+      reply_.headers[lower_case(line.substr(0, colon))] = trimmed(line.substr(colon + 1));
   }
 
   void add_body(std::string_view piece) {

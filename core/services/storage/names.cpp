@@ -1,4 +1,4 @@
-// Names of blobs: checked, and percent-encoded.
+// Which names of blobs are taken.
 #include "services/storage/names.hpp"
 
 #include <algorithm>
@@ -29,30 +29,6 @@ std::string_view name_fault(std::string_view name) {
   return {};
 }
 
-std::string percent_encode(std::string_view text, bool keeps_slash) {
-  constexpr char digits[] = "0123456789ABCDEF";
-  std::string result;
-  for (const char c : text) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~' ||
-                          (c == '/' && keeps_slash);
-    if (is_plain) {
-      result += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    result += {'%', digits[byte >> 4], digits[byte & 15]};
-  }
-  return result;
-}
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 }  // namespace
 
 void check_prefix(std::string_view prefix) {
@@ -75,25 +51,6 @@ std::string quoted(std::string_view name) {
   // It may have been cut in the middle of a character.
   while (!is_utf8(text)) text.pop_back();
   return '\'' + text + '\'';
-}
-
-std::string encode_path(std::string_view text) { return percent_encode(text, true); }
-
-std::string encode_query(std::string_view text) { return percent_encode(text, false); }
-
-std::string decode_percent(std::string_view text) {
-  std::string result;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const int high = text.size() - i > 2 ? hex_value(text[i + 1]) : -1;
-    const int low = high >= 0 ? hex_value(text[i + 2]) : -1;
-    if (text[i] != '%' || low < 0) {
-      result += text[i];
-      continue;
-    }
-    result += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return result;
 }
 
 }  // namespace jetpack::storage

@@ -1,4 +1,4 @@
-// Names of blobs: which are taken, and how they are written into URLs.
+// Which names of blobs are taken.
 #pragma once
 
 #include <string>
@@ -15,12 +15,5 @@ void check_prefix(std::string_view prefix);
 
 // The name in quotes, for an error: on one line, and not endless.
 std::string quoted(std::string_view name);
-
-// Percent-encodes all but letters, digits, "-._~" and, in a path, '/' (RFC 3986, 2.3).
-std::string encode_path(std::string_view text);
-std::string encode_query(std::string_view text);
-
-// Undoes percent-encoding; what is no %XX stays as it is.
-std::string decode_percent(std::string_view text);
 
 }  // namespace jetpack::storage

@@ -1,4 +1,4 @@
-// Which names of blobs are taken, and how they stand in a URL.
+// Which names of blobs are taken.
 #include "services/storage/names.hpp"
 
 #include <doctest/doctest.h>
@@ -26,13 +26,4 @@ TEST_CASE("a refusal stays on one line") {
   } catch (const jetpack::Error& e) {
     CHECK(std::string(e.what()).find('\n') == std::string::npos);
   }
-}
-
-TEST_CASE("percent-encoding there and back") {
-  CHECK(encode_path("a b/\xc3\xa4+%?#~") == "a%20b/%C3%A4%2B%25%3F%23~");
-  CHECK(encode_query("a/b=") == "a%2Fb%3D");
-  CHECK(decode_percent("a%20b%2f%C3%A4") == "a b/\xc3\xa4");
-  CHECK(decode_percent("100%") == "100%");
-  CHECK(decode_percent("%4") == "%4");
-  CHECK(decode_percent("%zz%41") == "%zzA");
 }

@@ -4,15 +4,14 @@
 // "Create a user delegation SAS" in the REST reference of Azure Storage, for version 2020-12-06.
 #pragma once
 
-#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace jetpack::storage {
+#include "support/timestamps.hpp"
 
-using SystemTime = std::chrono::system_clock::time_point;
+namespace jetpack::storage {
 
 // The version whose signatures are made.
 inline constexpr std::string_view sas_version = "2020-12-06";

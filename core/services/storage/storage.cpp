@@ -1,17 +1,14 @@
 // The storage service: jetpack.storage/1 as a module that the host loads on first use.
 #include <algorithm>
-#include <charconv>
-#include <cstring>
 #include <memory>
-#include <mutex>
 
 #include <curl/curl.h>
 
-#include <jetpack/config.hpp>
 #include <jetpack/error.hpp>
-#include <jetpack/log.hpp>
 #include <jetpack/session.hpp>
 #include "services/module.hpp"
+#include "services/module_host.hpp"
+#include "services/results.hpp"
 #include "services/session/identity.hpp"
 #include "services/session/url.hpp"
 #include "services/storage/names.hpp"
@@ -23,22 +20,6 @@ namespace {
 
 constexpr uint64_t most_answer_of_server = 64 << 10;
 constexpr std::string_view locker_path = "/clusterlink/locker";
-
-template <class Service>
-Service from_host(const jp_host& host) {
-  const void* table = nullptr;
-  jp_error err{};
-  detail::check(host.service(host.self, detail::borrow(Service::id), &table, &err), err);
-  return Service(*static_cast<const typename Service::Table*>(table));
-}
-
-// Fills a struct of the caller's, which may be of an older and shorter form.
-template <class Struct>
-void hand_over(Struct result, Struct* to) {
-  if (to == nullptr) return;
-  result.size = std::min<uint32_t>(to->size, sizeof result);
-  std::memcpy(to, &result, result.size);
-}
 
 Watch watch_of(const jp_progress& progress) {
   if (progress.update == nullptr) return nullptr;
@@ -67,8 +48,7 @@ void check_header_text(const char* what, std::string_view text) {
 
 class StorageService {
  public:
-  explicit StorageService(const jp_host& host)
-      : host_(&host), config_(from_host<Config>(host)), log_(from_host<Log>(host)) {}
+  explicit StorageService(const jp_host& host) : host_(host) {}
 
   const jp_storage& table() const { return table_; }
 
@@ -78,37 +58,6 @@ class StorageService {
   HttpSettings network(const Description& locker, std::chrono::seconds stall) const;
   session::Facts facts() const;
   std::string ask_server() const;
-
-  std::string path(std::string_view name) const {
-    const std::lock_guard lock(host_mutex_);
-    return config_.path(name);
-  }
-
-  // What the configuration says is a fallback: where it cannot be read, it says nothing.
-  std::optional<std::string> setting(std::string_view key) const {
-    try {
-      const std::lock_guard lock(host_mutex_);
-      auto text = config_.get(key);
-      // What a null is printed as.
-      if (text && (text->empty() || *text == "None")) return std::nullopt;
-      return text;
-    } catch (const Error&) {
-      return std::nullopt;
-    }
-  }
-
-  int number(std::string_view key, int fallback, int least, int most) const {
-    const std::string text = setting(key).value_or("");
-    int value = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc{} || end != text.data() + text.size()) value = fallback;
-    return std::clamp(value, least, most);
-  }
-
-  void warn(const std::string& text) const {
-    const std::lock_guard lock(host_mutex_);
-    log_.warning(text);
-  }
 
   static StorageService& from(void* self) { return *static_cast<StorageService*>(self); }
   static int32_t locker_entry(void* self, jp_sink url, jp_error* err) noexcept;
@@ -122,11 +71,7 @@ class StorageService {
   static int32_t sign_entry(void* self, const jp_signature* signature, jp_sink url,
                             jp_signed* result, jp_error* err) noexcept;
 
-  // The host's tables take one call at a time.
-  mutable std::mutex host_mutex_;
-  const jp_host* host_;
-  Config config_;
-  Log log_;
+  ModuleHost host_;
   std::unique_ptr<LockerSource> source_;
   std::unique_ptr<Store> store_;
   jp_storage table_{sizeof(jp_storage),
@@ -142,17 +87,17 @@ class StorageService {
 };
 
 session::Facts StorageService::facts() const {
-  return session::Facts(path("config"), [this](std::string_view key) { return setting(key); });
+  return session::Facts(host_.path("config"),
+                        [this](std::string_view key) { return host_.setting(key); });
 }
 
 // The description that the cluster's server has for this node.
 std::string StorageService::ask_server() const {
-  const std::lock_guard lock(host_mutex_);
-  const auto session = from_host<Session>(*host_);
   Request request;
   request.path = locker_path;
   request.max_reply = most_answer_of_server;
-  Reply reply = session.request(request);
+  Reply reply =
+      host_.with<Session>([&](const Session& session) { return session.request(request); });
   if (reply.status == 200) return std::move(reply.body);
   const std::string answer =
       "the server answered " + std::to_string(reply.status) + " to GET " + std::string(locker_path);
@@ -163,10 +108,11 @@ std::string StorageService::ask_server() const {
 
 Settings StorageService::settings() const {
   Settings settings;
-  settings.connections = number("cyclecloud.jetpack.storage_connections", 4, 1, 32);
-  settings.tries = number("cyclecloud.jetpack.storage_tries", 8, 1, 100);
-  settings.stall = std::chrono::seconds{number("cyclecloud.jetpack.storage_stall", 30, 1, 3600)};
-  if (auto url = setting("cyclecloud.jetpack.metadata_url"))
+  settings.connections = host_.number("cyclecloud.jetpack.storage_connections", 4, 1, 32);
+  settings.tries = host_.number("cyclecloud.jetpack.storage_tries", 8, 1, 100);
+  settings.stall =
+      std::chrono::seconds{host_.number("cyclecloud.jetpack.storage_stall", 30, 1, 3600)};
+  if (auto url = host_.setting("cyclecloud.jetpack.metadata_url"))
     settings.metadata_url =
         session::parse_url(*url, "the configuration key cyclecloud.jetpack.metadata_url").text();
   return settings;
@@ -189,7 +135,7 @@ HttpSettings StorageService::network(const Description& locker, std::chrono::sec
     // Without a server, or with one that is badly written down, there is nothing to take over.
   }
   if (!network.verify)
-    warn("the certificate of " + locker.base + " is not checked: validation is switched off");
+    host_.warn("the certificate of " + locker.base + " is not checked: validation is switched off");
   return network;
 }
 
@@ -197,8 +143,8 @@ Store& StorageService::opened() {
   if (store_) return *store_;
   if (!source_)
     source_ = std::make_unique<LockerSource>(
-        LockerSource::Options{path("config/locker.json"), [this] { return ask_server(); },
-                              [this](const std::string& text) { warn(text); }});
+        LockerSource::Options{host_.path("config/locker.json"), [this] { return ask_server(); },
+                              [this](const std::string& text) { host_.warn(text); }});
   const auto locker = source_->current();
   if (!locker->folder.empty()) {
     store_ = open_folder_store(locker->folder);
@@ -212,11 +158,7 @@ Store& StorageService::opened() {
 }
 
 int32_t StorageService::locker_entry(void* self, jp_sink url, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    const std::string address = from(self).opened().address();
-    if (url.write(url.ctx, address.data(), address.size()) != 0)
-      throw Error(Errc::failed, "the caller did not take the result");
-  });
+  return detail::guard(err, [&] { write_to(url, from(self).opened().address()); });
 }
 
 int32_t StorageService::list_entry(void* self, jp_str prefix, jp_sink lines,
@@ -242,9 +184,7 @@ int32_t StorageService::properties_entry(void* self, jp_str blob, jp_sink line,
     if (!info)
       throw Error(Errc::not_found, "there is no blob " + quoted(detail::view(blob)) +
                                        " in the locker " + store.address());
-    const std::string text = json_line(*info) + '\n';
-    if (line.write(line.ctx, text.data(), text.size()) != 0)
-      throw Error(Errc::failed, "the caller did not take the result");
+    write_to(line, json_line(*info) + '\n');
   });
 }
 
@@ -255,9 +195,9 @@ int32_t StorageService::download_entry(void* self, const jp_download* download,
     const auto brought = from(self).opened().download(
         detail::view(download->blob), std::string(detail::view(download->to_path)),
         (download->flags & JP_DOWNLOAD_FRESH) != 0, watch_of(download->progress));
-    hand_over(jp_downloaded{sizeof(jp_downloaded), brought.checked ? 1u : 0u, brought.bytes,
-                            brought.resumed},
-              result);
+    hand_out(jp_downloaded{sizeof(jp_downloaded), brought.checked ? 1u : 0u, brought.bytes,
+                           brought.resumed},
+             result);
   });
 }
 
@@ -271,7 +211,7 @@ int32_t StorageService::upload_entry(void* self, const jp_upload* upload, jp_upl
     const uint64_t bytes =
         from(self).opened().upload(detail::view(upload->blob), content_type,
                                    content_of(upload->source), watch_of(upload->progress));
-    hand_over(jp_uploaded{sizeof(jp_uploaded), 0, bytes}, result);
+    hand_out(jp_uploaded{sizeof(jp_uploaded), 0, bytes}, result);
   });
 }
 
@@ -293,13 +233,12 @@ int32_t StorageService::sign_entry(void* self, const jp_signature* signature, jp
         {detail::view(signature->blob),
          std::chrono::seconds{std::min<int64_t>(signature->seconds, int64_t{1} << 40)},
          detail::view(signature->content_disposition), detail::view(signature->content_type)});
-    hand_over(
+    hand_out(
         jp_signed{sizeof(jp_signed), made.shortened ? 1u : 0u,
                   std::chrono::duration_cast<std::chrono::seconds>(made.expires.time_since_epoch())
                       .count()},
         result);
-    if (url.write(url.ctx, made.url.data(), made.url.size()) != 0)
-      throw Error(Errc::failed, "the caller did not take the result");
+    write_to(url, made.url);
   });
 }
 
@@ -309,9 +248,7 @@ int32_t open_storage(const jp_host* host, const void** table, jp_error* err) noe
   return detail::guard(err, [&] {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
       throw Error(Errc::internal, "libcurl cannot be started");
-    // Never destroyed: when the process ends, the libraries that its connections need may be gone.
-    static const StorageService& service = *std::make_unique<StorageService>(*host).release();
-    *table = &service.table();
+    *table = service_table<StorageService>(*host);
   });
 }
 

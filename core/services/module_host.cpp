@@ -1,0 +1,32 @@
+// The host as a service module sees it: other services, the node's settings, the log.
+#include "services/module_host.hpp"
+
+namespace jetpack {
+
+ModuleHost::ModuleHost(const jp_host& host)
+    : host_(&host), config_(service<Config>()), log_(service<Log>()) {}
+
+std::string ModuleHost::path(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  return config_.path(name);
+}
+
+std::optional<std::string> ModuleHost::setting(std::string_view key) const {
+  try {
+    const std::lock_guard lock(mutex_);
+    auto text = config_.get(key);
+    // What a null is printed as.
+    if (text && (text->empty() || *text == "None")) return std::nullopt;
+    return text;
+  } catch (const Error& e) {
+    if (e.code() != Errc::unavailable) warn(e.what());
+    return std::nullopt;
+  }
+}
+
+void ModuleHost::warn(const std::string& text) const {
+  const std::lock_guard lock(mutex_);
+  log_.warning(text);
+}
+
+}  // namespace jetpack
