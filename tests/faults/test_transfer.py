@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -310,10 +311,10 @@ def test_a_clock_that_is_wrong_is_told(store, download, home):
 
 
 class Killer:
-    """Ends a process when the store has sent so many bytes of blobs."""
+    """Ends a process when the store has sent so many bytes of blobs, with a pause after each 64 KiB."""
 
-    def __init__(self, store, after):
-        self.store, self.left, self.process = store, after, None
+    def __init__(self, store, after, pause=0):
+        self.left, self.pause, self.process = after, pause, None
         self.lock, self.started = threading.Lock(), threading.Event()
         store.always = self
 
@@ -329,12 +330,28 @@ class Killer:
                 exchange.drop(True)
                 return True
             exchange.wfile.write(content[at:at + 65536])
+            time.sleep(self.pause)  # what is tested is slowness itself
         return True
+
+    def watch(self, process):
+        """Until it has ended."""
+        self.process = process
+        self.started.set()
+        process.stderr.read()
+
+
+def recorded(place):
+    """How much the state of a partial file says is there."""
+    try:
+        state = json.loads((place / ".x.jetpack-state").read_text())
+    except FileNotFoundError:
+        return 0
+    ranges = [part.split("-") for part in state["there"].split(",") if part]
+    return sum(int(last) - int(first) + 1 for first, last in ranges)
 
 
 def test_kill_at_any_moment_leaves_no_wrong_file(store, download, jetpack):
     chance = random.Random(KILLS)
-    taken_up = 0
     for turn in range(KILLS):
         if turn % 5 == 0:
             for name in os.listdir(download.place):
@@ -343,19 +360,28 @@ def test_kill_at_any_moment_leaves_no_wrong_file(store, download, jetpack):
         killer = Killer(store, chance.randrange(len(CONTENT)))
         with jetpack.start("download", "--project", "p", "x", download.place,
                            stderr=subprocess.PIPE) as process:
-            killer.process = process
-            killer.started.set()
-            process.stderr.read()
+            killer.watch(process)
         store.always = None
         found = (download.place / "x").read_bytes()
         assert found in (b"old", CONTENT), f"turn {turn}: a wrong file"
         if turn % 5 != 4:
             continue
+        there = recorded(download.place)
         result = download("--json")
         assert_whole(result)
         assert partial_files(download.place) == []
-        taken_up += resumed(result[1]) > 0
-    assert taken_up > 0
+        assert resumed(result[1]) == there
+
+
+def test_a_kill_loses_little_of_a_slow_download(store, download, jetpack):
+    """Here each of four connections brings 6 MiB in about two seconds."""
+    killer = Killer(store, 16 << 20, pause=0.02)
+    with jetpack.start("download", "--project", "p", "x", download.place, stderr=subprocess.PIPE) as process:
+        killer.watch(process)
+    store.always = None
+    result = download("--json")
+    assert_whole(result)
+    assert resumed(result[1]) > 8 << 20
 
 
 def test_a_network_that_goes_at_any_moment_leaves_no_wrong_file(store, download, impatient):

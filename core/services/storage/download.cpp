@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <exception>
@@ -18,8 +19,9 @@ namespace jetpack::storage {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::steady_clock;
 
-// What one request asks for: small enough that a kill loses little and the last ones end together.
+// What one request asks for: small enough that the last ones end together.
 constexpr uint64_t most_piece = 8 << 20;
 constexpr uint64_t least_piece = 1 << 20;
 // Written at once, at multiples of it: the kernel then takes large folios of its cache, which costs
@@ -28,6 +30,8 @@ constexpr size_t write_size = 512 << 10;
 // An attempt that brought at least this much got somewhere.
 constexpr uint64_t least_progress = 64 << 10;
 constexpr milliseconds watch_interval{100};
+// So much time of each connection is lost at most when the process is killed.
+constexpr milliseconds keep_interval{200};
 
 uint64_t piece_size(uint64_t bytes, int connections) {
   const uint64_t share = bytes / static_cast<uint64_t>(connections);
@@ -150,10 +154,18 @@ void Fetch::keep(Range range) {
 void Fetch::bring(Range range, char* buffer) {
   Tries tries(azure_->settings().tries);
   Piece piece(*file_, writing_, range, buffer, received_);
+  auto kept = steady_clock::now();
+  const auto take = [&](std::string_view data) {
+    piece.take(data);
+    if (const auto now = steady_clock::now(); now - kept >= keep_interval) {
+      kept = now;
+      keep(piece.written());
+    }
+  };
   while (piece.at() < range.end) {
     const uint64_t before = piece.at();
     try {
-      azure_->get(*blob_, before, range.end, [&](std::string_view data) { piece.take(data); });
+      azure_->get(*blob_, before, range.end, take);
       piece.flush();
     } catch (const Passing& failure) {
       piece.flush();
