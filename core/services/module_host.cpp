@@ -12,14 +12,18 @@ std::string ModuleHost::path(std::string_view name) const {
 }
 
 std::optional<std::string> ModuleHost::setting(std::string_view key) const {
+  const std::lock_guard lock(mutex_);
   try {
-    const std::lock_guard lock(mutex_);
     auto text = config_.get(key);
+    unreadable_.clear();
     // What a null is printed as.
     if (text && (text->empty() || *text == "None")) return std::nullopt;
     return text;
   } catch (const Error& e) {
-    if (e.code() != Errc::unavailable) warn(e.what());
+    if (e.code() != Errc::unavailable && unreadable_ != e.what()) {
+      unreadable_ = e.what();
+      log_.warning(unreadable_);
+    }
     return std::nullopt;
   }
 }

@@ -31,7 +31,7 @@ class ModuleHost {
   std::string path(std::string_view name) const;
 
   // What the configuration says is a fallback: where it is empty, null or cannot be read, it says
-  // nothing. That it is there and cannot be read is a warning.
+  // nothing. That it is there and cannot be read is a warning, once and not for each key.
   std::optional<std::string> setting(std::string_view key) const;
 
   // A setting that is a whole number, within these bounds; `fallback` when it is none.
@@ -57,6 +57,7 @@ class ModuleHost {
   }
 
   mutable std::mutex mutex_;
+  mutable std::string unreadable_;  // why the configuration could not be read last
   const jp_host* host_;
   Config config_;
   Log log_;

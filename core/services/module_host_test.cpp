@@ -34,13 +34,21 @@ TEST_CASE("a setting that is empty or null says nothing") {
   CHECK(node.log().empty());
 }
 
-TEST_CASE("a configuration that is missing says nothing, and one that is broken is a warning") {
+TEST_CASE("a configuration that is missing says nothing, and one that is broken is one warning") {
   const Node node;
   CHECK_FALSE(node.host.setting("set"));
   CHECK(node.log().empty());
   node.folder.write("config/node.json", "{");
   CHECK_FALSE(node.host.setting("set"));
   CHECK(node.log().find("WARNING") != std::string::npos);
+  const std::string told = node.log();
+  CHECK_FALSE(node.host.setting("other"));
+  CHECK(node.log() == told);
+  node.folder.write("config/node.json", "{}");
+  CHECK_FALSE(node.host.setting("set"));
+  node.folder.write("config/node.json", "{");
+  CHECK_FALSE(node.host.setting("set"));
+  CHECK(node.log().size() > told.size());
 }
 
 TEST_CASE("a number lies within its bounds") {
