@@ -1,4 +1,4 @@
-"""1 GiB from nginx on loopback to disk and back, beside curl and rclone: time, CPU, memory."""
+"""1 GiB from nginx on loopback to disk and back, beside curl, rclone and azcopy: time, CPU, memory."""
 
 import hashlib
 import base64
@@ -16,7 +16,7 @@ from servers.nginx import Nginx
 SIZE = 1 << 30
 RUNS = 5
 LOCATIONS = """
-location /plain/ {{ alias {files}/; }}
+location /plain/ {{ alias {files}/; add_header x-ms-blob-type BlockBlob; }}
 location /digest/ {{ alias {files}/; add_header Content-MD5 {md5}; }}
 """
 
@@ -56,10 +56,12 @@ def cases_of(folder, url):
         measure.Case("jetpack download", download, make_home(folder, f"{url}/plain")),
         measure.Case("jetpack download, MD5", download, make_home(folder, f"{url}/digest")),
     ]
-    if shutil.which("rclone"):
-        downloads.append(measure.Case("rclone", [shutil.which("rclone"), "--config", "", "copyto",
-                                                 f":http,url='{url}/plain/blobs/p/':g.bin", target],
-                                      environment))
+    for name, words in (
+            ("rclone", ["--config", "", "copyto", f":http,url='{url}/plain/blobs/p/':g.bin", target]),
+            ("azcopy", ["copy", f"{blob}?sig=none", target, "--from-to", "BlobLocal",
+                        "--skip-version-check", "--output-level", "quiet"])):
+        if shutil.which(name):
+            downloads.append(measure.Case(name, [shutil.which(name), *words], environment))
     uploads = [
         measure.Case("curl -T", [shutil.which("curl"), "-sfT", source, f"{url}/sink/x"], environment),
         measure.Case("jetpack upload", probe, make_home(folder, f"{url}/sink")),
@@ -99,7 +101,7 @@ def run(folder):
     finally:
         server.remove()
     curl, ours, checked = down["curl"], down["jetpack download"], down["jetpack download, MD5"]
-    fastest = min(down[name][0] for name in ("curl", "rclone") if name in down)
+    fastest = min(down[name][0] for name in ("curl", "rclone", "azcopy") if name in down)
     stored = up["jetpack upload"]
     return all([
         measure.budget("jetpack download / the fastest other, time", ours[0] / fastest, 1),
