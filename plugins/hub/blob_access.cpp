@@ -1,23 +1,18 @@
 // blob_access.cpp: see blob_access.hpp.
 #include "blob_access.hpp"
 
+#include "base64.hpp"
 #include "blob_store.hpp"
 #include "passwords.hpp"
 #include "text.hpp"
 
-#include <Poco/Base64Decoder.h>
-#include <Poco/Base64Encoder.h>
-#include <Poco/DateTimeFormat.h>
 #include <Poco/DateTimeFormatter.h>
-#include <Poco/DateTimeParser.h>
-#include <Poco/Exception.h>
 #include <Poco/Net/IPAddress.h>
 #include <Poco/Timestamp.h>
 #include <Poco/URI.h>
 
 #include <algorithm>
 #include <array>
-#include <sstream>
 
 namespace hub {
 
@@ -38,21 +33,6 @@ constexpr std::string_view permission_order = "racwdxyltfmeopi";
 }
 
 [[noreturn]] void not_authentic(const std::string& text) { refuse("AuthenticationFailed", text); }
-
-std::string from_base64(const std::string& text) {
-  std::istringstream in(text);
-  Poco::Base64Decoder decoder(in);
-  return {std::istreambuf_iterator<char>(decoder), {}};
-}
-
-std::string to_base64(std::string_view bytes) {
-  std::ostringstream out;
-  Poco::Base64Encoder encoder(out);
-  encoder.rdbuf()->setLineLength(0);
-  encoder << bytes;
-  encoder.close();
-  return out.str();
-}
 
 std::string signature_of(const BlobAccount& account, std::string_view text) {
   return to_base64(keyed_digest(from_base64(account.key), text));
@@ -94,13 +74,10 @@ std::string shared_key_text(const BlobRequest& request) {
 }
 
 void check_date(const BlobRequest& request, int64_t now) {
-  std::string date(request.header("x-ms-date"));
-  if (date.empty()) date = request.header("date");
-  Poco::DateTime time;
-  int zone = 0;
-  if (!Poco::DateTimeParser::tryParse(Poco::DateTimeFormat::HTTP_FORMAT, date, time, zone))
-    not_authentic("the request has no date, in x-ms-date or Date");
-  const int64_t skew = time.timestamp().epochTime() - zone - now;
+  const std::string_view own = request.header("x-ms-date");
+  const auto time = parse_http_date(own.empty() ? request.header("date") : own);
+  if (!time) not_authentic("the request has no date, in x-ms-date or Date");
+  const int64_t skew = *time - now;
   if (skew > max_clock_skew || skew < -max_clock_skew)
     not_authentic("the request's date is more than fifteen minutes from the server's");
 }

@@ -1,21 +1,17 @@
 // blob_server.cpp: see blob_server.hpp.
 #include "blob_server.hpp"
 
+#include "base64.hpp"
 #include "block_list.hpp"
 #include "listener.hpp"
 #include "passwords.hpp"
 #include "text.hpp"
 
-#include <Poco/Base64Encoder.h>
-#include <Poco/DateTimeFormat.h>
-#include <Poco/DateTimeFormatter.h>
-#include <Poco/DateTimeParser.h>
 #include <Poco/Exception.h>
 #include <Poco/MD5Engine.h>
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
 #include <Poco/String.h>
-#include <Poco/Timestamp.h>
 #include <Poco/URI.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -28,7 +24,6 @@
 #include <istream>
 #include <optional>
 #include <ostream>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -73,19 +68,6 @@ constexpr std::array<std::pair<const char*, const char*>, 5> overrides{{
     {"rsct", "content-type"},
 }};
 
-std::string http_date(int64_t seconds) {
-  return Poco::DateTimeFormatter::format(Poco::Timestamp::fromEpochTime(seconds),
-                                         Poco::DateTimeFormat::HTTP_FORMAT);
-}
-
-std::optional<int64_t> parse_http_date(const std::string& text) {
-  Poco::DateTime time;
-  int zone = 0;
-  if (!Poco::DateTimeParser::tryParse(Poco::DateTimeFormat::HTTP_FORMAT, text, time, zone))
-    return std::nullopt;
-  return time.timestamp().epochTime() - zone;
-}
-
 std::string xml_text(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
@@ -111,14 +93,6 @@ std::string xml_text(std::string_view text) {
 
 std::string element(const char* name, std::string_view text) {
   return std::string("<") + name + ">" + xml_text(text) + "</" + name + ">";
-}
-
-std::string base64_of(const Poco::DigestEngine::Digest& digest) {
-  std::ostringstream text;
-  Poco::Base64Encoder encoder(text);
-  for (const unsigned char byte : digest) encoder.put(static_cast<char>(byte));
-  encoder.close();
-  return text.str();
 }
 
 std::string decoded(const std::string& text) {
@@ -172,8 +146,8 @@ void check_conditions(const BlobRequest& request, const BlobProperties* blob, bo
   };
   const std::string_view match = request.header("if-match");
   const std::string_view none_match = request.header("if-none-match");
-  const auto since = parse_http_date(std::string(request.header("if-modified-since")));
-  const auto until = parse_http_date(std::string(request.header("if-unmodified-since")));
+  const auto since = parse_http_date(request.header("if-modified-since"));
+  const auto until = parse_http_date(request.header("if-unmodified-since"));
   const bool is_unchanged = (!none_match.empty() && matches(none_match)) ||
                             (blob != nullptr && since && blob->modified <= *since);
   if ((!match.empty() && !matches(match)) || (blob != nullptr && until && blob->modified > *until))
@@ -433,7 +407,8 @@ class BlobExchange : public net::HTTPRequestHandler {
       digest.update(data, size);
       return true;
     });
-    return base64_of(digest.digest());
+    const auto& sum = digest.digest();
+    return to_base64({reinterpret_cast<const char*>(sum.data()), sum.size()});
   }
 
   void send_content(const OpenBlob& blob, const ByteRange& range, std::ostream& out,
@@ -475,7 +450,7 @@ class BlobExchange : public net::HTTPRequestHandler {
         throw BlobRefusal(400, "UnsupportedHeader", std::string(name) + " is not supported");
     const std::string_view comp = request.parameter("comp");
     if (comp == "block") {
-      require_change(request, nullptr);
+      store_.open(request.container, request.blob);  // throws if no block can be kept
       if (!grant_.allows('c')) require('w');
       BlobWriter writer = store_.start();
       const std::string md5 = receive(request, asked, writer);
@@ -493,11 +468,9 @@ class BlobExchange : public net::HTTPRequestHandler {
   }
 
   // Fails for what the store will refuse, before the content is sent in vain.
-  void require_change(const BlobRequest& request, BlobProperties* properties) const {
+  void require_change(const BlobRequest& request) const {
     const auto before = store_.open(request.container, request.blob);
-    if (properties != nullptr) require_write(before ? &before->properties : nullptr);
-    if (properties != nullptr)
-      check_conditions(request, before ? &before->properties : nullptr, false);
+    condition(request)(before ? &before->properties : nullptr);
   }
 
   BlobCondition condition(const BlobRequest& request) const {
@@ -512,7 +485,7 @@ class BlobExchange : public net::HTTPRequestHandler {
     if (request.header("x-ms-blob-type") != "BlockBlob")
       throw BlobRefusal(400, "InvalidHeaderValue", "x-ms-blob-type must be BlockBlob");
     BlobProperties properties = kept_of(request, true);
-    require_change(request, &properties);
+    require_change(request);
     BlobWriter writer = store_.start();
     const std::string md5 = receive(request, asked, writer);
     if (properties.header("content-md5").empty())
@@ -526,7 +499,7 @@ class BlobExchange : public net::HTTPRequestHandler {
   void commit_list(const BlobRequest& request, net::HTTPServerRequest& asked,
                    net::HTTPServerResponse& response) {
     BlobProperties properties = kept_of(request, false);
-    require_change(request, &properties);
+    require_change(request);
     const auto ids = parse_block_list(list_body(asked));
     lease_->endless();  // the work is ours: nothing is waited for
     const BlobProperties now = store_.commit_blocks(ids, request.container, request.blob,

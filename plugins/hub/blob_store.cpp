@@ -1,13 +1,12 @@
 // blob_store.cpp: see blob_store.hpp.
 #include "blob_store.hpp"
 
+#include "base64.hpp"
 #include "json.hpp"
 #include "json_writer.hpp"
 #include "passwords.hpp"
 #include "text.hpp"
 
-#include <Poco/Base64Decoder.h>
-#include <Poco/Base64Encoder.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <rapidjson/encodings.h>
@@ -24,7 +23,6 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <sstream>
 #include <system_error>
 
 namespace hub {
@@ -257,15 +255,8 @@ struct Walk {
 
 // The name of a block's file: its id, which is base64 of any bytes.
 std::string block_file(const std::string& id) {
-  std::istringstream in(id);
-  Poco::Base64Decoder decoder(in);
-  const std::string bytes{std::istreambuf_iterator<char>(decoder), {}};
-  std::ostringstream again;
-  Poco::Base64Encoder encoder(again);
-  encoder.rdbuf()->setLineLength(0);
-  encoder << bytes;
-  encoder.close();
-  if (bytes.empty() || bytes.size() > max_block_id || again.str() != id)
+  const std::string bytes = from_base64(id);
+  if (bytes.empty() || bytes.size() > max_block_id || to_base64(bytes) != id)
     throw BlobRefusal(400, "InvalidQueryParameterValue",
                       "a block's id must be base64 of at most 64 bytes");
   std::string name;
@@ -330,11 +321,7 @@ void BlobWriter::write(std::string_view data) {
 
 std::string BlobWriter::md5() {
   const auto& digest = digest_.digest();
-  std::ostringstream text;
-  Poco::Base64Encoder encoder(text);
-  for (const unsigned char byte : digest) encoder.put(static_cast<char>(byte));
-  encoder.close();
-  return text.str();
+  return to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 BlobStore::BlobStore(fs::path root) : root_(std::move(root)) {

@@ -1,15 +1,13 @@
 // locker.cpp: see locker.hpp.
 #include "locker.hpp"
 
+#include "base64.hpp"
 #include "files.hpp"
 #include "json_writer.hpp"
 #include "passwords.hpp"
 #include "text.hpp"
 
-#include <Poco/Base64Encoder.h>
-
 #include <fstream>
-#include <sstream>
 #include <utility>
 
 namespace hub {
@@ -27,12 +25,7 @@ std::string new_key() {
   std::ifstream random("/dev/urandom", std::ios::binary);
   if (!random.read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
     throw jetpack::Error(jetpack::Errc::failed, "cannot read /dev/urandom");
-  std::ostringstream text;
-  Poco::Base64Encoder encoder(text);
-  encoder.rdbuf()->setLineLength(0);
-  encoder << bytes;
-  encoder.close();
-  return text.str();
+  return to_base64(bytes);
 }
 
 }  // namespace

@@ -11,6 +11,10 @@ namespace hub {
 
 namespace {
 
+// The names of days and months are English: the hub never leaves the C locale.
+constexpr const char* http_form = "%a, %d %b %Y %H:%M:%S GMT";
+constexpr size_t longest_http_date = 64;
+
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
@@ -147,6 +151,22 @@ std::optional<int64_t> parse_iso_time(std::string_view text) {
   const int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
   const int64_t minutes = (days * 24 + *hour) * 60 + *minute - *zone;
   return (minutes * 60 + *second) * 1000 + milliseconds;
+}
+
+std::string http_date(int64_t unix_seconds) {
+  const std::time_t seconds = unix_seconds;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 64> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), http_form, &parts)};
+}
+
+std::optional<int64_t> parse_http_date(std::string_view text) {
+  const std::string date(text.substr(0, longest_http_date));
+  std::tm parts{};
+  const char* end = ::strptime(date.c_str(), http_form, &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return ::timegm(&parts);
 }
 
 }  // namespace hub

@@ -34,4 +34,10 @@ std::string iso_time(int64_t unix_ms);
 // +HH:MM in place of Z. nullopt for what is none, or not in the years 1970 to 9999.
 std::optional<int64_t> parse_iso_time(std::string_view text);
 
+// "Fri, 04 Oct 2024 13:03:40 GMT", as HTTP writes a time; Unix seconds.
+std::string http_date(int64_t unix_seconds);
+
+// The reverse; nullopt for what is none.
+std::optional<int64_t> parse_http_date(std::string_view text);
+
 }  // namespace hub

@@ -1,7 +1,8 @@
-// text_test.cpp: tests of text.hpp and of the log's lines.
+// text_test.cpp: tests of text.hpp, base64.hpp and of the log's lines.
 #include "text.hpp"
 
 #include "application_log.hpp"
+#include "base64.hpp"
 #include "json.hpp"
 
 #include <doctest/doctest.h>
@@ -25,6 +26,20 @@ TEST_CASE("one line has no control characters") {
                  "e") ==
         "gr\xC3\xBC\xC3\x9F"
         "e");
+}
+
+TEST_CASE("times of HTTP") {
+  CHECK(http_date(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT");
+  CHECK(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT") == 784111777);
+  CHECK_FALSE(parse_http_date(""));
+  CHECK_FALSE(parse_http_date("yesterday"));
+}
+
+TEST_CASE("base64 there and back") {
+  const std::string bytes(300, '\xfb');
+  CHECK(to_base64(bytes).find('\n') == std::string::npos);
+  CHECK(from_base64(to_base64(bytes)) == bytes);
+  CHECK(to_base64("").empty());
 }
 
 TEST_CASE("stored text is bounded and has no NUL") {

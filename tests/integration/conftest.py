@@ -1,5 +1,17 @@
-"""Lets the tests here import hub_client, which pytest's importlib mode would not find."""
+"""Lets the tests here import hub_client, which pytest's importlib mode would not find; lockers of all kinds."""
 import pathlib
 import sys
 
+import pytest
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from lockers import Lockers  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def lockers(shared_folder):
+    """make(KIND, FOLDER): a locker of one of lockers.KINDS."""
+    made = Lockers(shared_folder)
+    yield made
+    made.close()

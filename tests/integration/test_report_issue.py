@@ -12,22 +12,14 @@ import threading
 import time
 import urllib.parse
 import zipfile
-from pathlib import Path
 
 import pytest
 
-from lockers import KINDS, Lockers
+from lockers import KINDS
 from servers import blob_client
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MONTH = 30 * 24 * 3600
-
-
-@pytest.fixture(scope="module")
-def lockers(shared_folder):
-    made = Lockers(shared_folder)
-    yield made
-    made.close()
 
 
 def connect(locker, home):

@@ -11,18 +11,12 @@ import urllib.parse
 
 import pytest
 
-from lockers import KINDS, SIGNING, WITH_SECRET, Lockers, random_bytes
+from lockers import KINDS, SIGNING, WITH_SECRET, random_bytes
 from servers import blob_client, nginx, npm
+from servers.process import wait_for
 
 NAMES = ["plain", "dir/sub dir/with space", "dir/\u00e4\u20ac\U0001f680", "dir/a%20b+c&d=e?f#g", "dir/a'b\"c",
          "dir/~-_.!*()", "dir/" + "x" * 150]
-
-
-@pytest.fixture(scope="module")
-def lockers(shared_folder):
-    made = Lockers(shared_folder)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -159,11 +153,16 @@ def test_a_signed_address_reads_this_blob_alone_and_ends(blob, locker, tmp_path)
     curl = ["curl", "-sS", "--cacert", locker.ca, "-o", tmp_path / "curl", "-w", "%{http_code}"]
     assert subprocess.run([*curl, url], capture_output=True, text=True, check=True).stdout == "200"
     assert (tmp_path / "curl").read_bytes() == b"content"
+    if locker.kind in SIGNING:
+        plain = [*curl, url.replace("https://", "http://")]
+        assert subprocess.run(plain, capture_output=True, text=True, check=False).stdout != "200"
     headers = {"x-ms-blob-type": "BlockBlob"}
     assert blob_client.ask(url, "PUT", b"x", headers, locker.ca).status == 403
     assert blob_client.ask(url, "DELETE", ca=locker.ca).status == 403
     assert blob_client.ask(url.replace("a.zip", "b.zip"), ca=locker.ca).status == 403
     assert locker.get("issues/a.zip") == b"content"
+    short = blob("sign", "issues/a.zip", "--seconds", "1").split("\n")[0]
+    wait_for(lambda: blob_client.ask(short, ca=locker.ca).status == 403, "the end of its time")
 
 
 @pytest.mark.parametrize("locker", SIGNING, indirect=True)
