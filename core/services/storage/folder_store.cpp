@@ -48,7 +48,8 @@ Fd open_below(int folder, const std::string& name, uint64_t flags) {
 
 class FolderStore : public Store {
  public:
-  explicit FolderStore(std::string folder) : folder_(std::move(folder)) {}
+  FolderStore(std::string folder, std::string source)
+      : folder_(std::move(folder)), source_(std::move(source)) {}
 
   std::string address() override { return "file://" + folder_; }
   void list(std::string_view prefix, const std::function<bool(const BlobInfo&)>& take) override;
@@ -73,15 +74,16 @@ class FolderStore : public Store {
             int depth) const;
 
   std::string folder_;
+  std::string source_;
 };
 
 Fd FolderStore::open_root() const {
   Fd root(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (root) return root;
   if (errno == ENOENT || errno == ENOTDIR)
-    throw Error(Errc::failed, "the locker file://" + folder_ +
-                                  " does not exist: there is no such folder; make it, mount it, or "
-                                  "describe another locker");
+    throw Error(Errc::failed, "the locker file://" + folder_ + " (described in " + source_ +
+                                  ") does not exist: there is no such folder; make it, mount it, "
+                                  "or describe another locker");
   throw system_error("cannot open the locker file://" + folder_, errno);
 }
 
@@ -254,8 +256,8 @@ SignedAddress FolderStore::sign(const SignWish&) {
 
 }  // namespace
 
-std::unique_ptr<Store> open_folder_store(std::string folder) {
-  return std::make_unique<FolderStore>(std::move(folder));
+std::unique_ptr<Store> open_folder_store(std::string folder, std::string source) {
+  return std::make_unique<FolderStore>(std::move(folder), std::move(source));
 }
 
 }  // namespace jetpack::storage

@@ -147,7 +147,7 @@ Store& StorageService::opened() {
                               [this](const std::string& text) { host_.warn(text); }});
   const auto locker = source_->current();
   if (!locker->folder.empty()) {
-    store_ = open_folder_store(locker->folder);
+    store_ = open_folder_store(locker->folder, locker->source);
     return *store_;
   }
   const Settings wanted = settings();

@@ -57,7 +57,7 @@ class Store {
 std::unique_ptr<Store> open_azure_store(LockerSource& source, Settings settings,
                                         Azure::Network network);
 
-// A folder: the locker of a node without a cloud.
-std::unique_ptr<Store> open_folder_store(std::string folder);
+// A folder: the locker of a node without a cloud. `source` is where it is described, for errors.
+std::unique_ptr<Store> open_folder_store(std::string folder, std::string source);
 
 }  // namespace jetpack::storage
