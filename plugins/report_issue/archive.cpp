@@ -169,20 +169,20 @@ void Archive::give_back(BlockPool& pool, std::unique_ptr<Block> block) {
 // Waits until there is room: that bounds the memory.
 void Archive::put(std::unique_ptr<Piece> piece) {
   constexpr size_t most_pieces = 1000;
-  const bool is_work = piece->steps_left > 0;
+  const int steps = piece->steps_left;
   std::unique_lock lock(mutex_);
   has_room_.wait(lock, [&] {
     return stopped_ || (order_.size() < most_pieces && contents_ < most_contents_);
   });
   if (stopped_) throw Unwanted();
-  if (is_work) to_sum_.push_back(piece.get());
+  if (steps > 0) to_sum_.push_back(piece.get());
   if (piece->plain) {
     to_deflate_.push_back(piece.get());
     ++contents_;
   }
   order_.push_back(std::move(piece));
   lock.unlock();
-  if (is_work) has_work_.notify_one();
+  for (int i = 0; i < steps; ++i) has_work_.notify_one();
   has_answer_.notify_one();
 }
 

@@ -104,13 +104,13 @@ class Archive {
   size_t most_contents_;
   size_t contents_ = 0;  // pieces in order_ that hold blocks
   std::vector<Sha256Digest> digests_;
+  bool stopped_ = false;
+  std::exception_ptr failure_;
 
   // The summing worker's alone: of the file that it has come to.
   Sha256 sha256_;
   uint64_t bytes_ = 0;
   uint32_t crc_ = 0;
-  bool stopped_ = false;
-  std::exception_ptr failure_;
 
   // The reader's alone.
   std::unique_ptr<Block> current_;  // what pending_ may point into
