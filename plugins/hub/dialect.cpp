@@ -25,6 +25,8 @@ using jetpack::Error;
 
 namespace {
 
+// Poco tries as long to open a file that is no database, which does not become one.
+constexpr size_t open_seconds = 1;
 constexpr size_t login_seconds = 5;
 
 // What of a URL's query is handed to libpq; others could make it read files or run commands.
@@ -135,7 +137,7 @@ std::unique_ptr<Session> open_session(const DatabaseAddress& address) {
   if (address.dialect == Dialect::sqlite) {
     Poco::Data::SQLite::Connector::registerConnector();
     make_private(address.connection);
-    session = std::make_unique<Session>("SQLite", address.connection);
+    session = std::make_unique<Session>("SQLite", address.connection, open_seconds);
   } else {
     Poco::Data::PostgreSQL::Connector::registerConnector();
     expect_listener(address);
