@@ -13,8 +13,8 @@ import zlib
 
 import pytest
 from servers.amqp import Amqp, take_all
+from servers.certificates import make_ca
 from servers.process import wait_for
-from servers.rabbitmq import make_ca
 
 NODE_KEYS = {"cyclecloud": {"jetpack": {"http_port": 0}}}
 

@@ -4,8 +4,8 @@ import signal
 
 from servers import npm
 from servers.blob_client import Account
+from servers.certificates import make_ca, make_certificate
 from servers.process import Server, free_port, is_open
-from servers.rabbitmq import make_ca, make_certificate
 
 VERSION = "3.35.0"  # the newest that takes the node of Debian 12's age
 ACCOUNT = "devstoreaccount1"

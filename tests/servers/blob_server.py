@@ -21,7 +21,7 @@ import uuid
 from datetime import datetime, timedelta, timezone
 from xml.sax.saxutils import escape
 
-from servers.rabbitmq import make_ca, make_certificate
+from servers.certificates import make_ca, make_certificate
 
 ACCOUNT, CONTAINER = "testaccount", "locker"
 Blob = collections.namedtuple("Blob", "content etag md5")

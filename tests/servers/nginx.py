@@ -1,8 +1,8 @@
 """A real nginx on loopback that serves the files of a folder, and takes and forgets what is put: the
 ceiling for transfers."""
 
+from servers.certificates import make_ca, make_certificate
 from servers.process import Server, free_port, is_open
-from servers.rabbitmq import make_ca, make_certificate
 
 CONFIGURATION = """\
 daemon off;
