@@ -5,7 +5,7 @@
 
 #include <jetpack/error.hpp>
 #include "loader/refusal.hpp"
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack {
 
@@ -21,27 +21,27 @@ bool is_inside(const std::string& path) {
 
 Manifest Manifest::read(const std::string& folder) {
   const std::string path = folder + "/plugin.json";
-  std::optional<Json> json;
+  std::optional<support::Json> json;
   try {
-    json = Json::read(path);
+    json = support::Json::read(path);
   } catch (const Error& e) {
     throw Refusal(e.what());
   }
   if (!json) throw Refusal("the bundle has no manifest: " + path + " does not exist");
   const auto fail = [&](const std::string& what) { throw Refusal(path + ": " + what); };
   const auto& root = json->root();
-  const auto* schema = find_member(root, "schema");
+  const auto* schema = support::find_member(root, "schema");
   if (schema == nullptr || !schema->IsInt() || schema->GetInt() != 1)
     fail("schema 1 is expected; the bundle may need a newer jetpack");
 
   Manifest manifest;
-  manifest.id_ = find_string(root, "id").value_or("");
-  manifest.version_ = find_string(root, "version").value_or("");
-  const auto* commands = find_member(root, "commands");
+  manifest.id_ = support::find_string(root, "id").value_or("");
+  manifest.version_ = support::find_string(root, "version").value_or("");
+  const auto* commands = support::find_member(root, "commands");
   if (commands == nullptr || !commands->IsArray()) fail("'commands' is not a list");
   for (const auto& command : commands->GetArray()) {
-    Entry entry{find_string(command, "name").value_or(""),
-                find_string(command, "library").value_or("")};
+    Entry entry{support::find_string(command, "name").value_or(""),
+                support::find_string(command, "library").value_or("")};
     if (entry.name.empty()) fail("a command has no name");
     if (!is_inside(entry.library))
       fail("the library of '" + entry.name + "' is not a path inside the bundle");

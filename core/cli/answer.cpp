@@ -17,7 +17,8 @@ int answer(std::string_view text) {
     const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0)
-      throw Error(Errc::failed, "cannot write to standard output: " + system_message(errno));
+      throw Error(Errc::failed,
+                  "cannot write to standard output: " + support::system_message(errno));
     text.remove_prefix(static_cast<size_t>(written));
   }
   return exit_done;

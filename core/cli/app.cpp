@@ -14,8 +14,8 @@
 #include "cli/report.hpp"
 #include "loader/refusal.hpp"
 #include "loader/runner.hpp"
-#include "support/home.hpp"
-#include "support/ini_file.hpp"
+#include "services/config/home.hpp"
+#include "support/ini.hpp"
 
 namespace jetpack {
 
@@ -73,7 +73,7 @@ std::vector<std::string> plugin_directories(const Home& home, const GlobalOption
       directories.push_back(std::move(directory));
   // A damaged file is told by the commands that need it; help must work beside it.
   try {
-    if (const auto ini = Ini::read(home.path("config/jetpack.ini")))
+    if (const auto ini = support::Ini::read(home.path("config/jetpack.ini")))
       for (auto& directory : split(ini->get("plugins", "path").value_or(""), ':'))
         directories.push_back(std::move(directory));
   } catch (const Error&) {

@@ -61,7 +61,7 @@ int run_isolated(const std::string& name, const std::function<int()>& body) {
   const pid_t child = ::fork();
   if (child < 0)
     throw Error(Errc::unavailable,
-                "cannot start a process for the plugin: " + system_message(errno));
+                "cannot start a process for the plugin: " + support::system_message(errno));
   if (child > 0) {
     const int code = wait_for(child, watched, name);
     ::sigprocmask(SIG_SETMASK, &before, nullptr);

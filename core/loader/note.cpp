@@ -8,7 +8,7 @@
 
 #include <jetpack/error.hpp>
 #include "loader/refusal.hpp"
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack {
 
@@ -29,7 +29,7 @@ bool is_printable_ascii(std::string_view text) {
 // line breaks.
 std::string_view checked(std::string_view text, const char* what) {
   if (is_printable_ascii(text)) return text;
-  if (!is_utf8(text)) refuse(std::string("'") + what + "' is not UTF-8");
+  if (!support::is_utf8(text)) refuse(std::string("'") + what + "' is not UTF-8");
   for (const char c : text)
     if ((static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7F)
       refuse(std::string("'") + what + "' has a control character");
@@ -38,12 +38,12 @@ std::string_view checked(std::string_view text, const char* what) {
 
 std::string_view printable(const Value& value, const char* what) {
   if (!value.IsString()) refuse(std::string("'") + what + "' is not a string");
-  return checked(view(value), what);
+  return checked(support::text_of(value), what);
 }
 
-Json parse(const std::string& text) {
+support::Json parse(const std::string& text) {
   try {
-    return Json::parse(text, "note");
+    return support::Json::parse(text, "note");
   } catch (const Error& e) {
     refuse(e.what());
   }
@@ -91,7 +91,7 @@ class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Lis
     const auto what = expected();
     if (what != Expected::object && what != Expected::anything) return false;
     if (what == Expected::object && depth_ == 2) entries.emplace_back();
-    return ++depth_ <= max_json_depth;
+    return ++depth_ <= support::max_json_depth;
   }
   bool EndObject(rapidjson::SizeType) {
     --depth_;
@@ -100,7 +100,7 @@ class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Lis
   bool StartArray() {
     const auto what = expected();
     if (what != Expected::list && what != Expected::anything) return false;
-    return ++depth_ <= max_json_depth;
+    return ++depth_ <= support::max_json_depth;
   }
   bool EndArray(rapidjson::SizeType) {
     --depth_;
@@ -153,25 +153,25 @@ void read_listing(const std::string& text, ListingReader& listing) {
 }
 
 std::string_view text_of(const Value& object, const char* name) {
-  const auto* member = find_member(object, name);
+  const auto* member = support::find_member(object, name);
   if (member == nullptr) refuse(std::string("'") + name + "' is missing");
   return printable(*member, name);
 }
 
 std::string optional_text(const Value& object, const char* name) {
-  const auto* member = find_member(object, name);
+  const auto* member = support::find_member(object, name);
   return member == nullptr ? std::string() : std::string(printable(*member, name));
 }
 
 bool flag_of(const Value& object, const char* name) {
-  const auto* member = find_member(object, name);
+  const auto* member = support::find_member(object, name);
   if (member == nullptr) return false;
   if (!member->IsBool()) refuse(std::string("'") + name + "' is not true or false");
   return member->GetBool();
 }
 
 std::optional<int64_t> integer_of(const Value& object, const char* name) {
-  const auto* member = find_member(object, name);
+  const auto* member = support::find_member(object, name);
   if (member == nullptr) return std::nullopt;
   if (!member->IsInt64()) refuse(std::string("'") + name + "' is not an integer");
   return member->GetInt64();
@@ -180,7 +180,7 @@ std::optional<int64_t> integer_of(const Value& object, const char* name) {
 // Calls `use` for each element of an array member; nothing when it is missing.
 template <class Use>
 void for_each(const Value& object, const char* name, Use use) {
-  const auto* member = find_member(object, name);
+  const auto* member = support::find_member(object, name);
   if (member == nullptr) return;
   if (!member->IsArray()) refuse(std::string("'") + name + "' is not a list");
   for (const auto& element : member->GetArray()) use(element);
@@ -227,7 +227,7 @@ ParameterNote read_parameter(const Value& value, bool argument) {
   p.required = flag_of(value, "required");
   p.repeated = flag_of(value, "repeated");
   p.negatable = flag_of(value, "negatable");
-  if (find_member(value, "default") != nullptr) p.fallback = text_of(value, "default");
+  if (support::find_member(value, "default") != nullptr) p.fallback = text_of(value, "default");
   for_each(value, "choices",
            [&](const Value& choice) { p.choices.emplace_back(printable(choice, "choices")); });
   p.min = integer_of(value, "min");
@@ -289,7 +289,7 @@ CommandNote Note::command(std::string_view name) const {
   command.name = name;
   for (const auto& entry : entries_)
     if (entry.name == name) command.summary = entry.summary;
-  const Json json = parse(text_);
+  const support::Json json = parse(text_);
   for_each(json.root(), "details", [&](const Value& details) {
     if (text_of(details, "command") == name) read_details(details, command);
   });

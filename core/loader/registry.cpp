@@ -41,8 +41,8 @@ Plugin inspect(const std::string& path, Origin origin) {
   plugin.path = path;
   try {
     // O_NONBLOCK: a FIFO with a library's name must not hang a listing.
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!fd) throw Refusal("cannot be read: " + system_message(errno));
+    const support::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) throw Refusal("cannot be read: " + support::system_message(errno));
     plugin.note.emplace(read_note(FileReader(fd.get())));
     check_abi(*plugin.note);
   } catch (const Refusal& refusal) {
@@ -135,10 +135,10 @@ void Registry::scan() {
 // Names in a folder, sorted; none when it does not exist. One that cannot be read is listed as a
 // refused plugin, since it may hold some.
 std::vector<std::string> Registry::names_in(const std::string& directory, Origin origin) {
-  const Folder folder(::opendir(directory.c_str()));
+  const support::Folder folder(::opendir(directory.c_str()));
   std::vector<std::string> names;
   if (!folder && errno != ENOENT && errno != ENOTDIR)
-    add_refused(directory, origin, "the folder cannot be read: " + system_message(errno));
+    add_refused(directory, origin, "the folder cannot be read: " + support::system_message(errno));
   if (!folder) return names;
   while (const dirent* entry = ::readdir(folder.get()))
     if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);

@@ -54,7 +54,7 @@ class Stream {
 std::string real_path(const std::string& path) {
   std::array<char, PATH_MAX> buffer{};
   if (::realpath(path.c_str(), buffer.data()) == nullptr)
-    throw Refusal("cannot find " + path + ": " + system_message(errno));
+    throw Refusal("cannot find " + path + ": " + support::system_message(errno));
   return buffer.data();
 }
 
@@ -104,7 +104,8 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   const int32_t status = table.run(self, &call, &exit_code, &err);
   table.close(self);
   if (out.error() != 0)
-    throw Error(Errc::failed, "cannot write to standard output: " + system_message(out.error()));
+    throw Error(Errc::failed,
+                "cannot write to standard output: " + support::system_message(out.error()));
   detail::check(status, err);
   // What a process cannot end with is at least not a success.
   return exit_code >= 0 && exit_code <= 255 ? exit_code : exit_failed;

@@ -21,7 +21,7 @@ uid_t program_owner() {
 void check_component(const std::string& path, uid_t owner_of_program, bool is_file) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0)
-    throw Refusal("cannot look at " + path + ": " + system_message(errno));
+    throw Refusal("cannot look at " + path + ": " + support::system_message(errno));
   if (is_file ? !S_ISREG(info.st_mode) : !S_ISDIR(info.st_mode))
     throw Refusal(path + (is_file ? " is not a regular file" : " is not a folder"));
   if (info.st_uid != 0 && info.st_uid != ::geteuid() && info.st_uid != owner_of_program)

@@ -7,8 +7,8 @@
 
 #include <jetpack/abi.h>
 #include "services/config/config_service.hpp"
+#include "services/config/home.hpp"
 #include "services/log/agent_log.hpp"
-#include "support/home.hpp"
 
 namespace jetpack {
 

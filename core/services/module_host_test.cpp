@@ -6,21 +6,21 @@
 #include <jetpack/session.hpp>
 #include "services/host_services.hpp"
 #include "support/files.hpp"
-#include "temporary_folder.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 namespace jetpack {
 
 namespace {
 
 struct Node {
-  TemporaryFolder folder;
+  support::TemporaryDirectory folder;
   HostServices services{Home(folder.path()), "/no/such/folder"};
   ModuleHost host{services.table()};
 
   Node() { std::filesystem::create_directory(folder.file("logs")); }
 
   std::string log() const {
-    return read_file(folder.file("logs/jetpack.log"), 10'000).value_or("");
+    return jetpack::support::read_file(folder.file("logs/jetpack.log"), 10'000).value_or("");
   }
 };
 

@@ -12,11 +12,11 @@
 #include "services/config/lookup.hpp"
 #include "services/config/render.hpp"
 #include "services/config/trees.hpp"
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace {
 
-using jetpack::Json;
+using jetpack::support::Json;
 
 std::string_view next_part(std::string_view& input) {
   const size_t end = input.find('\xFF');
@@ -32,11 +32,13 @@ void require(bool holds) {
 // What is written is valid text, and JSON reads back as the same value.
 void check_forms(const rapidjson::Value& value) {
   for (const uint32_t format : std::array<uint32_t, 4>{JP_JSON, JP_JSON_PRETTY, JP_PLAIN, JP_LINES})
-    require(jetpack::is_utf8(jetpack::render(value, format)));
-  const Json again = Json::parse(jetpack::render(value, JP_JSON), "again");
-  require(jetpack::to_json(again.root()) == jetpack::to_json(value));
+    require(jetpack::support::is_utf8(jetpack::render(value, format)));
+  const jetpack::support::Json again =
+      jetpack::support::Json::parse(jetpack::render(value, JP_JSON), "again");
+  require(jetpack::support::to_json(again.root()) == jetpack::support::to_json(value));
   const std::string pretty = jetpack::render(value, JP_JSON_PRETTY);
-  require(jetpack::render(Json::parse(pretty, "pretty").root(), JP_JSON_PRETTY) == pretty);
+  require(jetpack::render(jetpack::support::Json::parse(pretty, "pretty").root(), JP_JSON_PRETTY) ==
+          pretty);
 }
 
 std::string found(const rapidjson::Value& tree, std::string_view key) {
@@ -49,8 +51,8 @@ using Precedence = jetpack::Tree::Precedence;
 // The two documents laid over each other, or what `key` leads to in them.
 jetpack::Tree laid_over(std::string_view base, std::string_view layer, std::string_view key,
                         Precedence precedence) {
-  jetpack::Tree tree(Json::parse(base, "base", key));
-  tree.lay_over(Json::parse(layer, "layer", key), precedence);
+  jetpack::Tree tree(jetpack::support::Json::parse(base, "base", key));
+  tree.lay_over(jetpack::support::Json::parse(layer, "layer", key), precedence);
   return tree;
 }
 
@@ -71,10 +73,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view base = next_part(input);
   const std::string_view layer = next_part(input);
   try {
-    check_forms(Json::parse(base, "base").root());
-    const bool objects = Json::parse(base, "base").root().IsObject() &&
-                         Json::parse(layer, "layer").root().IsObject();
-    if (!objects || !jetpack::is_utf8(input)) return 0;
+    check_forms(jetpack::support::Json::parse(base, "base").root());
+    const bool objects = jetpack::support::Json::parse(base, "base").root().IsObject() &&
+                         jetpack::support::Json::parse(layer, "layer").root().IsObject();
+    if (!objects || !jetpack::support::is_utf8(input)) return 0;
     lay_over_and_search(base, layer, input, Precedence::replace);
     lay_over_and_search(base, layer, input, Precedence::keep_objects);
   } catch (const jetpack::Error& e) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <jetpack/abi.h>
-#include "support/home.hpp"
+#include "services/config/home.hpp"
 
 namespace jetpack {
 

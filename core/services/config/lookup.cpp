@@ -1,7 +1,7 @@
 // Dotted keys: "cyclecloud.cluster.name".
 #include "services/config/lookup.hpp"
 
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack {
 
@@ -10,11 +10,12 @@ const rapidjson::Value* find_key(const rapidjson::Value& tree, std::string_view 
   if (!tree.IsObject()) return nullptr;
   // The shortest first part comes first: nested keys are the rule, keys with dots the exception.
   for (size_t dot = key.find('.');; dot = key.find('.', dot + 1)) {
-    if (const auto* member = find_member(tree, key.substr(0, dot))) {
+    if (const auto* member = support::find_member(tree, key.substr(0, dot))) {
       if (dot == std::string_view::npos) return member;
       const std::string_view rest = key.substr(dot + 1);
       // "a." asks for the member "" of a.
-      const auto* found = rest.empty() ? find_member(*member, "") : find_key(*member, rest);
+      const auto* found =
+          rest.empty() ? support::find_member(*member, "") : find_key(*member, rest);
       if (found != nullptr) return found;
     }
     if (dot == std::string_view::npos) return nullptr;

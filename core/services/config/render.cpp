@@ -12,7 +12,7 @@
 #include <rapidjson/stringbuffer.h>
 
 #include <jetpack/error.hpp>
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack {
 
@@ -26,8 +26,9 @@ std::vector<Member> sorted_members(const Value& object) {
   members.reserve(object.MemberCount());
   for (auto member = object.MemberBegin(); member != object.MemberEnd(); ++member)
     members.push_back(member);
-  std::stable_sort(members.begin(), members.end(),
-                   [](const Member& a, const Member& b) { return view(a->name) < view(b->name); });
+  std::stable_sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
+    return support::text_of(a->name) < support::text_of(b->name);
+  });
   return members;
 }
 
@@ -127,7 +128,7 @@ std::string python_string(std::string_view text) {
 
 void append_python(std::string& out, const Value& value) {
   if (value.IsString()) {
-    out += python_string(view(value));
+    out += python_string(support::text_of(value));
   } else if (value.IsNull()) {
     out += "None";
   } else if (value.IsBool()) {
@@ -152,7 +153,7 @@ void append_python(std::string& out, const Value& value) {
     out += '{';
     for (const auto& member : value.GetObject()) {
       out += separator;
-      out += python_string(view(member.name)) + ": ";
+      out += python_string(support::text_of(member.name)) + ": ";
       append_python(out, member.value);
       separator = ", ";
     }
@@ -161,7 +162,7 @@ void append_python(std::string& out, const Value& value) {
 }
 
 std::string plain(const Value& value) {
-  if (value.IsString()) return std::string(view(value));
+  if (value.IsString()) return std::string(support::text_of(value));
   std::string out;
   append_python(out, value);
   return out;
@@ -170,7 +171,7 @@ std::string plain(const Value& value) {
 // A value on one line: a string with line breaks or none at all is quoted.
 std::string one_line(const Value& value) {
   if (!value.IsString()) return plain(value);
-  const auto text = view(value);
+  const auto text = support::text_of(value);
   const bool quoted = text.empty() || std::any_of(text.begin(), text.end(), [](char c) {
                         return static_cast<unsigned char>(c) < 0x20;
                       });
@@ -186,7 +187,7 @@ void append_lines(std::string& out, const Value& value, std::string& key) {
   const size_t size = key.size();
   for (const auto& member : sorted_members(value)) {
     if (size > 0) key += '.';
-    key += view(member->name);
+    key += support::text_of(member->name);
     append_lines(out, member->value, key);
     key.resize(size);
   }
@@ -204,7 +205,7 @@ std::string lines(const Value& value) {
 std::string render(const Value& value, uint32_t format) {
   switch (format) {
     case JP_JSON:
-      return to_json(value);
+      return support::to_json(value);
     case JP_JSON_PRETTY:
       return pretty(value);
     case JP_PLAIN:

@@ -24,7 +24,7 @@ class MemberIndex {
     members_.reserve(object.MemberCount());
     auto member = object.MemberBegin();
     for (auto left = object.MemberCount(); left > 0; --left, ++member)
-      members_[view(member->name)] = &member->value;
+      members_[support::text_of(member->name)] = &member->value;
   }
   Value* find(std::string_view name) const {
     const auto found = members_.find(name);
@@ -42,7 +42,7 @@ void merge(Value& base, Value& layer, Allocator& allocator, Tree::Precedence pre
     const MemberIndex index(base);
     auto member = layer.MemberBegin();
     for (auto left = layer.MemberCount(); left > 0; --left, ++member) {
-      Value* known = index.find(view(member->name));
+      Value* known = index.find(support::text_of(member->name));
       if (known == nullptr) {
         added.push_back(member);
       } else if (known->IsObject() && member->value.IsObject()) {
@@ -55,9 +55,10 @@ void merge(Value& base, Value& layer, Allocator& allocator, Tree::Precedence pre
   for (const auto& member : added) base.AddMember(member->name, member->value, allocator);
 }
 
-std::optional<Json> read_object(const Home& home, const char* name, std::string_view key = {}) {
+std::optional<support::Json> read_object(const Home& home, const char* name,
+                                         std::string_view key = {}) {
   const std::string path = home.path(name);
-  auto json = Json::read(path, key);
+  auto json = support::Json::read(path, key);
   if (json && !json->root().IsObject())
     throw Error(Errc::corrupt,
                 path + ": found no JSON object at the top; mend the file or restore it");
@@ -66,7 +67,7 @@ std::optional<Json> read_object(const Home& home, const char* name, std::string_
 
 }  // namespace
 
-void Tree::lay_over(Json layer, Precedence precedence) {
+void Tree::lay_over(support::Json layer, Precedence precedence) {
   layers_.push_back(std::move(layer));
   auto& base = layers_.front().document();
   merge(base, layers_.back().document(), base.GetAllocator(), precedence);
@@ -98,19 +99,19 @@ Tree read_configuration(const Home& home, std::string_view key) {
 Tree read_properties(const Home& home) {
   home.check();
   auto json = read_object(home, "config/properties.json");
-  return Tree(json ? *std::move(json) : Json::parse("{}", "no properties"));
+  return Tree(json ? *std::move(json) : support::Json::parse("{}", "no properties"));
 }
 
 Tree read_users(const Home& home) {
   home.check();
   const std::string path = home.path("config/auth.json");
-  auto json = Json::read(path);
+  auto json = support::Json::read(path);
   if (!json)
     throw Error(Errc::unavailable, "the cluster's users are not known yet: " + path +
                                        " does not exist; the server delivers it");
   auto& document = json->document();
   if (document.IsObject())
-    if (auto* users = const_cast<Value*>(find_member(document, "users"))) {
+    if (auto* users = const_cast<Value*>(support::find_member(document, "users"))) {
       Value array(std::move(*users));
       static_cast<Value&>(document) = array;
     }
@@ -121,14 +122,15 @@ Tree read_users(const Home& home) {
 
 void write_property(const Home& home, std::string_view key, std::string_view json) {
   if (key.empty() || key.front() == '.' || key.back() == '.' ||
-      key.find("..") != std::string_view::npos || !is_utf8(key))
+      key.find("..") != std::string_view::npos || !support::is_utf8(key))
     throw Error(Errc::usage, "'" + std::string(key) + "' is not a property's key");
   home.check();
-  const Json value = Json::parse(std::string(json), "the property's value");
-  const FileLock lock = FileLock::wait(home.path("config/.properties.lock"), 0640);
+  const support::Json value = support::Json::parse(std::string(json), "the property's value");
+  const support::FileLock lock =
+      support::FileLock::wait(home.path("config/.properties.lock"), 0640);
   const std::string path = home.path("config/properties.json");
   auto read = read_object(home, "config/properties.json");
-  Json properties = read ? *std::move(read) : Json::parse("{}", "no properties");
+  support::Json properties = read ? *std::move(read) : support::Json::parse("{}", "no properties");
 
   auto& allocator = properties.document().GetAllocator();
   Value* at = &properties.document();
@@ -139,7 +141,7 @@ void write_property(const Home& home, std::string_view key, std::string_view jso
       throw Error(Errc::failed, "cannot set property '" + std::string(key) + "': '" +
                                     std::string(key.substr(0, key.size() - rest.size() - 1)) +
                                     "' is a value, not an object");
-    auto* member = const_cast<Value*>(find_member(*at, word));
+    auto* member = const_cast<Value*>(support::find_member(*at, word));
     if (member == nullptr) {
       at->AddMember(Value(word.data(), static_cast<rapidjson::SizeType>(word.size()), allocator),
                     Value(rapidjson::kObjectType), allocator);
@@ -150,7 +152,7 @@ void write_property(const Home& home, std::string_view key, std::string_view jso
     rest.remove_prefix(dot + 1);
   }
   at->CopyFrom(value.root(), allocator);
-  write_file_durably(path, render(properties.root(), JP_JSON_PRETTY) + "\n", 0640);
+  support::write_file_durably(path, render(properties.root(), JP_JSON_PRETTY) + "\n", 0640);
 }
 
 }  // namespace jetpack

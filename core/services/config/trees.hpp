@@ -4,15 +4,15 @@
 #include <string_view>
 #include <vector>
 
-#include "support/home.hpp"
-#include "support/json_file.hpp"
+#include "services/config/home.hpp"
+#include "support/json.hpp"
 
 namespace jetpack {
 
 // Documents laid over each other; they own what the root points into.
 class Tree {
  public:
-  explicit Tree(Json base) { layers_.push_back(std::move(base)); }
+  explicit Tree(support::Json base) { layers_.push_back(std::move(base)); }
 
   const rapidjson::Value& root() const { return layers_.front().root(); }
 
@@ -20,10 +20,10 @@ class Tree {
     replace,       // what is laid over wins; objects are merged
     keep_objects,  // the same, but an object is not replaced by something else
   };
-  void lay_over(Json layer, Precedence precedence);
+  void lay_over(support::Json layer, Precedence precedence);
 
  private:
-  std::vector<Json> layers_;
+  std::vector<support::Json> layers_;
 };
 
 // config/node.json, overlaid by config/configuration.json (what the server delivered: edits show at

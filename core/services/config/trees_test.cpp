@@ -7,14 +7,14 @@
 #include "services/config/lookup.hpp"
 #include "services/config/render.hpp"
 #include "support/files.hpp"
-#include "temporary_folder.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 namespace jetpack {
 
 namespace {
 
 std::string shown(const std::string& json, uint32_t format) {
-  return render(Json::parse(json, "test").root(), format);
+  return render(jetpack::support::Json::parse(json, "test").root(), format);
 }
 
 std::string value(const Home& home, std::string_view key) {
@@ -26,7 +26,7 @@ std::string value(const Home& home, std::string_view key) {
 }  // namespace
 
 TEST_CASE("configuration.json overlays node.json, and properties never replace an object") {
-  const TemporaryFolder folder;
+  const support::TemporaryDirectory folder;
   const Home home(folder.path());
   folder.write("config/node.json",
                R"({"a":{"x":1,"y":2},"cyclecloud":{"cluster":{"name":"demo"}},"s":"t"})");
@@ -43,7 +43,7 @@ TEST_CASE("configuration.json overlays node.json, and properties never replace a
 }
 
 TEST_CASE("no configuration at all is an error, as is one that is no object") {
-  const TemporaryFolder folder;
+  const support::TemporaryDirectory folder;
   CHECK_THROWS_WITH_AS(read_configuration(Home(folder.path())),
                        doctest::Contains("has no configuration yet"), Error);
   CHECK_THROWS_WITH_AS(read_configuration(Home(folder.path() + "/none")),
@@ -54,7 +54,7 @@ TEST_CASE("no configuration at all is an error, as is one that is no object") {
 }
 
 TEST_CASE("merging large objects takes no time in their product") {
-  const TemporaryFolder folder;
+  const support::TemporaryDirectory folder;
   std::string large = "{";
   for (int i = 0; i < 100'000; ++i) large += (i > 0 ? ",\"k" : "\"k") + std::to_string(i) + "\":1";
   large += "}";
@@ -64,8 +64,8 @@ TEST_CASE("merging large objects takes no time in their product") {
 }
 
 TEST_CASE("dotted keys") {
-  const Json json =
-      Json::parse(R"({"a":{"b":{"c":1}},"a.b":2,"n.i":[3],"":{"":4},"x":{"":5},"l":[1]})", "t");
+  const jetpack::support::Json json = jetpack::support::Json::parse(
+      R"({"a":{"b":{"c":1}},"a.b":2,"n.i":[3],"":{"":4},"x":{"":5},"l":[1]})", "t");
   const auto get = [&](std::string_view key) {
     const auto* found = find_key(json.root(), key);
     return found == nullptr ? "(none)" : render(*found, JP_JSON);
@@ -119,7 +119,7 @@ TEST_CASE("lines hold one leaf each") {
 }
 
 TEST_CASE("properties are set one by one and survive a reading") {
-  const TemporaryFolder folder;
+  const support::TemporaryDirectory folder;
   const Home home(folder.path());
   folder.write("config/x", "");
   write_property(home, "os.id", "\"debian\"");
@@ -133,11 +133,11 @@ TEST_CASE("properties are set one by one and survive a reading") {
   CHECK_THROWS_AS(write_property(home, "a", "{"), Error);
   folder.write("config/properties.json", "{broken");
   CHECK_THROWS_AS(write_property(home, "a", "1"), Error);
-  CHECK(read_file(home.path("config/properties.json"), 100) == "{broken");
+  CHECK(jetpack::support::read_file(home.path("config/properties.json"), 100) == "{broken");
 }
 
 TEST_CASE("users are a list, or in an object") {
-  const TemporaryFolder folder;
+  const support::TemporaryDirectory folder;
   const Home home(folder.path());
   folder.write("config/auth.json", R"([{"name":"a"}])");
   CHECK(render(read_users(home).root(), JP_JSON) == R"([{"name":"a"}])");

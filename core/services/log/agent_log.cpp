@@ -13,7 +13,7 @@
 #include "services/results.hpp"
 #include "support/files.hpp"
 #include "support/redact.hpp"
-#include "support/timestamps.hpp"
+#include "support/times.hpp"
 
 namespace jetpack {
 
@@ -29,20 +29,20 @@ const char* level_name(uint32_t level) {
   return "DEBUG   ";
 }
 
-Fd open_log(const std::string& path) {
+support::Fd open_log(const std::string& path) {
   const auto open = [&](int flags) {
-    return Fd(::open(path.c_str(),
-                     O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0660));
+    return support::Fd(::open(
+        path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0660));
   };
-  if (Fd fd = open(0)) return fd;
-  Fd fd = open(O_CREAT);
+  if (support::Fd fd = open(0)) return fd;
+  support::Fd fd = open(O_CREAT);
   // Members of the group write here too, whatever the umask of whoever came first.
   if (fd) ::fchmod(fd.get(), 0660);
   return fd;
 }
 
 // Renames a full log away, unless somebody else has just done so.
-void rotate(const std::string& path, const Fd& fd) {
+void rotate(const std::string& path, const support::Fd& fd) {
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return;
   struct stat opened {
   }, named{};
@@ -65,28 +65,31 @@ std::string one_entry(std::string_view message) {
   return text;
 }
 
-StreamRedactor::Out into(const jp_sink& sink) {
+support::StreamRedactor::Out into(const jp_sink& sink) {
   return [&sink](std::string_view text) {
     write_to(sink, text, "what takes the masked text refused it");
   };
 }
 
 int32_t open_redactor(void*, void** redactor, jp_error* err) {
-  return detail::guard(err, [&] { *redactor = std::make_unique<StreamRedactor>().release(); });
+  return detail::guard(err,
+                       [&] { *redactor = std::make_unique<support::StreamRedactor>().release(); });
 }
 
 int32_t feed_redactor(void*, void* redactor, jp_str piece, jp_sink out, jp_error* err) {
-  return detail::guard(
-      err, [&] { static_cast<StreamRedactor*>(redactor)->feed(detail::view(piece), into(out)); });
+  return detail::guard(err, [&] {
+    static_cast<support::StreamRedactor*>(redactor)->feed(detail::view(piece), into(out));
+  });
 }
 
 int32_t finish_redactor(void*, void* redactor, jp_sink out, uint64_t* secrets, jp_error* err) {
   return detail::guard(
-      err, [&] { *secrets = static_cast<StreamRedactor*>(redactor)->finish(into(out)); });
+      err, [&] { *secrets = static_cast<support::StreamRedactor*>(redactor)->finish(into(out)); });
 }
 
 void close_redactor(void*, void* redactor) {
-  const std::unique_ptr<StreamRedactor> closed(static_cast<StreamRedactor*>(redactor));
+  const std::unique_ptr<support::StreamRedactor> closed(
+      static_cast<support::StreamRedactor*>(redactor));
 }
 
 }  // namespace
@@ -109,7 +112,7 @@ void AgentLog::write(uint32_t level, std::string_view message) const noexcept {
 }
 
 void AgentLog::append(uint32_t level, std::string_view message) const {
-  Fd fd = open_log(path_);
+  support::Fd fd = open_log(path_);
   struct stat info {};
   if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;
   if (static_cast<uint64_t>(info.st_size) >= max_bytes) {
@@ -117,8 +120,8 @@ void AgentLog::append(uint32_t level, std::string_view message) const {
     fd = open_log(path_);
     if (!fd) return;
   }
-  std::string line = log_time(std::chrono::system_clock::now()) + ' ' + level_name(level) + ' ' +
-                     one_entry(redact(message.substr(0, max_message))) + '\n';
+  std::string line = support::log_time(std::chrono::system_clock::now()) + ' ' + level_name(level) +
+                     ' ' + one_entry(support::redact(message.substr(0, max_message))) + '\n';
   // One write, so that lines of several processes do not mix.
   while (::write(fd.get(), line.data(), line.size()) < 0 && errno == EINTR) continue;
 }

@@ -5,17 +5,17 @@
 
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
-#include "temporary_folder.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 namespace jetpack {
 
 TEST_CASE("lines have the form of Python's logging, and no secrets") {
-  const TemporaryFolder folder;
+  const support::TemporaryDirectory folder;
   const std::string path = folder.path() + "/jetpack.log";
   const AgentLog log(path);
   log.write(JP_LEVEL_INFO, "first\nsecond \x1b[31m");
   log.write(JP_LEVEL_ERROR, "password=x");
-  const std::string text = read_file(path, 10'000).value_or("");
+  const std::string text = jetpack::support::read_file(path, 10'000).value_or("");
   const size_t stamp = std::string("2024-10-04 13:03:40,298 ").size();
   const size_t second = text.find("ERROR") - stamp;
   REQUIRE(second < text.size());
@@ -25,12 +25,13 @@ TEST_CASE("lines have the form of Python's logging, and no secrets") {
 }
 
 TEST_CASE("a full log becomes the old one") {
-  const TemporaryFolder folder;
+  const support::TemporaryDirectory folder;
   const std::string path = folder.write("jetpack.log", std::string(AgentLog::max_bytes, 'x'));
   const AgentLog log(path);
   log.write(JP_LEVEL_INFO, "new");
-  CHECK(read_file(path, 1000).value_or("").ends_with("new\n"));
-  CHECK(read_file(path + ".1", AgentLog::max_bytes)->size() == AgentLog::max_bytes);
+  CHECK(jetpack::support::read_file(path, 1000).value_or("").ends_with("new\n"));
+  CHECK(jetpack::support::read_file(path + ".1", AgentLog::max_bytes)->size() ==
+        AgentLog::max_bytes);
 }
 
 TEST_CASE("what cannot be written is dropped") {

@@ -34,12 +34,12 @@ using std::chrono::milliseconds;
 // Pairs of process and parent, as /proc has them now.
 std::vector<std::pair<pid_t, pid_t>> process_parents() {
   std::vector<std::pair<pid_t, pid_t>> pairs;
-  const Folder dir(::opendir("/proc"));
+  const support::Folder dir(::opendir("/proc"));
   while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
     const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
     if (pid <= 0) continue;
     char text[512];
-    const Fd fd(
+    const support::Fd fd(
         ::open(("/proc/" + std::string(entry->d_name) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
     const ssize_t size = fd ? ::read(fd.get(), text, sizeof text - 1) : -1;
     if (size <= 0) continue;
@@ -69,13 +69,13 @@ class KeeperProcess {
  public:
   KeeperProcess(const KeeperTask& task, int lifeline) : task_(task), lifeline_(lifeline) {}
 
-  KeeperReport run(const Fd& in, const Fd& out, const Fd& err) {
+  KeeperReport run(const support::Fd& in, const support::Fd& out, const support::Fd& err) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     ::sigprocmask(SIG_BLOCK, &children, nullptr);
-    const Fd signals(::signalfd(-1, &children, SFD_CLOEXEC));
+    const support::Fd signals(::signalfd(-1, &children, SFD_CLOEXEC));
     const Pipe failure = make_pipe();
     script_ = ::fork();
     if (script_ == 0) exec_script(in, out, err, failure.write.get());
@@ -83,7 +83,7 @@ class KeeperProcess {
       report_.start_error = errno;
       return report_;
     }
-    const_cast<Fd&>(failure.write).close();
+    const_cast<support::Fd&>(failure.write).close();
     int error = 0;
     if (::read(failure.read.get(), &error, sizeof error) == sizeof error) {
       report_.start_error = error;
@@ -95,7 +95,8 @@ class KeeperProcess {
   }
 
  private:
-  [[noreturn]] void exec_script(const Fd& in, const Fd& out, const Fd& err, int failure) {
+  [[noreturn]] void exec_script(const support::Fd& in, const support::Fd& out,
+                                const support::Fd& err, int failure) {
     ::setsid();
     sigset_t none;
     sigemptyset(&none);
@@ -185,15 +186,17 @@ class KeeperProcess {
 Pipe make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw Error(Errc::unavailable, "cannot make a pipe: " + system_message(errno));
-  return {Fd(ends[0]), Fd(ends[1])};
+    throw Error(Errc::unavailable, "cannot make a pipe: " + support::system_message(errno));
+  return {support::Fd(ends[0]), support::Fd(ends[1])};
 }
 
-Keeper start_keeper(const KeeperTask& task, const Fd& in, const Fd& out, const Fd& err) {
+Keeper start_keeper(const KeeperTask& task, const support::Fd& in, const support::Fd& out,
+                    const support::Fd& err) {
   Pipe lifeline = make_pipe();
   Pipe report = make_pipe();
   const pid_t pid = ::fork();
-  if (pid < 0) throw Error(Errc::unavailable, "cannot start a process: " + system_message(errno));
+  if (pid < 0)
+    throw Error(Errc::unavailable, "cannot start a process: " + support::system_message(errno));
   if (pid == 0) {
     lifeline.write.close();
     report.read.close();

@@ -28,8 +28,8 @@ struct KeeperReport {
 };
 
 struct Pipe {
-  Fd read;
-  Fd write;
+  support::Fd read;
+  support::Fd write;
 };
 
 // Closed on exec. Throws Errc::unavailable.
@@ -38,12 +38,13 @@ Pipe make_pipe();
 // The ends of a running keeper that its parent holds.
 struct Keeper {
   pid_t pid = -1;
-  Fd lifeline;  // closing it makes the keeper kill everything and end
-  Fd report;    // one KeeperReport, then the end
+  support::Fd lifeline;  // closing it makes the keeper kill everything and end
+  support::Fd report;    // one KeeperReport, then the end
 };
 
 // Forks a keeper, which runs the task with the given descriptors as its standard streams. Throws
 // Errc::unavailable when there is no process to be had.
-Keeper start_keeper(const KeeperTask& task, const Fd& in, const Fd& out, const Fd& err);
+Keeper start_keeper(const KeeperTask& task, const support::Fd& in, const support::Fd& out,
+                    const support::Fd& err);
 
 }  // namespace jetpack

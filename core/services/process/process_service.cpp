@@ -61,17 +61,18 @@ KeeperTask to_task(const jp_process_spec& spec) {
 }
 
 // A descriptor from which the script reads `input`.
-Fd input_file(jp_str input) {
-  if (input.size == 0) return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  Fd file(::memfd_create("input", MFD_CLOEXEC));
+support::Fd input_file(jp_str input) {
+  if (input.size == 0) return support::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  support::Fd file(::memfd_create("input", MFD_CLOEXEC));
   if (!file || ::write(file.get(), input.data, input.size) != static_cast<ssize_t>(input.size) ||
       ::lseek(file.get(), 0, SEEK_SET) != 0)
-    throw Error(Errc::unavailable, "cannot hold the script's input: " + system_message(errno));
+    throw Error(Errc::unavailable,
+                "cannot hold the script's input: " + support::system_message(errno));
   return file;
 }
 
 // Reads what is there; false at the end.
-bool drain(const Fd& fd, Capture& capture) {
+bool drain(const support::Fd& fd, Capture& capture) {
   std::array<char, 65536> buffer;
   const ssize_t size = ::read(fd.get(), buffer.data(), buffer.size());
   if (size < 0) return errno == EINTR || errno == EAGAIN;
@@ -80,7 +81,7 @@ bool drain(const Fd& fd, Capture& capture) {
 }
 
 // Reads both streams until the keeper reports, and then what is still in the pipes.
-KeeperReport collect(const Keeper& keeper, Fd& out, Capture& out_capture, Fd& err,
+KeeperReport collect(const Keeper& keeper, support::Fd& out, Capture& out_capture, support::Fd& err,
                      Capture& err_capture) {
   KeeperReport report;
   report.start_error = ECHILD;
@@ -103,7 +104,7 @@ KeeperReport collect(const Keeper& keeper, Fd& out, Capture& out_capture, Fd& er
   const Errc code = error == ENOENT || error == ENOTDIR ? Errc::not_found
                     : error == EACCES || error == EPERM ? Errc::denied
                                                         : Errc::failed;
-  std::string text = "cannot run " + task.argv[0] + ": " + system_message(error);
+  std::string text = "cannot run " + task.argv[0] + ": " + support::system_message(error);
   if (error == EACCES) text += "; is it executable, and its file system not mounted noexec?";
   if (error == ENOEXEC) text += "; does it begin with #! and an interpreter?";
   throw Error(code, text);

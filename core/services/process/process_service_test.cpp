@@ -10,7 +10,7 @@
 
 #include <jetpack/process.hpp>
 #include "services/process/capture.hpp"
-#include "temporary_folder.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 namespace jetpack {
 
@@ -58,7 +58,7 @@ TEST_CASE("what cannot be started says why") {
   const Process process(process_service());
   spec.argv = {"/no/such/program"};
   CHECK_THROWS_WITH_AS(process.run(spec), doctest::Contains("No such file"), Error);
-  const TemporaryFolder folder;
+  const support::TemporaryDirectory folder;
   spec.argv = {folder.write("script", "echo")};
   CHECK_THROWS_WITH_AS(process.run(spec), doctest::Contains("is it executable"), Error);
   REQUIRE(::chmod(spec.argv[0].c_str(), 0700) == 0);
@@ -76,7 +76,7 @@ TEST_CASE("the deadline ends what ignores SIGTERM") {
 }
 
 TEST_CASE("nothing that it started is left, not even what left its session") {
-  const TemporaryFolder folder;
+  const support::TemporaryDirectory folder;
   const std::string pids = folder.path();
   const auto result = shell("setsid sh -c 'echo $$ > " + pids +
                             "/a; exec sleep 1000' & "

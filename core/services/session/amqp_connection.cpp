@@ -16,7 +16,7 @@
 
 #include "services/session/sockets.hpp"
 #include "support/files.hpp"
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::session {
 
@@ -45,7 +45,7 @@ amqp_bytes_t bytes_of(const std::string& text) {
 // What the broker said, fit for a line of text.
 std::string text_of(const amqp_bytes_t& bytes) {
   std::string text(static_cast<const char*>(bytes.bytes), std::min(bytes.len, max_words));
-  while (!text.empty() && !is_utf8(text)) text.pop_back();
+  while (!text.empty() && !support::is_utf8(text)) text.pop_back();
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   return text;
@@ -189,7 +189,7 @@ void AmqpConnection::open_socket(const BrokerAddress& address, AmqpClock::time_p
     if (status == AMQP_STATUS_TIMEOUT)
       throw Error(Errc::unavailable, peer_ + " did not answer in time");
     const std::string why = why_unreachable(hosts[i], address.port);
-    if (why == system_message(ECONNREFUSED))
+    if (why == support::system_message(ECONNREFUSED))
       throw Error(Errc::unavailable, peer_ + " refused the connection");
     throw Error(Errc::unavailable, peer_ + " cannot be reached" + (why.empty() ? "" : ": " + why));
   }

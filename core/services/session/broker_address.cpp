@@ -5,8 +5,8 @@
 #include <jetpack/error.hpp>
 #include "services/session/broker.hpp"
 #include "services/session/url.hpp"
-#include "support/json_file.hpp"
-#include "support/percent.hpp"
+#include "support/encoding.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::session {
 
@@ -17,8 +17,8 @@ constexpr unsigned plain_port = 5672;
 
 // nullopt when it is no percent-encoded text that AMQP takes.
 std::optional<std::string> decoded_part(std::string_view text) {
-  auto part = percent_decoded(text);
-  if (!part || part->size() > max_short_string || !is_utf8(*part)) return std::nullopt;
+  auto part = support::percent_decoded(text);
+  if (!part || part->size() > max_short_string || !support::is_utf8(*part)) return std::nullopt;
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   if (std::any_of(part->begin(), part->end(), is_control)) return std::nullopt;
   return part;
@@ -27,8 +27,9 @@ std::optional<std::string> decoded_part(std::string_view text) {
 }  // namespace
 
 std::string BrokerAddress::text() const {
-  return std::string(is_tls ? "amqps://" : "amqp://") + percent_encoded(username) + '@' +
-         authority_text(host, port, is_tls ? tls_port : plain_port) + '/' + percent_encoded(vhost);
+  return std::string(is_tls ? "amqps://" : "amqp://") + support::percent_encoded(username) + '@' +
+         authority_text(host, port, is_tls ? tls_port : plain_port) + '/' +
+         support::percent_encoded(vhost);
 }
 
 BrokerAddress parse_broker_address(std::string_view text, const std::string& where) {

@@ -59,7 +59,7 @@ void Database::fail(const char* doing) const {
   std::string text = std::string("cannot ") + doing + " " + path_ + ": " + sqlite3_errmsg(handle());
   const int primary = code & 0xff;
   if (system_error != 0 && (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR))
-    text += " (" + system_message(system_error) + ")";
+    text += " (" + support::system_message(system_error) + ")";
   throw DatabaseError(errc_of(code, system_error), text + remedy_of(code, system_error), code);
 }
 

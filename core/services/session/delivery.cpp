@@ -79,7 +79,7 @@ std::optional<std::string> Delivery::deliver(Message& message, Clock::time_point
   Way& way = way_of(message.kind);
   way.why = "another process is delivering";
   for (;;) {
-    if (auto lock = FileLock::attempt(options_.lock_path, 0660))
+    if (auto lock = support::FileLock::attempt(options_.lock_path, 0660))
       return deliver_until_gone(way, message, deadline) ? std::nullopt : std::optional(way.why);
     if (outbox_.state_of(message) != Outbox::State::waiting) return std::nullopt;
     if (left_until(deadline) <= milliseconds::zero()) return way.why;
@@ -110,7 +110,7 @@ bool Delivery::deliver_until_gone(Way& way, Message& message, Clock::time_point 
 }
 
 Drained Delivery::drain(milliseconds time) {
-  const auto lock = FileLock::attempt(options_.lock_path, 0660);
+  const auto lock = support::FileLock::attempt(options_.lock_path, 0660);
   if (!lock) return {JP_BUSY, 0, 0, milliseconds::zero(), "another process is delivering"};
   const auto start = Clock::now();
   delivered_ = dead_ = 0;

@@ -10,15 +10,15 @@
 #include "services/session/envelope.hpp"
 #include "services/session/server_carrier.hpp"
 #include "support/files.hpp"
-#include "support/json_file.hpp"
-#include "temporary_folder.hpp"
+#include "support/json.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 using namespace jetpack::session;
 using jetpack::Errc;
 using jetpack::Error;
-using jetpack::find_string;
-using jetpack::Json;
-using jetpack::TemporaryFolder;
+using jetpack::support::find_string;
+using jetpack::support::Json;
+using jetpack::support::TemporaryDirectory;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -41,10 +41,10 @@ class FakeTransport : public Transport {
     CHECK(exchange.timeout > milliseconds::zero());
     if (exchange.path != "/clusterlink/messages") return take_letter(exchange);
     server_.bodies.emplace_back(exchange.body);
-    const Json body = Json::parse(exchange.body, "body");
+    const jetpack::support::Json body = jetpack::support::Json::parse(exchange.body, "body");
     std::vector<std::string> datas;
     for (const auto& message : body.root()["messages"].GetArray())
-      datas.push_back(jetpack::to_json(message["data"]));
+      datas.push_back(jetpack::support::to_json(message["data"]));
     server_.batches.push_back(datas);
     return server_.behave(datas);
   }
@@ -92,7 +92,7 @@ class FakeCarrier : public Carrier {
 };
 
 struct World {
-  TemporaryFolder folder;
+  TemporaryDirectory folder;
   FakeServer server;
   FakeBroker broker;
   Outbox outbox{{folder.path(), [] { return uint64_t{64} << 20; }, [](const std::string&) {}}};
@@ -164,10 +164,11 @@ TEST_CASE("what was known at publishing is kept") {
   message.id = make_uuid();
   message.from.cluster = "then";
   message.data = "{}";
-  const auto json = Json::parse(envelope({message}, {"now", "n", "", ""}), "envelope");
+  const auto json =
+      jetpack::support::Json::parse(envelope({message}, {"now", "n", "", ""}), "envelope");
   const auto& only = json.root()["messages"][0];
-  CHECK(find_string(only, "cluster_name") == "then");
-  CHECK(find_string(only, "node_name") == "n");
+  CHECK(jetpack::support::find_string(only, "cluster_name") == "then");
+  CHECK(jetpack::support::find_string(only, "node_name") == "n");
   CHECK_FALSE(only.HasMember("instance_id"));
 }
 
@@ -256,10 +257,10 @@ TEST_CASE("what the server will not take is found in a batch, and the rest arriv
   CHECK(arrived[6] == "{\"n\":6}");
   CHECK(arrived[7] == "{\"n\":9}");
   CHECK(world.warnings.size() == 2);
-  const auto state = Json::parse(world.outbox.describe(), "state");
+  const auto state = jetpack::support::Json::parse(world.outbox.describe(), "state");
   CHECK(state.root()["depth"].GetInt() == 0);
   REQUIRE(state.root()["dead"].Size() == 2);
-  CHECK(find_string(state.root()["dead"][0], "reason") ==
+  CHECK(jetpack::support::find_string(state.root()["dead"][0], "reason") ==
         "the server at https://hub answered 400 (no such level)");
 }
 
@@ -269,7 +270,7 @@ TEST_CASE("a batch that is too large for the server is divided") {
   for (int i = 0; i < 20; ++i) world.add();
   CHECK_FALSE(world.deliver(world.add()).has_value());
   CHECK(world.depth() == 0);
-  CHECK(Json::parse(world.outbox.describe(), "state").root()["dead"].Size() == 0);
+  CHECK(jetpack::support::Json::parse(world.outbox.describe(), "state").root()["dead"].Size() == 0);
 }
 
 TEST_CASE("a server that fails in the middle of a division loses nothing") {
@@ -280,7 +281,7 @@ TEST_CASE("a server that fails in the middle of a division loses nothing") {
   };
   for (int i = 0; i < 4; ++i) world.add();
   CHECK(world.deliver(world.add(), milliseconds(10)).has_value());
-  const auto state = Json::parse(world.outbox.describe(), "state");
+  const auto state = jetpack::support::Json::parse(world.outbox.describe(), "state");
   CHECK(state.root()["depth"].GetInt() > 0);
   CHECK(state.root()["dead"].Size() == 0);
 }
@@ -296,7 +297,7 @@ TEST_CASE("while another process delivers, its work is waited for") {
   World world;
   world.server.behave = [](const auto&) { return status(202); };
   auto message = world.add();
-  auto lock = jetpack::FileLock::attempt(world.folder.file("outbox.lock"), 0660);
+  auto lock = jetpack::support::FileLock::attempt(world.folder.file("outbox.lock"), 0660);
   REQUIRE(lock.has_value());
   CHECK(world.deliver(message, milliseconds(1)) == "another process is delivering");
   CHECK(world.server.batches.empty());
@@ -327,8 +328,9 @@ TEST_CASE("a letter that the server refuses does not hold up what is behind it")
     CHECK(world.outbox.reason_of(letter) ==
           "the server at https://hub answered " + std::to_string(code) +
               " (no such node array) to POST /clusters/demo/scale/none");
-    const auto state = Json::parse(world.outbox.describe(), "state");
-    CHECK(find_string(state.root()["dead"][0], "to") == "POST /clusters/demo/scale/none");
+    const auto state = jetpack::support::Json::parse(world.outbox.describe(), "state");
+    CHECK(jetpack::support::find_string(state.root()["dead"][0], "to") ==
+          "POST /clusters/demo/scale/none");
   }
 }
 
@@ -412,6 +414,6 @@ TEST_CASE("a broker's refusal is a dead letter") {
 TEST_CASE("while another process delivers, a drain is told so") {
   World world;
   world.add();
-  const auto lock = jetpack::FileLock::attempt(world.folder.file("outbox.lock"), 0660);
+  const auto lock = jetpack::support::FileLock::attempt(world.folder.file("outbox.lock"), 0660);
   CHECK(world.delivery().drain(seconds(5)).outcome == JP_BUSY);
 }

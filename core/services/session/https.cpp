@@ -88,7 +88,7 @@ class Wire {
                            : *static_cast<tcp::socket*>(stream_);
     const std::lock_guard lock(mutex_);
     // A duplicate, because the library may close its own at any time.
-    fd_ = Fd(::fcntl(socket.native_handle(), F_DUPFD_CLOEXEC, 0));
+    fd_ = support::Fd(::fcntl(socket.native_handle(), F_DUPFD_CLOEXEC, 0));
     start_ = bytes_received(fd_.get());
   }
 
@@ -105,7 +105,7 @@ class Wire {
   bool is_tls_ = false;
   std::atomic<long> verify_result_{X509_V_OK};
   mutable std::mutex mutex_;
-  Fd fd_;
+  support::Fd fd_;
   uint64_t start_ = 0;
 };
 
@@ -354,7 +354,7 @@ void HttpsClient::explain(const Running& running, const std::string& address) co
       const unsigned port = proxy_.empty() ? url_.port : parse_url(proxy_, "the session").port;
       const std::string to = proxy_.empty() ? peer() : "the proxy " + proxy_;
       const std::string why = why_unreachable(address, port);
-      if (why == system_message(ECONNREFUSED))
+      if (why == support::system_message(ECONNREFUSED))
         throw Unreachable(Errc::unavailable, to + " refused the connection");
       throw Unreachable(Errc::unavailable,
                         to + " cannot be reached" + (why.empty() ? "" : ": " + why));

@@ -7,8 +7,8 @@
 
 #include <jetpack/error.hpp>
 #include "services/session/url.hpp"
-#include "support/ini_file.hpp"
-#include "support/json_file.hpp"
+#include "support/ini.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::session {
 
@@ -56,14 +56,14 @@ bool is_exempt(std::string_view host, std::string_view list) {
 }  // namespace
 
 struct Facts::Files {
-  std::optional<Json> connection;
-  std::optional<Ini> ini;
+  std::optional<support::Json> connection;
+  std::optional<support::Ini> ini;
 };
 
 Facts::Facts(const std::string& config_folder, Setting setting)
     : folder_(config_folder), setting_(std::move(setting)) {
-  files_ = std::make_shared<Files>(
-      Files{Json::read(folder_ + "/connection.json"), Ini::read(folder_ + "/jetpack.ini")});
+  files_ = std::make_shared<Files>(Files{support::Json::read(folder_ + "/connection.json"),
+                                         support::Ini::read(folder_ + "/jetpack.ini")});
   if (files_->connection && !files_->connection->root().IsObject())
     throw Error(Errc::corrupt, folder_ + "/connection.json, line 1, column 1: expected an object");
 }
@@ -79,7 +79,7 @@ bool Facts::ini_flag(std::string_view section, std::string_view key) const {
 std::optional<std::string> Facts::file(std::string_view connection_key, std::string_view section,
                                        std::string_view ini_key) const {
   if (files_->connection && !connection_key.empty())
-    if (auto text = unless_empty(find_string(files_->connection->root(), connection_key)))
+    if (auto text = unless_empty(support::find_string(files_->connection->root(), connection_key)))
       return text;
   return ini(section, ini_key);
 }
@@ -171,7 +171,8 @@ std::optional<std::string> Facts::userdata_seed() const {
 std::string Facts::url() const {
   std::string where = folder_ + "/connection.json, \"url\"";
   std::optional<std::string> text;
-  if (files_->connection) text = unless_empty(find_string(files_->connection->root(), "url"));
+  if (files_->connection)
+    text = unless_empty(support::find_string(files_->connection->root(), "url"));
   if (!text) {
     text = ini(webserver_section, "webserver");
     where = folder_ + "/jetpack.ini, [cycle_server] webserver";
@@ -202,7 +203,7 @@ std::string Facts::ca_file(std::string_view section) const {
 std::string Facts::proxy(const std::string& server_url) const {
   std::string method;
   if (files_->connection)
-    method = find_string(files_->connection->root(), "proxy_method").value_or("");
+    method = support::find_string(files_->connection->root(), "proxy_method").value_or("");
   if (method == "none") return "";
   std::string where = folder_ + "/jetpack.ini, [cycle_server] proxy";
   std::string text = ini(webserver_section, "proxy").value_or("");

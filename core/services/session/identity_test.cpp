@@ -6,12 +6,12 @@
 #include <map>
 
 #include <jetpack/error.hpp>
-#include "temporary_folder.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 using jetpack::Errc;
-using jetpack::TemporaryFolder;
 using jetpack::session::Facts;
 using jetpack::session::Setting;
+using jetpack::support::TemporaryDirectory;
 
 namespace {
 
@@ -38,7 +38,7 @@ std::string error_of(Work&& work) {
 }  // namespace
 
 TEST_CASE("connection.json wins over jetpack.ini, which wins over the configuration") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const auto setting = settings({{"cyclecloud.cluster.name", "c-config"},
                                  {"cyclecloud.node.name", "n-config"},
                                  {"cyclecloud.node.id", "i-config"},
@@ -76,7 +76,7 @@ TEST_CASE("connection.json wins over jetpack.ini, which wins over the configurat
 }
 
 TEST_CASE("what nobody says is unknown") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const Facts facts(folder.path(), none);
   for (const auto* fact : {"cluster", "node", "instance", "url", "username"})
     CHECK_FALSE(facts.fact(fact).has_value());
@@ -85,7 +85,7 @@ TEST_CASE("what nobody says is unknown") {
 }
 
 TEST_CASE("a corrupt file is named with the place") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   folder.write("connection.json", "{\n  \"url\": }");
   CHECK(error_of([&] { Facts(folder.path(), none); }).find("connection.json, line 2, column 10") !=
         std::string::npos);
@@ -99,7 +99,7 @@ TEST_CASE("a corrupt file is named with the place") {
 }
 
 TEST_CASE("http is for loopback, unless it is allowed") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   folder.write("connection.json", R"({"url":"http://server:8080"})");
   CHECK(error_of([&] { Facts(folder.path(), none).server(); }).find("allow_http") !=
         std::string::npos);
@@ -111,7 +111,7 @@ TEST_CASE("http is for loopback, unless it is allowed") {
 }
 
 TEST_CASE("certificates are checked unless that is switched off") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   folder.write("connection.json", R"({"url":"https://server"})");
   CHECK(Facts(folder.path(), none).server().verify);
   CHECK(Facts(folder.path(), none).server().ca_file.empty());
@@ -126,7 +126,7 @@ TEST_CASE("certificates are checked unless that is switched off") {
 }
 
 TEST_CASE("the proxy is what proxy_method says") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const auto proxy_with = [&](const std::string& connection) {
     folder.write("connection.json", connection);
     return Facts(folder.path(), none).server().proxy;
@@ -145,7 +145,7 @@ TEST_CASE("the proxy is what proxy_method says") {
 }
 
 TEST_CASE("the transport is https unless a file or the configuration says amqp") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   CHECK(Facts(folder.path(), none).fact("transport") == "https");
   const auto amqp = settings({{"cyclecloud.jetpack.transport", "amqp"}});
   CHECK(Facts(folder.path(), amqp).fact("transport") == "amqp");
@@ -159,7 +159,7 @@ TEST_CASE("the transport is https unless a file or the configuration says amqp")
 }
 
 TEST_CASE("the broker is told without its password, and only TLS leaves this host") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   CHECK_FALSE(Facts(folder.path(), none).fact("broker").has_value());
   folder.write("jetpack.ini", "[broker]\nurl = amqps://u:secret@broker/v\nca_file = b.pem\n");
   const Facts facts(folder.path(), none);
@@ -177,7 +177,7 @@ TEST_CASE("the broker is told without its password, and only TLS leaves this hos
 }
 
 TEST_CASE("the id of the userdata is configured, the instance's, or made of the node's name") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   CHECK_FALSE(Facts(folder.path(), none).fact("userdata").has_value());
   folder.write("jetpack.ini", "[identity]\ninstance_id = 32115CA5-9dfd-4296-9a8f-f4d627e4ae2d\n");
   CHECK(Facts(folder.path(), none).fact("userdata") == "32115ca59dfd42969a8ff4d627e4ae2d");

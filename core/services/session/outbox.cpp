@@ -17,7 +17,7 @@
 #include <rapidjson/writer.h>
 
 #include "support/files.hpp"
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::session {
 
@@ -91,9 +91,9 @@ std::string to_text(const std::vector<std::pair<std::string, std::string>>& head
 
 std::vector<std::pair<std::string, std::string>> headers_of(const std::string& text) {
   std::vector<std::pair<std::string, std::string>> headers;
-  const Json json = Json::parse(text, "a letter's headers");
+  const support::Json json = support::Json::parse(text, "a letter's headers");
   for (const auto& pair : json.root().GetArray())
-    headers.emplace_back(view(pair[0]), view(pair[1]));
+    headers.emplace_back(support::text_of(pair[0]), support::text_of(pair[1]));
   return headers;
 }
 
@@ -161,12 +161,12 @@ std::string resolve(const std::string& folder) {
   if (resolved) return resolved.get();
   const int error = errno;
   throw Error(error == EACCES ? Errc::denied : Errc::unavailable,
-              "cannot use the message queue in " + folder + ": " + system_message(error) +
+              "cannot use the message queue in " + folder + ": " + support::system_message(error) +
                   "; check JETPACK_HOME, and that the folder exists and may be entered");
 }
 
 [[noreturn]] void fail_create(const std::string& folder, const std::string& path, int error) {
-  const std::string text = "cannot create " + path + ": " + system_message(error);
+  const std::string text = "cannot create " + path + ": " + support::system_message(error);
   struct stat info {};
   if (error == EACCES && ::stat(folder.c_str(), &info) == 0)
     throw Error(Errc::denied,
@@ -181,7 +181,7 @@ std::string resolve(const std::string& folder) {
 class Draft {
  public:
   Draft(const std::string& folder, const std::string& path) : name_(path + ".XXXXXX") {
-    fd_ = Fd(::mkostemp(name_.data(), O_CLOEXEC));
+    fd_ = support::Fd(::mkostemp(name_.data(), O_CLOEXEC));
     if (!fd_) fail_create(folder, path, errno);
   }
   ~Draft() { ::unlink(name_.c_str()); }
@@ -199,14 +199,15 @@ class Draft {
 
  private:
   std::string name_;
-  Fd fd_;
+  support::Fd fd_;
 };
 
 void fill_random(unsigned char* bytes, size_t size) {
   while (size > 0) {
     const ssize_t got = ::getrandom(bytes, size, 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw Error(Errc::failed, "cannot get random bytes: " + system_message(errno));
+    if (got < 0)
+      throw Error(Errc::failed, "cannot get random bytes: " + support::system_message(errno));
     bytes += got;
     size -= static_cast<size_t>(got);
   }
@@ -247,13 +248,13 @@ constexpr const char* place_lock = "outbox.place.lock";
 
 // Held while the database is being opened; whoever moves it aside holds the lock alone. So nobody
 // opens a database without the log that belongs to it.
-Fd hold_in_place(const std::string& folder) {
+support::Fd hold_in_place(const std::string& folder) {
   const std::string path = shared_file(folder, place_lock);
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  support::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   while (!fd || ::flock(fd.get(), LOCK_SH) != 0)
     if (!fd || errno != EINTR)
       throw Error(errno == EACCES ? Errc::denied : Errc::unavailable,
-                  "cannot lock " + path + ": " + system_message(errno));
+                  "cannot lock " + path + ": " + support::system_message(errno));
   return fd;
 }
 
@@ -278,7 +279,7 @@ Outbox::Outbox(Options options) : options_(std::move(options)) {
 }
 
 void Outbox::open() {
-  const Fd held = hold_in_place(options_.folder);
+  const support::Fd held = hold_in_place(options_.folder);
   open_in_place();
 }
 
@@ -304,7 +305,8 @@ void Outbox::open_in_place() {
 void Outbox::prepare_schema() {
   if (database_->integer("PRAGMA user_version") == schema_version) return;
   // One at a time: changing the journal mode does not wait for others.
-  const auto lock = FileLock::wait(shared_file(options_.folder, "outbox.setup.lock"), shared_mode);
+  const auto lock =
+      support::FileLock::wait(shared_file(options_.folder, "outbox.setup.lock"), shared_mode);
   const int64_t version = database_->integer("PRAGMA user_version");
   if (version == schema_version) return;
   if (version < 0 || version > schema_version)
@@ -393,11 +395,11 @@ std::vector<Message> salvage(const std::string& path) {
 // the old one notices in add().
 void Outbox::repair() {
   database_.reset();
-  const auto lock = FileLock::wait(shared_file(options_.folder, place_lock), shared_mode);
+  const auto lock = support::FileLock::wait(shared_file(options_.folder, place_lock), shared_mode);
   path_ = shared_file(options_.folder, "outbox.db");
   if (!is_corrupt(path_)) return open_in_place();
 
-  const std::string aside = move_aside(path_);
+  const std::string aside = support::move_aside(path_);
   // The log belongs to the file; it may hold what was committed last.
   for (const char* part : {"-wal", "-shm"})
     ::rename((path_ + part).c_str(), (aside + part).c_str());

@@ -12,23 +12,23 @@
 
 #include <set>
 
-#include "support/json_file.hpp"
-#include "temporary_folder.hpp"
+#include "support/json.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 using jetpack::Errc;
-using jetpack::TemporaryFolder;
 using jetpack::session::Kind;
 using jetpack::session::Kinds;
 using jetpack::session::make_uuid;
 using jetpack::session::Message;
 using jetpack::session::Outbox;
+using jetpack::support::TemporaryDirectory;
 
 namespace {
 
 constexpr uint64_t mib = 1 << 20;
 const Kinds all{Kind::message, Kind::letter_to_server, Kind::letter_to_broker};
 
-Outbox::Options options(const TemporaryFolder& folder, uint64_t cap = 64 * mib,
+Outbox::Options options(const TemporaryDirectory& folder, uint64_t cap = 64 * mib,
                         std::vector<std::string>* warnings = nullptr) {
   return {folder.path(), [cap] { return cap; },
           [warnings](const std::string& text) {
@@ -90,7 +90,7 @@ TEST_CASE("ids are UUIDs of version 4, each another") {
 }
 
 TEST_CASE("messages stay, in order, until they are removed") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   std::vector<Message> added;
   {
     Outbox outbox(options(folder));
@@ -116,7 +116,7 @@ TEST_CASE("messages stay, in order, until they are removed") {
 }
 
 TEST_CASE("a batch is bounded in number and in bytes, and never empty") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   Outbox outbox(options(folder));
   for (int i = 0; i < 4; ++i) outbox.add(message(big(1000)));
   CHECK(outbox.oldest(all, 3, mib).size() == 3);
@@ -125,7 +125,7 @@ TEST_CASE("a batch is bounded in number and in bytes, and never empty") {
 }
 
 TEST_CASE("what is refused for good is kept apart, with the reason") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   Outbox outbox(options(folder));
   auto bad = outbox.add(message());
   outbox.add(message());
@@ -133,25 +133,25 @@ TEST_CASE("what is refused for good is kept apart, with the reason") {
   CHECK(outbox.state_of(bad) == Outbox::State::dead);
   CHECK(outbox.reason_of(bad) == "the server answered 400");
   CHECK(outbox.oldest(all, 10, mib).size() == 1);
-  const auto json = jetpack::Json::parse(outbox.describe(), "state");
+  const auto json = jetpack::support::Json::parse(outbox.describe(), "state");
   CHECK(json.root()["depth"].GetInt() == 1);
   CHECK(json.root()["bytes"].GetInt() == 2);
-  CHECK(jetpack::find_string(json.root(), "oldest") == "2024-10-04T13:03:40.298Z");
+  CHECK(jetpack::support::find_string(json.root(), "oldest") == "2024-10-04T13:03:40.298Z");
   CHECK(json.root()["dead"].Size() == 1);
-  CHECK(jetpack::find_string(json.root()["dead"][0], "id") == bad.id);
+  CHECK(jetpack::support::find_string(json.root()["dead"][0], "id") == bad.id);
 }
 
 TEST_CASE("dead letters are bounded") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   std::vector<std::string> warnings;
   Outbox outbox(options(folder, 8 * mib, &warnings));
   for (int i = 0; i < 6; ++i) outbox.bury(outbox.add(message(big(300000))), "no");
-  CHECK(jetpack::Json::parse(outbox.describe(), "state").root()["dead"].Size() == 3);
+  CHECK(jetpack::support::Json::parse(outbox.describe(), "state").root()["dead"].Size() == 3);
   CHECK(warnings.size() == 3);
 }
 
 TEST_CASE("a full queue refuses what does not fit, and names cap, number and age") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   Outbox outbox(options(folder, 8 * mib));
   std::string error;
   int taken = 0;
@@ -174,7 +174,7 @@ TEST_CASE("a full queue refuses what does not fit, and names cap, number and age
 }
 
 TEST_CASE("what is no database is moved aside, and work goes on") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   std::vector<std::string> warnings;
   folder.write("outbox.db", std::string(10000, '#'));
   Outbox outbox(options(folder, 64 * mib, &warnings));
@@ -186,7 +186,7 @@ TEST_CASE("what is no database is moved aside, and work goes on") {
 }
 
 TEST_CASE("of a damaged database, what can be read is queued again") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   std::vector<std::string> warnings;
   Message first;
   {
@@ -211,7 +211,7 @@ TEST_CASE("of a damaged database, what can be read is queued again") {
 }
 
 TEST_CASE("a message whose database is replaced is queued again") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   Outbox mine(options(folder));
   auto waiting = mine.add(message());
   std::filesystem::rename(folder.file("outbox.db"), folder.file("gone"));
@@ -224,7 +224,7 @@ TEST_CASE("a message whose database is replaced is queued again") {
 }
 
 TEST_CASE("a database of a newer jetpack is left alone") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   { Outbox outbox(options(folder)); }
   {
     jetpack::session::Database raw(std::filesystem::canonical(folder.file("outbox.db")),
@@ -253,7 +253,7 @@ Message letter(Kind kind, const std::string& body) {
 }  // namespace
 
 TEST_CASE("a letter comes out as it went in, whatever bytes it holds") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   Outbox outbox(options(folder));
   std::string body;
   for (int i = 0; i < 512; ++i) body += static_cast<char>(i);
@@ -271,11 +271,11 @@ TEST_CASE("a letter comes out as it went in, whatever bytes it holds") {
   CHECK(both[0].letter.headers == added.letter.headers);
   CHECK_FALSE(both[0].letter.persistent);
   CHECK(both[1].data.empty());
-  CHECK(jetpack::Json::parse(outbox.describe(), "state").root()["bytes"].GetInt() == 512);
+  CHECK(jetpack::support::Json::parse(outbox.describe(), "state").root()["bytes"].GetInt() == 512);
 }
 
 TEST_CASE("the kinds are apart, each in its order") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   Outbox outbox(options(folder));
   const auto first = outbox.add(letter(Kind::letter_to_broker, "1"));
   const auto second = outbox.add(message());
@@ -293,26 +293,26 @@ TEST_CASE("the kinds are apart, each in its order") {
   CHECK_FALSE(outbox.has({Kind::letter_to_broker}));
   CHECK(outbox.has({Kind::letter_to_server}));
   outbox.bury(third, "no such node array");
-  const auto state = jetpack::Json::parse(outbox.describe(), "state");
+  const auto state = jetpack::support::Json::parse(outbox.describe(), "state");
   CHECK(state.root()["depth"].GetInt() == 1);
-  CHECK(jetpack::find_string(state.root()["dead"][0], "to") == "POST /clusters/x");
+  CHECK(jetpack::support::find_string(state.root()["dead"][0], "to") == "POST /clusters/x");
 }
 
 TEST_CASE("a letter above the usual size is taken within the cap") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   Outbox outbox(options(folder));
   const std::string body(16 * mib, '\xff');
   const auto added = outbox.add(letter(Kind::letter_to_broker, body));
   CHECK(outbox.oldest(all, 10, mib).at(0).data == body);
   outbox.bury(added, "no");
   CHECK(outbox.reason_of(added) == "no");
-  const TemporaryFolder other;
+  const TemporaryDirectory other;
   Outbox small(options(other, 8 * mib));
   CHECK_THROWS_AS(small.add(letter(Kind::letter_to_broker, body)), jetpack::Error);
 }
 
 TEST_CASE("an outbox of the first version is taken over with all that waits in it") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   {
     folder.write("outbox.db", "");
     jetpack::session::Database raw(std::filesystem::canonical(folder.file("outbox.db")),
@@ -341,11 +341,11 @@ TEST_CASE("an outbox of the first version is taken over with all that waits in i
   CHECK(waiting[1].data == "{\"n\":2}");
   outbox.add(letter(Kind::letter_to_server, "x"));
   CHECK(outbox.oldest(all, 10, mib).size() == 3);
-  CHECK(jetpack::Json::parse(outbox.describe(), "state").root()["dead"].Size() == 1);
+  CHECK(jetpack::support::Json::parse(outbox.describe(), "state").root()["dead"].Size() == 1);
 }
 
 TEST_CASE("letters of a damaged database are queued again") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   {
     Outbox outbox(options(folder));
     outbox.add(letter(Kind::letter_to_broker, std::string("a\0b", 3)));
@@ -364,7 +364,7 @@ TEST_CASE("on a full disk what was delivered is remembered, and removed when the
     MESSAGE("skipped: needs root to mount a small file system");
     return;
   }
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=4m") != 0) {
     MESSAGE("skipped: cannot mount a small file system here");
     return;
@@ -400,7 +400,7 @@ TEST_CASE("on a full disk what was delivered is remembered, and removed when the
 }
 
 TEST_CASE("many processes write and remove at once, and every message is seen once") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   constexpr int writers = 4;
   constexpr int each = 50;
   std::vector<pid_t> children;
@@ -446,7 +446,7 @@ TEST_CASE("members of the folder's group share it, whoever came first; others ar
     return;
   }
   constexpr gid_t group = 4242;
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   REQUIRE(::chown(folder.path().c_str(), 0, group) == 0);
   REQUIRE(::chmod(folder.path().c_str(), 02770) == 0);
   const auto add_one = [&] {
@@ -466,8 +466,8 @@ TEST_CASE("members of the folder's group share it, whoever came first; others ar
 }
 
 TEST_CASE("a symbolic link in place of the database is not followed") {
-  const TemporaryFolder folder;
-  const TemporaryFolder elsewhere;
+  const TemporaryDirectory folder;
+  const TemporaryDirectory elsewhere;
   elsewhere.write("victim", "");
   std::filesystem::create_symlink(elsewhere.file("victim"), folder.file("outbox.db"));
   CHECK_THROWS_AS(Outbox{options(folder)}, jetpack::Error);
@@ -475,7 +475,7 @@ TEST_CASE("a symbolic link in place of the database is not followed") {
 }
 
 TEST_CASE("a missing folder is named") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   auto wrong = options(folder);
   wrong.folder = folder.file("no/run");
   try {

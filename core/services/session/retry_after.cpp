@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "support/timestamps.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::session {
 
@@ -22,9 +22,9 @@ std::optional<seconds> retry_after(std::string_view value, std::string_view date
   const char* end = value.data() + value.size();
   const auto [stop, error] = std::from_chars(value.data(), end, number);
   if (stop == end && error == std::errc{} && number >= 0) return std::min(seconds{number}, most);
-  const auto until = parse_http_date(value);
+  const auto until = support::parse_http_date(value);
   if (!until) return std::nullopt;
-  const auto from = parse_http_date(date).value_or(std::chrono::floor<seconds>(now));
+  const auto from = support::parse_http_date(date).value_or(std::chrono::floor<seconds>(now));
   return std::clamp(*until - from, seconds{0}, most);
 }
 

@@ -5,7 +5,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/session/envelope.hpp"
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::session {
 
@@ -65,11 +65,12 @@ Verdict judge_letter(uint32_t status) {
 std::string words_of(const Answer& answer) {
   std::string words = answer.body.substr(0, 4 * max_words);
   try {
-    words = find_string(Json::parse(answer.body, "the answer").root(), "error").value_or(words);
+    words = support::find_string(support::Json::parse(answer.body, "the answer").root(), "error")
+                .value_or(words);
   } catch (const Error&) {
     // Not JSON; its beginning will do.
   }
-  if (!is_utf8(words)) return "";
+  if (!support::is_utf8(words)) return "";
   for (char& c : words)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   char cut[max_words];

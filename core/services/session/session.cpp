@@ -21,8 +21,8 @@
 #include "services/session/server_carrier.hpp"
 #include "services/session/transport.hpp"
 #include "support/files.hpp"
-#include "support/json_file.hpp"
-#include "support/timestamps.hpp"
+#include "support/json.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::session {
 
@@ -55,7 +55,7 @@ void sleep_for(milliseconds time) {
 std::string host_name() {
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) != 0) return {};
-  return is_utf8(name) ? name : std::string();
+  return support::is_utf8(name) ? name : std::string();
 }
 
 // The folder that this library stands in, where its transports are too.
@@ -75,7 +75,7 @@ void check_message(std::string_view type, std::string_view data) {
   if (data.size() > max_data)
     throw Error(Errc::usage, "the message's data has " + std::to_string(data.size()) +
                                  " bytes, and at most " + std::to_string(max_data) + " are taken");
-  if (!Json::parse(data, "the message's data").root().IsObject())
+  if (!support::Json::parse(data, "the message's data").root().IsObject())
     throw Error(Errc::usage, "the message's data is not a JSON object");
 }
 
@@ -98,7 +98,7 @@ void check_short_string(const char* what, std::string_view text) {
   if (text.size() > max_short_string)
     throw Error(Errc::usage, std::string("the ") + what + " has " + std::to_string(text.size()) +
                                  " bytes, and AMQP allows " + std::to_string(max_short_string));
-  if (!is_utf8(text) || text.find('\0') != std::string_view::npos)
+  if (!support::is_utf8(text) || text.find('\0') != std::string_view::npos)
     throw Error(Errc::usage, std::string("the ") + what + " is not UTF-8 text");
 }
 
@@ -109,7 +109,7 @@ void check_headers(const jp_letter& letter) {
     const auto value = detail::view(letter.headers[i].value);
     check_short_string("name of a header", name);
     if (name.empty()) throw Error(Errc::usage, "a header has an empty name");
-    if (!is_utf8(value))
+    if (!support::is_utf8(value))
       throw Error(Errc::usage, "the header " + std::string(name) + " is not UTF-8 text");
     bytes += name.size() + value.size();
   }
@@ -286,7 +286,7 @@ std::unique_ptr<Transport> Session::connect(const Server& server) const {
 
 Message Session::store(Message message) {
   message.id = make_uuid();
-  message.time = iso_8601(std::chrono::system_clock::now());
+  message.time = support::iso_8601(std::chrono::system_clock::now());
   message.hostname = host_name();
   try {
     message.from = facts().identity_from_files();
@@ -365,7 +365,8 @@ jp_receipt Session::take(Message taken, int64_t wait_ms) {
 
 // Tries to have the message delivered in time; says why it still waits.
 std::optional<std::string> Session::settle(Message& message, int64_t wait_ms) {
-  if (FileLock::is_held(host_.path("run/jetpackd.lock"))) return leave_to_daemon(message, wait_ms);
+  if (support::FileLock::is_held(host_.path("run/jetpackd.lock")))
+    return leave_to_daemon(message, wait_ms);
   if (wait_ms == 0) return "delivery was not waited for";
   return deliver(message, wait_ms == JP_WAIT_DEFAULT ? default_wait : bounded(wait_ms));
 }

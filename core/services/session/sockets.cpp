@@ -89,16 +89,16 @@ std::string why_unreachable(const std::string& address, unsigned port) {
   addrinfo* list = nullptr;
   if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &list) != 0) return {};
   const Addresses owner(list);
-  const Fd fd(::socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return system_message(errno);
+  const support::Fd fd(::socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return support::system_message(errno);
   if (::connect(fd.get(), list->ai_addr, list->ai_addrlen) == 0) return {};
-  if (errno != EINPROGRESS) return system_message(errno);
+  if (errno != EINPROGRESS) return support::system_message(errno);
   pollfd wait{fd.get(), POLLOUT, 0};
   if (::poll(&wait, 1, patience_ms) <= 0) return "no answer";
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  return error == 0 ? std::string() : system_message(error);
+  return error == 0 ? std::string() : support::system_message(error);
 }
 
 uint64_t bytes_received(int socket) {

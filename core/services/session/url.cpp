@@ -31,11 +31,11 @@ struct Authority {
 Authority split_authority(std::string_view text) {
   if (!text.starts_with('[')) {
     const size_t colon = std::min(text.find(':'), text.size());
-    return {lower_case(text.substr(0, colon)), text.substr(colon)};
+    return {support::lower_case(text.substr(0, colon)), text.substr(colon)};
   }
   const size_t end = text.find(']');
   if (end == std::string_view::npos) return {};
-  return {lower_case(text.substr(1, end - 1)), text.substr(end + 1)};
+  return {support::lower_case(text.substr(1, end - 1)), text.substr(end + 1)};
 }
 
 }  // namespace
@@ -81,7 +81,7 @@ Url parse_url(std::string_view text, const std::string& where) {
   const size_t mark = text.find("://");
   if (mark == std::string_view::npos) fail("is not a URL");
   Url url;
-  url.scheme = lower_case(text.substr(0, mark));
+  url.scheme = support::lower_case(text.substr(0, mark));
   if (url.scheme != "https" && url.scheme != "http") fail("is neither https nor http");
   std::string_view rest = text.substr(mark + 3);
   const size_t slash = std::min(rest.find('/'), rest.size());

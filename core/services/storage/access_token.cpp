@@ -5,7 +5,7 @@
 #include <charconv>
 
 #include <jetpack/error.hpp>
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::storage {
 
@@ -19,7 +19,7 @@ constexpr int64_t token_margin = 120;
 
 // A member that is a number, or text that is one, as the metadata service writes it.
 int64_t seconds_in(const rapidjson::Value& answer, const char* name) {
-  const auto* member = find_member(answer, name);
+  const auto* member = support::find_member(answer, name);
   if (member == nullptr) return 0;
   if (member->IsInt64()) return member->GetInt64();
   int64_t value = 0;
@@ -31,8 +31,8 @@ int64_t seconds_in(const rapidjson::Value& answer, const char* name) {
 // What the service says about a refusal: "; it says: Identity not found". One line of plain text.
 std::string description_in(const std::string& body) {
   try {
-    const Json answer = Json::parse(body, "the refusal");
-    const std::string text = find_string(answer.root(), "error_description").value_or("");
+    const support::Json answer = support::Json::parse(body, "the refusal");
+    const std::string text = support::find_string(answer.root(), "error_description").value_or("");
     std::string shown;
     for (const char c : std::string_view(text).substr(0, longest_words))
       shown += c >= ' ' && c < '\x7f' ? c : ' ';
@@ -82,8 +82,8 @@ std::string AccessTokens::get(HttpClient& client, Halt& halt, const std::string&
   std::optional<std::string> token;
   int64_t lifetime = 0;
   try {
-    const Json answer = Json::parse(reply.body, "the token");
-    token = find_string(answer.root(), "access_token");
+    const support::Json answer = support::Json::parse(reply.body, "the token");
+    token = support::find_string(answer.root(), "access_token");
     lifetime = seconds_in(answer.root(), "expires_in");
   } catch (const Error&) {
     // What is wrong with it must not be shown: it may hold the token.

@@ -8,8 +8,8 @@
 
 #include <jetpack/error.hpp>
 #include "services/session/retry_after.hpp"
-#include "support/percent.hpp"
-#include "support/timestamps.hpp"
+#include "support/encoding.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::storage {
 
@@ -36,7 +36,7 @@ std::string http_date() {
 std::string query_text(const Parameters& query) {
   std::string text;
   for (const auto& [name, value] : query)
-    text += (text.empty() ? "" : "&") + name + '=' + percent_encoded(value);
+    text += (text.empty() ? "" : "&") + name + '=' + support::percent_encoded(value);
   return text;
 }
 
@@ -63,7 +63,7 @@ bool is_refusal(const HttpReply& reply) {
 
 // What a refusal may come from when the clocks differ; empty when they do not.
 std::string clock_hint(const HttpReply& reply) {
-  const auto theirs = parse_http_date(reply.header("date"));
+  const auto theirs = support::parse_http_date(reply.header("date"));
   if (!theirs) return {};
   const auto ahead =
       std::chrono::duration_cast<seconds>(std::chrono::system_clock::now() - *theirs);
@@ -198,7 +198,7 @@ std::string Azure::token_for(HttpClient& client, const Description& locker) {
 HttpReply Azure::send(HttpClient& client, const LockerSource::Known& locker,
                       const std::string& token, const Call& call, const BodySink& sink) {
   std::string url = call.is_for_service ? locker->base + '/' : locker->container_url();
-  if (!call.blob.empty()) url += '/' + percent_encoded_path(call.blob);
+  if (!call.blob.empty()) url += '/' + support::percent_encoded_path(call.blob);
   const std::string path = url.substr(url.find('/', url.find("://") + 3));
   std::string query = query_text(call.query);
 
@@ -254,7 +254,7 @@ std::optional<BlobInfo> Azure::properties(std::string_view blob) {
   info.modified = iso_of_http_date(reply.header("last-modified"));
   info.etag = reply.header("etag");
   info.md5 = hex_of_content_md5(reply.header("content-md5"));
-  info.url = source_->current()->container_url() + '/' + percent_encoded_path(blob);
+  info.url = source_->current()->container_url() + '/' + support::percent_encoded_path(blob);
   return info;
 }
 
@@ -343,7 +343,7 @@ bool Azure::remove(std::string_view blob) {
   return true;
 }
 
-DelegationKey Azure::delegation_key(SystemTime starts, SystemTime expires) {
+DelegationKey Azure::delegation_key(support::SystemTime starts, support::SystemTime expires) {
   const std::string xml = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<KeyInfo><Start>" +
                           sas_time(starts) + "</Start><Expiry>" + sas_time(expires) +
                           "</Expiry></KeyInfo>";

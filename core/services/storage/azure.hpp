@@ -74,7 +74,7 @@ class Azure {
   // False when there was none.
   bool remove(std::string_view blob);
 
-  DelegationKey delegation_key(SystemTime starts, SystemTime expires);
+  DelegationKey delegation_key(support::SystemTime starts, support::SystemTime expires);
 
   // How the locker can be opened, as it is known now.
   LockerSource::Known access() { return source_->current(); }

@@ -3,7 +3,7 @@
 #include "services/storage/download.hpp"
 #include "services/storage/names.hpp"
 #include "services/storage/store.hpp"
-#include "support/percent.hpp"
+#include "support/encoding.hpp"
 
 namespace jetpack::storage {
 
@@ -157,7 +157,8 @@ SignedAddress AzureStore::sign(const SignWish& wish) {
                                          ") cannot sign; that needs an account_key or an identity");
     if (!locker->base.starts_with("https://"))
       throw Error(Errc::unsupported, "it is not reached by https, which a signed URL is for");
-    const SystemTime now = std::chrono::time_point_cast<seconds>(std::chrono::system_clock::now());
+    const support::SystemTime now =
+        std::chrono::time_point_cast<seconds>(std::chrono::system_clock::now());
     SignedAddress address;
     const bool is_lent = kind == Credential::Kind::identity;
     const seconds allowed = is_lent ? longest_delegation : longest_validity;
@@ -173,7 +174,8 @@ SignedAddress AzureStore::sign(const SignWish& wish) {
                                   : delegation_sas(terms, azure_.retried([&] {
                                       return azure_.delegation_key(terms.starts, terms.expires);
                                     }));
-    address.url = locker->container_url() + '/' + percent_encoded_path(wish.blob) + '?' + query;
+    address.url =
+        locker->container_url() + '/' + support::percent_encoded_path(wish.blob) + '?' + query;
     return address;
   });
 }

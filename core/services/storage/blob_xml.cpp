@@ -11,9 +11,9 @@
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
-#include "support/json_file.hpp"
-#include "support/percent.hpp"
-#include "support/timestamps.hpp"
+#include "support/encoding.hpp"
+#include "support/json.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::storage {
 
@@ -36,9 +36,9 @@ void load_xml(pugi::xml_document& document, std::string_view xml, const char* ro
 std::string name_of(const pugi::xml_node& node) {
   std::string name = node.text().get();
   if (std::strcmp(node.attribute("Encoded").value(), "true") == 0)
-    name = percent_decoded_leniently(name);
+    name = support::percent_decoded_leniently(name);
   // Whatever the text says, it goes into JSON.
-  if (name.empty() || !is_utf8(name))
+  if (name.empty() || !support::is_utf8(name))
     throw Error(Errc::corrupt, "the locker's listing has a blob whose name is empty or not UTF-8");
   return name;
 }
@@ -53,7 +53,7 @@ uint64_t number_of(const char* text) {
 }
 
 std::string utf8_or_nothing(const std::string& text) {
-  return is_utf8(text) ? text : std::string();
+  return support::is_utf8(text) ? text : std::string();
 }
 
 // A listing leaves out the quotes that a header has.
@@ -99,7 +99,7 @@ DelegationKey parse_delegation_key(std::string_view xml) {
 }
 
 std::string iso_of_http_date(std::string_view date) {
-  const auto time = parse_http_date(date);
+  const auto time = support::parse_http_date(date);
   return time ? sas_time(*time) : std::string();
 }
 

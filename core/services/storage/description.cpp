@@ -5,8 +5,8 @@
 
 #include <jetpack/error.hpp>
 #include "services/session/url.hpp"
-#include "support/json_file.hpp"
-#include "support/percent.hpp"
+#include "support/encoding.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::storage {
 
@@ -18,7 +18,7 @@ constexpr std::string_view azure_domain = ".blob.core.windows.net";
 class DescriptionReader {
  public:
   DescriptionReader(std::string_view json, const std::string& source)
-      : source_(source), json_(Json::parse(json, source)) {
+      : source_(source), json_(support::Json::parse(json, source)) {
     if (!json_.root().IsObject())
       throw Error(Errc::corrupt, source_ + ": found no object; expected {\"url\": ...}");
   }
@@ -31,7 +31,7 @@ class DescriptionReader {
     if (!description.ca_file.empty() && !description.ca_file.starts_with('/'))
       fail("ca_file", "is no absolute path");
     if (description.folder.empty()) read_credential(description);
-    if (const auto* member = find_member(json_.root(), "from_server"))
+    if (const auto* member = support::find_member(json_.root(), "from_server"))
       description.from_server = member->IsTrue();
     return description;
   }
@@ -44,11 +44,11 @@ class DescriptionReader {
 
   // nullopt when it is missing, null or empty.
   std::optional<std::string> text(const char* name) const {
-    const auto* member = find_member(json_.root(), name);
+    const auto* member = support::find_member(json_.root(), name);
     if (member == nullptr || member->IsNull()) return std::nullopt;
     if (!member->IsString()) fail(name, "is not text");
     if (member->GetStringLength() == 0) return std::nullopt;
-    const auto value = view(*member);
+    const auto value = support::text_of(*member);
     const auto is_odd = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; };
     if (std::any_of(value.begin(), value.end(), is_odd)) fail(name, "has a control character");
     return std::string(value);
@@ -62,7 +62,7 @@ class DescriptionReader {
   std::string container(std::string_view name) const;
 
   std::string source_;
-  Json json_;
+  support::Json json_;
 };
 
 std::string DescriptionReader::container(std::string_view name) const {
@@ -163,13 +163,13 @@ void DescriptionReader::read_sas(Description& description, std::string_view sas)
   const std::string query = '&' + std::string(sas);
   if (const size_t at = query.find("&se="); at != std::string::npos)
     description.expires = parse_sas_time(
-        percent_decoded_leniently(query.substr(at + 4, query.find('&', at + 4) - at - 4)));
+        support::percent_decoded_leniently(query.substr(at + 4, query.find('&', at + 4) - at - 4)));
 }
 
 void DescriptionReader::read_credential(Description& description) const {
   const auto sas = text("sas");
   const auto key = text("account_key");
-  const auto* identity = find_member(json_.root(), "identity");
+  const auto* identity = support::find_member(json_.root(), "identity");
   if (identity != nullptr && identity->IsNull()) identity = nullptr;
   if ((sas ? 1 : 0) + (key ? 1 : 0) + (identity != nullptr ? 1 : 0) > 1)
     throw Error(Errc::corrupt, "the locker's description in " + source_ +
@@ -188,11 +188,12 @@ void DescriptionReader::read_credential(Description& description) const {
   if (!description.base.starts_with("https://"))
     fail("identity", "needs https: a token is never sent in the open");
   description.credential.kind = Credential::Kind::identity;
-  const auto client = find_string(*identity, "client_id");
-  const auto resource = find_string(*identity, "resource_id");
+  const auto client = support::find_string(*identity, "client_id");
+  const auto resource = support::find_string(*identity, "resource_id");
   if (client && resource) fail("identity", "has both client_id and resource_id; keep one");
-  if (client) description.credential.identity = "client_id=" + percent_encoded(*client);
-  if (resource) description.credential.identity = "msi_res_id=" + percent_encoded(*resource);
+  if (client) description.credential.identity = "client_id=" + support::percent_encoded(*client);
+  if (resource)
+    description.credential.identity = "msi_res_id=" + support::percent_encoded(*resource);
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ struct Description {
   std::string container;
   std::string ca_file;  // PEM; empty: not given
   Credential credential;
-  std::optional<SystemTime> expires;  // of the credential
+  std::optional<support::SystemTime> expires;  // of the credential
   std::string source;        // where it was found, for errors: "/opt/.../config/locker.json"
   bool from_server = false;  // the server has told it, now or earlier
 

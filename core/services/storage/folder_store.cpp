@@ -14,9 +14,9 @@
 #include "services/storage/names.hpp"
 #include "services/storage/partial_file.hpp"
 #include "services/storage/store.hpp"
+#include "support/encoding.hpp"
 #include "support/files.hpp"
-#include "support/json_file.hpp"
-#include "support/percent.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::storage {
 
@@ -35,15 +35,16 @@ Error system_error(const std::string& doing, int error) {
   const Errc code = error == EACCES || error == EPERM || error == EROFS ? Errc::denied
                     : error == ENOSPC || error == EDQUOT                ? Errc::unavailable
                                                                         : Errc::failed;
-  return {code, doing + ": " + system_message(error)};
+  return {code, doing + ": " + support::system_message(error)};
 }
 
 // Opens a name below a folder, and nothing that leads out of it, by a link or otherwise.
-Fd open_below(int folder, const std::string& name, uint64_t flags) {
+support::Fd open_below(int folder, const std::string& name, uint64_t flags) {
   open_how how{};
   how.flags = flags | O_CLOEXEC | O_NONBLOCK;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  return Fd(static_cast<int>(::syscall(SYS_openat2, folder, name.c_str(), &how, sizeof how)));
+  return support::Fd(
+      static_cast<int>(::syscall(SYS_openat2, folder, name.c_str(), &how, sizeof how)));
 }
 
 class FolderStore : public Store {
@@ -67,8 +68,9 @@ class FolderStore : public Store {
   std::string step(const std::string& what, std::string_view blob) const {
     return "cannot " + what + ' ' + quoted(blob) + " in the locker file://" + folder_;
   }
-  Fd open_root() const;
-  Fd open_blob(const Fd& root, std::string_view blob, const std::string& what) const;
+  support::Fd open_root() const;
+  support::Fd open_blob(const support::Fd& root, std::string_view blob,
+                        const std::string& what) const;
   void make_folders(std::string_view blob) const;
   bool walk(int root, const std::string& below, std::string_view prefix, const Take& take,
             int depth) const;
@@ -77,8 +79,8 @@ class FolderStore : public Store {
   std::string source_;
 };
 
-Fd FolderStore::open_root() const {
-  Fd root(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+support::Fd FolderStore::open_root() const {
+  support::Fd root(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (root) return root;
   if (errno == ENOENT || errno == ENOTDIR)
     throw Error(Errc::failed, "the locker file://" + folder_ + " (described in " + source_ +
@@ -98,42 +100,43 @@ BlobInfo info_of(const std::string& name, const struct stat& file) {
 }
 
 // An invalid one when there is no such file.
-Fd FolderStore::open_blob(const Fd& root, std::string_view blob, const std::string& what) const {
-  Fd file = open_below(root.get(), std::string(blob), O_RDONLY);
+support::Fd FolderStore::open_blob(const support::Fd& root, std::string_view blob,
+                                   const std::string& what) const {
+  support::Fd file = open_below(root.get(), std::string(blob), O_RDONLY);
   struct stat info {};
   if (file && ::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode)) return file;
-  if (file || errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG) return Fd();
+  if (file || errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG) return support::Fd();
   if (errno == EXDEV || errno == ELOOP)
     throw Error(Errc::denied, step(what, blob) + ": a link leads out of it");
   throw system_error(step(what, blob), errno);
 }
 
 std::optional<BlobInfo> FolderStore::properties(std::string_view blob) {
-  const Fd root = open_root();
-  const Fd file = open_blob(root, blob, "look up");
+  const support::Fd root = open_root();
+  const support::Fd file = open_blob(root, blob, "look up");
   struct stat info {};
   if (!file || ::fstat(file.get(), &info) != 0) return std::nullopt;
   BlobInfo found = info_of(std::string(blob), info);
-  found.url = address() + '/' + percent_encoded_path(blob);
+  found.url = address() + '/' + support::percent_encoded_path(blob);
   return found;
 }
 
 // Lists what is below the folder `below`, which ends in '/' unless it is the root. False: enough.
 bool FolderStore::walk(int root, const std::string& below, std::string_view prefix,
                        const Take& take, int depth) const {
-  const Fd fd = open_below(root, below.empty() ? "." : below, O_RDONLY | O_DIRECTORY);
+  const support::Fd fd = open_below(root, below.empty() ? "." : below, O_RDONLY | O_DIRECTORY);
   if (!fd || depth > deepest_folder) return true;
   // fdopendir takes over what it is given.
-  const Folder folder(::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
+  const support::Folder folder(::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
   if (!folder) return true;
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(folder.get())) {
     const std::string_view name = entry->d_name;
-    if (name == "." || name == ".." || is_of_a_transfer(name) || !is_utf8(name)) continue;
+    if (name == "." || name == ".." || is_of_a_transfer(name) || !support::is_utf8(name)) continue;
     struct stat info {};
     if (::fstatat(fd.get(), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (S_ISLNK(info.st_mode)) {
-      const Fd target = open_below(root, below + std::string(name), O_RDONLY);
+      const support::Fd target = open_below(root, below + std::string(name), O_RDONLY);
       if (!target || ::fstat(target.get(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
     }
     if (S_ISDIR(info.st_mode)) names.push_back(std::string(name) + '/');
@@ -151,7 +154,7 @@ bool FolderStore::walk(int root, const std::string& below, std::string_view pref
     }
     if (!whole.starts_with(prefix)) continue;
     const auto info = [&]() -> std::optional<BlobInfo> {
-      const Fd file = open_below(root, whole, O_RDONLY);
+      const support::Fd file = open_below(root, whole, O_RDONLY);
       struct stat found {};
       if (!file || ::fstat(file.get(), &found) != 0) return std::nullopt;
       return info_of(whole, found);
@@ -162,14 +165,14 @@ bool FolderStore::walk(int root, const std::string& below, std::string_view pref
 }
 
 void FolderStore::list(std::string_view prefix, const Take& take) {
-  const Fd root = open_root();
+  const support::Fd root = open_root();
   walk(root.get(), "", prefix, take, 0);
 }
 
 Brought FolderStore::download(std::string_view blob, const std::string& to, bool,
                               const Watch& watch) {
-  const Fd root = open_root();
-  const Fd file = open_blob(root, blob, "download");
+  const support::Fd root = open_root();
+  const support::Fd file = open_blob(root, blob, "download");
   struct stat info {};
   if (!file || ::fstat(file.get(), &info) != 0)
     throw Error(Errc::not_found, step("download", blob) + ": there is no such blob");
@@ -205,7 +208,7 @@ Brought FolderStore::download(std::string_view blob, const std::string& to, bool
 
 // The folders in which the blob is to stand.
 void FolderStore::make_folders(std::string_view blob) const {
-  const Fd root = open_root();
+  const support::Fd root = open_root();
   for (size_t slash = blob.find('/'); slash != std::string_view::npos;
        slash = blob.find('/', slash + 1)) {
     const std::string name(blob.substr(0, slash));
@@ -242,7 +245,7 @@ uint64_t FolderStore::upload(std::string_view blob, const std::string&, const Co
 }
 
 void FolderStore::remove(std::string_view blob) {
-  const Fd root = open_root();
+  const support::Fd root = open_root();
   if (!open_blob(root, blob, "remove"))
     throw Error(Errc::not_found, step("remove", blob) + ": there is no such blob");
   if (::unlinkat(root.get(), std::string(blob).c_str(), 0) != 0)

@@ -185,7 +185,8 @@ class HttpClient::Exchange {
     }
     const size_t colon = line.find(':');
     if (colon != std::string_view::npos)
-      reply_.headers[lower_case(line.substr(0, colon))] = trimmed(line.substr(colon + 1));
+      reply_.headers[support::lower_case(line.substr(0, colon))] =
+          support::trimmed(line.substr(colon + 1));
   }
 
   void add_body(std::string_view piece) {

@@ -5,7 +5,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::storage {
 
@@ -43,7 +43,7 @@ LockerSource::Renewal LockerSource::renew(const Known& refused) {
 }
 
 LockerSource::Known LockerSource::load() {
-  if (const auto text = read_file(options_.file, most_description))
+  if (const auto text = support::read_file(options_.file, most_description))
     return std::make_shared<const Description>(parse_description(*text, options_.file));
   try {
     return from_server([](const Description&) {});
@@ -70,7 +70,7 @@ LockerSource::Known LockerSource::from_server(const Check& check) {
 // In the file, for the next process, where it may be written. A description lives on in memory
 // alone otherwise.
 void LockerSource::keep(const std::string& json) const {
-  Json document = Json::parse(json, "the server's answer");
+  support::Json document = support::Json::parse(json, "the server's answer");
   auto& root = document.document();
   root.RemoveMember("from_server");
   root.AddMember("from_server", true, root.GetAllocator());
@@ -79,7 +79,7 @@ void LockerSource::keep(const std::string& json) const {
     struct stat info {};
     if (::stat(options_.file.c_str(), &info) == 0 && (info.st_mode & 07) != 0)
       ::chmod(options_.file.c_str(), info.st_mode & 0770);
-    write_file_durably(options_.file, to_json(root) + '\n', description_mode);
+    support::write_file_durably(options_.file, support::to_json(root) + '\n', description_mode);
   } catch (const Error&) {
     // Not everybody who may use the locker may write the configuration.
   }
@@ -87,7 +87,7 @@ void LockerSource::keep(const std::string& json) const {
 
 // nullptr when the file says nothing new.
 LockerSource::Known LockerSource::read_file_again(const Description& refused) const {
-  const auto text = read_file(options_.file, most_description);
+  const auto text = support::read_file(options_.file, most_description);
   if (!text) return nullptr;
   auto description = std::make_shared<const Description>(parse_description(*text, options_.file));
   return description->opens_alike(refused) ? nullptr : description;

@@ -7,7 +7,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
-#include "temporary_folder.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 using jetpack::Errc;
 using jetpack::Error;
@@ -17,7 +17,7 @@ namespace {
 
 // A node with a file for its locker's description, and a server that gives what a test sets.
 struct World {
-  jetpack::TemporaryFolder folder;
+  jetpack::support::TemporaryDirectory folder;
   std::string file = folder.path() + "/locker.json";
   std::string answer;  // empty: the server cannot be reached
   int asked = 0;
@@ -30,7 +30,9 @@ struct World {
                        },
                        [this](const std::string& text) { warnings.push_back(text); }}};
 
-  void write(const std::string& json) const { jetpack::write_file_durably(file, json, 0640); }
+  void write(const std::string& json) const {
+    jetpack::support::write_file_durably(file, json, 0640);
+  }
 };
 
 std::string with_sas(const std::string& sas) {

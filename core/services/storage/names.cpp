@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include <jetpack/error.hpp>
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::storage {
 
@@ -17,7 +17,7 @@ constexpr size_t longest_name = 1024;
 std::string_view name_fault(std::string_view name) {
   if (name.size() > longest_name) return "is longer than 1024 bytes";
   if (name.find('\0') != std::string_view::npos) return "holds a NUL";
-  if (!is_utf8(name)) return "is not UTF-8 text";
+  if (!support::is_utf8(name)) return "is not UTF-8 text";
   if (name.starts_with('/')) return "begins with /";
   for (size_t start = 0; start <= name.size();) {
     const size_t end = std::min(name.find('/', start), name.size());
@@ -49,7 +49,7 @@ std::string quoted(std::string_view name) {
   for (const char c : name.substr(0, longest_shown))
     text += static_cast<unsigned char>(c) < 0x20 || c == '\x7f' ? '?' : c;
   // It may have been cut in the middle of a character.
-  while (!is_utf8(text)) text.pop_back();
+  while (!support::is_utf8(text)) text.pop_back();
   return '\'' + text + '\'';
 }
 

@@ -17,7 +17,7 @@
 #include <rapidjson/writer.h>
 
 #include <jetpack/error.hpp>
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 namespace jetpack::storage {
 
@@ -34,7 +34,8 @@ Errc errc_of_system(int error) {
 }
 
 [[noreturn]] void fail_system(const std::string& doing, const std::string& path, int error) {
-  throw Error(errc_of_system(error), "cannot " + doing + ' ' + path + ": " + system_message(error));
+  throw Error(errc_of_system(error),
+              "cannot " + doing + ' ' + path + ": " + support::system_message(error));
 }
 
 // FNV-1a, so that two long names that begin alike have two partial files.
@@ -78,7 +79,7 @@ void check_destination(const std::string& path) {
 // What changes when the machine starts again: what the page cache held may be gone.
 std::string boot_id() {
   try {
-    return read_file("/proc/sys/kernel/random/boot_id", 100).value_or("");
+    return support::read_file("/proc/sys/kernel/random/boot_id", 100).value_or("");
   } catch (const Error&) {
     return {};
   }
@@ -104,9 +105,9 @@ uint64_t size_of(int fd) {
 }
 
 std::optional<std::string> read_own_state(const std::string& path) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const support::Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd || !is_ours(fd.get())) return std::nullopt;
-  return read_file(path, most_state);
+  return support::read_file(path, most_state);
 }
 
 constexpr unsigned all_mode_bits = 07777;
@@ -156,7 +157,7 @@ PartialFile::PartialFile(const std::string& destination, const std::function<voi
 // False when the file that was locked is no longer the one at the path.
 bool PartialFile::lock(const std::function<void()>& wait) {
   const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  fd_ = Fd(::open(part_.c_str(), flags, 0666));
+  fd_ = support::Fd(::open(part_.c_str(), flags, 0666));
   if (!fd_ && errno != ELOOP && errno != ENXIO && errno != EISDIR) {
     if (errno == ENOENT)
       throw Error(Errc::failed,
@@ -182,16 +183,16 @@ Ranges PartialFile::what_is_there(const Content& content) const {
   try {
     const auto text = read_own_state(state_);
     if (!text || size_of(fd_.get()) != content.bytes) return {};
-    const Json json = Json::parse(*text, state_);
+    const support::Json json = support::Json::parse(*text, state_);
     const auto is = [&](const char* name, const std::string& value) {
-      return find_string(json.root(), name) == value;
+      return support::find_string(json.root(), name) == value;
     };
     const std::string boot = boot_id();
     if (content.etag.empty() || boot.empty() || !is("blob", content.blob) ||
         !is("etag", content.etag) || !is("bytes", std::to_string(content.bytes)) ||
         !is("boot", boot))
       return {};
-    return Ranges::parse(find_string(json.root(), "there").value_or(""), content.bytes)
+    return Ranges::parse(support::find_string(json.root(), "there").value_or(""), content.bytes)
         .value_or(Ranges{});
   } catch (const Error&) {
     // What cannot be read is as good as none.
@@ -287,7 +288,7 @@ void PartialFile::record(const Ranges& ranges) {
   }
   writer.EndObject();
   const std::string temporary = state_ + '~';
-  const Fd fd(
+  const support::Fd fd(
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   const std::string_view text(buffer.GetString(), buffer.GetSize());
   // Without the state the next download begins anew, which is no reason to fail this one.

@@ -61,7 +61,7 @@ class PartialFile {
   std::string state_;
   Content content_;
   uint64_t recorded_ = 0;
-  Fd fd_;
+  support::Fd fd_;
 };
 
 }  // namespace jetpack::storage

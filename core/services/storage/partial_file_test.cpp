@@ -11,7 +11,7 @@
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
-#include "temporary_folder.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 using jetpack::Error;
 using jetpack::storage::PartialFile;
@@ -49,7 +49,7 @@ void leave_half(const std::string& path) {
 }  // namespace
 
 TEST_CASE("what is there is taken up, and the destination replaced whole") {
-  const jetpack::TemporaryFolder folder;
+  const jetpack::support::TemporaryDirectory folder;
   const std::string path = folder.write("x", "old");
   REQUIRE(::chmod(path.c_str(), 0751) == 0);
   leave_half(path);
@@ -67,7 +67,7 @@ TEST_CASE("what is there is taken up, and the destination replaced whole") {
 }
 
 TEST_CASE("what was written is read back, from any place, and until that is enough") {
-  const jetpack::TemporaryFolder folder;
+  const jetpack::support::TemporaryDirectory folder;
   const auto file = partial(folder.file("x"));
   std::string content;
   for (int i = 0; content.size() < 5'000'000; ++i) content += std::to_string(i);
@@ -86,7 +86,7 @@ TEST_CASE("what was written is read back, from any place, and until that is enou
 }
 
 TEST_CASE("what somebody has cut off is an error when it is read back") {
-  const jetpack::TemporaryFolder folder;
+  const jetpack::support::TemporaryDirectory folder;
   const auto file = partial(folder.file("x"));
   file.write_at(0, std::string(3'000'000, 'x'));
   REQUIRE(::truncate(folder.file(".x.jetpack-part").c_str(), 10'000) == 0);
@@ -101,7 +101,7 @@ TEST_CASE("what somebody has cut off is an error when it is read back") {
 }
 
 TEST_CASE("another version, blob or length is begun anew, and so is what was asked to be") {
-  const jetpack::TemporaryFolder folder;
+  const jetpack::support::TemporaryDirectory folder;
   const std::string path = folder.file("x");
   for (const auto& other : {PartialFile::Content{"az://a/b/c", "\"2\"", 10},
                             {"az://a/b/d", "\"1\"", 10},
@@ -115,7 +115,7 @@ TEST_CASE("another version, blob or length is begun anew, and so is what was ask
 }
 
 TEST_CASE("a state that cannot be trusted is none") {
-  const jetpack::TemporaryFolder folder;
+  const jetpack::support::TemporaryDirectory folder;
   const std::string path = folder.file("x");
   for (const auto* state : {"", "{", "[]", R"({"there": "0-9"})"}) {
     leave_half(path);
@@ -125,7 +125,7 @@ TEST_CASE("a state that cannot be trusted is none") {
 }
 
 TEST_CASE("what somebody has put in the place of the partial file is not written through") {
-  const jetpack::TemporaryFolder folder;
+  const jetpack::support::TemporaryDirectory folder;
   const std::string victim = folder.write("victim", "precious");
   const std::string part = folder.file(".x.jetpack-part");
   for (const bool is_hard : {false, true}) {
@@ -143,7 +143,7 @@ TEST_CASE("what somebody has put in the place of the partial file is not written
 }
 
 TEST_CASE("a destination that is a link is replaced, not followed; a folder is refused") {
-  const jetpack::TemporaryFolder folder;
+  const jetpack::support::TemporaryDirectory folder;
   const std::string victim = folder.write("victim", "precious");
   std::filesystem::create_symlink(victim, folder.file("x"));
   auto file = partial(folder.file("x"));
@@ -158,7 +158,7 @@ TEST_CASE("a destination that is a link is replaced, not followed; a folder is r
 }
 
 TEST_CASE("a name as long as the file system allows") {
-  const jetpack::TemporaryFolder folder;
+  const jetpack::support::TemporaryDirectory folder;
   const std::string path = folder.file(std::string(255, 'n'));
   auto file = partial(path);
   file.take_up(some_content, false);
@@ -168,14 +168,14 @@ TEST_CASE("a name as long as the file system allows") {
 }
 
 TEST_CASE("more than the disk holds is refused at once, and nothing stays") {
-  const jetpack::TemporaryFolder folder;
+  const jetpack::support::TemporaryDirectory folder;
   auto file = partial(folder.file("x"));
   CHECK_THROWS_AS(file.take_up({"b", "e", uint64_t{1} << 60}, false), Error);
   CHECK(std::filesystem::is_empty(folder.path()));
 }
 
 TEST_CASE("one at a time; who waits finds what the other has left") {
-  const jetpack::TemporaryFolder folder;
+  const jetpack::support::TemporaryDirectory folder;
   const std::string path = folder.file("x");
   std::optional<PartialFile> first(partial(path));
   first->take_up(some_content, false);

@@ -10,7 +10,7 @@
 #include <openssl/hmac.h>
 
 #include <jetpack/error.hpp>
-#include "support/percent.hpp"
+#include "support/encoding.hpp"
 
 namespace jetpack::storage {
 
@@ -34,14 +34,14 @@ std::string canonical_resource(const SasTerms& terms) {
 }
 
 void add_unless_empty(std::string& query, const char* name, std::string_view value) {
-  if (!value.empty()) query += std::string("&") + name + '=' + percent_encoded(value);
+  if (!value.empty()) query += std::string("&") + name + '=' + support::percent_encoded(value);
 }
 
 // What all SAS for one blob have in common, but for the signature.
 std::string sas_query(const SasTerms& terms) {
   std::string query = "sv=" + std::string(sas_version) +
-                      "&spr=https&st=" + percent_encoded(sas_time(terms.starts)) +
-                      "&se=" + percent_encoded(sas_time(terms.expires)) + "&sr=b&sp=r";
+                      "&spr=https&st=" + support::percent_encoded(sas_time(terms.starts)) +
+                      "&se=" + support::percent_encoded(sas_time(terms.expires)) + "&sr=b&sp=r";
   add_unless_empty(query, "rscd", terms.content_disposition);
   add_unless_empty(query, "rsct", terms.content_type);
   return query;
@@ -84,7 +84,7 @@ std::string sign_text(std::string_view key, std::string_view text) {
   return base64({reinterpret_cast<const char*>(digest.data()), size});
 }
 
-std::string sas_time(SystemTime time) {
+std::string sas_time(support::SystemTime time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
   std::tm fields{};
   ::gmtime_r(&seconds, &fields);
@@ -93,7 +93,7 @@ std::string sas_time(SystemTime time) {
   return {text.data(), size};
 }
 
-std::optional<SystemTime> parse_sas_time(std::string_view text) {
+std::optional<support::SystemTime> parse_sas_time(std::string_view text) {
   if (text.size() > 40) return std::nullopt;
   const std::string copy(text);
   for (const char* form : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
@@ -136,7 +136,7 @@ std::string service_sas(const SasTerms& terms, std::string_view key) {
       joined_lines({"r", sas_time(terms.starts), sas_time(terms.expires), canonical_resource(terms),
                     "", "", "https", sas_version, "b", "", "", "", terms.content_disposition, "",
                     "", terms.content_type});
-  return sas_query(terms) + "&sig=" + percent_encoded(sign_text(key, text));
+  return sas_query(terms) + "&sig=" + support::percent_encoded(sign_text(key, text));
 }
 
 std::string delegation_sas(const SasTerms& terms, const DelegationKey& key) {
@@ -173,7 +173,7 @@ std::string delegation_sas(const SasTerms& terms, const DelegationKey& key) {
   add_unless_empty(query, "ske", key.expires);
   add_unless_empty(query, "sks", key.service);
   add_unless_empty(query, "skv", key.version);
-  return query + "&sig=" + percent_encoded(sign_text(key.value, text));
+  return query + "&sig=" + support::percent_encoded(sign_text(key.value, text));
 }
 
 }  // namespace jetpack::storage

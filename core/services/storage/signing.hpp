@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "support/timestamps.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::storage {
 
@@ -24,9 +24,9 @@ std::optional<std::string> from_base64(std::string_view text);
 std::string sign_text(std::string_view key, std::string_view text);
 
 // "2024-10-04T13:03:40Z".
-std::string sas_time(SystemTime time);
+std::string sas_time(support::SystemTime time);
 // Takes that form, with fractions of a second or without seconds too; nullopt for any other.
-std::optional<SystemTime> parse_sas_time(std::string_view text);
+std::optional<support::SystemTime> parse_sas_time(std::string_view text);
 
 // Sorted by name, as signatures want them.
 using Parameters = std::map<std::string, std::string>;
@@ -49,8 +49,8 @@ struct SasTerms {
   std::string_view account;
   std::string_view container;
   std::string_view blob;
-  SystemTime starts;
-  SystemTime expires;
+  support::SystemTime starts;
+  support::SystemTime expires;
   std::string_view content_disposition;  // empty: not overridden
   std::string_view content_type;
 };

@@ -29,7 +29,7 @@ struct SignWish {
 
 struct SignedAddress {
   std::string url;
-  SystemTime expires;
+  support::SystemTime expires;
   bool shortened = false;
 };
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-namespace jetpack {
+namespace jetpack::support {
 
 namespace {
 
@@ -579,4 +579,4 @@ std::optional<Secret> secret_at(const Window& window) {
   return name ? named_secret(text, *name) : std::nullopt;
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -1,11 +1,11 @@
 // Tests of INI files, against what Python's configparser reads.
-#include "support/ini_file.hpp"
+#include "support/ini.hpp"
 
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
 
-namespace jetpack {
+namespace jetpack::support {
 
 TEST_CASE("sections, keys in any case, comments and continuations") {
   const Ini ini = Ini::parse(
@@ -25,4 +25,4 @@ TEST_CASE("a line that is neither is an error with its number") {
   CHECK_THROWS_WITH_AS(Ini::parse("[a\n", "x.ini"), doctest::Contains("expected a section"), Error);
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

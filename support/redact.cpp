@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace jetpack {
+namespace jetpack::support {
 
 // Passes on what can be judged of `text`, from `at`, and returns where it stopped: at the first
 // place that needs to see more than there is.
@@ -88,4 +88,4 @@ std::string redact(std::string_view text) {
   return clean;
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace jetpack {
+namespace jetpack::support {
 
 class Ini {
  public:
@@ -23,4 +23,4 @@ class Ini {
   std::map<std::string, std::string> values_;  // "section\nkey"
 };
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace jetpack {
+namespace jetpack::support {
 
 namespace {
 
@@ -217,4 +217,4 @@ TEST_CASE("the secrets of a stream are counted, and the next stream begins anew"
   CHECK(redactor.finish(nowhere) == 0);
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -1,5 +1,5 @@
 // The home tree: config, logs, run, scripts, system.
-#include "support/home.hpp"
+#include "services/config/home.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,14 +70,15 @@ void Home::check() const {
   if (::stat(root_.c_str(), &info) != 0) {
     const bool missing = errno == ENOENT || errno == ENOTDIR;
     throw Error(missing ? Errc::unavailable : Errc::denied,
-                "cannot enter the home tree " + root_ + chosen + ": " + system_message(errno) +
+                "cannot enter the home tree " + root_ + chosen + ": " +
+                    support::system_message(errno) +
                     (missing ? "; install jetpack there or set JETPACK_HOME" : ""));
   }
   if (!S_ISDIR(info.st_mode))
     throw Error(Errc::failed, "the home tree " + root_ + chosen + " is not a folder");
   if (::access(root_.c_str(), X_OK) != 0)
     throw Error(Errc::denied, "cannot enter the home tree " + root_ + chosen + ": " +
-                                  system_message(errno) +
+                                  support::system_message(errno) +
                                   "; run as root or as a member of its group (cyclecloud)");
 }
 

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-namespace jetpack {
+namespace jetpack::support {
 
 TEST_CASE("blanks and line ends go from both ends alone") {
   CHECK(trimmed(" \ta b\r\n") == "a b");
@@ -16,4 +16,4 @@ TEST_CASE("only letters of ASCII have a lower case") {
   CHECK(lower_case("AbZ-1\xc3\x84") == "abz-1\xc3\x84");
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-namespace jetpack {
+namespace jetpack::support {
 
 // Bytes that a candidate is recognized by: a place this close to the end is not looked at.
 constexpr size_t candidate_bytes = 4;
@@ -21,4 +21,4 @@ CandidateFinder candidate_finder();
 // All that this processor can run; they find the same.
 std::span<const CandidateFinder> candidate_finders();
 
-}  // namespace jetpack
+}  // namespace jetpack::support

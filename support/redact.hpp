@@ -9,7 +9,7 @@
 #include "support/redact_candidates.hpp"
 #include "support/redact_rules.hpp"
 
-namespace jetpack {
+namespace jetpack::support {
 
 // What stands in a secret's place.
 constexpr std::string_view redaction = "[redacted]";
@@ -45,4 +45,4 @@ class StreamRedactor {
 // The whole text, masked.
 std::string redact(std::string_view text);
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -14,7 +14,7 @@
 
 #include <jetpack/error.hpp>
 
-namespace jetpack {
+namespace jetpack::support {
 
 namespace {
 
@@ -188,4 +188,4 @@ bool FileLock::is_held(const std::string& path) {
   return ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

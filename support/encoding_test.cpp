@@ -1,9 +1,9 @@
 // Percent-encoding there and back.
-#include "support/percent.hpp"
+#include "support/encoding.hpp"
 
 #include <doctest/doctest.h>
 
-namespace jetpack {
+namespace jetpack::support {
 
 TEST_CASE("percent-encoding") {
   CHECK(percent_encoded_path("a b/\xc3\xa4+%?#~") == "a%20b/%C3%A4%2B%25%3F%23~");
@@ -26,4 +26,4 @@ TEST_CASE("lenient percent-decoding") {
   CHECK(percent_decoded_leniently("%zz%41") == "%zzA");
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

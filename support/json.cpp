@@ -1,5 +1,5 @@
 // JSON read from files and peers: bounded in size and depth, and errors that say where.
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -15,7 +15,7 @@
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
 
-namespace jetpack {
+namespace jetpack::support {
 
 namespace {
 
@@ -260,14 +260,14 @@ std::optional<Json> Json::read(const std::string& path, std::string_view key) {
 const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_view name) {
   if (!value.IsObject()) return nullptr;
   for (auto member = value.MemberEnd(); member != value.MemberBegin();)
-    if (view((--member)->name) == name) return &member->value;
+    if (text_of((--member)->name) == name) return &member->value;
   return nullptr;
 }
 
 std::optional<std::string> find_string(const rapidjson::Value& value, std::string_view name) {
   const auto* member = find_member(value, name);
   if (member == nullptr || !member->IsString()) return std::nullopt;
-  return std::string(view(*member));
+  return std::string(text_of(*member));
 }
 
 std::string to_json(const rapidjson::Value& value) {
@@ -279,4 +279,4 @@ std::string to_json(const rapidjson::Value& value) {
 
 bool is_utf8(std::string_view text) { return find_ill_formed(text) == std::string_view::npos; }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

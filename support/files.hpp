@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-namespace jetpack {
+namespace jetpack::support {
 
 // Owns a file descriptor.
 class Fd {
@@ -68,4 +68,4 @@ class FileLock {
   Fd fd_;
 };
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -1,10 +1,10 @@
 // Points in time as text, and back.
-#include "support/timestamps.hpp"
+#include "support/times.hpp"
 
 #include <cstdio>
 #include <ctime>
 
-namespace jetpack {
+namespace jetpack::support {
 
 namespace {
 
@@ -63,4 +63,4 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
   return std::nullopt;
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -1,11 +1,11 @@
 // INI files such as config/jetpack.ini: sections, key = value, # and ; comments.
-#include "support/ini_file.hpp"
+#include "support/ini.hpp"
 
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
 #include "support/text.hpp"
 
-namespace jetpack {
+namespace jetpack::support {
 
 namespace {
 
@@ -61,4 +61,4 @@ std::optional<std::string> Ini::get(std::string_view section, std::string_view k
   return found->second;
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

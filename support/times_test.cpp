@@ -1,9 +1,9 @@
 // Tests of times as text.
-#include "support/timestamps.hpp"
+#include "support/times.hpp"
 
 #include <doctest/doctest.h>
 
-namespace jetpack {
+namespace jetpack::support {
 
 TEST_CASE("ISO 8601 in UTC with milliseconds") {
   using std::chrono::milliseconds;
@@ -24,4 +24,4 @@ TEST_CASE("an HTTP date, in each of its three forms") {
   CHECK_FALSE(parse_http_date(std::string(1000, 'S')));
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -7,12 +7,12 @@
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
-#include "temporary_folder.hpp"
+#include "support/testing/temporary_directory.hpp"
 
-namespace jetpack {
+namespace jetpack::support {
 
 TEST_CASE("a file is read whole, and not when it is too large or no file") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   CHECK(read_file(folder.write("a", "text"), 4) == "text");
   CHECK(read_file(folder.path() + "/none", 4) == std::nullopt);
   CHECK_THROWS_WITH_AS(read_file(folder.write("a", "texts"), 4),
@@ -28,7 +28,7 @@ TEST_CASE("a file of /proc, which claims to be empty, is read to its end") {
 }
 
 TEST_CASE("writing replaces the content and keeps the mode") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string path = folder.path() + "/state";
   write_file_durably(path, "one", 0640);
   struct stat info {};
@@ -44,7 +44,7 @@ TEST_CASE("writing replaces the content and keeps the mode") {
 }
 
 TEST_CASE("a lock is held until it is destroyed") {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string path = folder.path() + "/lock";
   CHECK_FALSE(FileLock::is_held(path));
   {
@@ -56,4 +56,4 @@ TEST_CASE("a lock is held until it is destroyed") {
   CHECK_FALSE(FileLock::is_held(path));
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -1,11 +1,11 @@
 // Tests of JSON reading: what is refused, and where the error is said to be.
-#include "support/json_file.hpp"
+#include "support/json.hpp"
 
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
 
-namespace jetpack {
+namespace jetpack::support {
 
 namespace {
 
@@ -95,4 +95,4 @@ TEST_CASE("UTF-8 is checked by the table of well-formed sequences") {
     CHECK_FALSE(is_utf8(bad));
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace jetpack {
+namespace jetpack::support {
 
 using SystemTime = std::chrono::system_clock::time_point;
 
@@ -20,4 +20,4 @@ std::string log_time(SystemTime time);
 // forms there; nullopt for anything else.
 std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text);
 
-}  // namespace jetpack
+}  // namespace jetpack::support

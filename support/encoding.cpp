@@ -1,7 +1,7 @@
 // Percent-encoding, as in URLs (RFC 3986, 2.1).
-#include "support/percent.hpp"
+#include "support/encoding.hpp"
 
-namespace jetpack {
+namespace jetpack::support {
 
 namespace {
 
@@ -67,4 +67,4 @@ std::string percent_decoded_leniently(std::string_view text) {
   return result;
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -1,7 +1,7 @@
 // Small changes to text.
 #include "support/text.hpp"
 
-namespace jetpack {
+namespace jetpack::support {
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blanks = " \t\r\n";
@@ -17,4 +17,4 @@ std::string lower_case(std::string_view text) {
   return result;
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -11,7 +11,7 @@
 #include <immintrin.h>
 #endif
 
-namespace jetpack {
+namespace jetpack::support {
 
 namespace {
 
@@ -173,4 +173,4 @@ std::span<const CandidateFinder> candidate_finders() {
 
 CandidateFinder candidate_finder() { return candidate_finders().back(); }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace jetpack {
+namespace jetpack::support {
 
 // Encodes all but letters, digits and "-._~".
 std::string percent_encoded(std::string_view text);
@@ -19,4 +19,4 @@ std::optional<std::string> percent_decoded(std::string_view text);
 // The same, but a '%' that does not begin a %XX stands for itself.
 std::string percent_decoded_leniently(std::string_view text);
 
-}  // namespace jetpack
+}  // namespace jetpack::support

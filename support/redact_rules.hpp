@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace jetpack {
+namespace jetpack::support {
 
 // How much of the text around a candidate rules may look at. Bounded, so that a stream need not be
 // held, and exact, so that the answer does not depend on how it was split.
@@ -79,4 +79,4 @@ struct Secret {
 // The secret that the candidate leads to, if it does.
 std::optional<Secret> secret_at(const Window& window);
 
-}  // namespace jetpack
+}  // namespace jetpack::support

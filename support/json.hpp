@@ -8,7 +8,7 @@
 
 #include <rapidjson/document.h>
 
-namespace jetpack {
+namespace jetpack::support {
 
 // Deepest nesting that is accepted, so that walking a document never exhausts the stack.
 inline constexpr unsigned max_json_depth = 256;
@@ -43,7 +43,7 @@ const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_v
 // The member's text; nullopt when it is missing or not a string.
 std::optional<std::string> find_string(const rapidjson::Value& value, std::string_view name);
 
-inline std::string_view view(const rapidjson::Value& text) {
+inline std::string_view text_of(const rapidjson::Value& text) {
   return {text.GetString(), text.GetStringLength()};
 }
 
@@ -53,4 +53,4 @@ std::string to_json(const rapidjson::Value& value);
 // True when `text` is well-formed UTF-8.
 bool is_utf8(std::string_view text);
 
-}  // namespace jetpack
+}  // namespace jetpack::support
