@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include <jetpack/error.hpp>
+#include "support/json.hpp"
 #include "support/suggest.hpp"
 #include "support/text.hpp"
 
@@ -186,8 +187,17 @@ std::string choice_setting(std::string_view key, const std::optional<std::string
   return valid_text(setting(key), text, warn);
 }
 
-std::vector<std::string> setting_problems(
-    const Ini& ini, const std::vector<std::pair<std::string, std::string>>& configured) {
+std::vector<std::string> setting_problems(const Config& config) {
+  try {
+    const auto ini = Ini::read(config.path("config/jetpack.ini"));
+    const auto configured = config.get("cyclecloud.jetpack", Format::json);
+    return setting_problems(ini.value_or(Ini()), configured.value_or("{}"));
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+std::vector<std::string> setting_problems(const Ini& ini, std::string_view configured) {
   std::vector<std::string> problems;
   const auto check = [&](const std::string& key, const std::string& value, bool is_ours) {
     if (const Setting* known = find(key)) {
@@ -201,7 +211,11 @@ std::vector<std::string> setting_problems(
   // The other two sections are the server's, too, which may have keys there that are not for us.
   for (const auto& [section, key, value] : ini.entries())
     check('[' + section + "] " + key, value, section == "broker" || section == "plugins");
-  for (const auto& [key, value] : configured) check(key, value, key.starts_with(own_prefix));
+  const auto document = parse_json(configured, "the configuration");
+  if (!document.IsObject()) return problems;
+  for (const auto& [name, value] : document.GetObject())
+    check(std::string(own_prefix) + std::string(text_of(name)),
+          value.IsString() ? std::string(text_of(value)) : to_json(value), true);
   return problems;
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <jetpack/config.hpp>
 #include "support/ini.hpp"
 
 namespace jetpack::support {
@@ -50,10 +51,12 @@ bool flag_setting(std::string_view key, const std::optional<std::string>& text,
 std::string choice_setting(std::string_view key, const std::optional<std::string>& text,
                            const SettingWarning& warn);
 
-// What is wrong with the settings of a node: values that are not valid, and keys that look like
-// ours and are none. `configured` are all keys of the configuration below cyclecloud.jetpack, with
-// their values as text.
-std::vector<std::string> setting_problems(
-    const Ini& ini, const std::vector<std::pair<std::string, std::string>>& configured);
+// What is wrong with the settings of a node, in config/jetpack.ini and below cyclecloud.jetpack:
+// values that are not valid, and keys that look like ours and are none. A configuration that cannot
+// be read says nothing here.
+std::vector<std::string> setting_problems(const Config& config);
+
+// The same for given texts; `configured` is the JSON of cyclecloud.jetpack.
+std::vector<std::string> setting_problems(const Ini& ini, std::string_view configured);
 
 }  // namespace jetpack::support

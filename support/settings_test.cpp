@@ -54,8 +54,8 @@ TEST_CASE("unknown keys are reported where they are ours, or where they can only
       "[cycle_server]\nwebsever = https://x\nfor_the_server = 1\n"
       "[broker]\nuri = amqps://x\nallow_plain = maybe\n[theirs]\nx = 1\n",
       "jetpack.ini");
-  const auto problems = setting_problems(
-      ini, {{"cyclecloud.jetpack.http_prot", "1"}, {"cyclecloud.jetpack.http_port", "70000"}});
+  const auto problems =
+      setting_problems(ini, R"({"http_prot":1,"http_port":70000,"send_max_mib":"8"})");
   REQUIRE(problems.size() == 5);
   const auto has = [&](const char* text) {
     return std::find(problems.begin(), problems.end(), text) != problems.end();

@@ -77,6 +77,7 @@ class Daemon {
 
   int run() {
     log_.info("jetpackd " + board_.read().version + " starts, pid " + std::to_string(::getpid()));
+    for (const auto& problem : support::setting_problems(config_)) log_.warning(problem);
     serve_http();
     wait_for_signal();
     worker_.start();
