@@ -29,8 +29,7 @@ int report_failure(const CommandNote& command, const Plugin& plugin,
                    const std::function<int()>& body) {
   const std::string start = "jetpack " + command.name + ": ";
   const auto usage = [&](const std::string& what) {
-    tell(start + what + '\n' + usage_line(command) + "'jetpack help " + command.name +
-         "' tells more.");
+    tell(start + what + '\n' + usage_line(command) + "See 'jetpack help " + command.name + "'.");
     return exit_usage;
   };
   try {

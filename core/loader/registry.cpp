@@ -10,8 +10,8 @@
 #include <memory>
 #include <set>
 
-#include "bundles/manifest.hpp"
 #include "loader/elf_note.hpp"
+#include "loader/manifest.hpp"
 #include "loader/refusal.hpp"
 #include "services/offered.hpp"
 #include "support/files.hpp"

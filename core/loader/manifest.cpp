@@ -1,5 +1,5 @@
 // A bundle's plugin.json: what it says of the bundle, checked.
-#include "bundles/manifest.hpp"
+#include "loader/manifest.hpp"
 
 #include <algorithm>
 
