@@ -19,7 +19,7 @@ def test_the_overview_names_every_command(jetpack):
     names = re.findall(r"^  ([a-z_]+(?: [a-z_]+)?)  ", text, re.M)
     assert names == sorted(names) and len(names) == len(set(names))
     assert {"config", "users", "props get", "props set", "log", "help", "plugin list"} <= set(names)
-    assert "Gets a configuration value" in text
+    assert "Print a configuration value" in text
     assert max(map(len, text.splitlines())) <= 80
 
 
