@@ -1,4 +1,4 @@
-// How failures are told: one line on stderr, then details, and the exit code.
+// How failures are reported: one line on stderr, then details, and the exit code.
 #include "cli/report.hpp"
 
 #include <unistd.h>

@@ -9,20 +9,21 @@ namespace {
 
 constexpr auto declaration = detail::plugin(
     "jetpack.host", JETPACK_PROJECT_VERSION,
-    command("help", "Show how a command is used", nullptr,
-            argument("COMMAND", "The command, of one to three words, or 'settings'")
-                .optional()
-                .repeated(),
-            flag("json", "Print the notes of all plugins, or the settings, as JSON"),
-            example("jetpack help config", "Show the options of `jetpack config` and examples"),
-            example("jetpack help settings", "List every setting with its default")),
+    command(
+        "help", "Show how a command is used", nullptr,
+        argument("COMMAND", "The command, of one to three words, or 'settings'")
+            .optional()
+            .repeated(),
+        flag("json", "Print JSON: the notes of all plugins, with every parameter, or the settings"),
+        example("jetpack help config", "Show the options of `jetpack config` and examples"),
+        example("jetpack help settings", "List every setting with its default")),
     command("plugin list", "List the plugins and what they provide", nullptr,
             flag("json", "Print JSON"),
             description("Plugins are read, not loaded. One that is refused is listed with the "
                         "reason; one whose command another plugin provides first is listed as "
                         "shadowed.")),
     command("version", "Print the version", nullptr,
-            flag("json", "Print our own version, the plugin ABI and the compiler as JSON"),
+            flag("json", "Print JSON, with our own version, the plugin ABI and the compiler"),
             description("The first line is the version of the reference whose behaviour jetpack "
                         "matches, and our build number: what callers compare.")));
 
