@@ -1,4 +1,10 @@
-// JSON read from files and peers: bounded in size and depth, and errors that say where.
+// JSON read from files and peers: what other readers accept is accepted, errors say where they are,
+// and memory and depth are bounded.
+//
+// Rules, for all readers in the tree: a byte order mark is skipped. Of a name that is there several
+// times the last value counts, and only that one is kept. NaN, Infinity, and numbers beyond 64 bits
+// or a double keep their text (see is_number_text). A string with half of a surrogate pair or bytes
+// that are not UTF-8 has U+FFFD in their place. Everything else that is not JSON is an error.
 #pragma once
 
 #include <cstdint>
@@ -8,24 +14,36 @@
 
 #include <rapidjson/document.h>
 
+#include "support/utf8.hpp"
+
 namespace jetpack::support {
 
 // Deepest nesting that is accepted, so that walking a document never exhausts the stack.
 inline constexpr unsigned max_json_depth = 256;
 
-// Largest state or configuration file that is read. A large Ohai dump has 0.3 MiB.
-inline constexpr uint64_t max_json_file = 16 << 20;
+// How much is kept of a document. What is skipped does not count.
+inline constexpr size_t max_json_memory = 256 << 20;
+
+enum class JsonRules {
+  lenient,
+  // For what is run or sent: NaN, Infinity and text that is not Unicode are errors.
+  strict,
+};
 
 // A parsed document.
 class Json {
  public:
-  // Throws Errc::corrupt: "`name`, line 3, column 7: found 'x': ..." `name` is the file. With a
+  // Throws Errc::corrupt: "`name`, line 3, column 7: found 'x', ..." `name` is the file. With a
   // dotted `key` only what it leads to is kept, each of its parts being a member's name or several
-  // joined by dots; the rest is checked all the same.
-  static Json parse(std::string_view text, const std::string& name, std::string_view key = {});
+  // joined by dots; of the rest only the syntax is checked. Throws Errc::failed when what is kept
+  // needs more than max_json_memory.
+  static Json parse(std::string_view text, const std::string& name, std::string_view key = {},
+                    JsonRules rules = JsonRules::lenient);
 
-  // nullopt when there is no such file.
-  static std::optional<Json> read(const std::string& path, std::string_view key = {});
+  // nullopt when there is no such file. A file that is being rewritten in place is read again, for
+  // some milliseconds.
+  static std::optional<Json> read(const std::string& path, std::string_view key = {},
+                                  JsonRules rules = JsonRules::lenient);
 
   const rapidjson::Value& root() const { return document_; }
   rapidjson::Document& document() { return document_; }
@@ -36,6 +54,26 @@ class Json {
   rapidjson::Document document_;
 };
 
+// A number that neither 64 bits nor a double can hold, NaN, or an infinity: kept as its text behind
+// a byte that is never in UTF-8, so that no string of a document is mistaken for one. Such a value
+// is a string for RapidJSON, which copies, compares and merges it like any other, and where it goes
+// its text goes; a double with a payload or a table beside the document would not survive that. Use
+// is_string() instead of IsString(), and JsonWriter (json_writer.hpp), which writes it as it came.
+inline constexpr char number_mark = '\xFF';
+
+inline bool is_number_text(std::string_view text) {
+  return !text.empty() && text[0] == number_mark;
+}
+
+inline std::string_view text_of(const rapidjson::Value& text) {
+  return {text.GetString(), text.GetStringLength()};
+}
+
+// Whether it is a string, and not a number kept as text.
+inline bool is_string(const rapidjson::Value& value) {
+  return value.IsString() && !is_number_text(text_of(value));
+}
+
 // The member `name` of an object, the last of several; nullptr when there is none or `value` is not
 // an object.
 const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_view name);
@@ -43,14 +81,7 @@ const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_v
 // The member's text; nullopt when it is missing or not a string.
 std::optional<std::string> find_string(const rapidjson::Value& value, std::string_view name);
 
-inline std::string_view text_of(const rapidjson::Value& text) {
-  return {text.GetString(), text.GetStringLength()};
-}
-
 // Compact JSON.
 std::string to_json(const rapidjson::Value& value);
-
-// True when `text` is well-formed UTF-8.
-bool is_utf8(std::string_view text);
 
 }  // namespace jetpack::support
