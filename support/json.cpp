@@ -1,6 +1,7 @@
 // JSON read from files and peers: the documents, and what is found in them.
 #include "support/json.hpp"
 
+#include <charconv>
 #include <unordered_map>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "support/json_reader.hpp"
 #include "support/json_writer.hpp"
 #include "support/rewritten.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::support {
 
@@ -106,11 +108,49 @@ std::optional<std::string> find_string(const rapidjson::Value& value, std::strin
   return std::string(text_of(*member));
 }
 
-std::string to_json(const rapidjson::Value& value) {
+std::string text_or(const rapidjson::Value& value, std::string_view name,
+                    std::string_view fallback) {
+  return find_string(value, name).value_or(std::string(fallback));
+}
+
+uint64_t number_or(const rapidjson::Value& value, std::string_view name, uint64_t fallback) {
+  constexpr double beyond = 18446744073709551616.0;  // 2^64
+  const auto* member = find_member(value, name);
+  if (member == nullptr) return fallback;
+  if (member->IsUint64()) return member->GetUint64();
+  if (member->IsDouble()) {
+    const double number = member->GetDouble();
+    const bool fits = number >= 0 && number < beyond;
+    const uint64_t whole = fits ? static_cast<uint64_t>(number) : 0;
+    return fits && static_cast<double>(whole) == number ? whole : fallback;
+  }
+  if (!is_string(*member)) return fallback;
+  const std::string_view text = trimmed(text_of(*member));
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? number : fallback;
+}
+
+rapidjson::Document parse_json(std::string_view text, const std::string& name, JsonRules rules) {
+  return std::move(Json::parse(text, name, {}, rules).document());
+}
+
+namespace {
+
+template <class Writer>
+std::string written(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
-  JsonWriter writer(buffer);
+  Writer writer(buffer);
   value.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
+}
+
+}  // namespace
+
+std::string to_json(const rapidjson::Value& value) { return written<JsonWriter>(value); }
+
+std::string to_pretty_json(const rapidjson::Value& value) {
+  return written<PrettyJsonWriter>(value);
 }
 
 }  // namespace jetpack::support

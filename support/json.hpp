@@ -81,7 +81,21 @@ const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_v
 // The member's text; nullopt when it is missing or not a string.
 std::optional<std::string> find_string(const rapidjson::Value& value, std::string_view name);
 
+// The member's text; the fallback when it is missing or not a string.
+std::string text_or(const rapidjson::Value& value, std::string_view name,
+                    std::string_view fallback);
+
+// The member's number, which may be written 20001, 20001.0 or "20001"; the fallback when it is
+// missing or not a whole number from 0.
+uint64_t number_or(const rapidjson::Value& value, std::string_view name, uint64_t fallback);
+
+// Json::parse, for a document that its reader goes on to change.
+rapidjson::Document parse_json(std::string_view text, const std::string& name,
+                               JsonRules rules = JsonRules::lenient);
+
 // Compact JSON.
 std::string to_json(const rapidjson::Value& value);
+// Indented by 4, a member on each line.
+std::string to_pretty_json(const rapidjson::Value& value);
 
 }  // namespace jetpack::support

@@ -10,7 +10,8 @@
 #include <utility>
 
 #include <jetpack/error.hpp>
-#include "support/files.hpp"
+#include "support/encoding.hpp"
+#include "support/file_errors.hpp"
 
 namespace jetpack::support {
 
@@ -52,8 +53,7 @@ size_t JsonInput::read(uint64_t offset, char* to, size_t size) const {
   for (;;) {
     const ssize_t got = ::pread(fd_, to, size, static_cast<off_t>(offset));
     if (got >= 0) return static_cast<size_t>(got);
-    if (errno != EINTR)
-      throw Error(Errc::failed, "cannot read " + name_ + ": " + system_message(errno));
+    if (errno != EINTR) fail_on_file("read", name_, errno);
   }
 }
 
@@ -88,8 +88,7 @@ std::string JsonInput::found_here() {
   if (next == '\0') return "a NUL byte";
   const auto byte = static_cast<unsigned char>(next);
   if (byte > 0x20 && byte < 0x7F) return std::string("'") + next + "'";
-  constexpr std::string_view digits = "0123456789abcdef";
-  return std::string("byte 0x") + digits[byte >> 4] + digits[byte & 15];
+  return "byte 0x" + hex_byte(byte);
 }
 
 void JsonInput::fail(const std::string& what) {

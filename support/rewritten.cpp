@@ -1,10 +1,7 @@
 // Files that others may rewrite in place while they are read here, as Chef does with node.json.
 #include "support/rewritten.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <ctime>
 #include <thread>
@@ -30,19 +27,10 @@ bool is_young(const struct stat& file) {
 }  // namespace
 
 const Fd& Rewritten::open() {
-  // O_NONBLOCK: a FIFO in the place of a file must not hang us.
-  fd_ = Fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd_ && errno == ENOENT) return fd_;
-  struct stat now {};
-  if (!fd_ || ::fstat(fd_.get(), &now) != 0) {
-    const int error = errno;
-    throw Error(error == EACCES || error == EPERM ? Errc::denied : Errc::failed,
-                "cannot read " + path_ + ": " + system_message(error));
-  }
-  if (!S_ISREG(now.st_mode))
-    throw Error(Errc::corrupt, "cannot read " + path_ + ": not a regular file");
-  if (waited_ > milliseconds(0) && !is_same(before_, now)) unchanged_ = milliseconds(0);
-  before_ = now;
+  fd_ = open_file(path_);
+  const struct stat before = before_;
+  if (!fd_ || ::fstat(fd_.get(), &before_) != 0) return fd_;
+  if (waited_ > milliseconds(0) && !is_same(before, before_)) unchanged_ = milliseconds(0);
   return fd_;
 }
 

@@ -7,7 +7,9 @@
 
 #include <jetpack/error.hpp>
 #include "services/config/render.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack {
 
@@ -61,7 +63,7 @@ std::optional<support::Json> read_object(const Home& home, const char* name,
   auto json = support::Json::read(path, key);
   if (json && !json->root().IsObject())
     throw Error(Errc::corrupt,
-                path + ": found no JSON object at the top; mend the file or restore it");
+                path + ": found no JSON object at the top; fix the file or restore it from backup");
   return json;
 }
 
@@ -116,7 +118,8 @@ Tree read_users(const Home& home) {
       static_cast<Value&>(document) = array;
     }
   if (!document.IsArray())
-    throw Error(Errc::corrupt, path + ": found no list of users; mend the file or restore it");
+    throw Error(Errc::corrupt,
+                path + ": found no list of users; fix the file or restore it from backup");
   return Tree(*std::move(json));
 }
 
@@ -125,7 +128,8 @@ void write_property(const Home& home, std::string_view key, std::string_view jso
       key.find("..") != std::string_view::npos || !support::is_utf8(key))
     throw Error(Errc::usage, "'" + std::string(key) + "' is not a property's key");
   home.check();
-  const support::Json value = support::Json::parse(std::string(json), "the property's value");
+  const support::Json value =
+      support::Json::parse(json, "the property's value", {}, support::JsonRules::strict);
   const support::FileLock lock =
       support::FileLock::wait(home.path("config/.properties.lock"), 0640);
   const std::string path = home.path("config/properties.json");
@@ -152,7 +156,7 @@ void write_property(const Home& home, std::string_view key, std::string_view jso
     rest.remove_prefix(dot + 1);
   }
   at->CopyFrom(value.root(), allocator);
-  support::write_file_durably(path, render(properties.root(), JP_JSON_PRETTY) + "\n", 0640);
+  support::write_durably(path, render(properties.root(), JP_JSON_PRETTY) + "\n", 0640);
 }
 
 }  // namespace jetpack
