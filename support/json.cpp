@@ -2,7 +2,6 @@
 #include "support/json.hpp"
 
 #include <charconv>
-#include <unordered_map>
 #include <vector>
 
 #include "support/json_input.hpp"
@@ -100,6 +99,22 @@ const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_v
   for (auto member = value.MemberEnd(); member != value.MemberBegin();)
     if (text_of((--member)->name) == name) return &member->value;
   return nullptr;
+}
+
+const rapidjson::Value* find_value(const rapidjson::Value& value, std::string_view name) {
+  const auto* member = find_member(value, name);
+  return member == nullptr || member->IsNull() ? nullptr : member;
+}
+
+MemberIndex::MemberIndex(const rapidjson::Value* object) {
+  if (object == nullptr || !object->IsObject()) return;
+  members_.reserve(object->MemberCount());
+  for (const auto& member : object->GetObject()) members_[text_of(member.name)] = &member.value;
+}
+
+const rapidjson::Value* MemberIndex::find(std::string_view name) const {
+  const auto found = members_.find(name);
+  return found == members_.end() ? nullptr : found->second;
 }
 
 std::optional<std::string> find_string(const rapidjson::Value& value, std::string_view name) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include <rapidjson/document.h>
 
@@ -77,6 +78,21 @@ inline bool is_string(const rapidjson::Value& value) {
 // The member `name` of an object, the last of several; nullptr when there is none or `value` is not
 // an object.
 const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_view name);
+
+// The same, but nullptr also for a member that is null: CycleCloud prints null for what is unset.
+const rapidjson::Value* find_value(const rapidjson::Value& value, std::string_view name);
+
+// Finds members of an object that is searched many times; it must outlive the index and keep its
+// members. Of anything else than an object, or of nullptr, none is found.
+class MemberIndex {
+ public:
+  explicit MemberIndex(const rapidjson::Value* object);
+  // nullptr when there is none.
+  const rapidjson::Value* find(std::string_view name) const;
+
+ private:
+  std::unordered_map<std::string_view, const rapidjson::Value*> members_;
+};
 
 // The member's text; nullopt when it is missing or not a string.
 std::optional<std::string> find_string(const rapidjson::Value& value, std::string_view name);

@@ -204,7 +204,7 @@ void JsonReader::pass_string(bool keeps) {
     if (is_plain(stop)) continue;
     if (stop != '"' && stop != '\\')
       input_.fail(input_.is_at_end() ? "expected the end of the string"
-                                     : "expected it escaped in a string");
+                                     : "expected control characters to be escaped");
     input_.advance();
     if (stop == '"') break;
     pass_escape(keeps);

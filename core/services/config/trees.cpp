@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include <jetpack/error.hpp>
 #include "services/config/render.hpp"
@@ -18,33 +17,16 @@ namespace {
 using rapidjson::Value;
 using Allocator = rapidjson::Document::AllocatorType;
 
-// Finds members of an object that is searched many times. (Members are counted here, because
-// RapidJSON's mutable iterators have an operator != that is ambiguous in C++20.)
-class MemberIndex {
- public:
-  explicit MemberIndex(Value& object) {
-    members_.reserve(object.MemberCount());
-    auto member = object.MemberBegin();
-    for (auto left = object.MemberCount(); left > 0; --left, ++member)
-      members_[support::text_of(member->name)] = &member->value;
-  }
-  Value* find(std::string_view name) const {
-    const auto found = members_.find(name);
-    return found == members_.end() ? nullptr : found->second;
-  }
-
- private:
-  std::unordered_map<std::string_view, Value*> members_;
-};
-
 // Moves the values of `layer` into `base`; both must outlive `base`.
 void merge(Value& base, Value& layer, Allocator& allocator, Tree::Precedence precedence) {
   std::vector<Value::MemberIterator> added;
   {
-    const MemberIndex index(base);
+    const support::MemberIndex index(&base);
+    // Counted, because RapidJSON's mutable iterators have an operator != that is ambiguous in
+    // C++20.
     auto member = layer.MemberBegin();
     for (auto left = layer.MemberCount(); left > 0; --left, ++member) {
-      Value* known = index.find(support::text_of(member->name));
+      auto* known = const_cast<Value*>(index.find(support::text_of(member->name)));
       if (known == nullptr) {
         added.push_back(member);
       } else if (known->IsObject() && member->value.IsObject()) {
