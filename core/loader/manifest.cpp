@@ -23,7 +23,7 @@ Manifest Manifest::read(const std::string& directory) {
   const std::string path = directory + "/plugin.json";
   std::optional<support::Json> json;
   try {
-    json = support::Json::read(path);
+    json = support::Json::read(path, {}, support::JsonRules::strict);
   } catch (const Error& e) {
     throw Refusal(e.what());
   }
