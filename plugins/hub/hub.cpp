@@ -1,11 +1,10 @@
 // hub.cpp: declares the hub's commands.
-#include "administer.hpp"
-#include "blobs.hpp"
-#include "enroll.hpp"
-#include "list.hpp"
-#include "serve.hpp"
-
 #include <jetpack/plugin.hpp>
+#include "commands/administer.hpp"
+#include "commands/blobs.hpp"
+#include "commands/enroll.hpp"
+#include "commands/list.hpp"
+#include "commands/serve.hpp"
 
 namespace {
 
@@ -43,7 +42,7 @@ consteval jetpack::Parameter limit() {
 
 JETPACK_PLUGIN(
     "jetpack.hub", JETPACK_HUB_VERSION,
-    command("hub serve", "Run an application server for clusters", hub::serve,
+    command("hub serve", "Run an application server for clusters", jetpack::hub::serve,
             description("Takes the messages of enrolled nodes over HTTPS, keeps them, and serves "
                         "the cluster page. Prints one JSON line when it is ready: the address, "
                         "the certificate of its authority, the process. Ends on SIGTERM."),
@@ -65,7 +64,7 @@ JETPACK_PLUGIN(
             flag("locker-key", "Give nodes the blob account's key, so that they can sign URLs"),
             example("jetpack hub serve --data /var/lib/hub --listen 0.0.0.0:9443 --name head",
                     "Serve a cluster whose nodes reach this machine as 'head'")),
-    command("hub enroll", "Give a node an account and write its connection files", hub::enroll,
+    command("hub enroll", "Give a node an account and write its connection files", jetpack::hub::enroll,
             description("Writes config/connection.json, config/jetpack.ini and config/ca.pem into "
                         "the node's home tree. Enrolling again gives a new password. The hub may "
                         "run meanwhile."),
@@ -80,22 +79,22 @@ JETPACK_PLUGIN(
             option("transport", "NAME", "How the node sends its messages").choices("https", "amqp"),
             example("jetpack hub enroll --cluster demo --node n1 --home /opt/cycle/jetpack",
                     "Make this machine node n1 of cluster demo")),
-    command("hub admin", "Set an administrator's password for the cluster page", hub::admin,
+    command("hub admin", "Set an administrator's password for the cluster page", jetpack::hub::admin,
             description("Makes the administrator if need be, and prints a new password, once."),
             data(), database(),
             option("name", "NAME", "The administrator's name").fallback("admin")),
-    command("hub event", "List the events of a cluster", hub::list_events,
+    command("hub event", "List the events of a cluster", jetpack::hub::list_events,
             description("As this node, of its own cluster; with --data or --database as the hub's "
                         "keeper, of any."),
             list_action(), json(), limit(), cluster(), data(), database(),
             option("node", "NAME", "Only events of this node"),
             flag("all", 'a', "Events of low priority too")),
-    command("hub message", "List the messages that the hub took", hub::list_messages,
+    command("hub message", "List the messages that the hub took", jetpack::hub::list_messages,
             description("As this node, of its own cluster; with --data or --database as the hub's "
                         "keeper, of any."),
             list_action(), json(), limit(), cluster(), data(), database(),
             option("type", "TYPE", "Only messages of this type")),
-    command("hub node", "List nodes, or do something with them", hub::administer_node,
+    command("hub node", "List nodes, or do something with them", jetpack::hub::administer_node,
             description("'list' and 'show' ask the hub as this node; with --data or --database, "
                         "and for all else, they work as the hub's keeper on its database, whether "
                         "it runs or not. 'add' gives new nodes an account each and shows their "
@@ -110,14 +109,14 @@ JETPACK_PLUGIN(
             option("count", "N", "Add N nodes: NAME1 to NAMEN").integer(1, 100'000),
             example("jetpack hub node terminate -c demo n1 n2 --data /var/lib/hub",
                     "Ask two nodes to end")),
-    command("hub cluster", "List, make and show clusters", hub::administer_cluster,
+    command("hub cluster", "List, make and show clusters", jetpack::hub::administer_cluster,
             description("'configure' gives all nodes of the cluster the JSON object in --file as "
                         "configuration."),
             argument("ACTION", "What to do").choices("list", "create", "show", "configure"),
             argument("NAME", "The cluster").optional(), json(), data(), database(),
             option("file", 'f', "FILE", "A JSON object")),
     command("hub user", "List, add and remove the users that a cluster's nodes let in",
-            hub::administer_user,
+            jetpack::hub::administer_user,
             description("'add' replaces a user who is there. Nodes follow within their time of "
                         "asking."),
             argument("ACTION", "What to do").choices("list", "add", "remove"),
@@ -129,12 +128,12 @@ JETPACK_PLUGIN(
             flag("admin", "May become root on the nodes"), flag("owner", "Owns the cluster"),
             example("jetpack hub user add ann -c demo --key ann.pub --admin --data /var/lib/hub",
                     "Let ann in, with sudo")),
-    command("hub nodearray", "List, add and remove node arrays", hub::administer_nodearray,
+    command("hub nodearray", "List, add and remove node arrays", jetpack::hub::administer_nodearray,
             argument("ACTION", "What to do").choices("list", "add", "remove"),
             argument("NAME", "The node array").optional(), json(), cluster(), data(), database(),
             option("file", 'f', "FILE", "Its definition, a JSON object")),
     command("hub blob", "List, put, get and remove blobs of the hub's locker",
-            hub::administer_blobs,
+            jetpack::hub::administer_blobs,
             description("Works as the hub's keeper on its data folder, whether the hub runs or "
                         "not. 'jetpack download' on a node looks for blobs/PROJECT/BLOB, then for "
                         "projects/PROJECT/blobs/BLOB."),

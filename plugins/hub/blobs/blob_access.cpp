@@ -1,0 +1,256 @@
+// Access checks for the hub's blobs: Azure Storage SharedKey and service SAS, as its REST
+// reference documents them.
+#include "blobs/blob_access.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <Poco/DateTimeFormatter.h>
+#include <Poco/Net/IPAddress.h>
+#include <Poco/Timestamp.h>
+#include <Poco/URI.h>
+
+#include "blobs/blob_store.hpp"
+#include "common/base64.hpp"
+#include "common/passwords.hpp"
+#include "common/text.hpp"
+
+namespace jetpack::hub {
+
+namespace {
+
+constexpr int64_t max_clock_skew = 900;  // seconds, as Azure's
+// The string to sign has a form of its own from each of these on; 2025-07-05 has one that only
+// user delegation needs.
+constexpr std::string_view first_version = "2015-04-05";
+constexpr std::string_view with_resource = "2018-11-09";
+constexpr std::string_view with_scope = "2020-12-06";
+constexpr std::string_view too_new = "2025-07-05";
+constexpr std::string_view our_version = "2020-12-06";
+constexpr std::string_view permission_order = "racwdxyltfmeopi";
+
+[[noreturn]] void refuse(const char* code, const std::string& text) {
+  throw BlobRefusal(403, code, text);
+}
+
+[[noreturn]] void not_authentic(const std::string& text) { refuse("AuthenticationFailed", text); }
+
+std::string signature_of(const BlobAccount& account, std::string_view text) {
+  return to_base64(keyed_digest(from_base64(account.key), text));
+}
+
+bool is_version(std::string_view text) {
+  constexpr std::string_view form = "0000-00-00";
+  if (text.size() != form.size()) return false;
+  for (size_t i = 0; i < form.size(); ++i)
+    if (form[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != form[i]) return false;
+  return true;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// "Authorize with Shared Key" of the reference, version 2015-02-21 and later.
+std::string shared_key_text(const BlobRequest& request) {
+  std::string text = request.method;
+  for (const char* name :
+       {"content-encoding", "content-language", "content-length", "content-md5", "content-type",
+        "date", "if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range"}) {
+    std::string_view value = request.header(name);
+    if (name == std::string_view("content-length") && value == "0") value = {};
+    if (name == std::string_view("date") && !request.header("x-ms-date").empty()) value = {};
+    text.append("\n").append(value);
+  }
+  text += '\n';
+  for (const auto& [name, value] : request.headers)
+    if (name.starts_with("x-ms-")) text.append(name).append(":").append(trimmed(value)) += '\n';
+  text.append("/").append(request.account).append(request.raw_path);
+  for (const auto& [name, value] : request.query)
+    text.append("\n").append(name).append(":").append(value);
+  return text;
+}
+
+void check_date(const BlobRequest& request, int64_t now) {
+  const std::string_view own = request.header("x-ms-date");
+  const auto time = parse_http_date(own.empty() ? request.header("date") : own);
+  if (!time) not_authentic("the request has no date, in x-ms-date or Date");
+  const int64_t skew = *time - now;
+  if (skew > max_clock_skew || skew < -max_clock_skew)
+    not_authentic("the request's date is more than fifteen minutes from the server's");
+}
+
+BlobGrant check_shared_key(const BlobAccount& account, const BlobRequest& request, int64_t now) {
+  const std::string_view authorization = request.header("authorization");
+  const std::string expected = "SharedKey " + account.name + ":";
+  if (!authorization.starts_with(expected))
+    not_authentic("the authorization is not SharedKey of the account '" + account.name + "'");
+  if (!is_version(request.header("x-ms-version"))) not_authentic("x-ms-version is missing");
+  check_date(request, now);
+  if (!equal_in_constant_time(authorization.substr(expected.size()),
+                              signature_of(account, shared_key_text(request))))
+    not_authentic("the signature is not that of this request with the account's key");
+  return {true, {}};
+}
+
+// Which of the resources that contain the blob a SAS is for.
+std::string signed_resource(const BlobAccount& account, const BlobRequest& request) {
+  const std::string_view kind = request.parameter("sr");
+  std::string container = "/blob/" + account.name + "/" + request.container;
+  if (kind == "c") return container;
+  if (kind == "b" && !request.blob.empty()) return container + "/" + request.blob;
+  not_authentic("the SAS is neither for this blob (sr=b) nor for its container (sr=c)");
+}
+
+// "Create a service SAS" of the reference.
+std::string sas_text(const BlobRequest& request, const std::string& resource) {
+  const std::string version(request.parameter("sv"));
+  std::vector<std::string> parts;
+  const auto add = [&](std::initializer_list<const char*> names) {
+    for (const char* name : names) parts.emplace_back(request.parameter(name));
+  };
+  add({"sp", "st", "se"});
+  parts.push_back(resource);
+  add({"si", "sip", "spr", "sv"});
+  if (version >= with_resource) add({"sr", "snapshot"});
+  if (version >= with_scope) add({"ses"});
+  add({"rscc", "rscd", "rsce", "rscl", "rsct"});
+  std::string text;
+  for (const auto& part : parts) text.append(part) += '\n';
+  text.pop_back();
+  return text;
+}
+
+// A SAS's time, in one of the three forms that the reference allows.
+std::optional<int64_t> sas_time(std::string text) {
+  constexpr size_t date_size = 10, minute_size = 17;
+  if (text.size() == date_size) text += "T00:00:00Z";
+  if (text.size() == minute_size && text.ends_with('Z')) text.replace(minute_size - 1, 1, ":00Z");
+  if (!text.ends_with('Z')) return std::nullopt;
+  const auto time = parse_iso_time(text);
+  if (!time) return std::nullopt;
+  return *time / 1000;
+}
+
+void check_sas_time(const BlobRequest& request, int64_t now) {
+  const auto end = sas_time(std::string(request.parameter("se")));
+  if (!end) not_authentic("the SAS has no time of expiry (se) that can be read");
+  if (now >= *end) not_authentic("the SAS has expired");
+  if (request.parameter("st").empty()) return;
+  const auto start = sas_time(std::string(request.parameter("st")));
+  if (!start) not_authentic("the SAS has a start (st) that cannot be read");
+  if (now < *start) not_authentic("the SAS is not valid yet");
+}
+
+// "1.2.3.4" or "1.2.3.4-1.2.3.9".
+bool is_in_range(const std::string& client, const std::string& range) {
+  const size_t dash = range.find('-');
+  const std::string last = dash == std::string::npos ? range : range.substr(dash + 1);
+  Poco::Net::IPAddress address, low, high;
+  if (!Poco::Net::IPAddress::tryParse(client, address) ||
+      !Poco::Net::IPAddress::tryParse(range.substr(0, dash), low) ||
+      !Poco::Net::IPAddress::tryParse(last, high) || low.family() != address.family() ||
+      high.family() != address.family())
+    return false;
+  const auto bytes = [](const Poco::Net::IPAddress& of) {
+    const auto* begin = static_cast<const unsigned char*>(of.addr());
+    return std::vector<unsigned char>(begin, begin + of.length());
+  };
+  return bytes(low) <= bytes(address) && bytes(address) <= bytes(high);
+}
+
+void check_permission_order(std::string_view permissions) {
+  size_t last = 0;
+  for (const char c : permissions) {
+    const size_t at = permission_order.find(c, last);
+    if (at == std::string_view::npos)
+      not_authentic("the permissions of the SAS (sp) must be of, and in the order of, " +
+                    std::string(permission_order));
+    last = at + 1;
+  }
+}
+
+BlobGrant check_sas(const BlobAccount& account, const BlobRequest& request,
+                    const std::string& client, int64_t now) {
+  const std::string version(request.parameter("sv"));
+  if (!is_version(version) || version < first_version || version >= too_new)
+    not_authentic("the version of the SAS (sv) is not one of " + std::string(first_version) +
+                  " to before " + std::string(too_new));
+  for (const char* name : {"skoid", "ss", "si"})
+    if (!request.parameter(name).empty())
+      not_authentic("only a service SAS without a stored policy is taken");
+  const std::string resource = signed_resource(account, request);
+  if (!equal_in_constant_time(request.parameter("sig"),
+                              signature_of(account, sas_text(request, resource))))
+    not_authentic("the signature is not that of this SAS with the account's key");
+  check_sas_time(request, now);
+  const std::string_view protocol = request.parameter("spr");
+  if (!protocol.empty() && protocol != "https" && protocol != "https,http")
+    not_authentic("the protocols of the SAS (spr) are neither https nor https,http");
+  const std::string range(request.parameter("sip"));
+  if (!range.empty() && !is_in_range(client, range))
+    refuse("AuthorizationSourceIPMismatch", "the SAS is not for this address");
+  check_permission_order(request.parameter("sp"));
+  return {false, std::string(request.parameter("sp"))};
+}
+
+std::string_view found_in(const std::map<std::string, std::string>& map, std::string_view name) {
+  const auto found = map.find(std::string(name));
+  return found == map.end() ? std::string_view() : std::string_view(found->second);
+}
+
+std::string utc(int64_t seconds) {
+  return Poco::DateTimeFormatter::format(Poco::Timestamp::fromEpochTime(seconds),
+                                         "%Y-%m-%dT%H:%M:%SZ");
+}
+
+}  // namespace
+
+std::string_view BlobRequest::parameter(std::string_view name) const {
+  return found_in(query, name);
+}
+
+std::string_view BlobRequest::header(std::string_view name) const {
+  return found_in(headers, name);
+}
+
+bool BlobGrant::allows(char permission) const {
+  return is_owner || permissions.find(permission) != std::string::npos;
+}
+
+BlobGrant check_blob_access(const BlobAccount& account, const BlobRequest& request,
+                            const std::string& client, int64_t now_seconds) {
+  if (request.account != account.name)
+    refuse("AuthorizationFailure",
+           "the address is of another account than this hub's, which is '" + account.name + "'");
+  if (!request.parameter("sig").empty()) return check_sas(account, request, client, now_seconds);
+  if (!request.header("authorization").empty())
+    return check_shared_key(account, request, now_seconds);
+  throw BlobRefusal(401, "NoAuthenticationInformation",
+                    "the request has neither a SAS nor an authorization");
+}
+
+std::string sign_container(const BlobAccount& account, const std::string& container,
+                           const std::string& permissions, int64_t now_seconds, int64_t expires) {
+  BlobRequest as_asked;
+  as_asked.query = {{"sv", std::string(our_version)},
+                    {"sr", "c"},
+                    {"sp", permissions},
+                    {"spr", "https"},
+                    {"st", utc(now_seconds - max_clock_skew)},
+                    {"se", utc(expires)}};
+  as_asked.query["sig"] =
+      signature_of(account, sas_text(as_asked, "/blob/" + account.name + "/" + container));
+  std::string sas;
+  for (const auto& [name, value] : as_asked.query) {
+    std::string encoded;
+    Poco::URI::encode(value, "+/=:&?%#,", encoded);
+    sas.append(sas.empty() ? "" : "&").append(name).append("=").append(encoded);
+  }
+  return sas;
+}
+
+}  // namespace jetpack::hub

@@ -1,0 +1,132 @@
+// The blobs of the hub's lockers, as files in one directory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <Poco/MD5Engine.h>
+
+#include "common/files.hpp"
+
+namespace jetpack::hub {
+
+// What Azure answers in place of success: the HTTP status, the error code of its REST reference,
+// and a sentence for people.
+class BlobRefusal : public std::runtime_error {
+ public:
+  BlobRefusal(int status, std::string code, const std::string& text)
+      : std::runtime_error(text), status_(status), code_(std::move(code)) {}
+  int status() const noexcept { return status_; }
+  const std::string& code() const noexcept { return code_; }
+
+ private:
+  int status_;
+  std::string code_;
+};
+
+// What is kept of a blob beside its content. `headers` are those that a reader gets back as they
+// were sent: content-type, content-md5, x-ms-meta-NAME and the like, in lower case.
+struct BlobProperties {
+  uint64_t bytes = 0;
+  std::string etag;      // with its quotes
+  int64_t modified = 0;  // Unix seconds
+  std::vector<std::pair<std::string, std::string>> headers;
+
+  // The header's value, or "".
+  std::string header(std::string_view name) const;
+};
+
+struct OpenBlob {
+  Descriptor file;
+  BlobProperties properties;
+};
+
+struct ListedBlob {
+  std::string name;
+  std::optional<BlobProperties> properties;  // nullopt: not a blob but a common prefix
+};
+
+// Whether the state in which a change finds a blob is the one it is meant for; throws a BlobRefusal
+// if not. nullptr: there is no such blob.
+using BlobCondition = std::function<void(const BlobProperties*)>;
+
+class BlobStore;
+
+// Content on its way to a blob or a block: a file of its own, removed unless it is committed.
+class BlobWriter {
+ public:
+  BlobWriter(const BlobWriter&) = delete;
+  BlobWriter& operator=(const BlobWriter&) = delete;
+  ~BlobWriter();
+
+  void write(std::string_view data);
+  // The MD5 of what was written, in base64. Once only.
+  std::string md5();
+
+ private:
+  friend class BlobStore;
+  BlobWriter(Descriptor file, std::string path);
+
+  Descriptor file_;
+  std::string path_;
+  Poco::MD5Engine digest_;
+};
+
+// Safe to use from several threads, and from several processes on one folder. A blob is one file,
+// ROOT/CONTAINER/FOLDER/.../NAME%blob: the content, then its properties; it is replaced whole, so
+// that who reads an older one goes on reading that. Names are as Azure's, but for those that no
+// sound client makes: an empty, "." or ".." segment, control characters, and more than 200 bytes
+// in one segment.
+class BlobStore {
+ public:
+  explicit BlobStore(std::filesystem::path root);
+
+  // False when it is there already.
+  bool create_container(const std::string& container);
+  bool has_container(const std::string& container) const;
+
+  // nullopt when there is no such blob. Throws 404 ContainerNotFound, 400 for a bad name.
+  std::optional<OpenBlob> open(const std::string& container, const std::string& blob) const;
+
+  // The blobs whose names begin with `prefix`, in the order of their bytes, after the name
+  // `after`. With `is_grouped`, what has a '/' beyond the prefix is told once, as a common prefix.
+  // Stops when `visit` returns false.
+  void list(const std::string& container, const std::string& prefix, const std::string& after,
+            bool is_grouped, const std::function<bool(const ListedBlob&)>& visit) const;
+
+  BlobWriter start();
+  // The blob is there, whole and on disk, when this returns.
+  BlobProperties commit(BlobWriter& writer, const std::string& container, const std::string& blob,
+                        BlobProperties properties, const BlobCondition& condition);
+  // Keeps what was written as a block that is not part of the blob yet. `id` is base64.
+  void keep_block(BlobWriter& writer, const std::string& container, const std::string& blob,
+                  const std::string& id);
+  // Makes the blob of kept blocks, and forgets all that were kept for it.
+  BlobProperties commit_blocks(const std::vector<std::string>& ids, const std::string& container,
+                               const std::string& blob, BlobProperties properties,
+                               const BlobCondition& condition);
+  // False when there is none.
+  bool remove(const std::string& container, const std::string& blob,
+              const BlobCondition& condition);
+
+ private:
+  std::filesystem::path container_path(const std::string& container) const;
+  std::filesystem::path blob_path(const std::string& container, const std::string& blob) const;
+  std::filesystem::path blocks_path(const std::string& container, const std::string& blob) const;
+  std::filesystem::path waiting() const { return root_ / ".waiting"; }
+  void remove_forgotten() const;
+
+  std::filesystem::path root_;
+  std::mutex changing_;
+};
+
+}  // namespace jetpack::hub

@@ -1,0 +1,187 @@
+// Consumes the nodes' messages from the broker into the database.
+#include "broker/consumer.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <jetpack/error.hpp>
+#include "common/text.hpp"
+#include "store/account_table.hpp"
+#include "store/message_table.hpp"
+#include "store/messages.hpp"
+
+namespace jetpack::hub {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr size_t max_letter = 8 << 20;  // as over HTTPS
+// What goes into one commit: so many messages of the broker, or so many bytes.
+constexpr size_t max_batch = 128;
+constexpr size_t max_batch_bytes = 16 << 20;
+constexpr auto listen_time = 250ms;  // between looks at whether to stop
+constexpr auto first_pause = 200ms;
+constexpr auto longest_pause = 5000ms;
+
+// A message that no attempt will ever apply.
+class Unusable : public Error {
+ public:
+  explicit Unusable(const std::string& why) : Error(Errc::usage, why) {}
+};
+
+std::vector<Message> parse(const BrokerMessage& message) {
+  if (message.is_too_large) throw Unusable("it exceeds " + std::to_string(max_letter) + " bytes");
+  try {
+    return parse_messages(message.body);
+  } catch (const BadMessages& bad) {
+    throw Unusable(bad.what());
+  }
+}
+
+// Over AMQP a batch says itself whose it is; what the broker knows of its sender must agree.
+Delivery read_delivery(SqlSession& session, const BrokerMessage& message) {
+  Delivery delivery{{}, "", parse(message), {}};
+  if (delivery.messages.empty()) throw Unusable("it holds no messages");
+  const Message& first = delivery.messages.front();
+  const bool is_of_one =
+      std::all_of(delivery.messages.begin(), delivery.messages.end(), [&](const Message& each) {
+        return each.cluster == first.cluster && each.node == first.node;
+      });
+  if (!is_of_one || first.node.empty())
+    throw Unusable("its messages must name one cluster_name and one node_name");
+  const std::string name = first.cluster + "/" + first.node;
+  const auto account = find_account(session, name);
+  if (!account || account->role != Role::node)
+    throw Unusable("no node '" + one_line(name) + "' is enrolled");
+  const auto sender =
+      message.user_id.empty() ? std::nullopt : find_account(session, message.user_id);
+  if (sender && sender->id != account->id)
+    throw Unusable("the broker's user '" + one_line(message.user_id) + "' is another than '" +
+                   name + "'");
+  delivery.account = *account;
+  return delivery;
+}
+
+}  // namespace
+
+Consumer::Consumer(Database& database, Intake& intake, ApplicationLog& log, BrokerAddress address)
+    : database_(database),
+      intake_(intake),
+      log_(log),
+      address_(std::move(address)),
+      thread_([this] { run(); }) {}
+
+Consumer::~Consumer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  stopping_.notify_all();
+  thread_.join();
+}
+
+bool Consumer::is_stopped() {
+  const std::lock_guard lock(mutex_);
+  return stopped_;
+}
+
+// Whether to go on after it.
+bool Consumer::pause(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  return !stopping_.wait_for(lock, time, [this] { return stopped_; });
+}
+
+void Consumer::run() {
+  std::chrono::milliseconds wait = first_pause;
+  while (!is_stopped()) {
+    try {
+      BrokerConnection broker(address_, max_letter);
+      log_.write("info", "consuming from the broker " + address_.shown);
+      last_failure_.clear();
+      wait = first_pause;
+      serve(broker);
+    } catch (const Error& error) {
+      if (last_failure_ != error.what()) log_.write("error", error.what());
+      last_failure_ = error.what();
+    }
+    if (!pause(wait)) return;
+    wait = std::min<std::chrono::milliseconds>(wait * 2, longest_pause);
+  }
+}
+
+void Consumer::serve(BrokerConnection& broker) {
+  while (!is_stopped()) {
+    std::vector<BrokerMessage> batch;
+    size_t bytes = 0;
+    auto message = broker.next(listen_time);
+    while (message) {
+      bytes += message->body.size();
+      batch.push_back(*std::move(message));
+      if (batch.size() >= max_batch || bytes >= max_batch_bytes) break;
+      message = broker.next(0ms);
+    }
+    if (!batch.empty()) settle(broker, batch);
+  }
+}
+
+// All in one commit; where that is not possible, one by one, so that one bad message cannot hold up
+// the others.
+void Consumer::settle(BrokerConnection& broker, const std::vector<BrokerMessage>& batch) {
+  std::vector<std::optional<Delivery>> opened;
+  std::vector<std::string> reasons;
+  database_.read("looking up accounts", [&](SqlSession& session) {
+    for (const auto& message : batch) {
+      try {
+        opened.emplace_back(read_delivery(session, message));
+        reasons.emplace_back();
+      } catch (const Unusable& why) {
+        opened.emplace_back();
+        reasons.emplace_back(why.what());
+      }
+    }
+  });
+  std::vector<Delivery*> usable;
+  for (auto& delivery : opened)
+    if (delivery) usable.push_back(&*delivery);
+  bool is_stored = true;
+  try {
+    if (!usable.empty()) intake_.store(usable);
+  } catch (const Error&) {
+    is_stored = false;
+  }
+  uint64_t last = 0;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (!opened[i]) {
+      refuse(broker, batch[i], reasons[i]);
+    } else if (is_stored) {
+      last = batch[i].tag;
+    } else {
+      settle_one(broker, batch[i], *opened[i]);
+    }
+  }
+  if (last != 0) broker.acknowledge(last);
+}
+
+void Consumer::settle_one(BrokerConnection& broker, const BrokerMessage& message,
+                          Delivery& delivery) {
+  try {
+    intake_.store(delivery);
+  } catch (const Error& error) {
+    // Either the database is away, which this shows by failing, or it is this message.
+    database_.write("seeing whether the database takes anything", [](Transaction&) {});
+    return refuse(broker, message, error.what());
+  }
+  broker.acknowledge(message.tag);
+}
+
+void Consumer::refuse(BrokerConnection& broker, const BrokerMessage& message,
+                      const std::string& why) {
+  ++refused_;
+  log_.write("error", "refused a message of the broker with the routing key '" +
+                          one_line(message.routing_key) + "', now in jetpack.refused: " + why +
+                          " (" + std::to_string(refused_) + " since the start)");
+  broker.refuse(message.tag);
+}
+
+}  // namespace jetpack::hub

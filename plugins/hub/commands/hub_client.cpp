@@ -1,0 +1,107 @@
+// How commands query the hub: over HTTPS as the node they run on, or directly on the hub's
+// database as its administrator.
+#include "commands/hub_client.hpp"
+
+#include <memory>
+
+#include <Poco/URI.h>
+
+#include <jetpack/session.hpp>
+#include "commands/serve.hpp"
+#include "common/data_directory.hpp"
+#include "common/text.hpp"
+#include "server/cluster_api.hpp"
+#include "server/page_api.hpp"
+#include "store/database.hpp"
+
+namespace jetpack::hub {
+
+namespace {
+
+std::string address_of(const Request& request) {
+  Poco::URI uri;
+  uri.setPath(request.path);
+  if (!request.query.empty()) uri.setQueryParameters(request.query);
+  return uri.toString();
+}
+
+std::string error_in(const rapidjson::Document& answer) {
+  const auto* error =
+      answer.HasParseError() || !answer.IsObject() ? nullptr : find_member(answer, "error");
+  return error != nullptr && error->IsString() ? one_line(text_of(*error)) : "";
+}
+
+// What a hub would answer its administrator.
+Answer answer_keeper(Database& database, Request request) {
+  request.account.role = Role::admin;
+  request.account.name = "keeper";
+  try {
+    if (request.path.starts_with("/api/")) return answer_page_api(database, request);
+    if (auto answer = answer_cluster_api(database, request)) return *std::move(answer);
+    return {404, error_json("no such address")};
+  } catch (const Refusal& refusal) {
+    return {refusal.status(), error_json(refusal.what())};
+  }
+}
+
+}  // namespace
+
+HubClient HubClient::either(const Call& call) {
+  if (call.given("data") || call.given("database")) return administrator(call);
+  const auto session = call.service<jetpack::Session>();
+  const std::string url = session.identity("url").value_or("an unknown address");
+  return {[session](const Request& request) {
+            const auto reply = session.request({.method = request.method,
+                                                .path = address_of(request),
+                                                .body = request.body,
+                                                .body_is_json = true});
+            return Reply{static_cast<int>(reply.status), reply.body};
+          },
+          "the hub at " + url, session.identity("cluster").value_or("")};
+}
+
+HubClient HubClient::administrator(const Call& call) {
+  auto database = std::make_shared<Database>(known_database(call));
+  const std::string where = "the hub's database " + database->shown();
+  return {[database](const Request& request) {
+            Answer answer = answer_keeper(*database, request);
+            return Reply{answer.status, std::move(answer.json)};
+          },
+          where, ""};
+}
+
+rapidjson::Document HubClient::get(const std::string& path, const Parameters& query) const {
+  Request request;
+  request.method = "GET";
+  request.path = path;
+  for (const auto& [name, value] : query)
+    if (!value.empty()) request.query.emplace_back(name, value);
+  return ask(request);
+}
+
+rapidjson::Document HubClient::post(const std::string& path, const std::string& body) const {
+  Request request;
+  request.method = "POST";
+  request.path = path;
+  request.body = body;
+  return ask(request);
+}
+
+rapidjson::Document HubClient::ask(const Request& request) const {
+  const Reply reply = send_(request);
+  rapidjson::Document answer = parse_json(reply.body);
+  if (reply.status >= 300) {
+    const std::string reason = error_in(answer);
+    const Errc code = reply.status == 401 || reply.status == 403 ? Errc::denied : Errc::failed;
+    throw Error(code,
+                "cannot " + std::string(request.method == "GET" ? "read " : "do ") + request.path +
+                    " at " + where_ + ": " +
+                    (reason.empty() ? "HTTP status " + std::to_string(reply.status) : reason));
+  }
+  if (answer.HasParseError() || !answer.IsObject())
+    throw Error(Errc::corrupt, "cannot read " + request.path + " at " + where_ +
+                                   ": the answer is not JSON; is it a jetpack hub?");
+  return answer;
+}
+
+}  // namespace jetpack::hub

@@ -1,0 +1,249 @@
+// The command `hub serve`.
+#include "commands/serve.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <jetpack/config.hpp>
+#include "blobs/blob_server.hpp"
+#include "broker/consumer.hpp"
+#include "common/application_log.hpp"
+#include "common/certificates.hpp"
+#include "common/data_directory.hpp"
+#include "common/files.hpp"
+#include "common/json_writer.hpp"
+#include "server/accounts.hpp"
+#include "server/http_server.hpp"
+#include "server/locker.hpp"
+#include "server/page.hpp"
+#include "server/watcher.hpp"
+
+namespace jetpack::hub {
+
+namespace {
+
+constexpr size_t max_secret = 4096;
+
+// SIGTERM and SIGINT, kept from ending the process while the object lives. Made before any thread,
+// so that all of them leave the signals alone.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, &before_);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  ~StopSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  int wait() const {
+    int signal = 0;
+    sigwait(&set_, &signal);
+    return signal;
+  }
+
+ private:
+  sigset_t set_{}, before_{};
+};
+
+struct Listen {
+  std::string host, port;
+};
+
+Listen split_listen(const std::string& listen) {
+  const size_t colon = listen.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == listen.size())
+    throw Error(Errc::usage, "cannot listen on '" + listen + "': expected HOST:PORT");
+  std::string host = listen.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return {host, listen.substr(colon + 1)};
+}
+
+bool is_any_address(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+// How nodes reach the hub when nobody said it.
+std::string advertised_host(const Listen& listen, const std::vector<std::string>& names) {
+  if (!is_any_address(listen.host)) return listen.host;
+  return names.empty() ? host_name() : names.front();
+}
+
+std::vector<std::string> names_option(const Call& call, const Listen& listen) {
+  std::vector<std::string> names;
+  for (const auto name : call.texts("name")) names.emplace_back(name);
+  if (names.empty() && is_any_address(listen.host)) names.push_back(host_name());
+  if (!is_any_address(listen.host)) names.push_back(listen.host);
+  return names;
+}
+
+// `blobs`: "" when none are served.
+std::string status_json(const std::string& url, const std::string& blobs,
+                        const std::filesystem::path& authority, const DataDirectory& data) {
+  return json_object([&](Object& object) {
+           object.text("url", url);
+           if (!blobs.empty()) object.text("blobs", blobs);
+           object.text("ca", authority.string())
+               .number("pid", ::getpid())
+               .text("data", data.root.string());
+         }) +
+         "\n";
+}
+
+std::optional<BrokerAddress> broker_option(const Call& call) {
+  const auto url = secret_option(call, "broker");
+  if (!url && call.given("broker-ca")) throw Error(Errc::usage, "--broker-ca needs --broker URL");
+  if (!url) return std::nullopt;
+  return parse_broker_url(*url, call.text("broker-ca").value_or(""));
+}
+
+// A hub that was killed, or told to end, holds its lock until the last of it is gone: whoever
+// starts the next one at once should not have to wait for that.
+FileLock only_instance(const DataDirectory& data) {
+  constexpr std::chrono::milliseconds longest_end{3000};
+  auto lock = FileLock::attempt(data.lock(), longest_end);
+  if (!lock) {
+    const std::string holder = read_file(data.lock(), 64).value_or("");
+    throw Error(Errc::unavailable, "cannot serve " + data.root.string() +
+                                       ": another hub serves it, process " +
+                                       (holder.empty() ? "unknown" : holder) +
+                                       "\nStop that one, or give another folder with --data.");
+  }
+  lock->note(std::to_string(::getpid()));
+  return *std::move(lock);
+}
+
+std::string url_of(const std::string& host, uint16_t port) {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return "https://" + (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+// The blob store and what nodes are told of it, as long as the hub serves.
+class BlobService {
+ public:
+  BlobService(const Call& call, const DataDirectory& data, const Listen& listen,
+              const std::string& host, ApplicationLog& log,
+              const std::filesystem::path& certificate)
+      : store_(data.blobs()),
+        account_(ensure_blob_account(data)),
+        server_(store_, account_, log, with_port(listen.host, *call.integer("blob-port")),
+                certificate),
+        endpoint_(url_of(host, server_.port()) + "/" + account_.name),
+        locker_(account_, endpoint_, call.flag("locker-key")) {
+    store_.create_container(locker_container);
+  }
+
+  const std::string& endpoint() const { return endpoint_; }
+  const Locker& locker() const { return locker_; }
+
+ private:
+  static std::string with_port(const std::string& host, int64_t port) {
+    const bool is_v6 = host.find(':') != std::string::npos;
+    return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  }
+
+  BlobStore store_;
+  BlobAccount account_;
+  BlobServer server_;
+  std::string endpoint_;
+  Locker locker_;
+};
+
+// The host of an address that nodes are told.
+std::string host_of(const std::string& url) {
+  const size_t begin = url.find("://") == std::string::npos ? 0 : url.find("://") + 3;
+  const std::string host = url.substr(begin, url.find('/', begin) - begin);
+  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+  return host.substr(0, host.find(':'));
+}
+
+}  // namespace
+
+std::filesystem::path data_option(const Call& call) {
+  if (const auto data = call.text("data")) return std::string(*data);
+  return call.service<Config>().path("hub");
+}
+
+std::optional<std::string> secret_option(const Call& call, const char* name) {
+  const auto given = call.text(name);
+  if (!given || !given->starts_with('@'))
+    return given ? std::optional(std::string(*given)) : std::nullopt;
+  const std::string file(given->substr(1));
+  auto text = read_file(file, max_secret);
+  if (!text)
+    throw Error(Errc::not_found,
+                "cannot read --" + std::string(name) + " from " + file + ": there is no such file");
+  return text->substr(0, text->find_first_of("\r\n"));
+}
+
+DatabaseAddress database_option(const Call& call, const DataDirectory& data) {
+  if (const auto url = secret_option(call, "database")) return postgresql_address(*url);
+  return sqlite_address(data.database());
+}
+
+DatabaseAddress known_database(const Call& call) {
+  if (const auto url = secret_option(call, "database")) return postgresql_address(*url);
+  const DataDirectory data{std::filesystem::absolute(data_option(call))};
+  if (!std::filesystem::exists(data.database()))
+    throw Error(Errc::not_found, "there is no hub in " + data.root.string() +
+                                     "\nGive its folder with --data, or its database with "
+                                     "--database.");
+  return sqlite_address(data.database());
+}
+
+int serve(const Call& call) {
+  const StopSignals signals;
+  const std::string listen(*call.text("listen"));
+  const Listen parts = split_listen(listen);
+  const auto names = names_option(call, parts);
+  const auto broker = broker_option(call);
+  const PageFiles page(bundled_page_folder());
+  const DataDirectory data = open_data_directory(data_option(call));
+  const FileLock instance = only_instance(data);
+  const auto authority = ensure_authority(data.certificates());
+  const auto certificate = ensure_server_certificate(data.certificates(), names);
+  Database database(database_option(call, data));
+  Accounts accounts(database);
+  ApplicationLog log(data.log());
+  EventFeed feed;
+  database.on_commit([&feed](const Position& position) { feed.announce(position); });
+  feed.announce(database.position());
+  const Watcher watcher(database, feed, log);
+  Intake intake(database, log, *call.integer("keep"));
+  std::optional<Consumer> consumer;
+  if (broker) consumer.emplace(database, intake, log, *broker);
+
+  // Where nodes reach the hub, they reach its blobs.
+  const std::string host =
+      call.given("url") ? host_of(std::string(*call.text("url"))) : advertised_host(parts, names);
+  std::optional<BlobService> blobs;
+  if (!call.flag("no-blobs")) blobs.emplace(call, data, parts, host, log, certificate);
+  const HttpServer server(
+      {database, accounts, log, feed, page, intake, blobs ? &blobs->locker() : nullptr}, listen,
+      certificate);
+  const std::string url =
+      call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
+  const std::string status =
+      status_json(url, blobs ? blobs->endpoint() : std::string(), authority, data);
+  write_file(data.status(), status, 0600);
+  log.write("info", "the hub serves " + url);
+  call.print(status);
+  const int signal = signals.wait();
+  log.write("info", "the hub stops on signal " + std::to_string(signal));
+  return 0;
+}
+
+}  // namespace jetpack::hub

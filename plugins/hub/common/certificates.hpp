@@ -1,0 +1,29 @@
+// The hub's certificate authority and the server certificate that it signs.
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace jetpack::hub {
+
+// Larger than any certificate or key that is read here, in bytes.
+inline constexpr size_t max_pem = 64 << 10;
+
+// Makes the authority in `folder` (ca.pem, and ca-key.pem with mode 0600) unless it is there, and
+// returns the path of ca.pem. Once made it stays: every node has a copy. Safe to call from several
+// processes at once.
+std::filesystem::path ensure_authority(const std::filesystem::path& folder);
+
+// Makes or renews server.pem in `folder`, key and certificate in one file of mode 0600, and returns
+// its path. Renewed when it has less than thirty days left, is not of this authority, or does not
+// stand for exactly localhost, 127.0.0.1, ::1 and `names`.
+std::filesystem::path ensure_server_certificate(const std::filesystem::path& folder,
+                                                const std::vector<std::string>& names);
+
+// The names in the form they have in a certificate: "DNS:localhost", "IP:127.0.0.1". Throws
+// Errc::usage for what is neither a host name nor an address.
+std::set<std::string> certificate_names(const std::vector<std::string>& names);
+
+}  // namespace jetpack::hub

@@ -1,0 +1,48 @@
+// A TLS listener whose every connection has deadlines.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <Poco/Net/HTTPRequestHandler.h>
+
+#include "common/connections.hpp"
+
+namespace jetpack::hub {
+
+// From the connection, or the last reply, to a whole header.
+inline constexpr std::chrono::seconds request_time{30};
+
+// Makes what serves one exchange of a connection.
+using MakeHandler = std::function<std::unique_ptr<Poco::Net::HTTPRequestHandler>(
+    const std::shared_ptr<Connections::Lease>&)>;
+
+// Serves from construction to drain(), or to its destruction, on threads of its own.
+class Listener {
+ public:
+  // `listen`: "HOST:PORT", port 0 for any that is free. `certificate`: key and certificate in one
+  // PEM file. `option`: where the address came from, for errors. Throws Errc::usage for an address
+  // that is none, Errc::unavailable when it is taken.
+  Listener(const std::string& listen, const std::filesystem::path& certificate, const char* option,
+           int most_threads, MakeHandler make);
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener();
+
+  uint16_t port() const;
+
+  // Takes no new connection.
+  void stop();
+  // Lets exchanges under way end for up to two seconds, and cuts the rest.
+  void drain();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace jetpack::hub

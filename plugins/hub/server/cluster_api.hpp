@@ -1,0 +1,16 @@
+// The documented REST endpoints that nodes and schedulers use: clusters, nodes, scaling,
+// operations, and the endpoint of old autostop scripts.
+#pragma once
+
+#include <optional>
+
+#include "server/request.hpp"
+#include "store/database.hpp"
+
+namespace jetpack::hub {
+
+// nullopt when the path is none of these. A change that carries an Idempotency-Key is made once
+// for the account; a repetition gets the first answer.
+std::optional<Answer> answer_cluster_api(Database& database, const Request& request);
+
+}  // namespace jetpack::hub

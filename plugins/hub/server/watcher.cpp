@@ -1,0 +1,69 @@
+// Background work: notices what other hubs wrote, and expires what is over.
+#include "server/watcher.hpp"
+
+#include <chrono>
+
+#include "common/text.hpp"
+#include "store/node_table.hpp"
+#include "store/target_table.hpp"
+
+namespace jetpack::hub {
+
+namespace {
+
+constexpr std::chrono::milliseconds interval{500};
+constexpr int64_t silence = 120'000;  // of a node that stops, until it counts as stopped
+
+bool is_anything_due(SqlSession& session, int64_t now) {
+  return select_one<int64_t>(session,
+                             "SELECT (SELECT count(*) FROM nodearrays WHERE expires > 0 AND "
+                             "expires <= $1) + (SELECT count(*) FROM nodes WHERE phase = "
+                             "'Stopping' AND phase_since < $2 AND last_contact < $3)",
+                             now, now - silence, now - silence)
+             .value_or(0) > 0;
+}
+
+}  // namespace
+
+Watcher::Watcher(Database& database, EventFeed& feed, ApplicationLog& log)
+    : database_(database), feed_(feed), log_(log), thread_([this] { run(); }) {}
+
+Watcher::~Watcher() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  stopping_.notify_all();
+  thread_.join();
+}
+
+void Watcher::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopped_) {
+    lock.unlock();
+    try {
+      look();
+      last_failure_.clear();
+    } catch (const Error& error) {
+      if (last_failure_ != error.what()) log_.write("error", error.what());
+      last_failure_ = error.what();
+    }
+    lock.lock();
+    stopping_.wait_for(lock, interval, [this] { return stopped_; });
+  }
+}
+
+void Watcher::look() {
+  feed_.announce(database_.position());
+  const int64_t now = now_ms();
+  const bool is_due = database_.read("looking for what is due", [&](SqlSession& session) {
+    return is_anything_due(session, now);
+  });
+  if (!is_due) return;
+  database_.write("ending what is due", [&](Transaction& transaction) {
+    expire_targets(transaction, now);
+    finish_stopping(transaction, now - silence, now);
+  });
+}
+
+}  // namespace jetpack::hub

@@ -1,0 +1,31 @@
+// The users table: the people that the nodes of a cluster let in.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/json_writer.hpp"
+#include "store/database.hpp"
+
+namespace jetpack::hub {
+
+struct User {
+  std::string name, full_name;
+  int64_t uid = 0;
+  bool is_admin = false, is_owner = false;
+  std::string public_keys = "[]";  // a JSON array of texts
+};
+
+// As the JSON object that nodes and administrators get.
+void write_user(JsonWriter& writer, const User& user);
+
+std::vector<User> list_users(SqlSession& session, std::string_view cluster);
+// Makes the user or replaces it; true when it is new.
+bool put_user(SqlSession& session, std::string_view cluster, const User& user);
+bool remove_user(SqlSession& session, std::string_view cluster, std::string_view name);
+// The lowest that none of the cluster's users has, from 20000 on.
+int64_t free_uid(SqlSession& session, std::string_view cluster);
+
+}  // namespace jetpack::hub
