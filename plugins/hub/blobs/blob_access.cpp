@@ -10,7 +10,7 @@
 #include <Poco/Timestamp.h>
 #include <Poco/URI.h>
 
-#include "blobs/blob_store.hpp"
+#include "blobs/blob_error.hpp"
 #include "common/base64.hpp"
 #include "common/passwords.hpp"
 #include "common/text.hpp"
@@ -30,7 +30,7 @@ constexpr std::string_view our_version = "2020-12-06";
 constexpr std::string_view permission_order = "racwdxyltfmeopi";
 
 [[noreturn]] void refuse(const char* code, const std::string& text) {
-  throw BlobRefusal(403, code, text);
+  throw BlobError(403, code, text);
 }
 
 [[noreturn]] void not_authentic(const std::string& text) { refuse("AuthenticationFailed", text); }
@@ -197,25 +197,12 @@ BlobGrant check_sas(const BlobAccount& account, const BlobRequest& request,
   return {false, std::string(request.parameter("sp"))};
 }
 
-std::string_view found_in(const std::map<std::string, std::string>& map, std::string_view name) {
-  const auto found = map.find(std::string(name));
-  return found == map.end() ? std::string_view() : std::string_view(found->second);
-}
-
 std::string utc(int64_t seconds) {
   return Poco::DateTimeFormatter::format(Poco::Timestamp::fromEpochTime(seconds),
                                          "%Y-%m-%dT%H:%M:%SZ");
 }
 
 }  // namespace
-
-std::string_view BlobRequest::parameter(std::string_view name) const {
-  return found_in(query, name);
-}
-
-std::string_view BlobRequest::header(std::string_view name) const {
-  return found_in(headers, name);
-}
 
 bool BlobGrant::allows(char permission) const {
   return is_owner || permissions.find(permission) != std::string::npos;
@@ -229,8 +216,8 @@ BlobGrant check_blob_access(const BlobAccount& account, const BlobRequest& reque
   if (!request.parameter("sig").empty()) return check_sas(account, request, client, now_seconds);
   if (!request.header("authorization").empty())
     return check_shared_key(account, request, now_seconds);
-  throw BlobRefusal(401, "NoAuthenticationInformation",
-                    "the request has neither a SAS nor an authorization");
+  throw BlobError(401, "NoAuthenticationInformation",
+                  "the request has neither a SAS nor an authorization");
 }
 
 std::string sign_container(const BlobAccount& account, const std::string& container,

@@ -3,11 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "blobs/blob_request.hpp"
 
 namespace jetpack::hub {
 
@@ -15,18 +16,6 @@ namespace jetpack::hub {
 struct BlobAccount {
   std::string name;
   std::string key;  // base64
-};
-
-// A request to the blob store, before it is allowed.
-struct BlobRequest {
-  std::string method;
-  std::string raw_path;                        // as it was sent: "/jetpackhub/locker/a%20b"
-  std::string account, container, blob;        // decoded; "" for what the path does not name
-  std::map<std::string, std::string> query;    // names in lower case, values decoded
-  std::map<std::string, std::string> headers;  // names in lower case
-
-  std::string_view parameter(std::string_view name) const;
-  std::string_view header(std::string_view name) const;
 };
 
 // What a request may do.
@@ -38,7 +27,7 @@ struct BlobGrant {
 };
 
 // Checks the request's signature at this time. `client` is the address it comes from. The
-// connection is TLS. Throws a BlobRefusal.
+// connection is TLS. Throws a BlobError.
 BlobGrant check_blob_access(const BlobAccount& account, const BlobRequest& request,
                             const std::string& client, int64_t now_seconds);
 

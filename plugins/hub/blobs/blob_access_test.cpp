@@ -4,6 +4,7 @@
 #include <Poco/URI.h>
 #include <doctest/doctest.h>
 
+#include "blobs/blob_error.hpp"
 #include "blobs/blob_store.hpp"
 
 using namespace jetpack::hub;
@@ -30,7 +31,7 @@ std::string code_of(const BlobRequest& request, int64_t when = now,
                     const std::string& client = "10.0.0.1") {
   try {
     check_blob_access(account, request, client, when);
-  } catch (const BlobRefusal& refusal) {
+  } catch (const BlobError& refusal) {
     return refusal.code();
   }
   return "";

@@ -7,7 +7,6 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,47 +14,17 @@
 
 #include <Poco/MD5Engine.h>
 
+#include "blobs/blob_file.hpp"
 #include "common/files.hpp"
 
 namespace jetpack::hub {
-
-// What Azure answers in place of success: the HTTP status, the error code of its REST reference,
-// and a sentence for people.
-class BlobRefusal : public std::runtime_error {
- public:
-  BlobRefusal(int status, std::string code, const std::string& text)
-      : std::runtime_error(text), status_(status), code_(std::move(code)) {}
-  int status() const noexcept { return status_; }
-  const std::string& code() const noexcept { return code_; }
-
- private:
-  int status_;
-  std::string code_;
-};
-
-// What is kept of a blob beside its content. `headers` are those that a reader gets back as they
-// were sent: content-type, content-md5, x-ms-meta-NAME and the like, in lower case.
-struct BlobProperties {
-  uint64_t bytes = 0;
-  std::string etag;      // with its quotes
-  int64_t modified = 0;  // Unix seconds
-  std::vector<std::pair<std::string, std::string>> headers;
-
-  // The header's value, or "".
-  std::string header(std::string_view name) const;
-};
-
-struct OpenBlob {
-  Descriptor file;
-  BlobProperties properties;
-};
 
 struct ListedBlob {
   std::string name;
   std::optional<BlobProperties> properties;  // nullopt: not a blob but a common prefix
 };
 
-// Whether the state in which a change finds a blob is the one it is meant for; throws a BlobRefusal
+// Whether the state in which a change finds a blob is the one it is meant for; throws a BlobError
 // if not. nullptr: there is no such blob.
 using BlobCondition = std::function<void(const BlobProperties*)>;
 

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
+#include "blobs/blob_error.hpp"
 #include "blobs/block_list.hpp"
 #include "common/test_directory.hpp"
 
@@ -98,11 +99,11 @@ TEST_CASE("names that would leave the folder, or mean nothing, are refused") {
        {std::string(), std::string("/a"), std::string("../a"), std::string("a/../b"),
         std::string("a//b"), std::string("a/"), std::string("."), std::string("a\0b", 3),
         std::string("a\nb"), std::string("a\xFF"), std::string(201, 'x'), std::string(1025, '/')}) {
-    CHECK_THROWS_AS(box.store.open("box", name), BlobRefusal);
-    CHECK_THROWS_AS(box.put(name, "x"), BlobRefusal);
+    CHECK_THROWS_AS(box.store.open("box", name), BlobError);
+    CHECK_THROWS_AS(box.put(name, "x"), BlobError);
   }
   for (const char* name : {"", "..", ".waiting", "a", "Box", "a--b", "-ab", "a/b"})
-    CHECK_THROWS_AS(box.store.create_container(name), BlobRefusal);
+    CHECK_THROWS_AS(box.store.create_container(name), BlobError);
   CHECK(box.files() == 0);
 }
 
@@ -139,14 +140,14 @@ TEST_CASE("a blob is made of blocks in the order of the list") {
   box.block("a/b", "MDAy", "two ");
   box.block("a/b", "MDAz", "never");
   CHECK(box.get("a/b") == "(none)");
-  CHECK_THROWS_AS(box.block("a/b", "MDE=", "of another length"), BlobRefusal);
-  CHECK_THROWS_AS(box.block("a/b", "no base64", ""), BlobRefusal);
-  CHECK_THROWS_AS(box.store.commit_blocks({"MDAx", "MDA0"}, "box", "a/b", {}, always), BlobRefusal);
+  CHECK_THROWS_AS(box.block("a/b", "MDE=", "of another length"), BlobError);
+  CHECK_THROWS_AS(box.block("a/b", "no base64", ""), BlobError);
+  CHECK_THROWS_AS(box.store.commit_blocks({"MDAx", "MDA0"}, "box", "a/b", {}, always), BlobError);
   CHECK(box.get("a/b") == "(none)");
   CHECK(box.store.commit_blocks({"MDAy", "MDAx", "MDAy"}, "box", "a/b", {}, always).bytes == 12);
   CHECK(box.get("a/b") == "two one two ");
   CHECK(box.files() == 1);
-  CHECK_THROWS_AS(box.store.commit_blocks({"MDAx"}, "box", "a/b", {}, always), BlobRefusal);
+  CHECK_THROWS_AS(box.store.commit_blocks({"MDAx"}, "box", "a/b", {}, always), BlobError);
   CHECK(box.store.commit_blocks({}, "box", "empty", {}, always).bytes == 0);
 }
 
@@ -155,14 +156,14 @@ TEST_CASE("a condition that does not hold changes nothing") {
   box.put("a", "before");
   const BlobCondition never = [](const BlobProperties* blob) {
     CHECK(blob != nullptr);
-    throw BlobRefusal(412, "ConditionNotMet", "no");
+    throw BlobError(412, "ConditionNotMet", "no");
   };
   {
     BlobWriter writer = box.store.start();
     writer.write("after");
-    CHECK_THROWS_AS(box.store.commit(writer, "box", "a", {}, never), BlobRefusal);
+    CHECK_THROWS_AS(box.store.commit(writer, "box", "a", {}, never), BlobError);
   }
-  CHECK_THROWS_AS(box.store.remove("box", "a", never), BlobRefusal);
+  CHECK_THROWS_AS(box.store.remove("box", "a", never), BlobError);
   CHECK(box.get("a") == "before");
   CHECK(box.files() == 1);
 }
@@ -195,5 +196,5 @@ TEST_CASE("a block list is read") {
        {"", "<", "<BlockList>", "<BlockList></BlockList>x", "<BlockList><Latest>a</BlockList>",
         "<BlockList><Latest>a</Uncommitted></BlockList>", "<BlockList><Committed>a</Committed>",
         "<!DOCTYPE x><BlockList></BlockList>", "<BlockList><Other>a</Other></BlockList>"})
-    CHECK_THROWS_AS(parse_block_list(bad), BlobRefusal);
+    CHECK_THROWS_AS(parse_block_list(bad), BlobError);
 }

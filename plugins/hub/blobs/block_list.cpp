@@ -2,7 +2,7 @@
 // it needs no XML library: anything but exactly this form is rejected.
 #include "blobs/block_list.hpp"
 
-#include "blobs/blob_store.hpp"
+#include "blobs/blob_error.hpp"
 
 namespace jetpack::hub {
 
@@ -11,8 +11,8 @@ namespace {
 constexpr size_t max_blocks = 50'000;  // of a blob, as Azure's
 
 [[noreturn]] void malformed() {
-  throw BlobRefusal(400, "InvalidXmlDocument",
-                    "the body is not <BlockList> of <Latest> or <Uncommitted> block ids");
+  throw BlobError(400, "InvalidXmlDocument",
+                  "the body is not <BlockList> of <Latest> or <Uncommitted> block ids");
 }
 
 void skip_space(std::string_view& xml) {
@@ -44,8 +44,8 @@ std::string take_block(std::string_view& xml) {
     return id;
   }
   if (take(xml, "<Committed>"))
-    throw BlobRefusal(400, "InvalidBlockList",
-                      "the blocks of a committed blob are not kept; put them again");
+    throw BlobError(400, "InvalidBlockList",
+                    "the blocks of a committed blob are not kept; put them again");
   malformed();
 }
 
@@ -67,7 +67,7 @@ std::vector<std::string> parse_block_list(std::string_view xml) {
   for (skip_space(xml); !take(xml, "</BlockList>"); skip_space(xml)) {
     ids.push_back(take_block(xml));
     if (ids.size() > max_blocks)
-      throw BlobRefusal(400, "BlockListTooLong", "a blob has at most 50,000 blocks");
+      throw BlobError(400, "BlockListTooLong", "a blob has at most 50,000 blocks");
   }
   skip_space(xml);
   if (!xml.empty()) malformed();

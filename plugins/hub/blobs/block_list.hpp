@@ -7,7 +7,7 @@
 
 namespace jetpack::hub {
 
-// The ids of <BlockList><Latest>ID</Latest>...</BlockList>, in order. Throws a BlobRefusal for
+// The ids of <BlockList><Latest>ID</Latest>...</BlockList>, in order. Throws a BlobError for
 // what is none, and for blocks of an earlier commit (<Committed>), which the hub does not keep.
 std::vector<std::string> parse_block_list(std::string_view xml);
 

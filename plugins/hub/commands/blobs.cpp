@@ -12,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "blobs/blob_error.hpp"
 #include "blobs/blob_store.hpp"
 #include "commands/columns.hpp"
 #include "commands/serve.hpp"
@@ -150,7 +151,7 @@ int administer_blobs(const Call& call) {
     if (action == "get") return get_blob(call, store, container);
     if (action == "remove") return remove_blob(call, store, container);
     return list_blobs(call, store, container);
-  } catch (const BlobRefusal& refusal) {
+  } catch (const BlobError& refusal) {
     throw Error(Errc::usage, refusal.what());
   }
 }

@@ -32,14 +32,14 @@ std::string error_in(const rapidjson::Document& answer) {
 }
 
 // What a hub would answer its administrator.
-Answer answer_keeper(Database& database, Request request) {
+Response answer_keeper(Database& database, Request request) {
   request.account.role = Role::admin;
   request.account.name = "keeper";
   try {
-    if (request.path.starts_with("/api/")) return answer_page_api(database, request);
-    if (auto answer = answer_cluster_api(database, request)) return *std::move(answer);
+    if (request.path.starts_with("/api/")) return page_api_response(database, request);
+    if (auto answer = cluster_api_response(database, request)) return *std::move(answer);
     return {404, error_json("no such address")};
-  } catch (const Refusal& refusal) {
+  } catch (const HttpError& refusal) {
     return {refusal.status(), error_json(refusal.what())};
   }
 }
@@ -64,7 +64,7 @@ HubClient HubClient::administrator(const Call& call) {
   auto database = std::make_shared<Database>(known_database(call));
   const std::string where = "the hub's database " + database->shown();
   return {[database](const Request& request) {
-            Answer answer = answer_keeper(*database, request);
+            Response answer = answer_keeper(*database, request);
             return Reply{answer.status, std::move(answer.json)};
           },
           where, ""};

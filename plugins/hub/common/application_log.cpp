@@ -70,14 +70,4 @@ void ApplicationLog::append(const std::string& line) {
   if (file && ::write(file.get(), line.data(), line.size()) < 0) return;
 }
 
-void log_messages(ApplicationLog& log, const Account& account, const std::vector<Message>& messages,
-                  const std::vector<size_t>& indexes) {
-  const std::string origin = "[" + account.cluster + "/" + account.node + "] ";
-  std::string lines;
-  for (const size_t index : indexes)
-    if (const auto& entry = messages[index].log)
-      lines += format_log_line(now_ms(), entry->level, origin + entry->text);
-  if (!lines.empty()) log.write_lines(lines);
-}
-
 }  // namespace jetpack::hub

@@ -7,10 +7,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <vector>
-
-#include "store/account_table.hpp"
-#include "store/messages.hpp"
 
 namespace jetpack::hub {
 
@@ -38,9 +34,5 @@ class ApplicationLog {
 
 // One line, with its end. `unix_ms` is when.
 std::string format_log_line(int64_t unix_ms, std::string_view level, std::string_view text);
-
-// Writes those of the messages that are of type "log", each as of its node.
-void log_messages(ApplicationLog& log, const Account& account, const std::vector<Message>& messages,
-                  const std::vector<size_t>& indexes);
 
 }  // namespace jetpack::hub

@@ -42,22 +42,23 @@ Parts split_path(std::string_view path) {
 
 // Makes a change once for each key of the account: `work(Transaction&)` gives the answer.
 template <class Work>
-Answer once(Database& database, const Request& request, const char* doing, Work work) {
+Response once(Database& database, const Request& request, const char* doing, Work work) {
   if (request.key.size() > max_key)
-    throw Refusal(400, "the header Idempotency-Key is longer than " + std::to_string(max_key));
+    throw HttpError(400, "the header Idempotency-Key is longer than " + std::to_string(max_key));
   return database.write(doing, [&](Transaction& transaction) {
     if (request.key.empty()) return work(transaction);
-    if (const auto kept = find_answer(transaction.session(), request.account, request.key))
-      return Answer{static_cast<int>(kept->status), kept->body};
-    Answer answer = work(transaction);
-    keep_answer(transaction.session(), request.account, request.key, {answer.status, answer.json});
+    if (const auto kept = find_response(transaction.session(), request.account, request.key))
+      return Response{static_cast<int>(kept->status), kept->body};
+    Response answer = work(transaction);
+    store_response(transaction.session(), request.account, request.key,
+                   {answer.status, answer.json});
     return answer;
   });
 }
 
 void require_cluster(SqlSession& session, const std::string& cluster) {
   if (list_clusters(session, cluster).empty())
-    throw Refusal(404, "there is no cluster '" + one_line(cluster) + "'");
+    throw HttpError(404, "there is no cluster '" + one_line(cluster) + "'");
 }
 
 // -- scaling
@@ -70,8 +71,8 @@ std::optional<int64_t> target_of(const Parameters& query, const char* name) {
   const char* end = text.data() + text.size();
   const auto [rest, failure] = std::from_chars(text.data(), end, number);
   if (failure != std::errc{} || rest != end || number < 0 || number > max_target)
-    throw Refusal(400, "'" + std::string(name) + "' must be a whole number from 0 to " +
-                           std::to_string(max_target));
+    throw HttpError(400, "'" + std::string(name) + "' must be a whole number from 0 to " +
+                             std::to_string(max_target));
   return number;
 }
 
@@ -80,18 +81,18 @@ std::optional<int64_t> target_of(const Parameters& query, const char* name) {
   std::string known;
   for (const auto& array : list_nodearrays(session, cluster, now_ms()))
     known += (known.empty() ? "" : ", ") + array.name;
-  throw Refusal(404, "cluster '" + cluster + "' has no node array '" + one_line(name) +
-                         "'; it has: " + (known.empty() ? "none" : known));
+  throw HttpError(404, "cluster '" + cluster + "' has no node array '" + one_line(name) +
+                           "'; it has: " + (known.empty() ? "none" : known));
 }
 
-Answer scale(Database& database, const Request& request, const std::string& cluster,
-             const std::string& nodearray) {
+Response scale(Database& database, const Request& request, const std::string& cluster,
+               const std::string& nodearray) {
   require_method(request.method, "POST");
   require_sight(request.account, cluster);
   const auto cores = target_of(request.query, "totalCoreCount");
   const auto nodes = target_of(request.query, "totalNodeCount");
   if (cores.has_value() == nodes.has_value())
-    throw Refusal(400, "give one of totalCoreCount and totalNodeCount");
+    throw HttpError(400, "give one of totalCoreCount and totalNodeCount");
   return once(database, request, "scaling a node array", [&](Transaction& transaction) {
     SqlSession& session = transaction.session();
     require_cluster(session, cluster);
@@ -106,16 +107,16 @@ Answer scale(Database& database, const Request& request, const std::string& clus
         (cores ? std::to_string(*cores) + " cores" : std::to_string(*nodes) + " nodes");
     operation.account = request.account.name;
     operation = operate(transaction, operation, {});
-    return Answer{202, json_object([&](Object& object) {
-                    object.text("operationId", operation.id);
-                    object.text("operationLocation", "/operations/" + operation.id);
-                    object.list("sets", Parts{nodearray}, [&](JsonWriter& writer, auto name) {
-                      Object set(writer);
-                      set.text("nodearray", name);
-                      if (cores) set.number("targetCoreCount", *cores);
-                      if (nodes) set.number("targetCount", *nodes);
-                    });
-                  })};
+    return Response{202, json_object([&](Object& object) {
+                      object.text("operationId", operation.id);
+                      object.text("operationLocation", "/operations/" + operation.id);
+                      object.list("sets", Parts{nodearray}, [&](JsonWriter& writer, auto name) {
+                        Object set(writer);
+                        set.text("nodearray", name);
+                        if (cores) set.number("targetCoreCount", *cores);
+                        if (nodes) set.number("targetCount", *nodes);
+                      });
+                    })};
   });
 }
 
@@ -127,11 +128,11 @@ std::vector<std::string> texts_of(const rapidjson::Value& body, const char* name
   const auto* member = find_member(body, name);
   if (member == nullptr || member->IsNull()) return texts;
   if (!member->IsArray() || member->Size() > max_selected)
-    throw Refusal(400, "'" + std::string(name) + "' must be an array of at most " +
-                           std::to_string(max_selected) + " strings");
+    throw HttpError(400, "'" + std::string(name) + "' must be an array of at most " +
+                             std::to_string(max_selected) + " strings");
   for (const auto& element : member->GetArray()) {
     if (!element.IsString())
-      throw Refusal(400, "'" + std::string(name) + "' must be an array of strings");
+      throw HttpError(400, "'" + std::string(name) + "' must be an array of strings");
     texts.push_back(stored_text(text_of(element), max_short));
   }
   return texts;
@@ -140,7 +141,7 @@ std::vector<std::string> texts_of(const rapidjson::Value& body, const char* name
 rapidjson::Document parse_body(const std::string& body) {
   rapidjson::Document document = parse_json(body.empty() ? "{}" : std::string_view(body));
   if (document.HasParseError() || !document.IsObject())
-    throw Refusal(400, "the body must be a JSON object");
+    throw HttpError(400, "the body must be a JSON object");
   return document;
 }
 
@@ -150,7 +151,7 @@ void require_own(const Account& account, const Selected& selected) {
   const bool is_own = std::all_of(selected.nodes.begin(), selected.nodes.end(),
                                   [&](const Node& node) { return node.name == account.node; });
   if (!is_own || !selected.unknown.empty())
-    throw Refusal(403, "a node may ask this for itself alone, which is '" + account.node + "'");
+    throw HttpError(403, "a node may ask this for itself alone, which is '" + account.node + "'");
 }
 
 std::string operation_answer(const Operation& operation) {
@@ -166,21 +167,21 @@ std::string operation_answer(const Operation& operation) {
   });
 }
 
-Answer act(Database& database, const Request& request, const std::string& cluster,
-           const std::string& action) {
+Response act(Database& database, const Request& request, const std::string& cluster,
+             const std::string& action) {
   require_method(request.method, "POST");
   require_sight(request.account, cluster);
   const auto body = parse_body(request.body);
   if (const auto* filter = find_member(body, "filter");
       filter != nullptr && filter->IsString() && filter->GetStringLength() > 0)
-    throw Refusal(400, "'filter' is not supported; name the nodes");
+    throw HttpError(400, "'filter' is not supported; name the nodes");
   const NodeSelection selection{texts_of(body, "names"),
                                 texts_of(body, "ids"),
                                 texts_of(body, "hostnames"),
                                 texts_of(body, "ip_addresses"),
                                 {}};
   if (selection.empty())
-    throw Refusal(400, "name the nodes: names, ids, hostnames or ip_addresses");
+    throw HttpError(400, "name the nodes: names, ids, hostnames or ip_addresses");
   Operation operation;
   operation.request_id = text_of_member(body, "requestId", max_short);
   operation.cluster = cluster;
@@ -191,16 +192,16 @@ Answer act(Database& database, const Request& request, const std::string& cluste
     require_cluster(transaction.session(), cluster);
     const Selected selected = select_nodes(transaction.session(), cluster, selection);
     require_own(request.account, selected);
-    return Answer{202, operation_answer(operate(transaction, operation, selected))};
+    return Response{202, operation_answer(operate(transaction, operation, selected))};
   });
 }
 
 // The address of old scripts: they ask by instance, with GET or POST, and expect 200.
-Answer stop(Database& database, const Request& request, const std::string& cluster) {
+Response stop(Database& database, const Request& request, const std::string& cluster) {
   if (request.method != "POST") require_method(request.method, "GET");
   require_sight(request.account, cluster);
   const std::string instance = parameter(request.query, "instance");
-  if (instance.empty()) throw Refusal(400, "'instance' is missing");
+  if (instance.empty()) throw HttpError(400, "'instance' is missing");
   Operation operation;
   operation.cluster = cluster;
   operation.action = "terminate";
@@ -211,9 +212,9 @@ Answer stop(Database& database, const Request& request, const std::string& clust
   return once(database, request, "stopping an instance", [&](Transaction& transaction) {
     require_cluster(transaction.session(), cluster);
     const Selected selected = select_nodes(transaction.session(), cluster, selection);
-    if (selected.nodes.empty()) throw Refusal(404, selected.unknown.front().error);
+    if (selected.nodes.empty()) throw HttpError(404, selected.unknown.front().error);
     require_own(request.account, selected);
-    return Answer{200, operation_answer(operate(transaction, operation, selected))};
+    return Response{200, operation_answer(operate(transaction, operation, selected))};
   });
 }
 
@@ -286,7 +287,8 @@ void write_nodes(SqlSession& session, Object& answer, const std::string& cluster
   });
 }
 
-Answer list_cluster_nodes(Database& database, const Request& request, const std::string& cluster) {
+Response list_cluster_nodes(Database& database, const Request& request,
+                            const std::string& cluster) {
   require_method(request.method, "GET");
   require_sight(request.account, cluster);
   const std::string id = parameter(request.query, "operation"),
@@ -303,7 +305,7 @@ Answer list_cluster_nodes(Database& database, const Request& request, const std:
           })};
 }
 
-Answer status_of_cluster(Database& database, const Request& request, const std::string& cluster) {
+Response status_of_cluster(Database& database, const Request& request, const std::string& cluster) {
   require_method(request.method, "GET");
   require_sight(request.account, cluster);
   const bool with_nodes = parameter(request.query, "nodes") == "true";
@@ -328,13 +330,13 @@ Answer status_of_cluster(Database& database, const Request& request, const std::
           })};
 }
 
-Answer answer_operations(Database& database, const Request& request, const std::string& id) {
+Response answer_operations(Database& database, const Request& request, const std::string& id) {
   require_method(request.method, "GET");
   const auto operations = database.read("reading operations", [&](SqlSession& session) {
     return list_operations(session, request.account.cluster, id,
                            parameter(request.query, "request_id"), max_operations);
   });
-  if (!id.empty() && operations.empty()) throw Refusal(404, "there is no such operation");
+  if (!id.empty() && operations.empty()) throw HttpError(404, "there is no such operation");
   rapidjson::StringBuffer out;
   JsonWriter writer(out);
   if (id.empty()) {
@@ -347,7 +349,7 @@ Answer answer_operations(Database& database, const Request& request, const std::
 
 }  // namespace
 
-std::optional<Answer> answer_cluster_api(Database& database, const Request& request) {
+std::optional<Response> cluster_api_response(Database& database, const Request& request) {
   const Parts parts = split_path(request.path);
   const auto text = [&](size_t index) { return std::string(parts[index]); };
   const size_t size = parts.size();

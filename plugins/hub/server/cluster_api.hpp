@@ -11,6 +11,6 @@ namespace jetpack::hub {
 
 // nullopt when the path is none of these. A change that carries an Idempotency-Key is made once
 // for the account; a repetition gets the first answer.
-std::optional<Answer> answer_cluster_api(Database& database, const Request& request);
+std::optional<Response> cluster_api_response(Database& database, const Request& request);
 
 }  // namespace jetpack::hub

@@ -7,7 +7,6 @@
 #include <optional>
 #include <ostream>
 #include <semaphore>
-#include <set>
 #include <utility>
 
 #include <Poco/Exception.h>
@@ -21,6 +20,7 @@
 #include "common/listener.hpp"
 #include "common/text.hpp"
 #include "server/cluster_api.hpp"
+#include "server/event_stream.hpp"
 #include "server/page_api.hpp"
 #include "server/request.hpp"
 #include "server/userdata.hpp"
@@ -45,10 +45,6 @@ constexpr std::ptrdiff_t max_batches = 4;
 constexpr size_t small_body = 64 << 10;
 constexpr auto exchange_time = 60s;  // for a body, and again for a reply
 constexpr auto batch_wait = 20s;     // then the node is told to come back later
-constexpr auto heartbeat = 15s;
-constexpr int64_t stream_batch = 200;
-constexpr int64_t max_changes = 10'000;  // that are told at once
-constexpr size_t coarse_changes = 100;
 
 // What every exchange shares.
 struct Shared {
@@ -85,8 +81,8 @@ bool has_body(const net::HTTPServerRequest& request) {
 // Whoever stands between might go by the other one (RFC 9112, section 6.1).
 void require_one_length(const net::HTTPServerRequest& request) {
   if (request.getChunkedTransferEncoding() && request.hasContentLength())
-    throw Refusal(net::HTTPResponse::HTTP_BAD_REQUEST,
-                  "the body has both a length and a transfer encoding");
+    throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST,
+                    "the body has both a length and a transfer encoding");
 }
 
 // A client that is still sending would see a reset connection in place of the reply.
@@ -122,7 +118,7 @@ class RequestHandler : public net::HTTPRequestHandler {
     try {
       require_one_length(request);
       route(request, response);
-    } catch (const Refusal& refusal) {
+    } catch (const HttpError& refusal) {
       if (!refusal.allow().empty()) response.set("Allow", refusal.allow());
       refuse(request, response, static_cast<Status>(refusal.status()), error_json(refusal.what()));
     } catch (const BadMessages& bad) {
@@ -154,19 +150,19 @@ class RequestHandler : public net::HTTPRequestHandler {
     const bool keep_alive = request.getKeepAlive();
     const Request asked = read_request(account, uri, request);
     response.setKeepAlive(keep_alive);
-    const Answer answer = answer_request(asked);
+    const Response answer = answer_request(asked);
     response.setStatusAndReason(static_cast<Status>(answer.status));
     reply(response, answer.json);
   }
 
-  Answer answer_request(const Request& asked) const {
-    if (asked.path.starts_with("/api/")) return answer_page_api(services_.database, asked);
+  Response answer_request(const Request& asked) const {
+    if (asked.path.starts_with("/api/")) return page_api_response(services_.database, asked);
     if (asked.path == "/clusterlink/locker" && services_.locker != nullptr)
       return services_.locker->answer(asked);
-    if (auto answer = answer_userdata(services_.database, asked)) return *std::move(answer);
-    if (auto answer = answer_cluster_api(services_.database, asked)) return *std::move(answer);
+    if (auto answer = userdata_response(services_.database, asked)) return *std::move(answer);
+    if (auto answer = cluster_api_response(services_.database, asked)) return *std::move(answer);
     if (services_.page.find(asked.path) != nullptr) require_method(asked.method, "GET");
-    throw Refusal(net::HTTPResponse::HTTP_NOT_FOUND, "no such address");
+    throw HttpError(net::HTTPResponse::HTTP_NOT_FOUND, "no such address");
   }
 
   Request read_request(const Account& account, const Poco::URI& uri,
@@ -185,8 +181,8 @@ class RequestHandler : public net::HTTPRequestHandler {
                  const net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
     require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
     if (account.role != Role::admin)
-      throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
-                    "the cluster page is for administrators; 'jetpack hub admin' makes one");
+      throw HttpError(net::HTTPResponse::HTTP_FORBIDDEN,
+                      "the cluster page is for administrators; 'jetpack hub admin' makes one");
     const PageFile* file = services_.page.find(path);
     response.set("Cache-Control", "no-cache");
     send(response, file->content_type, file->content);
@@ -210,16 +206,16 @@ class RequestHandler : public net::HTTPRequestHandler {
       services_.log.write("warn", "refused the credentials of '" + one_line(name) + "' from " +
                                       request.clientAddress().toString());
     response.set("WWW-Authenticate", "Basic realm=\"jetpack hub\", charset=\"UTF-8\"");
-    throw Refusal(net::HTTPResponse::HTTP_UNAUTHORIZED,
-                  name.empty() ? "credentials are needed (HTTP Basic)"
-                               : "the user name or the password is wrong");
+    throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED,
+                    name.empty() ? "credentials are needed (HTTP Basic)"
+                                 : "the user name or the password is wrong");
   }
 
   static Poco::URI parse_uri(const net::HTTPServerRequest& request) {
     try {
       return Poco::URI(request.getURI());
     } catch (const Poco::Exception&) {
-      throw Refusal(net::HTTPResponse::HTTP_BAD_REQUEST, "the address is malformed");
+      throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST, "the address is malformed");
     }
   }
 
@@ -227,15 +223,15 @@ class RequestHandler : public net::HTTPRequestHandler {
     try {
       return uri.getQueryParameters();
     } catch (const Poco::Exception&) {
-      throw Refusal(net::HTTPResponse::HTTP_BAD_REQUEST, "the query is malformed");
+      throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST, "the query is malformed");
     }
   }
 
   void take_messages(const Account& account, net::HTTPServerRequest& request,
                      net::HTTPServerResponse& response) {
     if (account.role != Role::node)
-      throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
-                    "messages are taken from nodes; 'jetpack hub enroll' makes a node's account");
+      throw HttpError(net::HTTPResponse::HTTP_FORBIDDEN,
+                      "messages are taken from nodes; 'jetpack hub enroll' makes a node's account");
     const bool keep_alive = request.getKeepAlive();
     const std::string body = whole_body(request, max_body);
     std::optional<Slot> slot;
@@ -245,10 +241,10 @@ class RequestHandler : public net::HTTPRequestHandler {
     response.setKeepAlive(keep_alive);
     for (size_t i = 0; i < messages.size(); ++i)
       if (messages[i].cluster != account.cluster)
-        throw Refusal(net::HTTPResponse::HTTP_FORBIDDEN,
-                      "message " + std::to_string(i) +
-                          " is for another cluster than the account's, which is '" +
-                          account.cluster + "'");
+        throw HttpError(net::HTTPResponse::HTTP_FORBIDDEN,
+                        "message " + std::to_string(i) +
+                            " is for another cluster than the account's, which is '" +
+                            account.cluster + "'");
     Delivery delivery{account, request.clientAddress().host().toString(), std::move(messages), {}};
     services_.intake.store(delivery);
     response.setStatusAndReason(net::HTTPResponse::HTTP_ACCEPTED);
@@ -259,89 +255,39 @@ class RequestHandler : public net::HTTPRequestHandler {
   static std::string whole_body(net::HTTPServerRequest& request, size_t most) {
     const bool has_length = request.hasContentLength();
     if (!has_length && !request.getChunkedTransferEncoding())
-      throw Refusal(net::HTTPResponse::HTTP_LENGTH_REQUIRED, "the body's length is missing");
+      throw HttpError(net::HTTPResponse::HTTP_LENGTH_REQUIRED, "the body's length is missing");
     if (request.has("Content-Encoding"))
-      throw Refusal(net::HTTPResponse::HTTP_UNSUPPORTED_MEDIA_TYPE,
-                    "the body must not be compressed");
+      throw HttpError(net::HTTPResponse::HTTP_UNSUPPORTED_MEDIA_TYPE,
+                      "the body must not be compressed");
     const bool too_long =
         has_length && request.getContentLength64() > static_cast<Poco::Int64>(most);
     std::string body = too_long ? std::string() : read_body(request, most);
     if (too_long || body.size() > most)
-      throw Refusal(net::HTTPResponse::HTTP_REQUEST_ENTITY_TOO_LARGE,
-                    "the body exceeds " + std::to_string(most) + " bytes; send less at once");
+      throw HttpError(net::HTTPResponse::HTTP_REQUEST_ENTITY_TOO_LARGE,
+                      "the body exceeds " + std::to_string(most) + " bytes; send less at once");
     return body;
   }
 
-  // Server-sent events, forever: each event as "id" and "data", and changes of nodes, conditions
-  // and targets as "event: change". Starts after the event named by the query's `after` or, on a
-  // browser's own reconnection, the header Last-Event-ID.
+  // Starts after the event named by the query's `after` or, when a browser reconnects by itself, by
+  // the header Last-Event-ID.
   void stream_events(Query query, const net::HTTPServerRequest& request,
                      net::HTTPServerResponse& response) {
-    Position seen = services_.feed.newest();
     const std::string last_seen = request.get("Last-Event-ID", "");
     if (!last_seen.empty()) query.range.after = parse_query({{"after", last_seen}}).range.after;
-    if (!query.range.after) query.range.after = seen.message;
-    query.range.limit = stream_batch;
+    EventStream stream(services_, std::move(query));
     const Slot slot(shared_.streams, 0s);
     if (!slot.held()) {
       response.set("Retry-After", "30");
-      throw Refusal(net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE,
-                    "too many pages are open; ask /api/events instead");
+      throw HttpError(net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE,
+                      "too many pages are open; use /api/events instead");
     }
     response.setKeepAlive(false);
     response.setChunkedTransferEncoding(true);
     response.setContentType("text/event-stream");
     response.set("Cache-Control", "no-store");
     lease_->endless();
-    if (request.getMethod() == net::HTTPRequest::HTTP_HEAD) {
-      response.send();
-      return;
-    }
     std::ostream& out = response.send();
-    out << "retry: 2000\n\n" << std::flush;
-    try {
-      while (out.good() && !services_.feed.is_closed()) seen = send_news(query, seen, out);
-    } catch (const Error& error) {
-      // The browser comes back by itself.
-      services_.log.write("error", error.what());
-    }
-  }
-
-  // Sends what there is after `query` and `seen`, then waits; how far it got.
-  Position send_news(Query& query, const Position& seen, std::ostream& out) {
-    const Position newest = services_.feed.newest();
-    if (newest.change > seen.change) send_changes(query.cluster, seen.change, out);
-    const auto page = services_.database.read("reading events", [&](SqlSession& session) {
-      return list_events(session, query.cluster, query.node, query.least, query.range);
-    });
-    for (const auto& event : page.items) {
-      out << "id: " << event.id << "\ndata: " << event_json(event) << "\n\n";
-      query.range.after = event.id;
-    }
-    out << std::flush;
-    const Position reached{seen.message, newest.change};
-    if (page.more) return reached;
-    // What was announced before the query is in its result, or is not for this reader.
-    query.range.after = std::max(*query.range.after, newest.message);
-    const Position now = services_.feed.wait({*query.range.after, newest.change}, heartbeat);
-    if (now.message <= *query.range.after && now.change <= newest.change)
-      out << ": still here\n\n" << std::flush;
-    return reached;
-  }
-
-  // Each thing once; where there are too many, a cluster stands for its nodes.
-  void send_changes(const std::string& cluster, int64_t after, std::ostream& out) const {
-    const auto changes = services_.database.read("reading changes", [&](SqlSession& session) {
-      return changes_after(session, after, max_changes);
-    });
-    const bool is_coarse = changes.size() > coarse_changes;
-    std::set<std::string> sent;
-    for (Change change : changes) {
-      if (!cluster.empty() && change.cluster != cluster) continue;
-      if (is_coarse) change.node.clear();
-      const std::string json = change_json(change);
-      if (sent.insert(json).second) out << "event: change\ndata: " << json << "\n\n";
-    }
+    if (request.getMethod() != net::HTTPRequest::HTTP_HEAD) stream.write_to(out);
   }
 
   static void add_security_headers(net::HTTPServerResponse& response) {

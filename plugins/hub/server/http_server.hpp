@@ -6,26 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "common/application_log.hpp"
-#include "server/accounts.hpp"
-#include "server/event_feed.hpp"
-#include "server/locker.hpp"
-#include "server/page.hpp"
-#include "store/database.hpp"
-#include "store/intake.hpp"
+#include "server/services.hpp"
 
 namespace jetpack::hub {
-
-// What the answers are made of; outlives the server.
-struct Services {
-  Database& database;
-  Accounts& accounts;
-  ApplicationLog& log;
-  EventFeed& feed;
-  const PageFiles& page;
-  Intake& intake;
-  const Locker* locker;  // nullptr: the nodes' locker is not the hub's
-};
 
 // Serves from construction to destruction, on threads of its own.
 class HttpServer {

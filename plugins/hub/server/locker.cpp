@@ -42,9 +42,9 @@ BlobAccount ensure_blob_account(const DataDirectory& data) {
 Locker::Locker(BlobAccount account, std::string endpoint, bool gives_key)
     : account_(std::move(account)), endpoint_(std::move(endpoint)), gives_key_(gives_key) {}
 
-Answer Locker::answer(const Request& request) const {
+Response Locker::answer(const Request& request) const {
   require_method(request.method, "GET");
-  if (request.account.role != Role::node) throw Refusal(403, "a locker is for nodes");
+  if (request.account.role != Role::node) throw HttpError(403, "a locker is for nodes");
   const int64_t now = now_ms() / 1000;
   const int64_t expires = now + sas_hours * hour_seconds;
   return {200, json_object([&](Object& object) {

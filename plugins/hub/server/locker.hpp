@@ -22,8 +22,8 @@ class Locker {
   // they can sign, in place of a SAS.
   Locker(BlobAccount account, std::string endpoint, bool gives_key);
 
-  // For nodes alone. Throws a Refusal.
-  Answer answer(const Request& request) const;
+  // For nodes alone. Throws a HttpError.
+  Response answer(const Request& request) const;
 
  private:
   BlobAccount account_;

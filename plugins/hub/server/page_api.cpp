@@ -185,7 +185,7 @@ std::string answer_node(SqlSession& session, const Query& query) {
   if (query.cluster.empty() || query.node.empty())
     throw Error(Errc::usage, "'cluster' and 'node' are needed");
   const auto node = find_node(session, query.cluster, query.node);
-  if (!node) throw Refusal(404, "the cluster has no such node");
+  if (!node) throw HttpError(404, "the cluster has no such node");
   const auto conditions = list_conditions(session, {query.cluster, query.node, query.node, true});
   const auto events = list_events(session, query.cluster, query.node, Priority::low,
                                   {std::nullopt, std::nullopt, recent_events});
@@ -261,7 +261,7 @@ std::string answer_query(SqlSession& session, const std::string& path, const Que
   if (path == "/api/targets") return answer_targets(session, query);
   if (path == "/api/summary") return answer_summary(session, query);
   if (path == "/api/clusters") return answer_clusters(session, query);
-  throw Refusal(404, "no such address");
+  throw HttpError(404, "no such address");
 }
 
 }  // namespace
@@ -287,7 +287,7 @@ Query visible_query(const Account& account, const Parameters& parameters) {
   return query;
 }
 
-Answer answer_page_api(Database& database, const Request& request) {
+Response page_api_response(Database& database, const Request& request) {
   require_method(request.method, "GET");
   const Query query = visible_query(request.account, request.query);
   return {200, database.read("reading for the page", [&](SqlSession& session) {

@@ -29,11 +29,11 @@ struct Query {
 };
 Query parse_query(const Parameters& parameters);
 
-// The query, within what the account may see. Throws a Refusal beyond that.
+// The query, within what the account may see. Throws a HttpError beyond that.
 Query visible_query(const Account& account, const Parameters& parameters);
 
 // Answers GET /api/NAME, but for the stream.
-Answer answer_page_api(Database& database, const Request& request);
+Response page_api_response(Database& database, const Request& request);
 
 // The parts of answers, as JSON objects.
 std::string event_json(const Event& event);

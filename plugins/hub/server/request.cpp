@@ -5,12 +5,12 @@ namespace jetpack::hub {
 
 void require_method(const std::string& method, const std::string& wanted) {
   if (method == wanted || (wanted == "GET" && method == "HEAD")) return;
-  throw Refusal(405, "use " + wanted, wanted);
+  throw HttpError(405, "use " + wanted, wanted);
 }
 
 void require_sight(const Account& account, const std::string& cluster) {
   if (account.role == Role::admin || account.cluster == cluster) return;
-  throw Refusal(403, "a node sees its own cluster, which is '" + account.cluster + "'");
+  throw HttpError(403, "a node sees its own cluster, which is '" + account.cluster + "'");
 }
 
 std::string parameter(const Parameters& query, std::string_view name) {

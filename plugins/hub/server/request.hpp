@@ -23,16 +23,16 @@ struct Request {
   std::string where;  // the hub's own address, for links: "https://head:9443"
 };
 
-struct Answer {
+struct Response {
   int status = 200;
   std::string json;  // "" for 304
 };
 
 // Ends an exchange with an HTTP status; the text goes into the answer. `allow`: the methods, for
 // status 405.
-class Refusal : public std::runtime_error {
+class HttpError : public std::runtime_error {
  public:
-  Refusal(int status, const std::string& text, std::string allow = {})
+  HttpError(int status, const std::string& text, std::string allow = {})
       : std::runtime_error(text), status_(status), allow_(std::move(allow)) {}
   int status() const noexcept { return status_; }
   const std::string& allow() const noexcept { return allow_; }
@@ -42,10 +42,10 @@ class Refusal : public std::runtime_error {
   std::string allow_;
 };
 
-// Throws a Refusal unless the method is `method`, or HEAD in place of GET.
+// Throws a HttpError unless the method is `method`, or HEAD in place of GET.
 void require_method(const std::string& method, const std::string& wanted);
 
-// Throws a Refusal unless the account may see the cluster.
+// Throws a HttpError unless the account may see the cluster.
 void require_sight(const Account& account, const std::string& cluster);
 
 // The parameter's value, or "".

@@ -15,7 +15,7 @@ namespace jetpack::hub {
 
 namespace {
 
-constexpr std::string_view prefix = "/clusterlink/userdata/";
+constexpr std::string_view userdata_path = "/clusterlink/userdata/";
 constexpr size_t version_digits = 16;
 
 bool is_id(std::string_view text) {
@@ -29,15 +29,15 @@ Node node_of(SqlSession& session, const Account& account, const std::string& id)
   const auto named = find_node_by_userdata(session, id);
   if (account.role == Role::admin) {
     if (named) return *named;
-    throw Refusal(404, "no node has this id");
+    throw HttpError(404, "no node has this id");
   }
   const auto own = find_node(session, account.cluster, account.node);
   const bool is_own =
       own && (own->userdata_id == id || userdata_id(own->cluster, own->name, "") == id ||
               userdata_id(own->cluster, own->name, own->instance_id) == id);
   if (is_own) return *own;
-  if (named) throw Refusal(403, "the id is that of another node");
-  throw Refusal(404, "no node has this id");
+  if (named) throw HttpError(403, "the id is that of another node");
+  throw HttpError(404, "no node has this id");
 }
 
 // What every node of the cluster is told, what this one is told, and who it is.
@@ -89,11 +89,11 @@ void note_applied(Database& database, const Node& node) {
 
 }  // namespace
 
-std::optional<Answer> answer_userdata(Database& database, const Request& request) {
-  if (!request.path.starts_with(prefix)) return std::nullopt;
+std::optional<Response> userdata_response(Database& database, const Request& request) {
+  if (!request.path.starts_with(userdata_path)) return std::nullopt;
   require_method(request.method, "GET");
-  const std::string id = request.path.substr(prefix.size());
-  if (!is_id(id)) throw Refusal(404, "an id has 32 hexadecimal digits");
+  const std::string id = request.path.substr(userdata_path.size());
+  if (!is_id(id)) throw HttpError(404, "an id has 32 hexadecimal digits");
   Node node;
   std::string version, json;
   database.read("reading a node's configuration", [&](SqlSession& session) {
@@ -103,12 +103,12 @@ std::optional<Answer> answer_userdata(Database& database, const Request& request
     version = sha256_hex(content).substr(0, version_digits);
     json = "{\"version\":\"" + version + "\"," + content.substr(1);
   });
-  if (parameter(request.query, "known") != version) return Answer{200, json};
+  if (parameter(request.query, "known") != version) return Response{200, json};
   // While an installation runs, its end is what counts.
   const bool is_new = node.phase == phase::preparing ||
                       (node.phase == phase::installing && node.status_message.empty());
   if (is_new && request.account.role == Role::node) note_applied(database, node);
-  return Answer{304, ""};
+  return Response{304, ""};
 }
 
 }  // namespace jetpack::hub

@@ -10,6 +10,6 @@ namespace jetpack::hub {
 
 // nullopt when the path is another. A node that names the newest version has applied it, and is
 // ready.
-std::optional<Answer> answer_userdata(Database& database, const Request& request);
+std::optional<Response> userdata_response(Database& database, const Request& request);
 
 }  // namespace jetpack::hub

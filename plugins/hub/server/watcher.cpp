@@ -11,7 +11,7 @@ namespace jetpack::hub {
 
 namespace {
 
-constexpr std::chrono::milliseconds interval{500};
+constexpr std::chrono::milliseconds look_interval{500};
 constexpr int64_t silence = 120'000;  // of a node that stops, until it counts as stopped
 
 bool is_anything_due(SqlSession& session, int64_t now) {
@@ -49,7 +49,7 @@ void Watcher::run() {
       last_failure_ = error.what();
     }
     lock.lock();
-    stopping_.wait_for(lock, interval, [this] { return stopped_; });
+    stopping_.wait_for(lock, look_interval, [this] { return stopped_; });
   }
 }
 

@@ -166,9 +166,9 @@ TEST_CASE("a transaction that fails leaves nothing, and the next one works") {
   CHECK_THROWS_AS(database->write("t",
                                   [&](Transaction& transaction) {
                                     apply_deliveries(transaction, {&delivery}, keep_all);
-                                    throw Refusal(400, "no");
+                                    throw HttpError(400, "no");
                                   }),
-                  Refusal);
+                  HttpError);
   CHECK_THROWS_AS(
       database->write(
           "t", [&](Transaction& transaction) { execute(transaction.session(), "no SQL at all"); }),
@@ -326,12 +326,12 @@ TEST_CASE("an answer is kept for its key") {
   TestDatabase database;
   const Account account = enrolled(*database, "c", "n");
   database->write("t", [&](Transaction& transaction) {
-    keep_answer(transaction.session(), account, "k", {202, "{}"});
+    store_response(transaction.session(), account, "k", {202, "{}"});
   });
   database->read("t", [&](SqlSession& session) {
-    CHECK(find_answer(session, account, "k")->status == 202);
-    CHECK_FALSE(find_answer(session, account, "other"));
-    CHECK_FALSE(find_answer(session, {account.id + 1, "", Role::node, "", "", ""}, "k"));
+    CHECK(find_response(session, account, "k")->status == 202);
+    CHECK_FALSE(find_response(session, account, "other"));
+    CHECK_FALSE(find_response(session, {account.id + 1, "", Role::node, "", "", ""}, "k"));
   });
 }
 

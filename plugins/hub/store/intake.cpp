@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <jetpack/error.hpp>
+#include "common/text.hpp"
 
 namespace jetpack::hub {
 
@@ -15,6 +16,17 @@ size_t count_messages(const std::vector<Delivery*>& deliveries) {
   size_t count = 0;
   for (const auto* delivery : deliveries) count += delivery->messages.size();
   return count;
+}
+
+// Writes the log messages among them, each with the name of its node.
+void log_messages(ApplicationLog& log, const Account& account, const std::vector<Message>& messages,
+                  const std::vector<size_t>& indexes) {
+  const std::string origin = "[" + account.cluster + "/" + account.node + "] ";
+  std::string lines;
+  for (const size_t index : indexes)
+    if (const auto& entry = messages[index].log)
+      lines += format_log_line(now_ms(), entry->level, origin + entry->text);
+  if (!lines.empty()) log.write_lines(lines);
 }
 
 }  // namespace

@@ -155,16 +155,16 @@ std::vector<Operation> list_operations(SqlSession& session, std::string_view clu
   return operations;
 }
 
-std::optional<KeptAnswer> find_answer(SqlSession& session, const Account& account,
-                                      std::string_view key) {
+std::optional<StoredResponse> find_response(SqlSession& session, const Account& account,
+                                            std::string_view key) {
   const auto row = select_one<Row<int64_t, std::string>>(
       session, "SELECT status, body FROM answers WHERE account = $1 AND key = $2", account.id, key);
   if (!row) return std::nullopt;
-  return KeptAnswer{row->get<0>(), row->get<1>()};
+  return StoredResponse{row->get<0>(), row->get<1>()};
 }
 
-void keep_answer(SqlSession& session, const Account& account, std::string_view key,
-                 const KeptAnswer& answer) {
+void store_response(SqlSession& session, const Account& account, std::string_view key,
+                    const StoredResponse& answer) {
   const int64_t now = now_ms();
   execute(session,
           "INSERT INTO answers (account, key, status, body, created) VALUES ($1, $2, $3, $4, $5)",

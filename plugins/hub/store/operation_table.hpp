@@ -56,13 +56,13 @@ std::vector<Operation> list_operations(SqlSession& session, std::string_view clu
                                        int64_t limit);
 
 // What was answered to an account's request.
-struct KeptAnswer {
+struct StoredResponse {
   int64_t status = 0;
   std::string body;
 };
-std::optional<KeptAnswer> find_answer(SqlSession& session, const Account& account,
-                                      std::string_view key);
-void keep_answer(SqlSession& session, const Account& account, std::string_view key,
-                 const KeptAnswer& answer);
+std::optional<StoredResponse> find_response(SqlSession& session, const Account& account,
+                                            std::string_view key);
+void store_response(SqlSession& session, const Account& account, std::string_view key,
+                    const StoredResponse& answer);
 
 }  // namespace jetpack::hub
