@@ -319,7 +319,7 @@ def test_a_blob_survives_the_hub_and_is_there_after_kill(tmp_path):
         assert account_of(hub).get("locker/projects/p/blobs/file") is None
         gone = run("hub", "blob", "get", "projects/p/blobs/file", "--data", hub.data)
         assert (gone.returncode, gone.stdout) == (1, "")
-        assert "no blob" in gone.stderr
+        assert "not found" in gone.stderr
         bad = run("hub", "blob", "put", "../x", tmp_path / "file", "--data", hub.data)
         assert bad.returncode == 2
         nowhere = run("hub", "blob", "list", "--data", tmp_path)

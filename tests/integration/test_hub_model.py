@@ -401,15 +401,15 @@ def test_the_keepers_commands(hub, cluster, tmp_path):
 
 
 @pytest.mark.parametrize("arguments,code,text", [
-    (["node", "terminate", "nobody", "--cluster", "demo"], 1, "there is no cluster 'demo'"),
-    (["node", "remove", "x", "--cluster", "demo"], 1, "has no node 'x'"),
-    (["node", "terminate", "x"], 2, "--cluster"), (["node", "remove", "--cluster", "c"], 2, "name"),
-    (["user", "add", "a b", "--cluster", "demo"], 2, "cannot be a name"),
+    (["node", "terminate", "nobody", "--cluster", "demo"], 1, "cluster 'demo' not found"),
+    (["node", "remove", "x", "--cluster", "demo"], 1, "node 'x' not found in cluster 'demo'"),
+    (["node", "terminate", "x"], 2, "--cluster"), (["node", "remove", "--cluster", "c"], 2, "NAME"),
+    (["user", "add", "a b", "--cluster", "demo"], 2, "not a valid name"),
     (["user", "add", "root", "--cluster", "demo", "--uid", "5"], 2, "--uid"),
-    (["user", "add", "a", "--cluster", "demo"], 1, "no cluster 'demo'"),
+    (["user", "add", "a", "--cluster", "demo"], 1, "cluster 'demo' not found"),
     (["cluster", "configure", "demo", "--file", "/nonexistent"], 1, "no such file"),
     (["cluster", "configure", "demo", "--file", "/etc/passwd"], 2, "one JSON object"),
-    (["nodearray", "add", "a/b", "--cluster", "demo"], 2, "cannot name a node array"),
+    (["nodearray", "add", "a/b", "--cluster", "demo"], 2, "not a valid node array name"),
 ])
 def test_commands_that_make_no_sense(plain_hub, arguments, code, text):
     done = run("hub", *arguments, "--data", plain_hub.data)
@@ -417,9 +417,42 @@ def test_commands_that_make_no_sense(plain_hub, arguments, code, text):
     assert text in done.stderr
 
 
-def test_a_folder_without_a_hub_is_left_alone(tmp_path):
+def test_the_nodes_own_cluster_is_the_default(hub, cluster):
+    hub.enroll("n1", cluster)
+    home = hub.folder / "homes" / cluster / "n1"
+    on_database = ["--data", hub.data, *hub.database]
+
+    def as_node(*arguments):
+        done = run("hub", *arguments, home=home)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    as_node("user", "add", "ann", *on_database)
+    assert "ann" in as_node("user", "list", *on_database)
+    as_node("node", "terminate", "n1", *on_database)
+    assert json.loads(as_node("node", "show", "n1"))["phase"] == "Terminated"
+    as_node("nodearray", "add", "hpc", *on_database)
+    assert "hpc" in as_node("nodearray", "list")
+    assert json.loads(as_node("cluster", "show"))["nodes"][0]["Name"] == "n1"
+    assert [n["name"] for n in json.loads(as_node("node", "list", "--json"))] == ["n1"]
+    as_node("node", "remove", "n1", *on_database)
+    assert hub.get(f"/api/nodes?cluster={cluster}")["nodes"] == []
+
+
+def test_each_command_has_its_own_help():
+    add = run("help", "hub", "node", "add").stdout
+    assert "--count" in add and "--file" not in add
+    configure = run("hub", "node", "configure", "--help").stdout
+    assert "--file" in configure and "--count" not in configure
+    group = run("hub", "node")
+    assert group.returncode == 2 and "hub node terminate" in group.stdout + group.stderr
+    unknown = run("hub", "node", "terminat")
+    assert unknown.returncode == 127 and "'hub node terminate'" in unknown.stderr
+
+
+def test_a_directory_without_a_hub_is_left_alone(tmp_path):
     done = run("hub", "cluster", "list", "--data", tmp_path / "nothing")
-    assert done.returncode == 1 and "there is no hub in" in done.stderr
+    assert done.returncode == 1 and "no hub found in" in done.stderr
     assert not (tmp_path / "nothing").exists()
 
 

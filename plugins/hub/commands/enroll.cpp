@@ -1,15 +1,13 @@
 // The commands `hub enroll` and `hub admin`, which create accounts.
-#include "commands/enroll.hpp"
-
 #include <algorithm>
 #include <string>
 
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
-#include "commands/serve.hpp"
+#include "commands/commands.hpp"
+#include "commands/options.hpp"
 #include "common/certificates.hpp"
-#include "common/data_directory.hpp"
 #include "common/files.hpp"
 #include "common/passwords.hpp"
 #include "common/text.hpp"
@@ -21,15 +19,6 @@ namespace jetpack::hub {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string name_option(const Call& call, const char* option) {
-  std::string name(*call.text(option));
-  if (!is_name(name))
-    throw Error(Errc::usage, std::string("--") + option + " '" + one_line(name) +
-                                 "' cannot be used: a name is up to 128 letters, digits, '.', "
-                                 "'_' and '-', the first a letter or digit");
-  return name;
-}
 
 // The address that the node will use. It goes into an INI file, so a line end would be a new key.
 std::string url_option(const Call& call, const DataDirectory& data) {

@@ -7,8 +7,7 @@
 #include <Poco/URI.h>
 
 #include <jetpack/session.hpp>
-#include "commands/serve.hpp"
-#include "common/data_directory.hpp"
+#include "commands/options.hpp"
 #include "common/text.hpp"
 #include "server/cluster_api.hpp"
 #include "server/page_api.hpp"

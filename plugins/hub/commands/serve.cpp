@@ -1,6 +1,4 @@
 // The command `hub serve`.
-#include "commands/serve.hpp"
-
 #include <unistd.h>
 
 #include <array>
@@ -10,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include <jetpack/config.hpp>
 #include "blobs/blob_server.hpp"
 #include "broker/consumer.hpp"
+#include "commands/commands.hpp"
+#include "commands/options.hpp"
 #include "common/application_log.hpp"
 #include "common/certificates.hpp"
-#include "common/data_directory.hpp"
 #include "common/files.hpp"
 #include "common/json_writer.hpp"
 #include "server/accounts.hpp"
@@ -27,8 +25,6 @@
 namespace jetpack::hub {
 
 namespace {
-
-constexpr size_t max_secret = 4096;
 
 // SIGTERM and SIGINT, kept from ending the process while the object lives. Made before any thread,
 // so that all of them leave the signals alone.
@@ -171,38 +167,6 @@ std::string host_of(const std::string& url) {
 }
 
 }  // namespace
-
-std::filesystem::path data_option(const Call& call) {
-  if (const auto data = call.text("data")) return std::string(*data);
-  return call.service<Config>().path("hub");
-}
-
-std::optional<std::string> secret_option(const Call& call, const char* name) {
-  const auto given = call.text(name);
-  if (!given || !given->starts_with('@'))
-    return given ? std::optional(std::string(*given)) : std::nullopt;
-  const std::string file(given->substr(1));
-  auto text = read_file(file, max_secret);
-  if (!text)
-    throw Error(Errc::not_found,
-                "cannot read --" + std::string(name) + " from " + file + ": there is no such file");
-  return text->substr(0, text->find_first_of("\r\n"));
-}
-
-DatabaseAddress database_option(const Call& call, const DataDirectory& data) {
-  if (const auto url = secret_option(call, "database")) return postgresql_address(*url);
-  return sqlite_address(data.database());
-}
-
-DatabaseAddress known_database(const Call& call) {
-  if (const auto url = secret_option(call, "database")) return postgresql_address(*url);
-  const DataDirectory data{std::filesystem::absolute(data_option(call))};
-  if (!std::filesystem::exists(data.database()))
-    throw Error(Errc::not_found, "there is no hub in " + data.root.string() +
-                                     "\nGive its folder with --data, or its database with "
-                                     "--database.");
-  return sqlite_address(data.database());
-}
 
 int serve(const Call& call) {
   const StopSignals signals;

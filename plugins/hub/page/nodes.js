@@ -1,144 +1,15 @@
-// nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it can be seen,
-// so that a large cluster costs no more of the page than a small one.
-import { CONDITIONS, PHASES, count, element, keepAlive, link, make, natural, nodePath, rank,
-  setText, tag, timeElement } from "./dom.js";
-import { ask, cluster, oneAtATime, soon } from "./hub.js";
+// nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it is visible, so
+// that a large cluster costs no more of the page than a small one.
+import { count, element, make, natural, nodePath, setText } from "./dom.js";
+import { oneAtATime, soon } from "./hub.js";
+import { Nodes, ORDERS } from "./node-data.js";
+import { fill } from "./node-row.js";
 
-const CHUNK = 1000;     // nodes fetched at once
-const FIRST_CHUNK = 200;
-const MOST_SINGLE = 8;  // changed nodes that are fetched one by one, rather than all anew
+const MOST_SINGLE = 8;  // changed nodes that are fetched one by one, rather than all again
 const SOON = 250;       // changes that are as close together are one
 const REST = 10;        // times as long as a whole fetch took, until the next one
 const LONGEST_REST = 60_000;
-const SPARE_ROWS = 6;   // drawn above and below what can be seen
-const QUIET_AFTER = 15 * 60_000;
-
-// ---- the nodes that are known ------------------------------------------------------------------
-
-// A node with what the filter and the order need.
-function prepared(node) {
-  const trouble = (node.conditions ?? []).filter(({ status }) => status !== "OK" && status !== "NA")
-    .sort((a, b) => rank(CONDITIONS, a.status) - rank(CONDITIONS, b.status));
-  const words = [node.name, node.hostname, node.address, node.instance_id, node.nodearray,
-    node.phase, node.status_message,
-    ...trouble.flatMap(({ name, status, message }) => [name, status, message])];
-  return { ...node, trouble, words: words.join("\n").toLowerCase(),
-    contact: node.last_contact ? Date.parse(node.last_contact) : 0 };
-}
-
-class Nodes {
-  all = new Map(); // by name, in the hub's order
-
-  // Fetches all, in parts; `progress` is called after each. Nodes that are gone go at the end.
-  async load(progress) {
-    const seen = new Map();
-    let after = "";
-    for (let limit = FIRST_CHUNK; ; limit = CHUNK) {
-      const { nodes } = await ask("/api/nodes", { cluster, limit, after_name: after });
-      for (const node of nodes) seen.set(node.name, prepared(node));
-      const isLast = nodes.length < limit;
-      this.all = isLast ? seen : new Map([...seen, ...this.#unseen(seen)]);
-      progress();
-      if (isLast) return;
-      after = nodes.at(-1).name;
-    }
-  }
-
-  #unseen(seen) {
-    return [...this.all].filter(([name]) => !seen.has(name));
-  }
-
-  // Fetches these alone; false when one of them is not where it was.
-  async loadSome(names) {
-    const order = [...this.all.keys()];
-    for (const name of names) {
-      const place = order.indexOf(name);
-      if (place < 0) return false;
-      const { nodes } = await ask("/api/nodes",
-        { cluster, limit: 1, after_name: order[place - 1] ?? "" });
-      if (nodes[0]?.name !== name) return false;
-      this.all.set(name, prepared(nodes[0]));
-    }
-    return true;
-  }
-}
-
-// ---- the order ---------------------------------------------------------------------------------
-
-// Smaller comes first; for times the newest.
-const ORDERS = {
-  name: (a, b) => natural.compare(a.name, b.name),
-  phase: (a, b) => rank(PHASES, a.phase) - rank(PHASES, b.phase),
-  condition: (a, b) => severity(a) - severity(b),
-  contact: (a, b) => b.contact - a.contact,
-  keepalive: (a, b) => untilOf(b) - untilOf(a),
-  hostname: (a, b) => natural.compare(a.hostname, b.hostname),
-  address: (a, b) => natural.compare(a.address, b.address),
-};
-
-function severity(node) {
-  if (node.trouble.length === 0) return CONDITIONS.size;
-  return rank(CONDITIONS, node.trouble[0].status) - node.trouble.length / 1000;
-}
-
-function untilOf(node) {
-  if (!node.keepalive_until) return 0;
-  return node.keepalive_until === "forever" ? Infinity : Date.parse(node.keepalive_until);
-}
-
-// ---- one row -----------------------------------------------------------------------------------
-
-function cell(className, ...content) {
-  const made = make("div", `cell ${className}`);
-  made.setAttribute("role", "gridcell");
-  made.append(...content);
-  return made;
-}
-
-function phaseCell(node) {
-  const made = cell("phase", tag(PHASES.get(node.phase) ?? "", node.phase));
-  made.title = node.status_message;
-  return made;
-}
-
-function conditionCell(node) {
-  const tags = node.trouble.map(({ name, status, message }) => {
-    const made = tag(CONDITIONS.get(status) ?? "", name);
-    made.title = message ? `${status}: ${message}` : status;
-    made.prepend(make("span", "hidden", `${status}: `));
-    return made;
-  });
-  if (tags.length === 0) tags.push((node.conditions ?? []).length > 0 ? "OK" : "–");
-  return cell("conditions", ...tags);
-}
-
-function contactCell(node) {
-  if (!node.contact) return cell("contact", "never");
-  const made = cell("contact", timeElement(node.last_contact));
-  if (node.phase === "Ready" && Date.now() - node.contact > QUIET_AFTER) {
-    made.classList.add("quiet");
-    made.append(make("span", "hidden", ", quiet"));
-  }
-  return made;
-}
-
-function fill(row, node) {
-  const name = cell("name", link(nodePath(node.cluster, node.name), node.name));
-  name.setAttribute("role", "rowheader");
-  name.firstChild.tabIndex = -1; // Enter on the row does the same
-  const hostname = cell("hostname", node.hostname || "–");
-  const instance = cell("instance mono", node.instance_id || "–");
-  name.title = node.name;
-  hostname.title = node.hostname;
-  instance.title = node.instance_id;
-  row.replaceChildren(name,
-    phaseCell(node),
-    conditionCell(node), contactCell(node),
-    cell("keepalive", keepAlive(node.keepalive_until) ?? "–"),
-    hostname, cell("address mono", node.address || "–"), instance);
-}
-
-// ---- the list on the page ----------------------------------------------------------------------
+const SPARE_ROWS = 6;   // drawn above and below what is visible
 
 export class NodeList {
   #nodes = new Nodes();

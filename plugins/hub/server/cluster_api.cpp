@@ -58,7 +58,7 @@ Response once(Database& database, const Request& request, const char* doing, Wor
 
 void require_cluster(SqlSession& session, const std::string& cluster) {
   if (list_clusters(session, cluster).empty())
-    throw HttpError(404, "there is no cluster '" + one_line(cluster) + "'");
+    throw HttpError(404, "cluster '" + one_line(cluster) + "' not found");
 }
 
 // -- scaling

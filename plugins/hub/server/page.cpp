@@ -30,6 +30,8 @@ constexpr Known known_files[] = {
     {"/page/dom.js", "dom.js", javascript},
     {"/page/events.js", "events.js", javascript},
     {"/page/hub.js", "hub.js", javascript},
+    {"/page/node-data.js", "node-data.js", javascript},
+    {"/page/node-row.js", "node-row.js", javascript},
     {"/page/node.js", "node.js", javascript},
     {"/page/nodes.js", "nodes.js", javascript},
     {"/page/page.js", "page.js", javascript},

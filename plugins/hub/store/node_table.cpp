@@ -99,6 +99,12 @@ std::vector<Cluster> list_clusters(SqlSession& session, std::string_view name) {
   return clusters;
 }
 
+void require_cluster(SqlSession& session, const std::string& cluster) {
+  if (list_clusters(session, cluster).empty())
+    throw Error(Errc::not_found,
+                "cluster '" + cluster + "' not found; create it with 'jetpack hub cluster create'");
+}
+
 bool set_cluster_configuration(SqlSession& session, std::string_view cluster,
                                std::string_view json) {
   if (list_clusters(session, cluster).empty()) return false;

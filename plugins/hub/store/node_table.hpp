@@ -52,6 +52,8 @@ bool is_kept_alive(const Node& node, int64_t now);
 bool add_cluster(SqlSession& session, std::string_view name);
 // An empty name stands for all.
 std::vector<Cluster> list_clusters(SqlSession& session, std::string_view name);
+// Throws Errc::not_found when there is no such cluster.
+void require_cluster(SqlSession& session, const std::string& cluster);
 bool set_cluster_configuration(SqlSession& session, std::string_view cluster,
                                std::string_view json);
 

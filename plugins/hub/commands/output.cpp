@@ -1,11 +1,13 @@
-// Prints a list as columns or as JSON.
-#include "commands/columns.hpp"
+// Prints lists and results, for people or as JSON.
+#include "commands/output.hpp"
 
 #include <algorithm>
 #include <cstddef>
 
 #include <rapidjson/prettywriter.h>
 
+#include <jetpack/error.hpp>
+#include "common/json_writer.hpp"
 #include "common/text.hpp"
 
 namespace jetpack::hub {
@@ -21,8 +23,8 @@ size_t width_of(std::string_view text) {
   }));
 }
 
-void print_table(const Call& call, const json::Value& list, const std::vector<Column>& columns,
-                 std::string_view when_empty) {
+void print_columns(const Call& call, const json::Value& list, const std::vector<Column>& columns,
+                   std::string_view when_empty) {
   if (list.Empty()) return call.report(std::string(when_empty) + "\n");
   std::vector<std::vector<std::string>> rows(1);
   for (const auto& column : columns) rows[0].emplace_back(column.heading);
@@ -70,7 +72,35 @@ void print_json(const Call& call, const json::Value& value) {
 void show_list(const Call& call, const json::Value& list, const std::vector<Column>& columns,
                std::string_view when_empty) {
   if (call.flag("json")) return print_json(call, list);
-  print_table(call, list, columns, when_empty);
+  print_columns(call, list, columns, when_empty);
+}
+
+int print_result(const Call& call, const Result& result) {
+  call.print(call.flag("json")
+                 ? json_object([&](Object& object) {
+                     object.text("action", result.action).text(result.what, result.name);
+                   }) + "\n"
+                 : result.text + "\n");
+  return 0;
+}
+
+const json::Value& member(const json::Document& answer, const char* name) {
+  const auto* found = find_member(answer, name);
+  if (found == nullptr)
+    throw Error(Errc::corrupt, std::string("the hub's answer has no '") + name + "'");
+  return *found;
+}
+
+const json::Value& list_in(const json::Document& answer, const char* name) {
+  const auto& list = member(answer, name);
+  if (!list.IsArray())
+    throw Error(Errc::corrupt, std::string("'") + name + "' in the hub's answer is not a list");
+  return list;
+}
+
+void fail_not_found(const char* what, std::string_view name, const std::string& cluster) {
+  throw Error(Errc::not_found, std::string(what) + " '" + one_line(name) +
+                                   "' not found in cluster '" + cluster + "'");
 }
 
 }  // namespace jetpack::hub
