@@ -9,6 +9,7 @@
 #include <jetpack/error.hpp>
 #include "loader/refusal.hpp"
 #include "support/json.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack {
 

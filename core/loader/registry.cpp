@@ -151,7 +151,7 @@ void Registry::scan() {
 // Names in a folder, sorted; none when it does not exist. One that cannot be read is listed as a
 // refused plugin, since it may hold some.
 std::vector<std::string> Registry::names_in(const std::string& directory, Origin origin) {
-  const support::Folder folder(::opendir(directory.c_str()));
+  const support::Directory folder(::opendir(directory.c_str()));
   std::vector<std::string> names;
   if (!folder && errno != ENOENT && errno != ENOTDIR)
     add_refused(directory, origin, "the folder cannot be read: " + support::system_message(errno));

@@ -18,12 +18,13 @@
 #include "jetpackd/memory.hpp"
 #include "jetpackd/notifier.hpp"
 #include "jetpackd/worker.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/log_file.hpp"
 #include "support/times.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -216,7 +217,7 @@ int run_daemon(const jetpack::Call& call, const DaemonOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   const auto config = call.service<jetpack::Config>();
   const std::string lock_path = config.path("run/jetpackd.lock");
-  const auto lock = support::Lock::attempt(lock_path, lock_mode);
+  const auto lock = support::FileLock::attempt(lock_path, lock_mode);
   if (!lock)
     throw Error(Errc::unavailable, "another jetpackd runs" + running_instance(config) + ": " +
                                        lock_path + " is locked; end that one first");
@@ -226,4 +227,4 @@ int run_daemon(const jetpack::Call& call, const DaemonOptions& options) {
   throw Error(Errc::failed, "not everything could be done: " + daemon.failure());
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

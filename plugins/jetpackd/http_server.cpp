@@ -11,7 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -164,4 +164,4 @@ void HttpServer::accept() {
   });
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -11,7 +11,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 struct HttpAnswer {
   unsigned status = 200;
@@ -47,4 +47,4 @@ class HttpServer {
   std::shared_ptr<size_t> open_ = std::make_shared<size_t>(0);
 };
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

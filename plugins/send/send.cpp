@@ -8,11 +8,12 @@
 
 #include <jetpack/plugin.hpp>
 #include "support/files.hpp"
-#include "support/json.hpp"
+#include "support/text.hpp"
 #include "support/verb.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Errc;
 using jetpack::Error;
 

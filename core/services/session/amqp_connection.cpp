@@ -17,6 +17,7 @@
 #include "services/session/sockets.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::session {
 

@@ -7,6 +7,7 @@
 #include "services/session/url.hpp"
 #include "support/encoding.hpp"
 #include "support/json.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::session {
 

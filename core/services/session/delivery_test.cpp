@@ -9,6 +9,7 @@
 #include <jetpack/error.hpp>
 #include "services/session/envelope.hpp"
 #include "services/session/server_carrier.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/testing/temporary_directory.hpp"

@@ -16,6 +16,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 

@@ -6,6 +6,7 @@
 #include <jetpack/error.hpp>
 #include "services/session/envelope.hpp"
 #include "support/json.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::session {
 

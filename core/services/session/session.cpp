@@ -20,9 +20,11 @@
 #include "services/session/outbox.hpp"
 #include "services/session/server_carrier.hpp"
 #include "services/session/transport.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/times.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::session {
 

@@ -14,6 +14,7 @@
 #include "support/encoding.hpp"
 #include "support/json.hpp"
 #include "support/times.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::storage {
 

@@ -17,6 +17,7 @@
 #include "support/encoding.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::storage {
 
@@ -127,7 +128,7 @@ bool FolderStore::walk(int root, const std::string& below, std::string_view pref
   const support::Fd fd = open_below(root, below.empty() ? "." : below, O_RDONLY | O_DIRECTORY);
   if (!fd || depth > deepest_folder) return true;
   // fdopendir takes over what it is given.
-  const support::Folder folder(::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
+  const support::Directory folder(::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
   if (!folder) return true;
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(folder.get())) {
