@@ -1,4 +1,5 @@
 // Declares the hub's commands.
+
 #include <jetpack/plugin.hpp>
 #include "commands/commands.hpp"
 

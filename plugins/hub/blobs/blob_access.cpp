@@ -11,9 +11,11 @@
 #include <Poco/URI.h>
 
 #include "blobs/blob_error.hpp"
-#include "common/base64.hpp"
 #include "common/passwords.hpp"
-#include "common/text.hpp"
+#include "support/encoding.hpp"
+#include "support/sha256.hpp"
+#include "support/text.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::hub {
 
@@ -36,7 +38,8 @@ constexpr std::string_view permission_order = "racwdxyltfmeopi";
 [[noreturn]] void not_authentic(const std::string& text) { refuse("AuthenticationFailed", text); }
 
 std::string signature_of(const BlobAccount& account, std::string_view text) {
-  return to_base64(keyed_digest(from_base64(account.key), text));
+  const auto digest = support::hmac_sha256(support::base64_decoded(account.key).value_or(""), text);
+  return support::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 bool is_version(std::string_view text) {
@@ -45,13 +48,6 @@ bool is_version(std::string_view text) {
   for (size_t i = 0; i < form.size(); ++i)
     if (form[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != form[i]) return false;
   return true;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 // "Authorize with Shared Key" of the reference, version 2015-02-21 and later.
@@ -67,7 +63,8 @@ std::string shared_key_text(const BlobRequest& request) {
   }
   text += '\n';
   for (const auto& [name, value] : request.headers)
-    if (name.starts_with("x-ms-")) text.append(name).append(":").append(trimmed(value)) += '\n';
+    if (name.starts_with("x-ms-"))
+      text.append(name).append(":").append(support::trimmed(value)) += '\n';
   text.append("/").append(request.account).append(request.raw_path);
   for (const auto& [name, value] : request.query)
     text.append("\n").append(name).append(":").append(value);
@@ -76,9 +73,9 @@ std::string shared_key_text(const BlobRequest& request) {
 
 void check_date(const BlobRequest& request, int64_t now) {
   const std::string_view own = request.header("x-ms-date");
-  const auto time = parse_http_date(own.empty() ? request.header("date") : own);
+  const auto time = support::parse_http_date(own.empty() ? request.header("date") : own);
   if (!time) not_authentic("the request has no date, in x-ms-date or Date");
-  const int64_t skew = *time - now;
+  const int64_t skew = time->time_since_epoch().count() - now;
   if (skew > max_clock_skew || skew < -max_clock_skew)
     not_authentic("the request's date is more than fifteen minutes from the server's");
 }
@@ -130,9 +127,9 @@ std::optional<int64_t> sas_time(std::string text) {
   if (text.size() == date_size) text += "T00:00:00Z";
   if (text.size() == minute_size && text.ends_with('Z')) text.replace(minute_size - 1, 1, ":00Z");
   if (!text.ends_with('Z')) return std::nullopt;
-  const auto time = parse_iso_time(text);
+  const auto time = support::parse_iso_8601(text);
   if (!time) return std::nullopt;
-  return *time / 1000;
+  return support::unix_ms(*time) / 1000;
 }
 
 void check_sas_time(const BlobRequest& request, int64_t now) {

@@ -14,7 +14,9 @@
 #include <jetpack/error.hpp>
 #include "blobs/blob_error.hpp"
 #include "common/json.hpp"
-#include "common/json_writer.hpp"
+#include "support/files.hpp"
+#include "support/json.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::hub {
 
@@ -28,10 +30,10 @@ constexpr size_t size_digits = 8;
 constexpr size_t max_properties_size = 64 << 10;
 
 [[noreturn]] void damaged(const fs::path& path) {
-  throw Error(Errc::corrupt, "cannot use " + path.string() + ": it is no blob of this store");
+  throw Error(Errc::corrupt, path.string() + ": not a valid blob file");
 }
 
-std::string read_at(const Descriptor& file, uint64_t offset, size_t size, const fs::path& path) {
+std::string read_at(const support::Fd& file, uint64_t offset, size_t size, const fs::path& path) {
   std::string text(size, '\0');
   const ssize_t got = ::pread(file.get(), text.data(), size, static_cast<off_t>(offset));
   if (got != static_cast<ssize_t>(size)) damaged(path);
@@ -39,20 +41,20 @@ std::string read_at(const Descriptor& file, uint64_t offset, size_t size, const 
 }
 
 BlobProperties parse_properties(const std::string& text, const fs::path& path) {
-  const rapidjson::Document document = parse_json(text);
-  if (document.HasParseError() || !document.IsObject()) damaged(path);
-  const auto* etag = find_member(document, "etag");
-  const auto* modified = find_member(document, "modified");
-  const auto* headers = find_member(document, "headers");
-  if (etag == nullptr || !etag->IsString() || modified == nullptr || !modified->IsInt64() ||
-      headers == nullptr || !headers->IsObject())
+  const auto document = parse_object(text);
+  if (!document) damaged(path);
+  const auto etag = support::find_string(*document, "etag");
+  const auto* modified = support::find_member(*document, "modified");
+  const auto* headers = support::find_member(*document, "headers");
+  if (!etag || modified == nullptr || !modified->IsInt64() || headers == nullptr ||
+      !headers->IsObject())
     damaged(path);
   BlobProperties properties;
-  properties.etag = text_of(*etag);
+  properties.etag = *etag;
   properties.modified = modified->GetInt64();
   for (const auto& header : headers->GetObject()) {
     if (!header.value.IsString()) damaged(path);
-    properties.headers.emplace_back(text_of(header.name), text_of(header.value));
+    properties.headers.emplace_back(support::text_of(header.name), support::text_of(header.value));
   }
   return properties;
 }
@@ -71,10 +73,10 @@ void fail_on_blob(const std::string& doing, const fs::path& path, int error) {
 }
 
 std::string blob_footer(const BlobProperties& properties) {
-  std::string text = json_object([&](Object& object) {
+  std::string text = support::json_object([&](support::Object& object) {
     object.text("etag", properties.etag)
         .number("modified", properties.modified)
-        .object("headers", [&](Object& headers) {
+        .object("headers", [&](support::Object& headers) {
           for (const auto& [name, value] : properties.headers) headers.text(name, value);
         });
   });
@@ -86,7 +88,7 @@ std::string blob_footer(const BlobProperties& properties) {
 }
 
 std::optional<OpenBlob> open_blob_file(const fs::path& path) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  support::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
   if (!file) fail_on_blob("cannot open the blob", path, errno);
   struct stat status {};

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/files.hpp"
+#include "support/files.hpp"
 
 namespace jetpack::hub {
 
@@ -26,7 +26,7 @@ struct BlobProperties {
 };
 
 struct OpenBlob {
-  Descriptor file;
+  support::Fd file;
   BlobProperties properties;
 };
 

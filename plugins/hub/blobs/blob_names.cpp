@@ -4,12 +4,9 @@
 #include <algorithm>
 #include <cstddef>
 
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/stringbuffer.h>
-
 #include "blobs/blob_error.hpp"
-#include "common/base64.hpp"
+#include "support/encoding.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::hub {
 
@@ -23,12 +20,8 @@ constexpr size_t max_block_id = 64;     // bytes, before base64
   throw BlobError(400, "InvalidResourceName", "the blob's name cannot be kept: " + why);
 }
 
-bool is_well_formed(const std::string& text) {
-  rapidjson::MemoryStream in(text.data(), text.size());
-  rapidjson::StringBuffer out;
-  while (in.Tell() < text.size())
-    if (!rapidjson::UTF8<>::Validate(in, out)) return false;
-  return std::none_of(text.begin(), text.end(), [](char c) {
+bool has_control_character(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f;
   });
 }
@@ -57,7 +50,8 @@ std::string unescaped(std::string_view segment) {
 
 std::vector<std::string> segments_of(const std::string& blob) {
   if (blob.empty() || blob.size() > max_blob_name) bad_name("it has no or too many characters");
-  if (!is_well_formed(blob)) bad_name("it is not UTF-8 text without control characters");
+  if (!support::is_utf8(blob) || has_control_character(blob))
+    bad_name("it is not UTF-8 text without control characters");
   std::vector<std::string> segments;
   for (size_t at = 0; at <= blob.size();) {
     const size_t end = std::min(blob.find('/', at), blob.size());
@@ -79,17 +73,11 @@ bool is_container_name(const std::string& name) {
 }
 
 std::string block_file(const std::string& id) {
-  const std::string bytes = from_base64(id);
-  if (bytes.empty() || bytes.size() > max_block_id || to_base64(bytes) != id)
+  const std::string bytes = support::base64_decoded(id).value_or("");
+  if (bytes.empty() || bytes.size() > max_block_id || support::base64(bytes) != id)
     throw BlobError(400, "InvalidQueryParameterValue",
                     "a block's id must be base64 of at most 64 bytes");
-  std::string name;
-  constexpr std::string_view hex = "0123456789abcdef";
-  for (const char c : bytes) {
-    name += hex[static_cast<unsigned char>(c) >> 4U];
-    name += hex[static_cast<unsigned char>(c) & 15U];
-  }
-  return name;
+  return support::hex(bytes);
 }
 
 }  // namespace jetpack::hub

@@ -15,8 +15,9 @@
 
 #include <jetpack/error.hpp>
 #include "blobs/blob_error.hpp"
-#include "common/base64.hpp"
-#include "common/text.hpp"
+#include "support/encoding.hpp"
+#include "support/text.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::hub {
 
@@ -55,7 +56,7 @@ void read_range(const OpenBlob& blob, const ByteRange& range, const TakePart& ta
 void set_blob_headers(const BlobProperties& known, const ByteRange& range,
                       const BlobRequest& request, Poco::Net::HTTPServerResponse& response) {
   response.set("ETag", known.etag);
-  response.set("Last-Modified", http_date(known.modified));
+  response.set("Last-Modified", support::http_date(support::from_unix_ms(known.modified * 1000)));
   response.set("Accept-Ranges", "bytes");
   response.set("x-ms-blob-type", "BlockBlob");
   response.set("x-ms-server-encrypted", "false");
@@ -66,7 +67,7 @@ void set_blob_headers(const BlobProperties& known, const ByteRange& range,
   if (request.parameter("sig").empty()) return;
   for (const auto& [parameter, header] : overrides)
     if (const auto value = request.parameter(parameter); !value.empty())
-      response.set(header, one_line(value));
+      response.set(header, support::one_line(value));
 }
 
 std::string range_md5(const OpenBlob& blob, const ByteRange& range) {
@@ -78,7 +79,7 @@ std::string range_md5(const OpenBlob& blob, const ByteRange& range) {
     return true;
   });
   const auto& sum = digest.digest();
-  return to_base64({reinterpret_cast<const char*>(sum.data()), sum.size()});
+  return support::base64({reinterpret_cast<const char*>(sum.data()), sum.size()});
 }
 
 }  // namespace jetpack::hub

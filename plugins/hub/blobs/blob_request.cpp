@@ -11,7 +11,7 @@
 #include <Poco/URI.h>
 
 #include "blobs/blob_error.hpp"
-#include "common/text.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::hub {
 
@@ -59,6 +59,12 @@ std::string_view found_in(const std::map<std::string, std::string>& map, std::st
   return found == map.end() ? std::string_view() : std::string_view(found->second);
 }
 
+std::optional<int64_t> seconds_of(std::string_view http_date) {
+  const auto time = support::parse_http_date(http_date);
+  if (!time) return std::nullopt;
+  return time->time_since_epoch().count();
+}
+
 }  // namespace
 
 std::string_view BlobRequest::parameter(std::string_view name) const {
@@ -98,8 +104,8 @@ void check_conditions(const BlobRequest& request, const BlobProperties* blob, bo
   };
   const std::string_view match = request.header("if-match");
   const std::string_view none_match = request.header("if-none-match");
-  const auto since = parse_http_date(request.header("if-modified-since"));
-  const auto until = parse_http_date(request.header("if-unmodified-since"));
+  const auto since = seconds_of(request.header("if-modified-since"));
+  const auto until = seconds_of(request.header("if-unmodified-since"));
   const bool is_unchanged = (!none_match.empty() && matches(none_match)) ||
                             (blob != nullptr && since && blob->modified <= *since);
   if ((!match.empty() && !matches(match)) || (blob != nullptr && until && blob->modified > *until))

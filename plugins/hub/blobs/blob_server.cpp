@@ -17,8 +17,11 @@
 #include "blobs/blob_xml.hpp"
 #include "blobs/block_list.hpp"
 #include "common/listener.hpp"
-#include "common/passwords.hpp"
 #include "common/text.hpp"
+#include "support/log_file.hpp"
+#include "support/random.hpp"
+#include "support/text.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::hub {
 
@@ -37,7 +40,7 @@ constexpr std::string_view default_version = "2020-12-06";
 struct BlobServices {
   BlobStore& store;
   const BlobAccount& account;
-  ApplicationLog& log;
+  const support::LogFile& log;
 };
 
 // One request and its reply.
@@ -56,20 +59,20 @@ class BlobHandler : public net::HTTPRequestHandler {
     has_body_ = asked.getChunkedTransferEncoding() ||
                 (asked.hasContentLength() && asked.getContentLength64() != 0);
     if (has_body_) response.setKeepAlive(false);
-    request_id_ = random_uuid();
+    request_id_ = support::random_uuid();
     response.set("Server", "jetpack-hub-blobs");
     response.set("x-ms-request-id", request_id_);
-    response.set("Date", http_date(now_ms() / 1000));
+    response.set("Date", support::http_date(std::chrono::system_clock::now()));
     try {
       serve(asked, response, keep_alive);
     } catch (const BlobError& refusal) {
       if (refusal.status() == 401 || refusal.status() == 403)
-        log_.write("warn", "refused " + asked.getMethod() + " of " +
-                               one_line(asked.getURI().substr(0, asked.getURI().find('?'))) +
-                               " by " + asked.clientAddress().toString() + ": " + refusal.what());
+        log_.warning("refused " + asked.getMethod() + " of " +
+                     support::one_line(asked.getURI().substr(0, asked.getURI().find('?'))) +
+                     " by " + asked.clientAddress().toString() + ": " + refusal.what());
       refuse(asked, response, refusal);
     } catch (const Error& error) {
-      log_.write("error", error.what());
+      log_.error(error.what());
       const bool is_full = error.code() == Errc::unavailable;
       refuse(asked, response,
              BlobError(is_full ? 507 : 500, is_full ? "InsufficientStorage" : "InternalError",
@@ -197,7 +200,7 @@ class BlobHandler : public net::HTTPRequestHandler {
       });
     } catch (const Error& error) {
       // The reply has begun: that it is too short is all that the client can be told.
-      log_.write("error", error.what());
+      log_.error(error.what());
       response.setKeepAlive(false);
     }
   }
@@ -268,7 +271,7 @@ class BlobHandler : public net::HTTPRequestHandler {
 
   static void tell(const BlobProperties& now, net::HTTPServerResponse& response) {
     response.set("ETag", now.etag);
-    response.set("Last-Modified", http_date(now.modified));
+    response.set("Last-Modified", support::http_date(support::from_unix_ms(now.modified * 1000)));
     response.set("x-ms-request-server-encrypted", "false");
   }
 
@@ -341,13 +344,14 @@ class BlobHandler : public net::HTTPRequestHandler {
     if (refusal.status() == 304) return finish(response, 304);
     if (refusal.status() == 401) response.set("WWW-Authenticate", "SharedKey");
     send_xml(response, refusal.status(),
-             error_xml(refusal.code(), std::string(refusal.what()) + "\nRequestId:" + request_id_ +
-                                           "\nTime:" + iso_time(now_ms())));
+             error_xml(refusal.code(),
+                       std::string(refusal.what()) + "\nRequestId:" + request_id_ +
+                           "\nTime:" + support::iso_8601(support::from_unix_ms(now_ms()))));
   }
 
   BlobStore& store_;
   const BlobAccount& account_;
-  ApplicationLog& log_;
+  const support::LogFile& log_;
   std::shared_ptr<Connections::Lease> lease_;
   BlobGrant grant_;
   std::string request_id_;
@@ -372,7 +376,7 @@ class BlobServer::Impl {
   Listener listener_;
 };
 
-BlobServer::BlobServer(BlobStore& store, const BlobAccount& account, ApplicationLog& log,
+BlobServer::BlobServer(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
                        const std::string& listen, const std::filesystem::path& certificate)
     : impl_(std::make_unique<Impl>(BlobServices{store, account, log}, listen, certificate)) {}
 

@@ -8,7 +8,7 @@
 
 #include "blobs/blob_access.hpp"
 #include "blobs/blob_store.hpp"
-#include "common/application_log.hpp"
+#include "support/log_file.hpp"
 
 namespace jetpack::hub {
 
@@ -16,7 +16,7 @@ namespace jetpack::hub {
 class BlobServer {
  public:
   // The references must outlive the server. `listen`, `certificate`: as a Listener's.
-  BlobServer(BlobStore& store, const BlobAccount& account, ApplicationLog& log,
+  BlobServer(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
              const std::string& listen, const std::filesystem::path& certificate);
   BlobServer(const BlobServer&) = delete;
   BlobServer& operator=(const BlobServer&) = delete;

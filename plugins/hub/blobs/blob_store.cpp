@@ -16,9 +16,11 @@
 #include <jetpack/error.hpp>
 #include "blobs/blob_error.hpp"
 #include "blobs/blob_names.hpp"
-#include "common/base64.hpp"
-#include "common/passwords.hpp"
 #include "common/text.hpp"
+#include "support/encoding.hpp"
+#include "support/files.hpp"
+#include "support/random.hpp"
+#include "support/sha256.hpp"
 
 namespace jetpack::hub {
 
@@ -30,7 +32,7 @@ constexpr auto forgotten_after = std::chrono::hours{24 * 7};  // as Azure drops 
 constexpr int commit_attempts = 100;
 
 void sync_folder(const fs::path& path) {
-  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const support::Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || ::fsync(folder.get()) != 0) fail_on_blob("cannot write to disk", path, errno);
 }
 
@@ -122,8 +124,8 @@ void check_length(const fs::path& folder, const std::string& name) {
   }
 }
 
-void append_file(const Descriptor& to, const fs::path& path) {
-  const Descriptor from(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+void append_file(const support::Fd& to, const fs::path& path) {
+  const support::Fd from(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!from)
     throw BlobError(400, "InvalidBlockList", "the block list names a block that was not put");
   constexpr size_t at_once = 16 << 20;
@@ -137,7 +139,7 @@ void append_file(const Descriptor& to, const fs::path& path) {
 
 }  // namespace
 
-BlobWriter::BlobWriter(Descriptor file, std::string path)
+BlobWriter::BlobWriter(support::Fd file, std::string path)
     : file_(std::move(file)), path_(std::move(path)) {}
 
 BlobWriter::~BlobWriter() {
@@ -156,12 +158,12 @@ void BlobWriter::write(std::string_view data) {
 
 std::string BlobWriter::md5() {
   const auto& digest = digest_.digest();
-  return to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  return support::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 BlobStore::BlobStore(fs::path root) : root_(std::move(root)) {
-  make_folder(root_, 0700);
-  make_folder(waiting(), 0700);
+  support::create_directories(root_, 0700);
+  support::create_directories(waiting(), 0700);
   remove_forgotten();
 }
 
@@ -193,7 +195,7 @@ fs::path BlobStore::blob_path(const std::string& container, const std::string& b
 
 fs::path BlobStore::blocks_path(const std::string& container, const std::string& blob) const {
   blob_path(container, blob);
-  return waiting() / sha256_hex(container + "/" + blob);
+  return waiting() / support::sha256_hex(container + "/" + blob);
 }
 
 bool BlobStore::create_container(const std::string& container) {
@@ -226,7 +228,7 @@ void BlobStore::list(const std::string& container, const std::string& prefix,
 
 BlobWriter BlobStore::start() {
   std::string name = (waiting() / "new-XXXXXX").string();
-  Descriptor file(::mkostemp(name.data(), O_CLOEXEC));
+  support::Fd file(::mkostemp(name.data(), O_CLOEXEC));
   if (!file) fail_on_blob("cannot write in", waiting(), errno);
   return {std::move(file), std::move(name)};
 }
@@ -238,7 +240,7 @@ BlobProperties BlobStore::commit(BlobWriter& writer, const std::string& containe
   struct stat status {};
   if (::fstat(writer.file_.get(), &status) != 0) fail_on_blob("cannot read", writer.path_, errno);
   properties.bytes = static_cast<uint64_t>(status.st_size);
-  properties.etag = "\"0x" + random_hex(8) + "\"";
+  properties.etag = "\"0x" + support::hex(support::random_bytes(8)) + "\"";
   properties.modified = now_ms() / 1000;
   writer.write(blob_footer(properties));
   if (::fsync(writer.file_.get()) != 0) fail_on_blob("cannot write to disk", writer.path_, errno);

@@ -15,7 +15,7 @@
 #include <Poco/MD5Engine.h>
 
 #include "blobs/blob_file.hpp"
-#include "common/files.hpp"
+#include "support/files.hpp"
 
 namespace jetpack::hub {
 
@@ -43,9 +43,9 @@ class BlobWriter {
 
  private:
   friend class BlobStore;
-  BlobWriter(Descriptor file, std::string path);
+  BlobWriter(support::Fd file, std::string path);
 
-  Descriptor file_;
+  support::Fd file_;
   std::string path_;
   Poco::MD5Engine digest_;
 };

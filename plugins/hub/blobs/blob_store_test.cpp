@@ -11,17 +11,18 @@
 #include <jetpack/error.hpp>
 #include "blobs/blob_error.hpp"
 #include "blobs/block_list.hpp"
-#include "common/test_directory.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 using namespace jetpack::hub;
+namespace support = jetpack::support;
 
 namespace {
 
 const BlobCondition always = [](const BlobProperties*) {};
 
 struct Stored {
-  TestDirectory folder;
-  BlobStore store{folder / "blobs"};
+  support::TemporaryDirectory folder;
+  BlobStore store{folder.file("blobs")};
 
   Stored() { store.create_container("box"); }
 
@@ -57,7 +58,7 @@ struct Stored {
 
   size_t files() const {
     size_t count = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "blobs"))
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.file("blobs")))
       count += entry.is_regular_file() ? 1 : 0;
     return count;
   }
@@ -174,16 +175,17 @@ TEST_CASE("what is removed leaves no empty folders") {
   box.put("a/d", "");
   CHECK(box.store.remove("box", "a/b/c", always));
   CHECK_FALSE(box.store.remove("box", "a/b/c", always));
-  CHECK_FALSE(std::filesystem::exists(box.folder / "blobs/box/a/b"));
+  CHECK_FALSE(std::filesystem::exists(box.folder.file("blobs/box/a/b")));
   CHECK(box.store.remove("box", "a/d", always));
-  CHECK(std::filesystem::is_empty(box.folder / "blobs/box"));
+  CHECK(std::filesystem::is_empty(box.folder.file("blobs/box")));
 }
 
 TEST_CASE("a file that is no blob is told, not served") {
   Stored box;
-  std::ofstream(box.folder / "blobs/box/a%blob") << "just a file, and long enough to have an end";
+  std::ofstream(box.folder.file("blobs/box/a%blob"))
+      << "just a file, and long enough to have an end";
   CHECK_THROWS_AS(box.store.open("box", "a"), jetpack::Error);
-  std::ofstream(box.folder / "blobs/box/a%blob") << "ffffffffjpblob1\n";
+  std::ofstream(box.folder.file("blobs/box/a%blob")) << "ffffffffjpblob1\n";
   CHECK_THROWS_AS(box.store.open("box", "a"), jetpack::Error);
 }
 

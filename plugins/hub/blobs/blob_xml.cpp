@@ -1,7 +1,7 @@
 // The XML documents that the blob store responds with.
 #include "blobs/blob_xml.hpp"
 
-#include "common/text.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::hub {
 
@@ -42,7 +42,8 @@ std::string blob_entry_xml(const ListedBlob& blob) {
   if (!blob.properties) return "<BlobPrefix>" + element("Name", blob.name) + "</BlobPrefix>";
   const BlobProperties& known = *blob.properties;
   return "<Blob>" + element("Name", blob.name) + "<Properties>" +
-         element("Last-Modified", http_date(known.modified)) +
+         element("Last-Modified",
+                 support::http_date(support::from_unix_ms(known.modified * 1000))) +
          element("Etag", known.etag.substr(1, known.etag.size() - 2)) +
          element("Content-Length", std::to_string(known.bytes)) +
          element("Content-Type", known.header("content-type")) +

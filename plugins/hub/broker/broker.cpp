@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <jetpack/error.hpp>
-#include "common/text.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -278,7 +278,7 @@ void BrokerConnection::fail_closed(const amqp_method_t& method, const std::strin
     const auto* close = static_cast<const amqp_channel_close_t*>(method.decoded);
     why = std::to_string(close->reply_code) + " " + text_of_bytes(close->reply_text);
   }
-  fail(doing, one_line(why));
+  fail(doing, support::one_line(why));
 }
 
 }  // namespace jetpack::hub

@@ -5,10 +5,11 @@
 #include <optional>
 
 #include <jetpack/error.hpp>
-#include "common/text.hpp"
 #include "store/account_table.hpp"
 #include "store/message_table.hpp"
 #include "store/messages.hpp"
+#include "support/log_file.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -53,19 +54,20 @@ Delivery read_delivery(SqlSession& session, const BrokerMessage& message) {
   const std::string name = first.cluster + "/" + first.node;
   const auto account = find_account(session, name);
   if (!account || account->role != Role::node)
-    throw Unusable("no node '" + one_line(name) + "' is enrolled");
+    throw Unusable("no node '" + support::one_line(name) + "' is enrolled");
   const auto sender =
       message.user_id.empty() ? std::nullopt : find_account(session, message.user_id);
   if (sender && sender->id != account->id)
-    throw Unusable("the broker's user '" + one_line(message.user_id) + "' is another than '" +
-                   name + "'");
+    throw Unusable("the broker's user '" + support::one_line(message.user_id) +
+                   "' is another than '" + name + "'");
   delivery.account = *account;
   return delivery;
 }
 
 }  // namespace
 
-Consumer::Consumer(Database& database, Intake& intake, ApplicationLog& log, BrokerAddress address)
+Consumer::Consumer(Database& database, Intake& intake, const support::LogFile& log,
+                   BrokerAddress address)
     : database_(database),
       intake_(intake),
       log_(log),
@@ -97,12 +99,12 @@ void Consumer::run() {
   while (!is_stopped()) {
     try {
       BrokerConnection broker(address_, max_letter);
-      log_.write("info", "consuming from the broker " + address_.shown);
+      log_.info("consuming from the broker " + address_.shown);
       last_failure_.clear();
       wait = first_pause;
       serve(broker);
     } catch (const Error& error) {
-      if (last_failure_ != error.what()) log_.write("error", error.what());
+      if (last_failure_ != error.what()) log_.error(error.what());
       last_failure_ = error.what();
     }
     if (!pause(wait)) return;
@@ -178,9 +180,9 @@ void Consumer::settle_one(BrokerConnection& broker, const BrokerMessage& message
 void Consumer::refuse(BrokerConnection& broker, const BrokerMessage& message,
                       const std::string& why) {
   ++refused_;
-  log_.write("error", "refused a message of the broker with the routing key '" +
-                          one_line(message.routing_key) + "', now in jetpack.refused: " + why +
-                          " (" + std::to_string(refused_) + " since the start)");
+  log_.error("refused a message of the broker with the routing key '" +
+             support::one_line(message.routing_key) + "', now in jetpack.refused: " + why + " (" +
+             std::to_string(refused_) + " since the start)");
   broker.refuse(message.tag);
 }
 

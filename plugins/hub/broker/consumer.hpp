@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "broker/broker.hpp"
-#include "common/application_log.hpp"
 #include "store/database.hpp"
 #include "store/intake.hpp"
+#include "support/log_file.hpp"
 
 namespace jetpack::hub {
 
@@ -20,7 +20,7 @@ namespace jetpack::hub {
 // jetpack.refused.
 class Consumer {
  public:
-  Consumer(Database& database, Intake& intake, ApplicationLog& log, BrokerAddress address);
+  Consumer(Database& database, Intake& intake, const support::LogFile& log, BrokerAddress address);
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
   ~Consumer();
@@ -36,7 +36,7 @@ class Consumer {
 
   Database& database_;
   Intake& intake_;
-  ApplicationLog& log_;
+  const support::LogFile& log_;
   BrokerAddress address_;
   uint64_t refused_ = 0;
   std::string last_failure_;  // so that an outage is logged once

@@ -14,10 +14,10 @@
 #include "commands/commands.hpp"
 #include "commands/options.hpp"
 #include "commands/output.hpp"
-#include "common/files.hpp"
-#include "common/json.hpp"
-#include "common/json_writer.hpp"
-#include "common/text.hpp"
+#include "support/files.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::hub {
 
@@ -66,12 +66,12 @@ std::string file_of(const Call& call, const std::string& blob) {
 }
 
 [[noreturn]] void fail_no_blob(const std::string& blob) {
-  throw Error(Errc::not_found, "blob '" + one_line(blob) + "' not found");
+  throw Error(Errc::not_found, "blob '" + support::one_line(blob) + "' not found");
 }
 
 int print_blob(const Call& call, const char* action, const std::string& blob, uint64_t bytes) {
   call.print(call.flag("json")
-                 ? json_object([&](Object& object) {
+                 ? support::json_object([&](support::Object& object) {
                      object.text("action", action)
                          .text("blob", blob)
                          .number("bytes", static_cast<int64_t>(bytes));
@@ -81,7 +81,7 @@ int print_blob(const Call& call, const char* action, const std::string& blob, ui
 }
 
 void read_into(BlobWriter& writer, const std::string& file) {
-  const Descriptor from(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const support::Fd from(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!from) fail_with("failed to read", file);
   std::vector<char> buffer(copied_at_once);
   for (;;) {
@@ -94,7 +94,7 @@ void read_into(BlobWriter& writer, const std::string& file) {
 }
 
 void write_content(const OpenBlob& blob, const std::string& file) {
-  const Descriptor to(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  const support::Fd to(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (!to) fail_with("failed to write", file);
   read_range(blob, {0, blob.properties.bytes}, [&](const char* data, size_t size) {
     if (::write(to.get(), data, size) != static_cast<ssize_t>(size))
@@ -145,7 +145,8 @@ int blob_list(const Call& call) {
     blobs.SetArray();
     auto& pool = blobs.GetAllocator();
     const auto add = [&](const ListedBlob& blob) {
-      const std::string modified = iso_time(blob.properties->modified * 1000);
+      const std::string modified =
+          support::iso_8601(support::from_unix_ms(blob.properties->modified * 1000));
       rapidjson::Value entry(rapidjson::kObjectType);
       entry.AddMember("name", rapidjson::Value(blob.name.c_str(), pool), pool);
       entry.AddMember("bytes", blob.properties->bytes, pool);

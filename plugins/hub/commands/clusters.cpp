@@ -5,10 +5,10 @@
 #include "commands/hub_client.hpp"
 #include "commands/options.hpp"
 #include "commands/output.hpp"
-#include "common/text.hpp"
 #include "store/node_table.hpp"
 #include "store/reports.hpp"
 #include "store/target_table.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -66,7 +66,7 @@ int nodearray_list(const Call& call) {
 int nodearray_add(const Call& call) {
   const std::string cluster = cluster_option(call), name = text_option(call, "NAME");
   if (!is_nodearray_name(name))
-    throw Error(Errc::usage, "'" + one_line(name) + "' is not a valid node array name");
+    throw Error(Errc::usage, "'" + support::one_line(name) + "' is not a valid node array name");
   const std::string definition = call.given("file") ? object_in_file(call) : "{}";
   Database database(known_database(call));
   const bool is_new = database.write("adding a node array", [&](Transaction& transaction) {

@@ -8,11 +8,12 @@
 #include "commands/commands.hpp"
 #include "commands/options.hpp"
 #include "common/certificates.hpp"
-#include "common/files.hpp"
 #include "common/passwords.hpp"
 #include "common/text.hpp"
 #include "store/node_table.hpp"
 #include "store/userdata_id.hpp"
+#include "support/files.hpp"
+#include "support/random.hpp"
 
 namespace jetpack::hub {
 
@@ -85,7 +86,7 @@ BrokerSection broker_options(const Call& call) {
   if (!is_plain || !(broker.url.starts_with("amqps://") || broker.url.starts_with("amqp://")))
     throw Error(Errc::usage, "--broker must be amqps://USER:PASSWORD@HOST:PORT/VHOST");
   if (const auto file = call.text("broker-ca")) {
-    const auto pem = read_file(std::string(*file), max_pem);
+    const auto pem = support::read_file(std::string(*file), max_pem);
     if (!pem) throw Error(Errc::not_found, "--broker-ca: there is no file " + std::string(*file));
     broker.authority = *pem;
   }
@@ -108,7 +109,7 @@ int enroll(const Call& call) {
   const BrokerSection broker = broker_options(call);
   const DataDirectory data = open_data_directory(data_option(call));
   const std::string url = url_option(call, data);
-  const auto authority = read_file(ensure_authority(data.certificates()), max_pem);
+  const auto authority = support::read_file(ensure_authority(data.certificates()), max_pem);
   Database database(database_option(call, data));
   const std::string password = random_password();
   const Account account{0,    cluster + "/" + node,   Role::node, cluster,
@@ -116,7 +117,7 @@ int enroll(const Call& call) {
   const bool is_new = database.write("enrolling a node", [&](Transaction& transaction) {
     const auto known = find_node(transaction.session(), cluster, node);
     if (instance_id.empty()) instance_id = known ? known->instance_id : "";
-    if (instance_id.empty()) instance_id = random_uuid();
+    if (instance_id.empty()) instance_id = support::random_uuid();
     const bool made = enroll_node(transaction, account, instance_id);
     if (const auto nodearray = call.text("nodearray"))
       set_node_template(transaction.session(), cluster, node, *nodearray);
@@ -124,12 +125,13 @@ int enroll(const Call& call) {
   });
 
   const fs::path config = home / "config";
-  make_folder(config, 0750);
-  write_file(config / "ca.pem", authority.value_or(""), 0644);
-  write_file(config / "jetpack.ini", jetpack_ini(account, password, url, instance_id, broker),
-             0640);
-  if (!broker.authority.empty()) write_file(config / broker_authority, broker.authority, 0644);
-  write_file(config / "connection.json", connection_json(account, password, url), 0640);
+  support::create_directories(config, 0750);
+  support::write_durably(config / "ca.pem", authority.value_or(""), 0644);
+  support::write_durably(config / "jetpack.ini",
+                         jetpack_ini(account, password, url, instance_id, broker), 0640);
+  if (!broker.authority.empty())
+    support::write_durably(config / broker_authority, broker.authority, 0644);
+  support::write_durably(config / "connection.json", connection_json(account, password, url), 0640);
   call.print((is_new ? "Enrolled node " : "Enrolled again, with a new password, node ") + node +
              " of cluster " + cluster + " in " + home.string() + "\n");
   return 0;

@@ -1,14 +1,13 @@
 // The commands `hub event list` and `hub message list`.
-#include "commands/commands.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <string>
 
+#include "commands/commands.hpp"
 #include "commands/hub_client.hpp"
 #include "commands/options.hpp"
 #include "commands/output.hpp"
-#include "common/json.hpp"
 
 namespace jetpack::hub {
 

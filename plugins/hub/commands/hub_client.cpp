@@ -8,10 +8,12 @@
 
 #include <jetpack/session.hpp>
 #include "commands/options.hpp"
-#include "common/text.hpp"
+#include "common/json.hpp"
 #include "server/cluster_api.hpp"
 #include "server/page_api.hpp"
 #include "store/database.hpp"
+#include "support/json.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -22,12 +24,6 @@ std::string address_of(const Request& request) {
   uri.setPath(request.path);
   if (!request.query.empty()) uri.setQueryParameters(request.query);
   return uri.toString();
-}
-
-std::string error_in(const rapidjson::Document& answer) {
-  const auto* error =
-      answer.HasParseError() || !answer.IsObject() ? nullptr : find_member(answer, "error");
-  return error != nullptr && error->IsString() ? one_line(text_of(*error)) : "";
 }
 
 // What a hub would answer its administrator.
@@ -88,19 +84,19 @@ rapidjson::Document HubClient::post(const std::string& path, const std::string& 
 
 rapidjson::Document HubClient::ask(const Request& request) const {
   const Reply reply = send_(request);
-  rapidjson::Document answer = parse_json(reply.body);
+  auto answer = parse_object(reply.body);
   if (reply.status >= 300) {
-    const std::string reason = error_in(answer);
+    const auto reason = answer ? support::find_string(*answer, "error") : std::nullopt;
     const Errc code = reply.status == 401 || reply.status == 403 ? Errc::denied : Errc::failed;
-    throw Error(code,
-                "cannot " + std::string(request.method == "GET" ? "read " : "do ") + request.path +
-                    " at " + where_ + ": " +
-                    (reason.empty() ? "HTTP status " + std::to_string(reply.status) : reason));
+    throw Error(code, "cannot " + std::string(request.method == "GET" ? "read " : "do ") +
+                          request.path + " at " + where_ + ": " +
+                          (reason ? support::one_line(*reason)
+                                  : "HTTP status " + std::to_string(reply.status)));
   }
-  if (answer.HasParseError() || !answer.IsObject())
+  if (!answer)
     throw Error(Errc::corrupt, "cannot read " + request.path + " at " + where_ +
                                    ": the answer is not JSON; is it a jetpack hub?");
-  return answer;
+  return *std::move(answer);
 }
 
 }  // namespace jetpack::hub

@@ -6,8 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include <rapidjson/document.h>
+
 #include <jetpack/call.hpp>
-#include "common/json.hpp"
 #include "server/request.hpp"
 
 namespace jetpack::hub {

@@ -9,10 +9,13 @@
 #include "commands/hub_client.hpp"
 #include "commands/options.hpp"
 #include "commands/output.hpp"
-#include "common/json_writer.hpp"
 #include "common/passwords.hpp"
 #include "common/text.hpp"
 #include "store/node_table.hpp"
+#include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/random.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -50,9 +53,9 @@ std::vector<std::string> clusters_of(const Call& call, const HubClient& client) 
 int act_on_nodes(const Call& call, const std::string& action) {
   const std::string cluster = cluster_option(call);
   const auto names = call.texts("NAME");
-  const std::string body = json_object([&](Object& object) {
+  const std::string body = support::json_object([&](support::Object& object) {
     object.text("reason", "requested by the hub's administrator");
-    object.list("names", names, [](JsonWriter& writer, std::string_view name) {
+    object.list("names", names, [](support::JsonWriter& writer, std::string_view name) {
       writer.String(name.data(), static_cast<json::SizeType>(name.size()));
     });
   });
@@ -77,7 +80,7 @@ std::vector<std::string> names_to_add(const Call& call) {
   }
   for (const auto& name : names)
     if (!is_name(name))
-      throw Error(Errc::usage, "'" + one_line(name) + "' is not a valid node name");
+      throw Error(Errc::usage, "'" + support::one_line(name) + "' is not a valid node name");
   return names;
 }
 
@@ -85,8 +88,8 @@ struct AddedNode {
   std::string name, account, password, instance_id;
 };
 
-void write_added(JsonWriter& writer, const AddedNode& node) {
-  Object(writer)
+void write_added(support::JsonWriter& writer, const AddedNode& node) {
+  support::Object(writer)
       .text("node", node.name)
       .text("username", node.account)
       .text("password", node.password)
@@ -125,7 +128,7 @@ int node_add(const Call& call) {
   for (const auto& name : names_to_add(call)) {
     std::string account = cluster;
     account.append("/").append(name);
-    nodes.push_back({name, std::move(account), random_password(), random_uuid()});
+    nodes.push_back({name, std::move(account), random_password(), support::random_uuid()});
   }
   Database database(known_database(call));
   database.write("adding nodes", [&](Transaction& transaction) {
@@ -137,8 +140,10 @@ int node_add(const Call& call) {
         throw Error(Errc::usage, "node '" + node.name + "' already exists in cluster '" + cluster +
                                      "'; use 'jetpack hub enroll' to give it a new password");
   });
-  const auto document =
-      parse_json(json_object([&](Object& object) { object.list("nodes", nodes, write_added); }));
+  const auto document = support::parse_json(support::json_object([&](support::Object& object) {
+                                              object.list("nodes", nodes, write_added);
+                                            }),
+                                            "a list");
   show_list(call, member(document, "nodes"),
             {{"NODE", "node"},
              {"ACCOUNT", "username"},

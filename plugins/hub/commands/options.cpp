@@ -3,9 +3,10 @@
 
 #include <jetpack/config.hpp>
 #include <jetpack/session.hpp>
-#include "common/files.hpp"
-#include "common/json.hpp"
 #include "common/text.hpp"
+#include "support/files.hpp"
+#include "support/json.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -17,7 +18,7 @@ constexpr size_t max_secret = 4096;
 
 std::string checked_name(std::string name) {
   if (!is_name(name))
-    throw Error(Errc::usage, "'" + one_line(name) +
+    throw Error(Errc::usage, "'" + support::one_line(name) +
                                  "' is not a valid name: expected up to 128 letters, digits, '.', "
                                  "'_' and '-', beginning with a letter or digit");
   return name;
@@ -39,7 +40,7 @@ std::optional<std::string> secret_option(const Call& call, const char* name) {
   if (!given || !given->starts_with('@'))
     return given ? std::optional(std::string(*given)) : std::nullopt;
   const std::string file(given->substr(1));
-  auto text = read_file(file, max_secret);
+  auto text = support::read_file(file, max_secret);
   if (!text)
     throw Error(Errc::not_found,
                 "failed to read --" + std::string(name) + ": " + file + " not found");
@@ -76,16 +77,17 @@ std::string cluster_option(const Call& call, const char* name) {
 
 std::string object_in_file(const Call& call) {
   const std::string file = text_option(call, "file");
-  const auto text = read_file(file, max_input_file);
+  const auto text = support::read_file(file, max_input_file);
   if (!text) throw Error(Errc::not_found, "failed to read " + file + ": no such file");
-  const auto document = parse_json(*text);
-  if (document.HasParseError())
-    throw Error(Errc::usage, "invalid JSON in " + file + " at byte " +
-                                 std::to_string(document.GetErrorOffset()) +
-                                 ": expected one JSON object");
+  rapidjson::Document document;
+  try {
+    document = support::parse_json(*text, file);
+  } catch (const Error& error) {
+    throw Error(Errc::usage, std::string(error.what()) + "; expected one JSON object");
+  }
   if (!document.IsObject())
     throw Error(Errc::usage, "invalid content of " + file + ": expected one JSON object");
-  return to_json(document);
+  return support::to_json(document);
 }
 
 }  // namespace jetpack::hub

@@ -7,8 +7,9 @@
 #include <rapidjson/prettywriter.h>
 
 #include <jetpack/error.hpp>
-#include "common/json_writer.hpp"
-#include "common/text.hpp"
+#include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -31,7 +32,7 @@ void print_columns(const Call& call, const json::Value& list, const std::vector<
   for (const auto& element : list.GetArray()) {
     auto& row = rows.emplace_back();
     for (const auto& column : columns) {
-      row.push_back(one_line(shown_member(element, column.member)));
+      row.push_back(support::one_line(shown_member(element, column.member)));
       if (row.back().empty()) row.back() = "-";
     }
   }
@@ -52,10 +53,10 @@ void print_columns(const Call& call, const json::Value& list, const std::vector<
 }  // namespace
 
 std::string shown_member(const json::Value& object, const char* name) {
-  const auto* member = object.IsObject() ? find_member(object, name) : nullptr;
+  const auto* member = object.IsObject() ? support::find_member(object, name) : nullptr;
   if (member == nullptr) return {};
-  if (member->IsString()) return std::string(text_of(*member));
-  if (member->IsInt64() || member->IsObject()) return to_json(*member);
+  if (member->IsString()) return std::string(support::text_of(*member));
+  if (member->IsInt64() || member->IsObject()) return support::to_json(*member);
   if (member->IsBool()) return member->IsTrue() ? "yes" : "no";
   return {};
 }
@@ -77,7 +78,7 @@ void show_list(const Call& call, const json::Value& list, const std::vector<Colu
 
 int print_result(const Call& call, const Result& result) {
   call.print(call.flag("json")
-                 ? json_object([&](Object& object) {
+                 ? support::json_object([&](support::Object& object) {
                      object.text("action", result.action).text(result.what, result.name);
                    }) + "\n"
                  : result.text + "\n");
@@ -85,7 +86,7 @@ int print_result(const Call& call, const Result& result) {
 }
 
 const json::Value& member(const json::Document& answer, const char* name) {
-  const auto* found = find_member(answer, name);
+  const auto* found = support::find_member(answer, name);
   if (found == nullptr)
     throw Error(Errc::corrupt, std::string("the hub's answer has no '") + name + "'");
   return *found;
@@ -99,7 +100,7 @@ const json::Value& list_in(const json::Document& answer, const char* name) {
 }
 
 void fail_not_found(const char* what, std::string_view name, const std::string& cluster) {
-  throw Error(Errc::not_found, std::string(what) + " '" + one_line(name) +
+  throw Error(Errc::not_found, std::string(what) + " '" + support::one_line(name) +
                                    "' not found in cluster '" + cluster + "'");
 }
 

@@ -5,8 +5,9 @@
 #include <string_view>
 #include <vector>
 
+#include <rapidjson/document.h>
+
 #include <jetpack/call.hpp>
-#include "common/json.hpp"
 
 namespace jetpack::hub {
 

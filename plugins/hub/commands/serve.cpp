@@ -12,19 +12,22 @@
 #include "broker/consumer.hpp"
 #include "commands/commands.hpp"
 #include "commands/options.hpp"
-#include "common/application_log.hpp"
 #include "common/certificates.hpp"
-#include "common/files.hpp"
-#include "common/json_writer.hpp"
 #include "server/accounts.hpp"
 #include "server/http_server.hpp"
 #include "server/locker.hpp"
 #include "server/page.hpp"
 #include "server/watcher.hpp"
+#include "support/file_lock.hpp"
+#include "support/files.hpp"
+#include "support/json_writer.hpp"
+#include "support/log_file.hpp"
 
 namespace jetpack::hub {
 
 namespace {
+
+constexpr uint64_t max_log_bytes = 16 << 20;
 
 // SIGTERM and SIGINT, kept from ending the process while the object lives. Made before any thread,
 // so that all of them leave the signals alone.
@@ -89,7 +92,7 @@ std::vector<std::string> names_option(const Call& call, const Listen& listen) {
 // `blobs`: "" when none are served.
 std::string status_json(const std::string& url, const std::string& blobs,
                         const std::filesystem::path& authority, const DataDirectory& data) {
-  return json_object([&](Object& object) {
+  return support::json_object([&](support::Object& object) {
            object.text("url", url);
            if (!blobs.empty()) object.text("blobs", blobs);
            object.text("ca", authority.string())
@@ -108,11 +111,11 @@ std::optional<BrokerAddress> broker_option(const Call& call) {
 
 // A hub that was killed, or told to end, holds its lock until the last of it is gone: whoever
 // starts the next one at once should not have to wait for that.
-FileLock only_instance(const DataDirectory& data) {
+support::FileLock only_instance(const DataDirectory& data) {
   constexpr std::chrono::milliseconds longest_end{3000};
-  auto lock = FileLock::attempt(data.lock(), longest_end);
+  auto lock = support::FileLock::attempt(data.lock(), 0600, longest_end);
   if (!lock) {
-    const std::string holder = read_file(data.lock(), 64).value_or("");
+    const std::string holder = support::read_file(data.lock(), 64).value_or("");
     throw Error(Errc::unavailable, "cannot serve " + data.root.string() +
                                        ": another hub serves it, process " +
                                        (holder.empty() ? "unknown" : holder) +
@@ -131,7 +134,7 @@ std::string url_of(const std::string& host, uint16_t port) {
 class BlobService {
  public:
   BlobService(const Call& call, const DataDirectory& data, const Listen& listen,
-              const std::string& host, ApplicationLog& log,
+              const std::string& host, const support::LogFile& log,
               const std::filesystem::path& certificate)
       : store_(data.blobs()),
         account_(ensure_blob_account(data)),
@@ -176,12 +179,12 @@ int serve(const Call& call) {
   const auto broker = broker_option(call);
   const PageFiles page(bundled_page_folder());
   const DataDirectory data = open_data_directory(data_option(call));
-  const FileLock instance = only_instance(data);
+  const support::FileLock instance = only_instance(data);
   const auto authority = ensure_authority(data.certificates());
   const auto certificate = ensure_server_certificate(data.certificates(), names);
   Database database(database_option(call, data));
   Accounts accounts(database);
-  ApplicationLog log(data.log());
+  const support::LogFile log(data.log(), max_log_bytes);
   EventFeed feed;
   database.on_commit([&feed](const Position& position) { feed.announce(position); });
   feed.announce(database.position());
@@ -202,11 +205,11 @@ int serve(const Call& call) {
       call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
   const std::string status =
       status_json(url, blobs ? blobs->endpoint() : std::string(), authority, data);
-  write_file(data.status(), status, 0600);
-  log.write("info", "the hub serves " + url);
+  support::write_durably(data.status(), status, 0600);
+  log.info("the hub serves " + url);
   call.print(status);
   const int signal = signals.wait();
-  log.write("info", "the hub stops on signal " + std::to_string(signal));
+  log.info("the hub stops on signal " + std::to_string(signal));
   return 0;
 }
 

@@ -8,11 +8,12 @@
 #include "commands/commands.hpp"
 #include "commands/options.hpp"
 #include "commands/output.hpp"
-#include "common/files.hpp"
-#include "common/json_writer.hpp"
 #include "common/text.hpp"
 #include "store/node_table.hpp"
 #include "store/user_table.hpp"
+#include "support/files.hpp"
+#include "support/json.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::hub {
 
@@ -24,10 +25,10 @@ constexpr size_t max_full_name = 256;
 // The lines of the files --key, each a public key, as a JSON array.
 std::string public_keys(const Call& call) {
   rapidjson::StringBuffer out;
-  JsonWriter writer(out);
+  support::JsonWriter writer(out);
   writer.StartArray();
   for (const auto file : call.texts("key")) {
-    const auto text = read_file(std::string(file), max_input_file);
+    const auto text = support::read_file(std::string(file), max_input_file);
     if (!text)
       throw Error(Errc::not_found, "failed to read --key " + std::string(file) + ": no such file");
     std::string_view rest = *text;
@@ -63,8 +64,10 @@ int user_list(const Call& call) {
     require_cluster(session, cluster);
     return list_users(session, cluster);
   });
-  const auto document =
-      parse_json(json_object([&](Object& object) { object.list("users", users, write_user); }));
+  const auto document = support::parse_json(support::json_object([&](support::Object& object) {
+                                              object.list("users", users, write_user);
+                                            }),
+                                            "a list");
   show_list(call, member(document, "users"),
             {{"USER", "name"},
              {"UID", "uid"},

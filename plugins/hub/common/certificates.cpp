@@ -16,8 +16,10 @@
 #include <string_view>
 
 #include <jetpack/error.hpp>
-#include "common/files.hpp"
-#include "common/passwords.hpp"
+#include "support/encoding.hpp"
+#include "support/file_lock.hpp"
+#include "support/files.hpp"
+#include "support/random.hpp"
 
 namespace jetpack::hub {
 
@@ -132,7 +134,8 @@ Certificate blank_certificate(EVP_PKEY* key, const std::string& common_name, lon
 
 Certificate make_authority(EVP_PKEY* key) {
   // A random part keeps the authorities of two hubs apart in a trust store.
-  Certificate authority = blank_certificate(key, "jetpack hub CA " + random_hex(4), authority_days);
+  Certificate authority = blank_certificate(
+      key, "jetpack hub CA " + support::hex(support::random_bytes(4)), authority_days);
   X509* raw = authority.get();
   must(X509_set_issuer_name(raw, X509_get_subject_name(raw)) == 1, "make a certificate");
   add_extension(raw, raw, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
@@ -217,8 +220,8 @@ struct Authority {
 // The authority, made if need be; the caller holds the lock. The key is written first: a crash
 // leaves a key without a certificate, which the next call makes.
 Authority load_authority(const fs::path& folder) {
-  const auto key_pem = read_file(authority_key_file(folder), max_pem);
-  const auto certificate_pem = read_file(authority_file(folder), max_pem);
+  const auto key_pem = support::read_file(authority_key_file(folder), max_pem);
+  const auto certificate_pem = support::read_file(authority_file(folder), max_pem);
   Authority authority{read_key(key_pem), read_certificate(certificate_pem)};
   if (certificate_pem) {
     if (!authority.key || !authority.certificate ||
@@ -232,16 +235,16 @@ Authority load_authority(const fs::path& folder) {
   }
   if (!authority.key) {
     authority.key = make_key();
-    write_file(authority_key_file(folder), to_pem(authority.key.get()), 0600);
+    support::write_durably(authority_key_file(folder), to_pem(authority.key.get()), 0600);
   }
   authority.certificate = make_authority(authority.key.get());
-  write_file(authority_file(folder), to_pem(authority.certificate.get()), 0644);
+  support::write_durably(authority_file(folder), to_pem(authority.certificate.get()), 0644);
   return authority;
 }
 
-FileLock lock(const fs::path& folder) {
-  make_folder(folder, 0700);
-  return FileLock::wait(folder / "lock");
+support::FileLock lock(const fs::path& folder) {
+  support::create_directories(folder, 0700);
+  return support::FileLock::wait(folder / "lock", 0600);
 }
 
 }  // namespace
@@ -259,17 +262,17 @@ std::set<std::string> certificate_names(const std::vector<std::string>& names) {
 }
 
 fs::path ensure_authority(const fs::path& folder) {
-  const FileLock held = lock(folder);
+  const support::FileLock held = lock(folder);
   load_authority(folder);
   return authority_file(folder);
 }
 
 fs::path ensure_server_certificate(const fs::path& folder, const std::vector<std::string>& names) {
   const auto wanted = certificate_names(names);
-  const FileLock held = lock(folder);
+  const support::FileLock held = lock(folder);
   const Authority authority = load_authority(folder);
   fs::path file = folder / "server.pem";
-  const auto old_pem = read_file(file, max_pem);
+  const auto old_pem = support::read_file(file, max_pem);
   const Certificate old = read_certificate(old_pem);
   const Key old_key = read_key(old_pem);
   const bool is_good = old && old_key && X509_check_private_key(old.get(), old_key.get()) == 1 &&
@@ -280,7 +283,7 @@ fs::path ensure_server_certificate(const fs::path& folder, const std::vector<std
   const Key key = make_key();
   const Certificate server =
       make_server(key.get(), authority.certificate.get(), authority.key.get(), wanted);
-  write_file(file, to_pem(key.get()) + to_pem(server.get()), 0600);
+  support::write_durably(file, to_pem(key.get()) + to_pem(server.get()), 0600);
   return file;
 }
 

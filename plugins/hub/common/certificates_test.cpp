@@ -4,14 +4,17 @@
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
-#include "common/files.hpp"
-#include "common/test_directory.hpp"
+#include "support/files.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 using namespace jetpack::hub;
+namespace support = jetpack::support;
 
 namespace {
 
-std::string content(const std::filesystem::path& file) { return *read_file(file, 100'000); }
+std::string content(const std::filesystem::path& file) {
+  return *support::read_file(file, 100'000);
+}
 
 }  // namespace
 
@@ -25,8 +28,8 @@ TEST_CASE("names take their canonical form") {
 }
 
 TEST_CASE("the authority stays, the server's certificate follows the names") {
-  const TestDirectory folder;
-  const auto tls = folder / "tls";
+  const support::TemporaryDirectory folder;
+  const std::filesystem::path tls = folder.file("tls");
   const std::string authority = content(ensure_authority(tls));
   const auto file = ensure_server_certificate(tls, {"head"});
   const std::string server = content(file);
@@ -40,8 +43,8 @@ TEST_CASE("the authority stays, the server's certificate follows the names") {
 }
 
 TEST_CASE("an interrupted start is completed") {
-  const TestDirectory folder;
-  const auto tls = folder / "tls";
+  const support::TemporaryDirectory folder;
+  const std::filesystem::path tls = folder.file("tls");
   ensure_authority(tls);
   const std::string key = content(tls / "ca-key.pem");
   std::filesystem::remove(tls / "ca.pem");
@@ -50,19 +53,19 @@ TEST_CASE("an interrupted start is completed") {
 }
 
 TEST_CASE("a server certificate that is damaged or of another authority is replaced") {
-  const TestDirectory folder;
-  const auto tls = folder / "tls", other = folder / "other";
+  const support::TemporaryDirectory folder;
+  const std::filesystem::path tls = folder.file("tls"), other = folder.file("other");
   const auto file = ensure_server_certificate(tls, {});
-  write_file(file, "not PEM", 0600);
+  support::write_durably(file, "not PEM", 0600);
   CHECK(content(ensure_server_certificate(tls, {})).find("BEGIN CERTIFICATE") != std::string::npos);
   const std::string foreign = content(ensure_server_certificate(other, {}));
-  write_file(file, foreign, 0600);
+  support::write_durably(file, foreign, 0600);
   CHECK(content(ensure_server_certificate(tls, {})) != foreign);
 }
 
 TEST_CASE("an authority whose key is lost is an error, not a new authority") {
-  const TestDirectory folder;
-  const auto tls = folder / "tls";
+  const support::TemporaryDirectory folder;
+  const std::filesystem::path tls = folder.file("tls");
   ensure_authority(tls);
   std::filesystem::remove(tls / "ca-key.pem");
   CHECK_THROWS_AS(ensure_authority(tls), jetpack::Error);

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "common/files.hpp"
+#include "support/files.hpp"
 
 namespace jetpack::hub {
 
@@ -44,7 +44,7 @@ class Connections {
     void set(bool is_idle, Clock::time_point deadline);
 
     Connections& connections_;
-    Descriptor socket_;
+    support::Fd socket_;
     bool is_idle_ = true;
     Clock::time_point deadline_;
     std::list<Lease*>::iterator place_;

@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include "support/random.hpp"
+
 using namespace jetpack::hub;
+namespace support = jetpack::support;
 
 TEST_CASE("a password is verified by its record") {
   const std::string record = hash_password("correct horse");
@@ -33,7 +36,7 @@ TEST_CASE("what is no record verifies nothing") {
 TEST_CASE("randomness has the size and form asked for") {
   CHECK(random_password().size() == 64);
   CHECK(random_password() != random_password());
-  const std::string uuid = random_uuid();
+  const std::string uuid = support::random_uuid();
   CHECK(uuid.size() == 36);
   CHECK(uuid[8] == '-');
   CHECK(uuid[14] == '4');

@@ -2,6 +2,9 @@
 #include "server/accounts.hpp"
 
 #include "common/passwords.hpp"
+#include "support/encoding.hpp"
+#include "support/random.hpp"
+#include "support/sha256.hpp"
 
 namespace jetpack::hub {
 
@@ -27,14 +30,14 @@ class Held {
 
 Accounts::Accounts(Database& database)
     : database_(database),
-      key_(random_hex(32)),
+      key_(support::hex(support::random_bytes(32))),
       decoy_(hash_password(random_password())),
       hashing_(hashed_at_once) {}
 
 std::optional<Account> Accounts::authenticate(std::string_view name, std::string_view password) {
   auto account = database_.read("looking up an account",
                                 [&](SqlSession& session) { return find_account(session, name); });
-  std::string digest = keyed_digest(key_, password);
+  std::string digest = support::hex(support::hmac_sha256(key_, password));
   if (account && is_remembered(*account, digest)) return account;
   const Held held(hashing_);
   const bool right = verify_password(password, account ? account->password : decoy_);

@@ -9,13 +9,15 @@
 
 #include <jetpack/error.hpp>
 #include "common/json.hpp"
-#include "common/json_writer.hpp"
 #include "common/text.hpp"
 #include "server/page_api.hpp"
 #include "store/condition_table.hpp"
 #include "store/node_table.hpp"
 #include "store/operation_table.hpp"
 #include "store/target_table.hpp"
+#include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -58,7 +60,7 @@ Response once(Database& database, const Request& request, const char* doing, Wor
 
 void require_cluster(SqlSession& session, const std::string& cluster) {
   if (list_clusters(session, cluster).empty())
-    throw HttpError(404, "cluster '" + one_line(cluster) + "' not found");
+    throw HttpError(404, "cluster '" + support::one_line(cluster) + "' not found");
 }
 
 // -- scaling
@@ -81,7 +83,7 @@ std::optional<int64_t> target_of(const Parameters& query, const char* name) {
   std::string known;
   for (const auto& array : list_nodearrays(session, cluster, now_ms()))
     known += (known.empty() ? "" : ", ") + array.name;
-  throw HttpError(404, "cluster '" + cluster + "' has no node array '" + one_line(name) +
+  throw HttpError(404, "cluster '" + cluster + "' has no node array '" + support::one_line(name) +
                            "'; it has: " + (known.empty() ? "none" : known));
 }
 
@@ -107,15 +109,16 @@ Response scale(Database& database, const Request& request, const std::string& cl
         (cores ? std::to_string(*cores) + " cores" : std::to_string(*nodes) + " nodes");
     operation.account = request.account.name;
     operation = operate(transaction, operation, {});
-    return Response{202, json_object([&](Object& object) {
+    return Response{202, support::json_object([&](support::Object& object) {
                       object.text("operationId", operation.id);
                       object.text("operationLocation", "/operations/" + operation.id);
-                      object.list("sets", Parts{nodearray}, [&](JsonWriter& writer, auto name) {
-                        Object set(writer);
-                        set.text("nodearray", name);
-                        if (cores) set.number("targetCoreCount", *cores);
-                        if (nodes) set.number("targetCount", *nodes);
-                      });
+                      object.list("sets", Parts{nodearray},
+                                  [&](support::JsonWriter& writer, auto name) {
+                                    support::Object set(writer);
+                                    set.text("nodearray", name);
+                                    if (cores) set.number("targetCoreCount", *cores);
+                                    if (nodes) set.number("targetCount", *nodes);
+                                  });
                     })};
   });
 }
@@ -125,7 +128,7 @@ Response scale(Database& database, const Request& request, const std::string& cl
 
 std::vector<std::string> texts_of(const rapidjson::Value& body, const char* name) {
   std::vector<std::string> texts;
-  const auto* member = find_member(body, name);
+  const auto* member = support::find_member(body, name);
   if (member == nullptr || member->IsNull()) return texts;
   if (!member->IsArray() || member->Size() > max_selected)
     throw HttpError(400, "'" + std::string(name) + "' must be an array of at most " +
@@ -133,16 +136,15 @@ std::vector<std::string> texts_of(const rapidjson::Value& body, const char* name
   for (const auto& element : member->GetArray()) {
     if (!element.IsString())
       throw HttpError(400, "'" + std::string(name) + "' must be an array of strings");
-    texts.push_back(stored_text(text_of(element), max_short));
+    texts.push_back(stored_text(support::text_of(element), max_short));
   }
   return texts;
 }
 
 rapidjson::Document parse_body(const std::string& body) {
-  rapidjson::Document document = parse_json(body.empty() ? "{}" : std::string_view(body));
-  if (document.HasParseError() || !document.IsObject())
-    throw HttpError(400, "the body must be a JSON object");
-  return document;
+  auto document = parse_object(body.empty() ? "{}" : std::string_view(body));
+  if (!document) throw HttpError(400, "the body must be a JSON object");
+  return *std::move(document);
 }
 
 // A node acts for itself alone.
@@ -155,15 +157,16 @@ void require_own(const Account& account, const Selected& selected) {
 }
 
 std::string operation_answer(const Operation& operation) {
-  return json_object([&](Object& object) {
+  return support::json_object([&](support::Object& object) {
     object.text("operationId", operation.id);
-    object.list("nodes", operation.nodes, [](JsonWriter& writer, const OperationNode& node) {
-      Object(writer)
-          .text("id", node.node_id)
-          .text("name", node.node)
-          .text("status", node.status)
-          .text("error", node.error);
-    });
+    object.list("nodes", operation.nodes,
+                [](support::JsonWriter& writer, const OperationNode& node) {
+                  support::Object(writer)
+                      .text("id", node.node_id)
+                      .text("name", node.node)
+                      .text("status", node.status)
+                      .text("error", node.error);
+                });
   });
 }
 
@@ -172,7 +175,7 @@ Response act(Database& database, const Request& request, const std::string& clus
   require_method(request.method, "POST");
   require_sight(request.account, cluster);
   const auto body = parse_body(request.body);
-  if (const auto* filter = find_member(body, "filter");
+  if (const auto* filter = support::find_member(body, "filter");
       filter != nullptr && filter->IsString() && filter->GetStringLength() > 0)
     throw HttpError(400, "'filter' is not supported; name the nodes");
   const NodeSelection selection{texts_of(body, "names"),
@@ -223,9 +226,9 @@ Response stop(Database& database, const Request& request, const std::string& clu
 
 using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;
 
-void write_rest_node(JsonWriter& writer, const Node& node, ConditionsOfNode& conditions,
+void write_rest_node(support::JsonWriter& writer, const Node& node, ConditionsOfNode& conditions,
                      int64_t now) {
-  Object(writer)
+  support::Object(writer)
       .text("Name", node.name)
       .text("Template", node.template_name)
       .text("Hostname", node.hostname)
@@ -239,8 +242,8 @@ void write_rest_node(JsonWriter& writer, const Node& node, ConditionsOfNode& con
       .text("StatusMessage", node.status_message)
       .time("LastContact", node.last_contact)
       .list("Conditions", conditions[node.name],
-            [](JsonWriter& inner, const StoredCondition& stored) {
-              Object(inner)
+            [](support::JsonWriter& inner, const StoredCondition& stored) {
+              support::Object(inner)
                   .text("name", stored.condition.name)
                   .text("status", stored.condition.status)
                   .text("message", stored.condition.message)
@@ -248,8 +251,8 @@ void write_rest_node(JsonWriter& writer, const Node& node, ConditionsOfNode& con
             });
 }
 
-void write_operation(JsonWriter& writer, const Operation& operation) {
-  Object(writer)
+void write_operation(support::JsonWriter& writer, const Operation& operation) {
+  support::Object(writer)
       .text("operationId", operation.id)
       .text("requestId", operation.request_id)
       .text("cluster", operation.cluster)
@@ -258,8 +261,8 @@ void write_operation(JsonWriter& writer, const Operation& operation) {
       .text("requestedBy", operation.account)
       .time("created", operation.created)
       .text("status", "Done")
-      .list("nodes", operation.nodes, [](JsonWriter& inner, const OperationNode& node) {
-        Object(inner)
+      .list("nodes", operation.nodes, [](support::JsonWriter& inner, const OperationNode& node) {
+        support::Object(inner)
             .text("id", node.node_id)
             .text("name", node.node)
             .text("status", node.status)
@@ -268,7 +271,7 @@ void write_operation(JsonWriter& writer, const Operation& operation) {
 }
 
 // The nodes, of the operations if there are any, as a member of an answer.
-void write_nodes(SqlSession& session, Object& answer, const std::string& cluster,
+void write_nodes(SqlSession& session, support::Object& answer, const std::string& cluster,
                  const std::optional<std::vector<Operation>>& operations) {
   ConditionsOfNode conditions;
   for (auto& stored : list_conditions(session, {.cluster = cluster, .first = {}, .last = {}}))
@@ -282,7 +285,7 @@ void write_nodes(SqlSession& session, Object& answer, const std::string& cluster
   };
   if (operations) std::erase_if(nodes, [&](const Node& node) { return !is_meant(node); });
   const int64_t now = now_ms();
-  answer.list("nodes", nodes, [&](JsonWriter& writer, const Node& node) {
+  answer.list("nodes", nodes, [&](support::JsonWriter& writer, const Node& node) {
     write_rest_node(writer, node, conditions, now);
   });
 }
@@ -298,7 +301,7 @@ Response list_cluster_nodes(Database& database, const Request& request,
             std::optional<std::vector<Operation>> operations;
             if (!id.empty() || !request_id.empty())
               operations = list_operations(session, cluster, id, request_id, max_operations);
-            return json_object([&](Object& object) {
+            return support::json_object([&](support::Object& object) {
               write_nodes(session, object, cluster, operations);
               if (operations) object.list("operations", *operations, write_operation);
             });
@@ -312,19 +315,20 @@ Response status_of_cluster(Database& database, const Request& request, const std
   return {200, database.read("reading a cluster's status", [&](SqlSession& session) {
             require_cluster(session, cluster);
             const auto arrays = list_nodearrays(session, cluster, now_ms());
-            return json_object([&](Object& object) {
+            return support::json_object([&](support::Object& object) {
               object.text("state", "Started")
                   .text("targetState", "Started")
                   .number("maxCount", max_target)
                   .number("maxCoreCount", max_target);
-              object.list("nodearrays", arrays, [](JsonWriter& writer, const NodeArray& array) {
-                Object(writer)
-                    .text("name", array.name)
-                    .json("nodearray", array.definition)
-                    .number("targetCount", array.count)
-                    .number("targetCoreCount", array.core_count)
-                    .time("expires", array.expires);
-              });
+              object.list("nodearrays", arrays,
+                          [](support::JsonWriter& writer, const NodeArray& array) {
+                            support::Object(writer)
+                                .text("name", array.name)
+                                .json("nodearray", array.definition)
+                                .number("targetCount", array.count)
+                                .number("targetCoreCount", array.core_count)
+                                .time("expires", array.expires);
+                          });
               if (with_nodes) write_nodes(session, object, cluster, std::nullopt);
             });
           })};
@@ -338,9 +342,9 @@ Response answer_operations(Database& database, const Request& request, const std
   });
   if (!id.empty() && operations.empty()) throw HttpError(404, "there is no such operation");
   rapidjson::StringBuffer out;
-  JsonWriter writer(out);
+  support::JsonWriter writer(out);
   if (id.empty()) {
-    Object(writer).list("operations", operations, write_operation);
+    support::Object(writer).list("operations", operations, write_operation);
   } else {
     write_operation(writer, operations.front());
   }

@@ -35,7 +35,7 @@ void EventStream::write_to(std::ostream& out) {
     while (out.good() && !services_.feed.is_closed()) write_news(out);
   } catch (const Error& error) {
     // The browser reconnects by itself.
-    services_.log.write("error", error.what());
+    services_.log.error(error.what());
   }
 }
 

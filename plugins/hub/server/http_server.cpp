@@ -18,7 +18,6 @@
 
 #include <jetpack/error.hpp>
 #include "common/listener.hpp"
-#include "common/text.hpp"
 #include "server/cluster_api.hpp"
 #include "server/event_stream.hpp"
 #include "server/page_api.hpp"
@@ -26,6 +25,7 @@
 #include "server/userdata.hpp"
 #include "store/message_table.hpp"
 #include "store/messages.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -203,8 +203,8 @@ class RequestHandler : public net::HTTPRequestHandler {
     }
     if (account) return *account;
     if (!name.empty())
-      services_.log.write("warn", "refused the credentials of '" + one_line(name) + "' from " +
-                                      request.clientAddress().toString());
+      services_.log.warning("refused the credentials of '" + support::one_line(name) + "' from " +
+                            request.clientAddress().toString());
     response.set("WWW-Authenticate", "Basic realm=\"jetpack hub\", charset=\"UTF-8\"");
     throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED,
                     name.empty() ? "credentials are needed (HTTP Basic)"
@@ -327,7 +327,7 @@ class RequestHandler : public net::HTTPRequestHandler {
     if (error.code() == Errc::usage)
       return refuse(request, response, net::HTTPResponse::HTTP_BAD_REQUEST,
                     error_json(error.what()));
-    services_.log.write("error", error.what());
+    services_.log.error(error.what());
     const bool may_pass = error.code() == Errc::unavailable;
     if (may_pass) response.set("Retry-After", "5");
     refuse(request, response,

@@ -4,11 +4,10 @@
 #include <fstream>
 #include <utility>
 
-#include "common/base64.hpp"
-#include "common/files.hpp"
-#include "common/json_writer.hpp"
-#include "common/passwords.hpp"
 #include "common/text.hpp"
+#include "support/encoding.hpp"
+#include "support/files.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::hub {
 
@@ -25,16 +24,16 @@ std::string new_key() {
   std::ifstream random("/dev/urandom", std::ios::binary);
   if (!random.read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
     throw Error(Errc::failed, "cannot read /dev/urandom");
-  return to_base64(bytes);
+  return support::base64(bytes);
 }
 
 }  // namespace
 
 BlobAccount ensure_blob_account(const DataDirectory& data) {
-  auto key = read_file(data.blob_key(), max_key_file);
+  auto key = support::read_file(data.blob_key(), max_key_file);
   if (!key) {
     key = new_key() + "\n";
-    write_file(data.blob_key(), *key, 0600);
+    support::write_durably(data.blob_key(), *key, 0600);
   }
   return {account_name, key->substr(0, key->find('\n'))};
 }
@@ -47,7 +46,7 @@ Response Locker::answer(const Request& request) const {
   if (request.account.role != Role::node) throw HttpError(403, "a locker is for nodes");
   const int64_t now = now_ms() / 1000;
   const int64_t expires = now + sas_hours * hour_seconds;
-  return {200, json_object([&](Object& object) {
+  return {200, support::json_object([&](support::Object& object) {
             object.text("url", "az://" + account_.name + "/" + locker_container)
                 .text("endpoint", endpoint_);
             if (gives_key_) {

@@ -4,8 +4,8 @@
 #include <dlfcn.h>
 
 #include <jetpack/error.hpp>
-#include "common/files.hpp"
 #include "common/text.hpp"
+#include "support/files.hpp"
 
 namespace jetpack::hub {
 
@@ -55,7 +55,7 @@ bool is_view(std::string_view path) {
 
 PageFiles::PageFiles(const fs::path& folder) {
   for (const auto& known : known_files) {
-    auto content = read_file(folder / known.file, max_page_file);
+    auto content = support::read_file(folder / known.file, max_page_file);
     if (!content)
       throw Error(Errc::not_found,
                   "cannot serve the cluster page: " + (folder / known.file).string() +

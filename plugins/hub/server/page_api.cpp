@@ -7,8 +7,8 @@
 #include <unordered_map>
 
 #include <jetpack/error.hpp>
-#include "common/json_writer.hpp"
 #include "common/text.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::hub {
 
@@ -69,8 +69,8 @@ void set(Query& query, const std::string& name, const std::string& value) {
   }
 }
 
-void write(JsonWriter& writer, const Event& event) {
-  Object(writer)
+void write(support::JsonWriter& writer, const Event& event) {
+  support::Object(writer)
       .number("id", event.id)
       .text("cluster", event.cluster)
       .text("node", event.node)
@@ -82,8 +82,8 @@ void write(JsonWriter& writer, const Event& event) {
       .json("extras", event.extras);
 }
 
-void write(JsonWriter& writer, const StoredMessage& message) {
-  Object(writer)
+void write(support::JsonWriter& writer, const StoredMessage& message) {
+  support::Object(writer)
       .number("number", message.number)
       .text("id", message.id)
       .text("cluster", message.cluster)
@@ -98,17 +98,17 @@ void write(JsonWriter& writer, const StoredMessage& message) {
 
 template <class Item>
 std::string page_json(const char* name, const Page<Item>& page) {
-  return json_object([&](Object& object) {
+  return support::json_object([&](support::Object& object) {
     object.list(name, page.items,
-                [](JsonWriter& writer, const Item& item) { write(writer, item); });
+                [](support::JsonWriter& writer, const Item& item) { write(writer, item); });
     object.boolean("more", page.more);
   });
 }
 
 // A condition in a list of nodes; with all of its texts on the node's own page.
-void write_condition(JsonWriter& writer, const StoredCondition& stored, bool with_texts) {
+void write_condition(support::JsonWriter& writer, const StoredCondition& stored, bool with_texts) {
   const Condition& condition = stored.condition;
-  Object object(writer);
+  support::Object object(writer);
   object.text("name", condition.name)
       .text("status", condition.status)
       .text("message", condition.message)
@@ -122,7 +122,7 @@ void write_condition(JsonWriter& writer, const StoredCondition& stored, bool wit
       .text("ghr_category", condition.ghr_category);
 }
 
-void write_node(Object& object, const Node& node) {
+void write_node(support::Object& object, const Node& node) {
   object.text("cluster", node.cluster)
       .text("name", node.name)
       .text("node_id", node.node_id)
@@ -166,16 +166,16 @@ std::string answer_nodes(SqlSession& session, const Query& query) {
         conditions_between(session, nodes[first].cluster, nodes[first].name, nodes[last].name);
     first = last + 1;
   }
-  const auto write_one = [&](JsonWriter& writer, const Node& node) {
-    Object object(writer);
+  const auto write_one = [&](support::JsonWriter& writer, const Node& node) {
+    support::Object object(writer);
     write_node(object, node);
     object.list("conditions", conditions[node.cluster][node.name],
-                [](JsonWriter& inner, const StoredCondition& stored) {
+                [](support::JsonWriter& inner, const StoredCondition& stored) {
                   write_condition(inner, stored, false);
                 });
     if (query.with_properties) object.json("properties", node.properties);
   };
-  return json_object([&](Object& object) {
+  return support::json_object([&](support::Object& object) {
     object.list("nodes", nodes, write_one);
     object.boolean("more", static_cast<int64_t>(nodes.size()) == limit);
   });
@@ -189,16 +189,17 @@ std::string answer_node(SqlSession& session, const Query& query) {
   const auto conditions = list_conditions(session, {query.cluster, query.node, query.node, true});
   const auto events = list_events(session, query.cluster, query.node, Priority::low,
                                   {std::nullopt, std::nullopt, recent_events});
-  return json_object([&](Object& answer) {
-    answer.object("node", [&](Object& object) {
+  return support::json_object([&](support::Object& answer) {
+    answer.object("node", [&](support::Object& object) {
       write_node(object, *node);
-      object.list("conditions", conditions, [](JsonWriter& writer, const StoredCondition& stored) {
-        write_condition(writer, stored, true);
-      });
+      object.list("conditions", conditions,
+                  [](support::JsonWriter& writer, const StoredCondition& stored) {
+                    write_condition(writer, stored, true);
+                  });
       object.json("properties", node->properties);
       object.json("configuration", node->configuration);
       object.list("events", events.items,
-                  [](JsonWriter& writer, const Event& event) { write(writer, event); });
+                  [](support::JsonWriter& writer, const Event& event) { write(writer, event); });
     });
   });
 }
@@ -208,9 +209,9 @@ std::string answer_targets(SqlSession& session, const Query& query) {
   const int64_t now = now_ms();
   const auto arrays = list_nodearrays(session, query.cluster, now);
   const auto history = target_history(session, query.cluster, now - query.hours * hour_ms);
-  return json_object([&](Object& object) {
-    object.list("nodearrays", arrays, [](JsonWriter& writer, const NodeArray& array) {
-      Object(writer)
+  return support::json_object([&](support::Object& object) {
+    object.list("nodearrays", arrays, [](support::JsonWriter& writer, const NodeArray& array) {
+      support::Object(writer)
           .text("name", array.name)
           .number("target_count", array.count)
           .number("target_core_count", array.core_count)
@@ -219,8 +220,8 @@ std::string answer_targets(SqlSession& session, const Query& query) {
           .boolean("dynamic", array.dynamic)
           .boolean("removal", array.removal);
     });
-    object.list("history", history, [](JsonWriter& writer, const TargetPoint& point) {
-      Object(writer)
+    object.list("history", history, [](support::JsonWriter& writer, const TargetPoint& point) {
+      support::Object(writer)
           .time("time", point.time)
           .text("nodearray", point.nodearray)
           .number("target_count", point.count)
@@ -231,22 +232,22 @@ std::string answer_targets(SqlSession& session, const Query& query) {
 
 std::string answer_summary(SqlSession& session, const Query& query) {
   const auto fill = [](const std::vector<Count>& counts) {
-    return [&counts](Object& object) {
+    return [&counts](support::Object& object) {
       for (const auto& [of, count] : counts) object.number(of, count);
     };
   };
   const auto phases = count_phases(session, query.cluster);
   const auto conditions = count_conditions(session, query.cluster);
-  return json_object([&](Object& object) {
+  return support::json_object([&](support::Object& object) {
     object.object("phases", fill(phases)).object("conditions", fill(conditions));
   });
 }
 
 std::string answer_clusters(SqlSession& session, const Query& query) {
   const auto clusters = list_clusters(session, query.cluster);
-  return json_object([&](Object& object) {
-    object.list("clusters", clusters, [](JsonWriter& writer, const Cluster& cluster) {
-      Object(writer).text("name", cluster.name).number("nodes", cluster.nodes);
+  return support::json_object([&](support::Object& object) {
+    object.list("clusters", clusters, [](support::JsonWriter& writer, const Cluster& cluster) {
+      support::Object(writer).text("name", cluster.name).number("nodes", cluster.nodes);
     });
   });
 }
@@ -299,24 +300,24 @@ std::string events_json(const Page<Event>& events) { return page_json("events", 
 
 std::string event_json(const Event& event) {
   rapidjson::StringBuffer out;
-  JsonWriter writer(out);
+  support::JsonWriter writer(out);
   write(writer, event);
   return {out.GetString(), out.GetSize()};
 }
 
 std::string change_json(const Change& change) {
-  return json_object([&](Object& object) {
+  return support::json_object([&](support::Object& object) {
     object.text("what", change.what).text("cluster", change.cluster);
     if (!change.node.empty()) object.text("node", change.node);
   });
 }
 
 std::string error_json(std::string_view text) {
-  return json_object([&](Object& object) { object.text("error", text); });
+  return support::json_object([&](support::Object& object) { object.text("error", text); });
 }
 
 std::string error_json(std::string_view text, size_t message_index) {
-  return json_object([&](Object& object) {
+  return support::json_object([&](support::Object& object) {
     object.text("error", text).number("message", static_cast<int64_t>(message_index));
   });
 }

@@ -1,13 +1,13 @@
 // What the hub's server works with.
 #pragma once
 
-#include "common/application_log.hpp"
 #include "server/accounts.hpp"
 #include "server/event_feed.hpp"
 #include "server/locker.hpp"
 #include "server/page.hpp"
 #include "store/database.hpp"
 #include "store/intake.hpp"
+#include "support/log_file.hpp"
 
 namespace jetpack::hub {
 
@@ -15,7 +15,7 @@ namespace jetpack::hub {
 struct Services {
   Database& database;
   Accounts& accounts;
-  ApplicationLog& log;
+  const support::LogFile& log;
   EventFeed& feed;
   const PageFiles& page;
   Intake& intake;

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "common/json_writer.hpp"
-#include "common/passwords.hpp"
 #include "common/text.hpp"
 #include "store/messages.hpp"
 #include "store/node_table.hpp"
 #include "store/user_table.hpp"
 #include "store/userdata_id.hpp"
+#include "support/json_writer.hpp"
+#include "support/sha256.hpp"
 
 namespace jetpack::hub {
 
@@ -44,10 +44,11 @@ Node node_of(SqlSession& session, const Account& account, const std::string& id)
 std::string configuration_of(SqlSession& session, const Node& node) {
   const auto clusters = list_clusters(session, node.cluster);
   const std::string shared = clusters.empty() ? "{}" : clusters.front().configuration;
-  const std::string identity = json_object([&](Object& object) {
-    object.object("cyclecloud", [&](Object& cyclecloud) {
-      cyclecloud.object("cluster", [&](Object& cluster) { cluster.text("name", node.cluster); });
-      cyclecloud.object("node", [&](Object& self) {
+  const std::string identity = support::json_object([&](support::Object& object) {
+    object.object("cyclecloud", [&](support::Object& cyclecloud) {
+      cyclecloud.object("cluster",
+                        [&](support::Object& cluster) { cluster.text("name", node.cluster); });
+      cyclecloud.object("node", [&](support::Object& self) {
         self.text("name", node.name).text("id", node.node_id);
         if (!node.template_name.empty()) self.text("template", node.template_name);
       });
@@ -57,8 +58,8 @@ std::string configuration_of(SqlSession& session, const Node& node) {
 }
 
 std::string properties_of(const Node& node, const std::vector<User>& users) {
-  return json_object([&](Object& object) {
-    object.object("cyclecloud", [&](Object& cyclecloud) {
+  return support::json_object([&](support::Object& object) {
+    object.object("cyclecloud", [&](support::Object& cyclecloud) {
       cyclecloud.text("cluster", node.cluster);
       const auto owner =
           std::find_if(users.begin(), users.end(), [](const User& user) { return user.is_owner; });
@@ -68,7 +69,7 @@ std::string properties_of(const Node& node, const std::vector<User>& users) {
 }
 
 // Sets the members but for the version, which is made of them.
-void write_content(SqlSession& session, Object& object, const Node& node) {
+void write_content(SqlSession& session, support::Object& object, const Node& node) {
   const auto users = list_users(session, node.cluster);
   object.json("configuration", configuration_of(session, node))
       .json("properties", properties_of(node, users))
@@ -98,9 +99,9 @@ std::optional<Response> userdata_response(Database& database, const Request& req
   std::string version, json;
   database.read("reading a node's configuration", [&](SqlSession& session) {
     node = node_of(session, request.account, id);
-    const std::string content =
-        json_object([&](Object& object) { write_content(session, object, node); });
-    version = sha256_hex(content).substr(0, version_digits);
+    const std::string content = support::json_object(
+        [&](support::Object& object) { write_content(session, object, node); });
+    version = support::sha256_hex(content).substr(0, version_digits);
     json = "{\"version\":\"" + version + "\"," + content.substr(1);
   });
   if (parameter(request.query, "known") != version) return Response{200, json};

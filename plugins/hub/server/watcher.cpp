@@ -6,6 +6,7 @@
 #include "common/text.hpp"
 #include "store/node_table.hpp"
 #include "store/target_table.hpp"
+#include "support/log_file.hpp"
 
 namespace jetpack::hub {
 
@@ -25,7 +26,7 @@ bool is_anything_due(SqlSession& session, int64_t now) {
 
 }  // namespace
 
-Watcher::Watcher(Database& database, EventFeed& feed, ApplicationLog& log)
+Watcher::Watcher(Database& database, EventFeed& feed, const support::LogFile& log)
     : database_(database), feed_(feed), log_(log), thread_([this] { run(); }) {}
 
 Watcher::~Watcher() {
@@ -45,7 +46,7 @@ void Watcher::run() {
       look();
       last_failure_.clear();
     } catch (const Error& error) {
-      if (last_failure_ != error.what()) log_.write("error", error.what());
+      if (last_failure_ != error.what()) log_.error(error.what());
       last_failure_ = error.what();
     }
     lock.lock();

@@ -6,16 +6,16 @@
 #include <string>
 #include <thread>
 
-#include "common/application_log.hpp"
 #include "server/event_feed.hpp"
 #include "store/database.hpp"
+#include "support/log_file.hpp"
 
 namespace jetpack::hub {
 
 // Works on a thread of its own from construction to destruction.
 class Watcher {
  public:
-  Watcher(Database& database, EventFeed& feed, ApplicationLog& log);
+  Watcher(Database& database, EventFeed& feed, const support::LogFile& log);
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
   ~Watcher();
@@ -26,7 +26,7 @@ class Watcher {
 
   Database& database_;
   EventFeed& feed_;
-  ApplicationLog& log_;
+  const support::LogFile& log_;
   std::string last_failure_;  // so that an outage is logged once
   std::mutex mutex_;
   std::condition_variable stopping_;

@@ -9,7 +9,6 @@
 
 #include <jetpack/error.hpp>
 #include "common/passwords.hpp"
-#include "common/test_directory.hpp"
 #include "common/text.hpp"
 #include "server/accounts.hpp"
 #include "server/page_api.hpp"
@@ -23,8 +22,11 @@
 #include "store/target_table.hpp"
 #include "store/user_table.hpp"
 #include "store/userdata_id.hpp"
+#include "support/log_file.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 using namespace jetpack::hub;
+namespace support = jetpack::support;
 
 namespace {
 
@@ -38,9 +40,9 @@ class TestDatabase {
   Database* operator->() { return &database_; }
 
  private:
-  static DatabaseAddress emptied(const TestDirectory& folder) {
+  static DatabaseAddress emptied(const support::TemporaryDirectory& folder) {
     const char* url = std::getenv("HUB_TEST_DATABASE");
-    if (url == nullptr) return sqlite_address(folder / "hub.db");
+    if (url == nullptr) return sqlite_address(folder.file("hub.db"));
     const auto address = postgresql_address(url);
     const auto session = open_session(address);
     execute(*session, "DROP SCHEMA public CASCADE");
@@ -48,7 +50,7 @@ class TestDatabase {
     return address;
   }
 
-  TestDirectory folder_;
+  support::TemporaryDirectory folder_;
   Database database_{emptied(folder_)};
 };
 
@@ -147,12 +149,12 @@ TEST_CASE("a batch larger than one statement keeps its order") {
 }
 
 TEST_CASE("what was applied outlives the connection") {
-  const TestDirectory folder;
+  const support::TemporaryDirectory folder;
   {
-    Database database(sqlite_address(folder / "hub.db"));
+    Database database(sqlite_address(folder.file("hub.db")));
     apply(database, enrolled(database, "c", "n"), {log_message("a", "kept")});
   }
-  Database database(sqlite_address(folder / "hub.db"));
+  Database database(sqlite_address(folder.file("hub.db")));
   CHECK(texts(events(database, "c")) == Texts{"kept"});
   const Account account =
       database.read("t", [](SqlSession& session) { return *find_account(session, "c/n"); });
@@ -356,7 +358,7 @@ TEST_CASE("pages are told what changed") {
 
 TEST_CASE("what many bring at once is stored once, in order, and each learns its part") {
   TestDatabase database;
-  ApplicationLog log("/dev/null");
+  support::LogFile log("/dev/null");
   Intake intake(*database, log, keep_all);
   std::vector<Account> accounts;
   for (int i = 0; i < 8; ++i) accounts.push_back(enrolled(*database, "c", "n" + std::to_string(i)));
@@ -385,7 +387,7 @@ TEST_CASE("what many bring at once is stored once, in order, and each learns its
 
 TEST_CASE("one delivery that cannot be stored spoils no other") {
   TestDatabase database;
-  ApplicationLog log("/dev/null");
+  support::LogFile log("/dev/null");
   Intake intake(*database, log, keep_all);
   const Account account = enrolled(*database, "c", "n");
   Delivery good{account, "", {log_message("a", "good")}, {}};
@@ -424,9 +426,9 @@ TEST_CASE("users") {
 }
 
 TEST_CASE("a database of the first version is brought up to date") {
-  const TestDirectory folder;
+  const support::TemporaryDirectory folder;
   {
-    const auto session = open_session(sqlite_address(folder / "hub.db"));
+    const auto session = open_session(sqlite_address(folder.file("hub.db")));
     for (const char* sql : {
              "CREATE TABLE hub_schema (version INTEGER NOT NULL)",
              "INSERT INTO hub_schema VALUES (1)",
@@ -455,7 +457,7 @@ TEST_CASE("a database of the first version is brought up to date") {
          })
       execute(*session, sql);
   }
-  Database database(sqlite_address(folder / "hub.db"));
+  Database database(sqlite_address(folder.file("hub.db")));
   const Account account =
       database.read("t", [](SqlSession& session) { return *find_account(session, "c/n"); });
   CHECK(apply(database, account, {log_message("x", "old"), log_message("y", "new")}) == Indexes{1});
@@ -470,14 +472,14 @@ TEST_CASE("a database of the first version is brought up to date") {
 }
 
 TEST_CASE("a database of a newer hub is left alone") {
-  const TestDirectory folder;
+  const support::TemporaryDirectory folder;
   {
-    Database database(sqlite_address(folder / "hub.db"));
+    Database database(sqlite_address(folder.file("hub.db")));
     database.write("t", [](Transaction& transaction) {
       execute(transaction.session(), "UPDATE hub_schema SET version = 99");
     });
   }
-  CHECK_THROWS_AS(Database(sqlite_address(folder / "hub.db")), jetpack::Error);
+  CHECK_THROWS_AS(Database(sqlite_address(folder.file("hub.db"))), jetpack::Error);
 }
 
 TEST_CASE("the id of a node's configuration") {
@@ -522,7 +524,7 @@ TEST_CASE("credentials") {
 }
 
 TEST_CASE("what is no database is refused") {
-  const TestDirectory folder;
-  std::filesystem::create_directory(folder / "hub.db");
-  CHECK_THROWS_AS(Database(sqlite_address(folder / "hub.db")), jetpack::Error);
+  const support::TemporaryDirectory folder;
+  std::filesystem::create_directory(folder.file("hub.db"));
+  CHECK_THROWS_AS(Database(sqlite_address(folder.file("hub.db"))), jetpack::Error);
 }

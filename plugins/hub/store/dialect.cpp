@@ -17,7 +17,7 @@
 #include <Poco/URI.h>
 
 #include <jetpack/error.hpp>
-#include "common/files.hpp"
+#include "support/files.hpp"
 
 namespace jetpack::hub {
 
@@ -82,7 +82,7 @@ void tune(SqlSession& session, Dialect dialect) {
 // It holds password hashes; SQLite gives its side files the same mode. A file that is there is not
 // opened: to close it again would end the locks that SQLite has on it in this process.
 void make_private(const std::string& file) {
-  const Descriptor made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const support::Fd made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!made && errno != EEXIST)
     throw Error(Errc::failed, "cannot open the hub's database " + file + ": " +
                                   std::generic_category().message(errno));

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include <jetpack/error.hpp>
-#include "common/text.hpp"
+#include "support/log_file.hpp"
 
 namespace jetpack::hub {
 
@@ -18,14 +18,20 @@ size_t count_messages(const std::vector<Delivery*>& deliveries) {
   return count;
 }
 
+uint32_t to_log_level(std::string_view level) {
+  if (level == "error") return JP_LEVEL_ERROR;
+  return level == "warn" ? JP_LEVEL_WARNING : JP_LEVEL_INFO;
+}
+
 // Writes the log messages among them, each with the name of its node.
-void log_messages(ApplicationLog& log, const Account& account, const std::vector<Message>& messages,
-                  const std::vector<size_t>& indexes) {
+void log_messages(const support::LogFile& log, const Account& account,
+                  const std::vector<Message>& messages, const std::vector<size_t>& indexes) {
   const std::string origin = "[" + account.cluster + "/" + account.node + "] ";
+  const auto now = std::chrono::system_clock::now();
   std::string lines;
   for (const size_t index : indexes)
     if (const auto& entry = messages[index].log)
-      lines += format_log_line(now_ms(), entry->level, origin + entry->text);
+      lines += support::log_line(now, to_log_level(entry->level), origin + entry->text);
   if (!lines.empty()) log.write_lines(lines);
 }
 

@@ -8,9 +8,9 @@
 #include <mutex>
 #include <vector>
 
-#include "common/application_log.hpp"
 #include "store/database.hpp"
 #include "store/message_table.hpp"
+#include "support/log_file.hpp"
 
 namespace jetpack::hub {
 
@@ -18,7 +18,7 @@ namespace jetpack::hub {
 // commit costs the same for one message as for many, and writers take turns anyway.
 class Intake {
  public:
-  Intake(Database& database, ApplicationLog& log, int64_t keep)
+  Intake(Database& database, const support::LogFile& log, int64_t keep)
       : database_(database), log_(log), keep_(keep) {}
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;
@@ -39,7 +39,7 @@ class Intake {
   void commit(const std::vector<Delivery*>& deliveries);
 
   Database& database_;
-  ApplicationLog& log_;
+  const support::LogFile& log_;
   int64_t keep_;
   std::mutex mutex_;
   std::condition_variable done_;

@@ -5,11 +5,10 @@
 
 #include <algorithm>
 
-#include <rapidjson/error/en.h>
-
 #include "common/json.hpp"
-#include "common/passwords.hpp"
 #include "common/text.hpp"
+#include "support/json.hpp"
+#include "support/random.hpp"
 
 namespace jetpack::hub {
 
@@ -30,7 +29,7 @@ class MessageReader {
     if (!value_.IsObject()) fail("a message must be an object");
     Message message;
     message.id = optional_text(value_, "id");
-    if (message.id.empty()) message.id = random_uuid();
+    if (message.id.empty()) message.id = support::random_uuid();
     message.cluster = required_text(value_, "cluster_name");
     message.type = required_text(value_, "type");
     message.node = optional_text(value_, "node_name");
@@ -38,9 +37,9 @@ class MessageReader {
     message.hostname = optional_text(value_, "hostname");
     message.session = optional_text(value_, "cluster_session_id");
     message.sent = optional_text(value_, "timestamp");
-    const auto* data = find_member(value_, "data");
+    const auto* data = support::find_member(value_, "data");
     if (data == nullptr || !data->IsObject()) fail("'data' must be an object");
-    message.data = to_json(*data);
+    message.data = support::to_json(*data);
     if (message.type == "log") message.log = read_log(*data);
     if (message.type == "properties") message.properties = read_properties(*data);
     read_report(message, *data);
@@ -54,10 +53,10 @@ class MessageReader {
 
   // A text that is left out or null is "". The public sender writes null where it knows nothing.
   std::string optional_text(const json::Value& object, const char* key) const {
-    const auto* member = find_member(object, key);
+    const auto* member = support::find_member(object, key);
     if (member == nullptr || member->IsNull()) return {};
     if (!member->IsString()) fail("'" + std::string(key) + "' must be a string");
-    const auto text = text_of(*member);
+    const auto text = support::text_of(*member);
     if (text.size() > max_short_text)
       fail("'" + std::string(key) + "' has " + std::to_string(text.size()) +
            " bytes, the most is " + std::to_string(max_short_text));
@@ -77,9 +76,9 @@ class MessageReader {
     if (entry.level != "info" && entry.level != "warn" && entry.level != "error")
       fail("'level' must be info, warn or error");
     entry.priority = read_priority(data, entry.level);
-    const auto* text = find_member(data, "message");
+    const auto* text = support::find_member(data, "message");
     if (text == nullptr || !text->IsString()) fail("'message' must be a string");
-    entry.text = stored_text(text_of(*text), max_log_text);
+    entry.text = stored_text(support::text_of(*text), max_log_text);
     entry.extras = read_extras(data);
     return entry;
   }
@@ -105,19 +104,19 @@ class MessageReader {
     json::Document extras;
     extras.SetObject();
     for (const auto& member : data.GetObject()) {
-      const auto name = text_of(member.name);
+      const auto name = support::text_of(member.name);
       if (name == "level" || name == "priority" || name == "message") continue;
       json::Value key(member.name, extras.GetAllocator());
       json::Value value(member.value, extras.GetAllocator());
       extras.AddMember(key, value, extras.GetAllocator());
     }
-    return to_json(extras);
+    return support::to_json(extras);
   }
 
   std::string read_properties(const json::Value& data) const {
-    const auto* properties = find_member(data, "properties");
+    const auto* properties = support::find_member(data, "properties");
     if (properties == nullptr || !properties->IsObject()) fail("'properties' must be an object");
-    std::string text = to_json(*properties);
+    std::string text = support::to_json(*properties);
     if (text.size() > max_properties)
       fail("the properties exceed " + std::to_string(max_properties) + " bytes");
     return text;
@@ -129,13 +128,14 @@ class MessageReader {
 
 void merge(json::Value& into, const json::Value& patch, json::Document::AllocatorType& pool) {
   for (const auto& member : patch.GetObject()) {
-    auto* old = find_member(into, text_of(member.name));
+    const auto old = into.FindMember(member.name);
+    const bool is_known = old != into.MemberEnd();
     if (member.value.IsNull()) {
-      if (old != nullptr) into.RemoveMember(member.name);
-    } else if (old != nullptr && old->IsObject() && member.value.IsObject()) {
-      merge(*old, member.value, pool);
-    } else if (old != nullptr) {
-      old->CopyFrom(member.value, pool);
+      if (is_known) into.RemoveMember(old);
+    } else if (is_known && old->value.IsObject() && member.value.IsObject()) {
+      merge(old->value, member.value, pool);
+    } else if (is_known) {
+      old->value.CopyFrom(member.value, pool);
     } else {
       into.AddMember(json::Value(member.name, pool), json::Value(member.value, pool), pool);
     }
@@ -157,35 +157,31 @@ std::string_view to_text(Priority priority) {
 }
 
 std::vector<Message> parse_messages(std::string_view body) {
-  if (json_depth(body) > max_json_depth)
-    throw BadMessages("the body nests deeper than " + std::to_string(max_json_depth) + " levels",
-                      std::nullopt);
-  const json::Document document = parse_json(body);
-  if (document.HasParseError())
-    throw BadMessages(
-        "the body is not JSON: " + std::string(json::GetParseError_En(document.GetParseError())) +
-            " (at byte " + std::to_string(document.GetErrorOffset()) + ")",
-        std::nullopt);
-  const auto* messages_member = document.IsObject() ? find_member(document, "messages") : nullptr;
-  if (messages_member == nullptr || !messages_member->IsArray())
+  json::Document document;
+  try {
+    document = support::parse_json(body, "the body");
+  } catch (const Error& error) {
+    throw BadMessages(error.what(), std::nullopt);
+  }
+  const auto* list = support::find_member(document, "messages");
+  if (list == nullptr || !list->IsArray())
     throw BadMessages("the body must be {\"messages\": [...]}", std::nullopt);
-  const auto list = messages_member->GetArray();
-  if (list.Size() > max_messages)
-    throw BadMessages("there are " + std::to_string(list.Size()) + " messages, the most is " +
+  if (list->Size() > max_messages)
+    throw BadMessages(std::to_string(list->Size()) + " messages exceed the limit of " +
                           std::to_string(max_messages),
                       std::nullopt);
   std::vector<Message> messages;
-  messages.reserve(list.Size());
-  for (const auto& value : list) messages.push_back(MessageReader(value, messages.size()).read());
+  messages.reserve(list->Size());
+  for (const auto& value : list->GetArray())
+    messages.push_back(MessageReader(value, messages.size()).read());
   return messages;
 }
 
 std::string merge_json(std::string_view document, std::string_view patch) {
-  json::Document merged = parse_json(document);
-  const json::Document changes = parse_json(patch);
-  if (merged.HasParseError() || !merged.IsObject()) merged.SetObject();
-  if (!changes.HasParseError() && changes.IsObject()) merge(merged, changes, merged.GetAllocator());
-  return to_json(merged);
+  auto merged = parse_object(document);
+  if (!merged) merged.emplace(json::kObjectType);
+  if (const auto changes = parse_object(patch)) merge(*merged, *changes, merged->GetAllocator());
+  return support::to_json(*merged);
 }
 
 }  // namespace jetpack::hub

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "common/passwords.hpp"
 #include "common/text.hpp"
 #include "store/userdata_id.hpp"
+#include "support/random.hpp"
 
 namespace jetpack::hub {
 
@@ -124,7 +124,7 @@ bool enroll_node(Transaction& transaction, const Account& account, std::string_v
           "ON CONFLICT (cluster, name) DO UPDATE SET instance_id = excluded.instance_id, "
           "userdata_id = excluded.userdata_id, phase = excluded.phase, "
           "phase_since = excluded.phase_since, ending = ''",
-          account.cluster, account.node, instance_id, random_uuid(),
+          account.cluster, account.node, instance_id, support::random_uuid(),
           userdata_id(account.cluster, account.node, instance_id),
           starts_anew ? phase::preparing : known->phase,
           starts_anew ? now_ms() : known->phase_since);

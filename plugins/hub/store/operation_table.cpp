@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <array>
 
-#include "common/passwords.hpp"
 #include "common/text.hpp"
+#include "support/random.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -110,9 +111,9 @@ Selected select_nodes(SqlSession& session, std::string_view cluster,
         found = true;
       }
       if (!found)
-        selected.unknown.push_back(
-            {wanted, "", "Error",
-             std::string("the cluster has no ") + by.what + " '" + one_line(wanted) + "'"});
+        selected.unknown.push_back({wanted, "", "Error",
+                                    std::string("the cluster has no ") + by.what + " '" +
+                                        support::one_line(wanted) + "'"});
     }
   }
   for (size_t i = 0; i < nodes.size(); ++i)
@@ -121,7 +122,7 @@ Selected select_nodes(SqlSession& session, std::string_view cluster,
 }
 
 Operation operate(Transaction& transaction, Operation operation, const Selected& selected) {
-  operation.id = random_uuid();
+  operation.id = support::random_uuid();
   operation.created = now_ms();
   const Effect* effect = find_effect(operation.action);
   for (const auto& node : selected.nodes) {

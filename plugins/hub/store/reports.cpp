@@ -6,6 +6,9 @@
 
 #include <jetpack/error.hpp>
 #include "common/text.hpp"
+#include "support/json.hpp"
+#include "support/text.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::hub {
 
@@ -31,7 +34,7 @@ std::string one_of(const json::Value& data, const char* name,
 }
 
 std::optional<int64_t> count_of(const json::Value& object, const char* name) {
-  const auto* member = find_member(object, name);
+  const auto* member = support::find_member(object, name);
   if (member == nullptr || member->IsNull()) return std::nullopt;
   // Python writes 100.0 for what was computed.
   const bool is_whole =
@@ -68,12 +71,12 @@ Demand read_demand(const json::Value& object) {
   if (demand.nodearray.empty()) bad("a definition has no 'Name'");
   demand.count = count_of(object, "TargetCount");
   demand.core_count = count_of(object, "TargetCoreCount");
-  const auto* dynamic = find_member(object, "Dynamic");
+  const auto* dynamic = support::find_member(object, "Dynamic");
   demand.dynamic = dynamic != nullptr && dynamic->IsTrue();
   apply_groups(object, demand);
   if (!is_nodearray_name(demand.nodearray))
-    bad("'" + one_line(demand.nodearray) + "' cannot name a node array");
-  demand.definition = to_json(object);
+    bad("'" + support::one_line(demand.nodearray) + "' cannot name a node array");
+  demand.definition = support::to_json(object);
   if (demand.definition.size() > max_definition)
     bad("the definition of '" + demand.nodearray + "' exceeds " + std::to_string(max_definition) +
         " bytes");
@@ -83,10 +86,10 @@ Demand read_demand(const json::Value& object) {
 }  // namespace
 
 std::string text_of_member(const json::Value& object, const char* name, size_t most) {
-  const auto* member = find_member(object, name);
+  const auto* member = support::find_member(object, name);
   if (member == nullptr || member->IsNull()) return {};
   if (!member->IsString()) bad("'" + std::string(name) + "' must be a string");
-  return stored_text(text_of(*member), most);
+  return stored_text(support::text_of(*member), most);
 }
 
 bool is_nodearray_name(std::string_view text) {
@@ -123,14 +126,14 @@ AutoscaleRequest read_autoscale(const json::Value& data) {
   request.request_set = text_of_member(data, "request_set", max_name);
   if (request.request_set.empty()) request.request_set = "standard";
   request.expires_after = default_expiry;
-  if (const auto* seconds = find_member(data, "expiration_interval");
+  if (const auto* seconds = support::find_member(data, "expiration_interval");
       seconds != nullptr && !seconds->IsNull()) {
     if (!seconds->IsNumber() || !(seconds->GetDouble() > 0) ||
         seconds->GetDouble() > static_cast<double>(max_expiry_seconds))
       bad("'expiration_interval' must be seconds, from 1 to " + std::to_string(max_expiry_seconds));
     request.expires_after = static_cast<int64_t>(seconds->GetDouble() * 1000);
   }
-  const auto* definitions = find_member(data, "definitions");
+  const auto* definitions = support::find_member(data, "definitions");
   if (definitions == nullptr || !definitions->IsArray()) bad("'definitions' must be an array");
   if (definitions->Size() > max_demands)
     bad("there are " + std::to_string(definitions->Size()) + " definitions, the most is " +
@@ -142,9 +145,9 @@ AutoscaleRequest read_autoscale(const json::Value& data) {
 int64_t read_keepalive(const json::Value& data) {
   const std::string until = text_of_member(data, "until", max_name);
   if (until == "forever") return keepalive_forever;
-  const auto time = parse_iso_time(until);
+  const auto time = support::parse_iso_8601(until);
   if (!time) bad("'until' must be an ISO 8601 time with its zone, or forever");
-  return *time;
+  return support::unix_ms(*time);
 }
 
 }  // namespace jetpack::hub

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/json.hpp"
+#include <rapidjson/document.h>
 
 namespace jetpack::hub {
 

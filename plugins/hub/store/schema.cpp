@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <jetpack/error.hpp>
-#include "common/passwords.hpp"
 #include "store/userdata_id.hpp"
+#include "support/random.hpp"
 
 namespace jetpack::hub {
 
@@ -115,8 +115,8 @@ void name_nodes(SqlSession& session) {
        select<Columns>(session, "SELECT cluster, name, instance_id FROM nodes WHERE node_id = ''"))
     execute(session,
             "UPDATE nodes SET node_id = $1, userdata_id = $2 WHERE cluster = $3 AND name = $4",
-            random_uuid(), userdata_id(row.get<0>(), row.get<1>(), row.get<2>()), row.get<0>(),
-            row.get<1>());
+            support::random_uuid(), userdata_id(row.get<0>(), row.get<1>(), row.get<2>()),
+            row.get<0>(), row.get<1>());
 }
 
 int64_t version_of(SqlSession& session, Dialect dialect) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "support/json_writer.hpp"
+
 namespace jetpack::hub {
 
 namespace {
@@ -11,8 +13,8 @@ constexpr int64_t first_uid = 20'000;
 
 }  // namespace
 
-void write_user(JsonWriter& writer, const User& user) {
-  Object(writer)
+void write_user(support::JsonWriter& writer, const User& user) {
+  support::Object(writer)
       .text("name", user.name)
       .text("fullName", user.full_name)
       .number("uid", user.uid)

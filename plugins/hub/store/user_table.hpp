@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/json_writer.hpp"
 #include "store/database.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::hub {
 
@@ -19,7 +19,7 @@ struct User {
 };
 
 // As the JSON object that nodes and administrators get.
-void write_user(JsonWriter& writer, const User& user);
+void write_user(support::JsonWriter& writer, const User& user);
 
 std::vector<User> list_users(SqlSession& session, std::string_view cluster);
 // Makes the user or replaces it; true when it is new.

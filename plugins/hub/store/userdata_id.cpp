@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "common/passwords.hpp"
+#include "support/sha256.hpp"
 
 namespace jetpack::hub {
 
@@ -21,7 +21,7 @@ std::string userdata_id(std::string_view cluster, std::string_view node,
   for (const char c : instance_id)
     if (c != '-') id += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
   if (id.size() == id_digits && std::all_of(id.begin(), id.end(), is_hex_digit)) return id;
-  return sha256_hex(std::string(cluster) + "/" + std::string(node)).substr(0, id_digits);
+  return support::sha256_hex(std::string(cluster) + "/" + std::string(node)).substr(0, id_digits);
 }
 
 }  // namespace jetpack::hub
