@@ -74,22 +74,22 @@ std::string shared_key_text(const BlobRequest& request) {
 void check_date(const BlobRequest& request, int64_t now) {
   const std::string_view own = request.header("x-ms-date");
   const auto time = support::parse_http_date(own.empty() ? request.header("date") : own);
-  if (!time) not_authentic("the request has no date, in x-ms-date or Date");
+  if (!time) not_authentic("the request has no valid x-ms-date or Date");
   const int64_t skew = time->time_since_epoch().count() - now;
   if (skew > max_clock_skew || skew < -max_clock_skew)
-    not_authentic("the request's date is more than fifteen minutes from the server's");
+    not_authentic("the date of the request is more than 15 minutes off the server's clock");
 }
 
 BlobGrant check_shared_key(const BlobAccount& account, const BlobRequest& request, int64_t now) {
   const std::string_view authorization = request.header("authorization");
   const std::string expected = "SharedKey " + account.name + ":";
   if (!authorization.starts_with(expected))
-    not_authentic("the authorization is not SharedKey of the account '" + account.name + "'");
+    not_authentic("expected SharedKey authorization of the account '" + account.name + "'");
   if (!is_version(request.header("x-ms-version"))) not_authentic("x-ms-version is missing");
   check_date(request, now);
   if (!equal_in_constant_time(authorization.substr(expected.size()),
                               signature_of(account, shared_key_text(request))))
-    not_authentic("the signature is not that of this request with the account's key");
+    not_authentic("the signature does not match the request");
   return {true, {}};
 }
 
@@ -99,7 +99,7 @@ std::string signed_resource(const BlobAccount& account, const BlobRequest& reque
   std::string container = "/blob/" + account.name + "/" + request.container;
   if (kind == "c") return container;
   if (kind == "b" && !request.blob.empty()) return container + "/" + request.blob;
-  not_authentic("the SAS is neither for this blob (sr=b) nor for its container (sr=c)");
+  not_authentic("the SAS is not for this blob (sr=b) or its container (sr=c)");
 }
 
 // "Create a service SAS" of the reference.
@@ -134,11 +134,11 @@ std::optional<int64_t> sas_time(std::string text) {
 
 void check_sas_time(const BlobRequest& request, int64_t now) {
   const auto end = sas_time(std::string(request.parameter("se")));
-  if (!end) not_authentic("the SAS has no time of expiry (se) that can be read");
+  if (!end) not_authentic("the SAS has no valid expiry time (se)");
   if (now >= *end) not_authentic("the SAS has expired");
   if (request.parameter("st").empty()) return;
   const auto start = sas_time(std::string(request.parameter("st")));
-  if (!start) not_authentic("the SAS has a start (st) that cannot be read");
+  if (!start) not_authentic("the SAS has an invalid start time (st)");
   if (now < *start) not_authentic("the SAS is not valid yet");
 }
 
@@ -164,7 +164,7 @@ void check_permission_order(std::string_view permissions) {
   for (const char c : permissions) {
     const size_t at = permission_order.find(c, last);
     if (at == std::string_view::npos)
-      not_authentic("the permissions of the SAS (sp) must be of, and in the order of, " +
+      not_authentic("invalid permissions of the SAS (sp): expected letters in the order " +
                     std::string(permission_order));
     last = at + 1;
   }
@@ -174,22 +174,22 @@ BlobGrant check_sas(const BlobAccount& account, const BlobRequest& request,
                     const std::string& client, int64_t now) {
   const std::string version(request.parameter("sv"));
   if (!is_version(version) || version < first_version || version >= too_new)
-    not_authentic("the version of the SAS (sv) is not one of " + std::string(first_version) +
-                  " to before " + std::string(too_new));
+    not_authentic("unsupported version of the SAS (sv): expected from " +
+                  std::string(first_version) + " to before " + std::string(too_new));
   for (const char* name : {"skoid", "ss", "si"})
     if (!request.parameter(name).empty())
-      not_authentic("only a service SAS without a stored policy is taken");
+      not_authentic("only a service SAS without a stored policy is supported");
   const std::string resource = signed_resource(account, request);
   if (!equal_in_constant_time(request.parameter("sig"),
                               signature_of(account, sas_text(request, resource))))
-    not_authentic("the signature is not that of this SAS with the account's key");
+    not_authentic("the signature does not match the SAS");
   check_sas_time(request, now);
   const std::string_view protocol = request.parameter("spr");
   if (!protocol.empty() && protocol != "https" && protocol != "https,http")
-    not_authentic("the protocols of the SAS (spr) are neither https nor https,http");
+    not_authentic("invalid protocols of the SAS (spr): expected https or https,http");
   const std::string range(request.parameter("sip"));
   if (!range.empty() && !is_in_range(client, range))
-    refuse("AuthorizationSourceIPMismatch", "the SAS is not for this address");
+    refuse("AuthorizationSourceIPMismatch", "the SAS is not valid for this client address");
   check_permission_order(request.parameter("sp"));
   return {false, std::string(request.parameter("sp"))};
 }
@@ -208,13 +208,12 @@ bool BlobGrant::allows(char permission) const {
 BlobGrant check_blob_access(const BlobAccount& account, const BlobRequest& request,
                             const std::string& client, int64_t now_seconds) {
   if (request.account != account.name)
-    refuse("AuthorizationFailure",
-           "the address is of another account than this hub's, which is '" + account.name + "'");
+    refuse("AuthorizationFailure", "unknown account; this hub's is '" + account.name + "'");
   if (!request.parameter("sig").empty()) return check_sas(account, request, client, now_seconds);
   if (!request.header("authorization").empty())
     return check_shared_key(account, request, now_seconds);
   throw BlobError(401, "NoAuthenticationInformation",
-                  "the request has neither a SAS nor an authorization");
+                  "the request has no SAS and no Authorization header");
 }
 
 std::string sign_container(const BlobAccount& account, const std::string& container,

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t now = 1'700'000'000;  // 2023-11-14T22:13:20Z
 const BlobAccount account{"jetpackhub", "c2VjcmV0"};
 
-// A GET of a blob with what sign_container made.
+// A GET of a blob with a SAS from sign_container.
 BlobRequest with_sas(const std::string& sas) {
   BlobRequest request;
   request.method = "GET";

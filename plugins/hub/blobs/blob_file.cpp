@@ -81,7 +81,7 @@ std::string blob_footer(const BlobProperties& properties) {
         });
   });
   if (text.size() > max_properties_size)
-    throw BlobError(400, "MetadataTooLarge", "the blob's headers are too large");
+    throw BlobError(400, "MetadataTooLarge", "the headers of the blob are too large");
   std::array<char, size_digits + 1> size{};
   std::snprintf(size.data(), size.size(), "%08zx", text.size());
   return text.append(size.data(), size_digits).append(end_mark);
@@ -90,9 +90,9 @@ std::string blob_footer(const BlobProperties& properties) {
 std::optional<OpenBlob> open_blob_file(const fs::path& path) {
   support::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-  if (!file) fail_on_blob("cannot open the blob", path, errno);
+  if (!file) fail_on_blob("failed to open the blob", path, errno);
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) fail_on_blob("cannot open the blob", path, errno);
+  if (::fstat(file.get(), &status) != 0) fail_on_blob("failed to open the blob", path, errno);
   const auto size = static_cast<uint64_t>(status.st_size);
   constexpr size_t fixed = size_digits + end_mark.size();
   if (!S_ISREG(status.st_mode) || size < fixed) damaged(path);

@@ -17,7 +17,7 @@ constexpr size_t max_segment = 200;     // with what it is escaped by, it must b
 constexpr size_t max_block_id = 64;     // bytes, before base64
 
 [[noreturn]] void bad_name(const std::string& why) {
-  throw BlobError(400, "InvalidResourceName", "the blob's name cannot be kept: " + why);
+  throw BlobError(400, "InvalidResourceName", "invalid blob name: " + why);
 }
 
 bool has_control_character(std::string_view text) {
@@ -49,17 +49,17 @@ std::string unescaped(std::string_view segment) {
 }
 
 std::vector<std::string> segments_of(const std::string& blob) {
-  if (blob.empty() || blob.size() > max_blob_name) bad_name("it has no or too many characters");
+  if (blob.empty() || blob.size() > max_blob_name) bad_name("it is empty or too long");
   if (!support::is_utf8(blob) || has_control_character(blob))
-    bad_name("it is not UTF-8 text without control characters");
+    bad_name("it is not UTF-8 or contains control characters");
   std::vector<std::string> segments;
   for (size_t at = 0; at <= blob.size();) {
     const size_t end = std::min(blob.find('/', at), blob.size());
     const std::string segment = blob.substr(at, end - at);
     if (segment.empty() || segment == "." || segment == "..")
-      bad_name("it has a segment that is empty, '.' or '..'");
+      bad_name("a segment is empty, '.' or '..'");
     segments.push_back(escaped(segment));
-    if (segments.back().size() > max_segment) bad_name("it has a segment that is too long");
+    if (segments.back().size() > max_segment) bad_name("a segment is too long");
     at = end + 1;
   }
   return segments;
@@ -76,7 +76,7 @@ std::string block_file(const std::string& id) {
   const std::string bytes = support::base64_decoded(id).value_or("");
   if (bytes.empty() || bytes.size() > max_block_id || support::base64(bytes) != id)
     throw BlobError(400, "InvalidQueryParameterValue",
-                    "a block's id must be base64 of at most 64 bytes");
+                    "invalid block id: expected base64 of at most 64 bytes");
   return support::hex(bytes);
 }
 

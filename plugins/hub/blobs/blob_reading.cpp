@@ -26,7 +26,7 @@ namespace {
 constexpr size_t part_of_range = 256 << 10;
 constexpr uint64_t max_range_with_md5 = 4 << 20;
 
-// What a SAS may put in place of a kept header.
+// Headers that a SAS can override.
 constexpr std::array<std::pair<const char*, const char*>, 5> overrides{{
     {"rscc", "cache-control"},
     {"rscd", "content-disposition"},
@@ -46,8 +46,8 @@ void read_range(const OpenBlob& blob, const ByteRange& range, const TakePart& ta
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0)
       throw Error(Errc::failed,
-                  "cannot read a blob: " + (got < 0 ? std::generic_category().message(errno)
-                                                    : std::string("its file is too short")));
+                  "failed to read a blob: " + (got < 0 ? std::generic_category().message(errno)
+                                                       : std::string("its file is truncated")));
     if (!take(buffer.data(), static_cast<size_t>(got))) return;
     done += static_cast<uint64_t>(got);
   }
@@ -72,7 +72,7 @@ void set_blob_headers(const BlobProperties& known, const ByteRange& range,
 
 std::string range_md5(const OpenBlob& blob, const ByteRange& range) {
   if (range.size > max_range_with_md5)
-    throw BlobError(400, "OutOfRangeInput", "a range with its MD5 has at most 4 MiB");
+    throw BlobError(400, "OutOfRangeInput", "a range with MD5 exceeds the limit of 4 MiB");
   Poco::MD5Engine digest;
   read_range(blob, range, [&](const char* data, size_t size) {
     digest.update(data, size);

@@ -11,7 +11,7 @@
 
 namespace jetpack::hub {
 
-// Takes a part of a blob; false when no more is wanted.
+// Receives a part of a blob; false to stop.
 using TakePart = std::function<bool(const char* data, size_t size)>;
 
 // Hands out the range in parts of bounded size. Throws Errc::failed.

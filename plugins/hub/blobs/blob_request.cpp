@@ -19,7 +19,7 @@ namespace {
 
 constexpr size_t max_results = 5000;
 
-// Headers of a Put that a Get gives back.
+// Headers of a Put that a Get returns.
 struct KeptHeader {
   const char* asked;  // x-ms-blob-content-type
   const char* plain;  // the same for Put Blob alone; nullptr: none
@@ -38,7 +38,7 @@ std::string decoded(const std::string& text) {
   try {
     Poco::URI::decode(text, result);
   } catch (const Poco::Exception&) {
-    throw BlobError(400, "InvalidUri", "the address is malformed");
+    throw BlobError(400, "InvalidUri", "malformed URL");
   }
   return result;
 }
@@ -48,9 +48,9 @@ void read_query(const Poco::URI& uri, BlobRequest& request) {
   try {
     for (const auto& [name, value] : uri.getQueryParameters())
       if (!request.query.emplace(Poco::toLower(name), value).second)
-        throw BlobError(400, "InvalidQueryParameterValue", "the query has a name twice");
+        throw BlobError(400, "InvalidQueryParameterValue", "a query parameter is repeated");
   } catch (const Poco::Exception&) {
-    throw BlobError(400, "InvalidUri", "the query is malformed");
+    throw BlobError(400, "InvalidUri", "malformed query");
   }
 }
 
@@ -80,13 +80,13 @@ BlobRequest read_blob_request(const Poco::Net::HTTPServerRequest& asked) {
   request.method = asked.getMethod();
   for (const auto& [name, value] : asked)
     if (!request.headers.emplace(Poco::toLower(name), value).second)
-      throw BlobError(400, "InvalidHeaderValue", "the request has a header twice");
+      throw BlobError(400, "InvalidHeaderValue", "a header is repeated");
   const std::string& target = asked.getURI();
   request.raw_path = target.substr(0, target.find('?'));
   try {
     read_query(Poco::URI(target), request);
   } catch (const Poco::SyntaxException&) {
-    throw BlobError(400, "InvalidUri", "the address is malformed");
+    throw BlobError(400, "InvalidUri", "malformed URL");
   }
   // "/ACCOUNT/CONTAINER/BLOB"; the blob's name may have any number of '/'.
   const std::string path = request.raw_path.substr(std::min<size_t>(1, request.raw_path.size()));
@@ -109,12 +109,12 @@ void check_conditions(const BlobRequest& request, const BlobProperties* blob, bo
   const bool is_unchanged = (!none_match.empty() && matches(none_match)) ||
                             (blob != nullptr && since && blob->modified <= *since);
   if ((!match.empty() && !matches(match)) || (blob != nullptr && until && blob->modified > *until))
-    throw BlobError(412, "ConditionNotMet", "the blob is not as the request's conditions say");
+    throw BlobError(412, "ConditionNotMet", "the blob does not meet the conditions of the request");
   if (!is_unchanged) return;
   if (is_read) throw BlobError(304, "ConditionNotMet", "the blob has not changed");
   throw none_match == "*"
-      ? BlobError(409, "BlobAlreadyExists", "there is a blob of this name")
-      : BlobError(412, "ConditionNotMet", "the blob is not as the request's conditions say");
+      ? BlobError(409, "BlobAlreadyExists", "the blob already exists")
+      : BlobError(412, "ConditionNotMet", "the blob does not meet the conditions of the request");
 }
 
 ByteRange range_of(const BlobRequest& request, uint64_t bytes) {
@@ -133,7 +133,7 @@ ByteRange range_of(const BlobRequest& request, uint64_t bytes) {
     if (wrong != std::errc{} || rest != end || last < first) return whole;
   }
   if (first >= bytes)
-    throw BlobError(416, "InvalidRange", "the range begins beyond the blob's end");
+    throw BlobError(416, "InvalidRange", "the range begins after the end of the blob");
   return {first, std::min(last, bytes - 1) - first + 1, true};
 }
 
@@ -157,7 +157,7 @@ size_t max_results_of(const BlobRequest& request) {
   size_t number = 0;
   const auto [rest, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failure != std::errc{} || rest != text.data() + text.size() || number == 0)
-    throw BlobError(400, "OutOfRangeQueryParameterValue", "'maxresults' is from 1 to 5000");
+    throw BlobError(400, "OutOfRangeQueryParameterValue", "'maxresults' must be from 1 to 5000");
   return std::min(number, max_results);
 }
 

@@ -55,7 +55,7 @@ class BlobHandler : public net::HTTPRequestHandler {
   void handleRequest(net::HTTPServerRequest& asked, net::HTTPServerResponse& response) override {
     lease_->busy(step_time);
     const bool keep_alive = asked.getKeepAlive();
-    // A body that nobody reads would be taken for the next request.
+    // An unread body would be parsed as the next request.
     has_body_ = asked.getChunkedTransferEncoding() ||
                 (asked.hasContentLength() && asked.getContentLength64() != 0);
     if (has_body_) response.setKeepAlive(false);
@@ -74,9 +74,10 @@ class BlobHandler : public net::HTTPRequestHandler {
     } catch (const Error& error) {
       log_.error(error.what());
       const bool is_full = error.code() == Errc::unavailable;
-      refuse(asked, response,
-             BlobError(is_full ? 507 : 500, is_full ? "InsufficientStorage" : "InternalError",
-                       is_full ? "the hub's disk is full" : "the hub's log says why"));
+      refuse(
+          asked, response,
+          BlobError(is_full ? 507 : 500, is_full ? "InsufficientStorage" : "InternalError",
+                    is_full ? "the disk of the hub is full" : "internal error; see the hub's log"));
     }
     lease_->idle(request_time);
   }
@@ -90,8 +91,7 @@ class BlobHandler : public net::HTTPRequestHandler {
     if (!client_id.empty()) response.set("x-ms-client-request-id", client_id);
     grant_ = check_blob_access(account_, request, asked.clientAddress().host().toString(),
                                now_ms() / 1000);
-    if (request.container.empty())
-      throw BlobError(400, "InvalidUri", "the address names no container");
+    if (request.container.empty()) throw BlobError(400, "InvalidUri", "the URL names no container");
     if (request.blob.empty()) {
       serve_container(request, response);
     } else if (request.method == "GET" || request.method == "HEAD") {
@@ -108,7 +108,7 @@ class BlobHandler : public net::HTTPRequestHandler {
   void require(char permission) const {
     if (!grant_.allows(permission))
       throw BlobError(403, "AuthorizationPermissionMismatch",
-                      std::string("the SAS does not allow this; it lacks '") + permission + "'");
+                      std::string("the SAS lacks the permission '") + permission + "'");
   }
 
   // Write, or create where there is nothing to overwrite.
@@ -119,7 +119,7 @@ class BlobHandler : public net::HTTPRequestHandler {
 
   static void require_no_comp(const BlobRequest& request) {
     if (!request.parameter("comp").empty())
-      throw BlobError(400, "InvalidQueryParameterValue", "'comp' asks for what is not supported");
+      throw BlobError(400, "InvalidQueryParameterValue", "unsupported value of 'comp'");
   }
 
   void serve_container(const BlobRequest& request, net::HTTPServerResponse& response) {
@@ -129,16 +129,16 @@ class BlobHandler : public net::HTTPRequestHandler {
       return list(request, response);
     require_no_comp(request);
     if (!grant_.is_owner)
-      throw BlobError(403, "AuthorizationFailure", "a container needs the account's key");
+      throw BlobError(403, "AuthorizationFailure", "this requires the account key");
     if (request.method == "PUT") {
       if (!store_.create_container(request.container))
-        throw BlobError(409, "ContainerAlreadyExists", "there is a container of this name");
+        throw BlobError(409, "ContainerAlreadyExists", "the container already exists");
       return finish(response, 201);
     }
     if (request.method != "GET" && request.method != "HEAD")
       throw BlobError(405, "UnsupportedHttpVerb", "the method is not supported");
     if (!store_.has_container(request.container))
-      throw BlobError(404, "ContainerNotFound", "there is no such container");
+      throw BlobError(404, "ContainerNotFound", "container not found");
     finish(response, 200);
   }
 
@@ -146,7 +146,7 @@ class BlobHandler : public net::HTTPRequestHandler {
     require('l');
     const std::string delimiter(request.parameter("delimiter"));
     if (!delimiter.empty() && delimiter != "/")
-      throw BlobError(400, "InvalidQueryParameterValue", "the only delimiter is '/'");
+      throw BlobError(400, "InvalidQueryParameterValue", "the delimiter must be '/'");
     const size_t most = max_results_of(request);
     const std::string prefix(request.parameter("prefix"));
     const std::string after(request.parameter("marker"));
@@ -169,7 +169,7 @@ class BlobHandler : public net::HTTPRequestHandler {
     require('r');
     require_no_comp(request);
     const auto blob = store_.open(request.container, request.blob);
-    if (!blob) throw BlobError(404, "BlobNotFound", "there is no such blob");
+    if (!blob) throw BlobError(404, "BlobNotFound", "blob not found");
     const BlobProperties& known = blob->properties;
     check_conditions(request, &known, true);
     const bool is_head = request.method == "HEAD";
@@ -199,7 +199,7 @@ class BlobHandler : public net::HTTPRequestHandler {
         return out.good();
       });
     } catch (const Error& error) {
-      // The reply has begun: that it is too short is all that the client can be told.
+      // The response has begun: the client can only see that it is too short.
       log_.error(error.what());
       response.setKeepAlive(false);
     }
@@ -212,7 +212,7 @@ class BlobHandler : public net::HTTPRequestHandler {
         throw BlobError(400, "UnsupportedHeader", std::string(name) + " is not supported");
     const std::string_view comp = request.parameter("comp");
     if (comp == "block") {
-      store_.open(request.container, request.blob);  // throws if no block can be kept
+      store_.open(request.container, request.blob);  // throws if the blob cannot exist
       if (!grant_.allows('c')) require('w');
       BlobWriter writer = store_.start();
       const std::string md5 = receive(request, asked, writer);
@@ -284,14 +284,14 @@ class BlobHandler : public net::HTTPRequestHandler {
     return body;
   }
 
-  // The body, into a file; its MD5, which is as the request says.
+  // Writes the body to a file; returns its MD5, after comparing it with the request's.
   std::string receive(const BlobRequest& request, net::HTTPServerRequest& asked,
                       BlobWriter& writer) {
     if (!asked.hasContentLength())
       throw BlobError(411, "MissingContentLengthHeader", "Content-Length is missing");
     const auto length = static_cast<uint64_t>(asked.getContentLength64());
     if (length > max_content)
-      throw BlobError(413, "RequestBodyTooLarge", "one request brings at most 5000 MiB");
+      throw BlobError(413, "RequestBodyTooLarge", "the body exceeds the limit of 5000 MiB");
     std::vector<char> buffer(part_size);
     uint64_t got = 0;
     for (std::istream& in = asked.stream(); got < length && in;) {
@@ -302,12 +302,13 @@ class BlobHandler : public net::HTTPRequestHandler {
       got += static_cast<uint64_t>(in.gcount());
     }
     if (got != length)
-      throw BlobError(400, "IncompleteBody", "the connection ended before the body did");
+      throw BlobError(400, "IncompleteBody",
+                      "the connection was closed before the end of the body");
     has_body_ = false;
     std::string md5 = writer.md5();
     const std::string_view wanted = request.header("content-md5");
     if (!wanted.empty() && wanted != md5)
-      throw BlobError(400, "Md5Mismatch", "the content is not what Content-MD5 says");
+      throw BlobError(400, "Md5Mismatch", "the content does not match Content-MD5");
     return md5;
   }
 
@@ -318,7 +319,7 @@ class BlobHandler : public net::HTTPRequestHandler {
         store_.remove(request.container, request.blob, [&](const BlobProperties* before) {
           if (before != nullptr) check_conditions(request, before, false);
         });
-    if (!is_removed) throw BlobError(404, "BlobNotFound", "there is no such blob");
+    if (!is_removed) throw BlobError(404, "BlobNotFound", "blob not found");
     finish(response, 202);
   }
 

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <memory>
 #include <system_error>
 
 #include <jetpack/error.hpp>
@@ -31,13 +30,13 @@ namespace {
 constexpr auto forgotten_after = std::chrono::hours{24 * 7};  // as Azure drops blocks
 constexpr int commit_attempts = 100;
 
-void sync_folder(const fs::path& path) {
-  const support::Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || ::fsync(folder.get()) != 0) fail_on_blob("cannot write to disk", path, errno);
+void sync_directory(const fs::path& path) {
+  const support::Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::fsync(directory.get()) != 0) fail_on_blob("failed to sync", path, errno);
 }
 
-// Puts a finished file in its place; whether folders were made for it. Another process may remove a
-// folder that has become empty just when it is needed: then it is made again.
+// Moves a finished file into place; whether directories were created for it. Another process may
+// remove a directory that is empty just when it is needed: then it is created again.
 bool move_into_place(const std::string& from, const fs::path& to) {
   bool is_made = false;
   for (int attempt = 0; attempt < commit_attempts; ++attempt) {
@@ -46,24 +45,20 @@ bool move_into_place(const std::string& from, const fs::path& to) {
     if (::rename(from.c_str(), to.c_str()) == 0) return is_made;
     if (errno != ENOENT) break;
   }
-  fail_on_blob("cannot put the blob at", to, errno);
+  fail_on_blob("failed to store the blob as", to, errno);
 }
 
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-
 struct Entry {
-  std::string key;  // the name, with a '/' behind a folder's: in the order of these, blobs are
+  std::string key;  // the name, with a '/' after a directory's: sorted by these, blobs are
   fs::path path;    // in the order of their whole names
-  bool is_folder = false;
+  bool is_directory = false;
 };
 
 std::vector<Entry> entries_of(const fs::path& path) {
   std::vector<Entry> entries;
-  const std::unique_ptr<DIR, CloseFolder> folder(::opendir(path.c_str()));
-  if (!folder) return entries;
-  while (const dirent* found = ::readdir(folder.get())) {
+  const support::Directory directory(::opendir(path.c_str()));
+  if (!directory) return entries;
+  while (const dirent* found = ::readdir(directory.get())) {
     const std::string_view name = found->d_name;
     if (name == "." || name == "..") continue;
     if (name.ends_with(blob_suffix)) {
@@ -78,7 +73,7 @@ std::vector<Entry> entries_of(const fs::path& path) {
   return entries;
 }
 
-// One listing on its way through the folders.
+// One listing, as it walks the directories.
 struct Walk {
   const std::string& prefix;
   const std::string& after;
@@ -86,22 +81,23 @@ struct Walk {
   const std::function<bool(const ListedBlob&)>& visit;
 
   // False when the listing is to end.
-  bool folder(const fs::path& path, const std::string& base) const {
+  bool walk(const fs::path& path, const std::string& base) const {
     for (const Entry& entry : entries_of(path)) {
       const std::string name = base + entry.key;
-      if (!(entry.is_folder ? subfolder(entry.path, name) : blob(entry.path, name))) return false;
+      if (!(entry.is_directory ? subdirectory(entry.path, name) : blob(entry.path, name)))
+        return false;
     }
     return true;
   }
 
-  bool subfolder(const fs::path& path, const std::string& name) const {
+  bool subdirectory(const fs::path& path, const std::string& name) const {
     const bool is_below = name.starts_with(prefix);
     if (!is_below && !prefix.starts_with(name)) return true;
     if (is_grouped && is_below && name.size() > prefix.size())
       return name <= after || visit({name, std::nullopt});
     // All that is in there comes before `after`.
     if (name < after && !after.starts_with(name)) return true;
-    return folder(path, name);
+    return walk(path, name);
   }
 
   bool blob(const fs::path& path, const std::string& name) const {
@@ -112,27 +108,26 @@ struct Walk {
 };
 
 // All blocks of a blob have ids of one length.
-void check_length(const fs::path& folder, const std::string& name) {
-  const std::unique_ptr<DIR, CloseFolder> opened(::opendir(folder.c_str()));
+void check_length(const fs::path& directory, const std::string& name) {
+  const support::Directory opened(::opendir(directory.c_str()));
   if (!opened) return;
   while (const dirent* found = ::readdir(opened.get())) {
     const std::string_view other = found->d_name;
     if (other.starts_with('.')) continue;
     if (other.size() == name.size()) return;
     throw BlobError(400, "InvalidBlobOrBlock",
-                    "the block's id is not as long as those of the blob's other blocks");
+                    "the block id has another length than those of the blob's other blocks");
   }
 }
 
 void append_file(const support::Fd& to, const fs::path& path) {
   const support::Fd from(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!from)
-    throw BlobError(400, "InvalidBlockList", "the block list names a block that was not put");
+  if (!from) throw BlobError(400, "InvalidBlockList", "the block list contains an unknown block");
   constexpr size_t at_once = 16 << 20;
   for (;;) {
     const ssize_t sent = ::sendfile(to.get(), from.get(), nullptr, at_once);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) fail_on_blob("cannot copy the block", path, errno);
+    if (sent < 0) fail_on_blob("failed to copy the block", path, errno);
     if (sent == 0) return;
   }
 }
@@ -151,7 +146,7 @@ void BlobWriter::write(std::string_view data) {
   while (!data.empty()) {
     const ssize_t written = ::write(file_.get(), data.data(), data.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_on_blob("cannot write", path_, errno);
+    if (written < 0) fail_on_blob("failed to write", path_, errno);
     data.remove_prefix(static_cast<size_t>(written));
   }
 }
@@ -179,8 +174,9 @@ void BlobStore::remove_forgotten() const {
 
 fs::path BlobStore::container_path(const std::string& container) const {
   if (!is_container_name(container))
-    throw BlobError(400, "InvalidResourceName",
-                    "a container's name is 3 to 63 small letters, digits and single '-'");
+    throw BlobError(
+        400, "InvalidResourceName",
+        "invalid container name: expected 3 to 63 lower-case letters, digits and single '-'");
   return root_ / container;
 }
 
@@ -188,7 +184,7 @@ fs::path BlobStore::blob_path(const std::string& container, const std::string& b
   const auto segments = segments_of(blob);
   fs::path path = container_path(container);
   if (!has_container(container))
-    throw BlobError(404, "ContainerNotFound", "there is no container '" + container + "'");
+    throw BlobError(404, "ContainerNotFound", "container '" + container + "' not found");
   for (size_t i = 0; i + 1 < segments.size(); ++i) path /= segments[i];
   return path / (segments.back() + std::string(blob_suffix));
 }
@@ -201,10 +197,10 @@ fs::path BlobStore::blocks_path(const std::string& container, const std::string&
 bool BlobStore::create_container(const std::string& container) {
   const fs::path path = container_path(container);
   if (::mkdir(path.c_str(), 0700) == 0) {
-    sync_folder(root_);
+    sync_directory(root_);
     return true;
   }
-  if (errno != EEXIST) fail_on_blob("cannot make the container", path, errno);
+  if (errno != EEXIST) fail_on_blob("failed to create the container", path, errno);
   return false;
 }
 
@@ -222,14 +218,14 @@ void BlobStore::list(const std::string& container, const std::string& prefix,
                      const std::function<bool(const ListedBlob&)>& visit) const {
   const fs::path path = container_path(container);
   if (!has_container(container))
-    throw BlobError(404, "ContainerNotFound", "there is no container '" + container + "'");
-  Walk{prefix, after, is_grouped, visit}.folder(path, "");
+    throw BlobError(404, "ContainerNotFound", "container '" + container + "' not found");
+  Walk{prefix, after, is_grouped, visit}.walk(path, "");
 }
 
 BlobWriter BlobStore::start() {
   std::string name = (waiting() / "new-XXXXXX").string();
   support::Fd file(::mkostemp(name.data(), O_CLOEXEC));
-  if (!file) fail_on_blob("cannot write in", waiting(), errno);
+  if (!file) fail_on_blob("failed to create a file in", waiting(), errno);
   return {std::move(file), std::move(name)};
 }
 
@@ -238,41 +234,43 @@ BlobProperties BlobStore::commit(BlobWriter& writer, const std::string& containe
                                  const BlobCondition& condition) {
   const fs::path path = blob_path(container, blob);
   struct stat status {};
-  if (::fstat(writer.file_.get(), &status) != 0) fail_on_blob("cannot read", writer.path_, errno);
+  if (::fstat(writer.file_.get(), &status) != 0)
+    fail_on_blob("failed to read", writer.path_, errno);
   properties.bytes = static_cast<uint64_t>(status.st_size);
   properties.etag = "\"0x" + support::hex(support::random_bytes(8)) + "\"";
   properties.modified = now_ms() / 1000;
   writer.write(blob_footer(properties));
-  if (::fsync(writer.file_.get()) != 0) fail_on_blob("cannot write to disk", writer.path_, errno);
+  if (::fsync(writer.file_.get()) != 0) fail_on_blob("failed to sync", writer.path_, errno);
   const std::lock_guard lock(changing_);
   const auto before = open_blob_file(path);
   condition(before ? &before->properties : nullptr);
-  const bool has_new_folders = move_into_place(writer.path_, path);
+  const bool has_new_directories = move_into_place(writer.path_, path);
   writer.path_.clear();
-  fs::path folder = path.parent_path();
-  for (sync_folder(folder); has_new_folders && folder != root_; sync_folder(folder))
-    folder = folder.parent_path();
+  fs::path directory = path.parent_path();
+  for (sync_directory(directory); has_new_directories && directory != root_;
+       sync_directory(directory))
+    directory = directory.parent_path();
   return properties;
 }
 
 void BlobStore::keep_block(BlobWriter& writer, const std::string& container,
                            const std::string& blob, const std::string& id) {
-  const fs::path folder = blocks_path(container, blob);
+  const fs::path directory = blocks_path(container, blob);
   const std::string name = block_file(id);
-  check_length(folder, name);
-  move_into_place(writer.path_, folder / name);
+  check_length(directory, name);
+  move_into_place(writer.path_, directory / name);
   writer.path_.clear();
 }
 
 BlobProperties BlobStore::commit_blocks(const std::vector<std::string>& ids,
                                         const std::string& container, const std::string& blob,
                                         BlobProperties properties, const BlobCondition& condition) {
-  const fs::path folder = blocks_path(container, blob);
+  const fs::path directory = blocks_path(container, blob);
   BlobWriter writer = start();
-  for (const auto& id : ids) append_file(writer.file_, folder / block_file(id));
+  for (const auto& id : ids) append_file(writer.file_, directory / block_file(id));
   properties = commit(writer, container, blob, std::move(properties), condition);
   std::error_code ignored;
-  fs::remove_all(folder, ignored);
+  fs::remove_all(directory, ignored);
   return properties;
 }
 
@@ -283,12 +281,13 @@ bool BlobStore::remove(const std::string& container, const std::string& blob,
   const auto before = open_blob_file(path);
   condition(before ? &before->properties : nullptr);
   if (!before) return false;
-  if (::unlink(path.c_str()) != 0) fail_on_blob("cannot remove the blob", path, errno);
-  sync_folder(path.parent_path());
-  // Up to the first folder that is still needed.
+  if (::unlink(path.c_str()) != 0) fail_on_blob("failed to remove the blob", path, errno);
+  sync_directory(path.parent_path());
+  // Up to the first directory that is still needed.
   const fs::path top = container_path(container);
-  for (fs::path folder = path.parent_path(); folder != top; folder = folder.parent_path())
-    if (::rmdir(folder.c_str()) != 0) break;
+  for (fs::path directory = path.parent_path(); directory != top;
+       directory = directory.parent_path())
+    if (::rmdir(directory.c_str()) != 0) break;
   return true;
 }
 

@@ -25,7 +25,7 @@ struct ListedBlob {
 };
 
 // Whether the state in which a change finds a blob is the one it is meant for; throws a BlobError
-// if not. nullptr: there is no such blob.
+// if not. nullptr: blob not found.
 using BlobCondition = std::function<void(const BlobProperties*)>;
 
 class BlobStore;
@@ -50,40 +50,40 @@ class BlobWriter {
   Poco::MD5Engine digest_;
 };
 
-// Safe to use from several threads, and from several processes on one folder. A blob is one file,
-// ROOT/CONTAINER/FOLDER/.../NAME%blob: the content, then its properties; it is replaced whole, so
-// that who reads an older one goes on reading that. Names are as Azure's, but for those that no
-// sound client makes: an empty, "." or ".." segment, control characters, and more than 200 bytes
+// Safe to use from several threads, and from several processes on one directory. A blob is one
+// file, ROOT/CONTAINER/DIRECTORY/.../NAME%blob: the content, then its properties; it is replaced
+// whole, so that readers of an older one are not disturbed. Names are as Azure's, except those that
+// no sound client makes: an empty, "." or ".." segment, control characters, and more than 200 bytes
 // in one segment.
 class BlobStore {
  public:
   explicit BlobStore(std::filesystem::path root);
 
-  // False when it is there already.
+  // False when it exists already.
   bool create_container(const std::string& container);
   bool has_container(const std::string& container) const;
 
-  // nullopt when there is no such blob. Throws 404 ContainerNotFound, 400 for a bad name.
+  // nullopt when blob not found. Throws 404 ContainerNotFound, 400 for a bad name.
   std::optional<OpenBlob> open(const std::string& container, const std::string& blob) const;
 
   // The blobs whose names begin with `prefix`, in the order of their bytes, after the name
-  // `after`. With `is_grouped`, what has a '/' beyond the prefix is told once, as a common prefix.
-  // Stops when `visit` returns false.
+  // `after`. With `is_grouped`, names with a '/' after the prefix are reported once, as a common
+  // prefix. Stops when `visit` returns false.
   void list(const std::string& container, const std::string& prefix, const std::string& after,
             bool is_grouped, const std::function<bool(const ListedBlob&)>& visit) const;
 
   BlobWriter start();
-  // The blob is there, whole and on disk, when this returns.
+  // The blob is complete and on disk when this returns.
   BlobProperties commit(BlobWriter& writer, const std::string& container, const std::string& blob,
                         BlobProperties properties, const BlobCondition& condition);
-  // Keeps what was written as a block that is not part of the blob yet. `id` is base64.
+  // Stores what was written as a block that is not part of the blob yet. `id` is base64.
   void keep_block(BlobWriter& writer, const std::string& container, const std::string& blob,
                   const std::string& id);
-  // Makes the blob of kept blocks, and forgets all that were kept for it.
+  // Creates the blob from stored blocks, and removes all that were stored for it.
   BlobProperties commit_blocks(const std::vector<std::string>& ids, const std::string& container,
                                const std::string& blob, BlobProperties properties,
                                const BlobCondition& condition);
-  // False when there is none.
+  // False when it does not exist.
   bool remove(const std::string& container, const std::string& blob,
               const BlobCondition& condition);
 

@@ -21,8 +21,8 @@ namespace {
 const BlobCondition always = [](const BlobProperties*) {};
 
 struct Stored {
-  support::TemporaryDirectory folder;
-  BlobStore store{folder.file("blobs")};
+  support::TemporaryDirectory directory;
+  BlobStore store{directory.file("blobs")};
 
   Stored() { store.create_container("box"); }
 
@@ -58,7 +58,7 @@ struct Stored {
 
   size_t files() const {
     size_t count = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.file("blobs")))
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory.file("blobs")))
       count += entry.is_regular_file() ? 1 : 0;
     return count;
   }
@@ -86,7 +86,7 @@ TEST_CASE("a blob is kept with its properties, and replaced whole") {
   CHECK(box.files() == 1);
 }
 
-TEST_CASE("a blob and a folder may have the same name") {
+TEST_CASE("a blob and a directory may have the same name") {
   Stored box;
   for (const char* name : {"a", "a/b", "a/b/c", "a%blob", "a%25", "a%", "a.b"}) box.put(name, name);
   for (const char* name : {"a", "a/b", "a/b/c", "a%blob", "a%25", "a%", "a.b"})
@@ -94,7 +94,7 @@ TEST_CASE("a blob and a folder may have the same name") {
   CHECK(box.names() == "a a% a%25 a%blob a.b a/b a/b/c");
 }
 
-TEST_CASE("names that would leave the folder, or mean nothing, are refused") {
+TEST_CASE("names that would leave the directory, or mean nothing, are refused") {
   Stored box;
   for (const std::string& name :
        {std::string(), std::string("/a"), std::string("../a"), std::string("a/../b"),
@@ -169,23 +169,23 @@ TEST_CASE("a condition that does not hold changes nothing") {
   CHECK(box.files() == 1);
 }
 
-TEST_CASE("what is removed leaves no empty folders") {
+TEST_CASE("what is removed leaves no empty directories") {
   Stored box;
   box.put("a/b/c", "");
   box.put("a/d", "");
   CHECK(box.store.remove("box", "a/b/c", always));
   CHECK_FALSE(box.store.remove("box", "a/b/c", always));
-  CHECK_FALSE(std::filesystem::exists(box.folder.file("blobs/box/a/b")));
+  CHECK_FALSE(std::filesystem::exists(box.directory.file("blobs/box/a/b")));
   CHECK(box.store.remove("box", "a/d", always));
-  CHECK(std::filesystem::is_empty(box.folder.file("blobs/box")));
+  CHECK(std::filesystem::is_empty(box.directory.file("blobs/box")));
 }
 
 TEST_CASE("a file that is no blob is told, not served") {
   Stored box;
-  std::ofstream(box.folder.file("blobs/box/a%blob"))
+  std::ofstream(box.directory.file("blobs/box/a%blob"))
       << "just a file, and long enough to have an end";
   CHECK_THROWS_AS(box.store.open("box", "a"), jetpack::Error);
-  std::ofstream(box.folder.file("blobs/box/a%blob")) << "ffffffffjpblob1\n";
+  std::ofstream(box.directory.file("blobs/box/a%blob")) << "ffffffffjpblob1\n";
   CHECK_THROWS_AS(box.store.open("box", "a"), jetpack::Error);
 }
 

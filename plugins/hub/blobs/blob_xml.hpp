@@ -9,7 +9,7 @@
 
 namespace jetpack::hub {
 
-// What a listing was asked for.
+// The parameters of a listing.
 struct ListingQuery {
   std::string_view container, prefix, marker, delimiter;
   size_t max_results;

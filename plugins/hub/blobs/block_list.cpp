@@ -12,7 +12,7 @@ constexpr size_t max_blocks = 50'000;  // of a blob, as Azure's
 
 [[noreturn]] void malformed() {
   throw BlobError(400, "InvalidXmlDocument",
-                  "the body is not <BlockList> of <Latest> or <Uncommitted> block ids");
+                  "invalid body: expected a <BlockList> of <Latest> or <Uncommitted> block ids");
 }
 
 void skip_space(std::string_view& xml) {
@@ -45,7 +45,7 @@ std::string take_block(std::string_view& xml) {
   }
   if (take(xml, "<Committed>"))
     throw BlobError(400, "InvalidBlockList",
-                    "the blocks of a committed blob are not kept; put them again");
+                    "blocks of a committed blob are not stored; put them again");
   malformed();
 }
 
@@ -67,7 +67,7 @@ std::vector<std::string> parse_block_list(std::string_view xml) {
   for (skip_space(xml); !take(xml, "</BlockList>"); skip_space(xml)) {
     ids.push_back(take_block(xml));
     if (ids.size() > max_blocks)
-      throw BlobError(400, "BlockListTooLong", "a blob has at most 50,000 blocks");
+      throw BlobError(400, "BlockListTooLong", "the list exceeds the limit of 50,000 blocks");
   }
   skip_space(xml);
   if (!xml.empty()) malformed();

@@ -8,7 +8,7 @@
 namespace jetpack::hub {
 
 // The ids of <BlockList><Latest>ID</Latest>...</BlockList>, in order. Throws a BlobError for
-// what is none, and for blocks of an earlier commit (<Committed>), which the hub does not keep.
+// anything else, and for blocks of an earlier commit (<Committed>), which the hub does not store.
 std::vector<std::string> parse_block_list(std::string_view xml);
 
 }  // namespace jetpack::hub

@@ -79,8 +79,7 @@ BrokerAddress parse_broker_url(std::string_view url, std::string_view ca_file) {
   amqp_connection_info parts{};
   if (url.find('\0') != std::string_view::npos ||
       amqp_parse_url(text.data(), &parts) != AMQP_STATUS_OK || *parts.host == 0)
-    throw Error(Errc::usage,
-                "--broker cannot be used: expected amqps://USER:PASSWORD@HOST:PORT/VHOST");
+    throw Error(Errc::usage, "invalid --broker: expected amqps://USER:PASSWORD@HOST:PORT/VHOST");
   BrokerAddress address{parts.host,
                         parts.user,
                         parts.password,
@@ -93,8 +92,8 @@ BrokerAddress parse_broker_url(std::string_view url, std::string_view ca_file) {
                   address.host + ":" + std::to_string(address.port) + "/" + address.vhost;
   if (!address.is_tls && !is_this_machine(address.host))
     throw Error(Errc::usage, "--broker " + address.shown +
-                                 " cannot be used: without TLS the password would cross the "
-                                 "network in the clear\nUse amqps://.");
+                                 " rejected: without TLS the password would be sent "
+                                 "in clear text\nUse amqps://.");
   return address;
 }
 
@@ -122,8 +121,8 @@ void BrokerConnection::connect() {
       amqp_socket_open_noblock(socket, address_.host.c_str(), address_.port, &longest);
   if (status == AMQP_STATUS_SSL_CONNECTION_FAILED || status == AMQP_STATUS_SSL_PEER_VERIFY_FAILED)
     fail("connecting",
-         "the TLS handshake failed; --broker-ca must name the certificate of its "
-         "authority, and its own must be for this host");
+         "TLS handshake failed; check that --broker-ca is the certificate of its "
+         "authority and that its certificate is valid for this host");
   check(status, "connecting");
   amqp_set_handshake_timeout(state_.get(), &answer_time);
   amqp_set_rpc_timeout(state_.get(), &answer_time);
@@ -154,12 +153,13 @@ void BrokerConnection::prepare_tls(amqp_socket_t* socket) const {
       address_.ca_file.empty()
           ? SSL_CTX_set_default_verify_paths(context) == 1
           : SSL_CTX_load_verify_locations(context, address_.ca_file.c_str(), nullptr) == 1;
-  if (!has_certificates) fail("connecting", "cannot read the certificates in " + address_.ca_file);
+  if (!has_certificates)
+    fail("connecting", "failed to read the certificates in " + address_.ca_file);
   X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context);
   const int done = is_numeric_host(address_.host)
                        ? X509_VERIFY_PARAM_set1_ip_asc(wanted, address_.host.c_str())
                        : X509_VERIFY_PARAM_set1_host(wanted, address_.host.c_str(), 0);
-  if (done != 1) fail("connecting", "cannot have the broker's name checked");
+  if (done != 1) fail("connecting", "failed to set up the check of the broker's name");
 }
 
 void BrokerConnection::declare() {
@@ -185,7 +185,7 @@ void BrokerConnection::declare() {
 
 void BrokerConnection::consume() {
   amqp_basic_qos(state_.get(), channel, 0, prefetch, 1);
-  check(amqp_get_rpc_reply(state_.get()), "limiting what comes at once");
+  check(amqp_get_rpc_reply(state_.get()), "setting the prefetch limit");
   for (int i = 0; i < partitions; ++i) {
     const std::string queue = "jetpack.messages." + std::to_string(i);
     amqp_basic_consume(state_.get(), channel, borrowed(queue), borrowed(queue), 0, 0, 0,
@@ -201,8 +201,7 @@ std::optional<BrokerMessage> BrokerConnection::next(std::chrono::milliseconds lo
     if (method.id == AMQP_BASIC_DELIVER_METHOD) return read_message(*frame);
     if (method.id == AMQP_CONNECTION_CLOSE_METHOD || method.id == AMQP_CHANNEL_CLOSE_METHOD)
       fail_closed(method, "waiting for messages");
-    if (method.id == AMQP_BASIC_CANCEL_METHOD)
-      fail("waiting for messages", "somebody deleted a queue");
+    if (method.id == AMQP_BASIC_CANCEL_METHOD) fail("waiting for messages", "a queue was deleted");
   }
   return std::nullopt;
 }
@@ -219,7 +218,7 @@ std::optional<amqp_frame_t> BrokerConnection::next_frame(std::chrono::millisecon
 
 amqp_frame_t BrokerConnection::next_content_frame() {
   auto frame = next_frame(10s);
-  if (!frame) fail("receiving a message", "its rest did not come");
+  if (!frame) fail("receiving a message", "the rest timed out");
   if (frame->frame_type == AMQP_FRAME_METHOD)
     fail_closed(frame->payload.method, "receiving a message");
   return *frame;
@@ -231,7 +230,7 @@ BrokerMessage BrokerConnection::read_message(const amqp_frame_t& delivery) {
   message.tag = method->delivery_tag;
   message.routing_key = text_of_bytes(method->routing_key);
   const amqp_frame_t header = next_content_frame();
-  if (header.frame_type != AMQP_FRAME_HEADER) fail("receiving a message", "it has no header");
+  if (header.frame_type != AMQP_FRAME_HEADER) fail("receiving a message", "its header is missing");
   const auto* properties =
       static_cast<const amqp_basic_properties_t*>(header.payload.properties.decoded);
   if ((properties->_flags & AMQP_BASIC_USER_ID_FLAG) != 0)
@@ -240,7 +239,7 @@ BrokerMessage BrokerConnection::read_message(const amqp_frame_t& delivery) {
   message.is_too_large = size > max_body_;
   for (uint64_t received = 0; received < size;) {
     const amqp_frame_t part = next_content_frame();
-    if (part.frame_type != AMQP_FRAME_BODY) fail("receiving a message", "its body is not whole");
+    if (part.frame_type != AMQP_FRAME_BODY) fail("receiving a message", "its body is incomplete");
     received += part.payload.body_fragment.len;
     if (!message.is_too_large) message.body += text_of_bytes(part.payload.body_fragment);
   }
@@ -252,7 +251,7 @@ void BrokerConnection::acknowledge(uint64_t tag) {
 }
 
 void BrokerConnection::refuse(uint64_t tag) {
-  check(amqp_basic_reject(state_.get(), channel, tag, 0), "refusing a message");
+  check(amqp_basic_reject(state_.get(), channel, tag, 0), "rejecting a message");
 }
 
 void BrokerConnection::check(int status, const std::string& doing) const {
@@ -270,7 +269,7 @@ void BrokerConnection::fail(const std::string& doing, const std::string& why) co
 }
 
 void BrokerConnection::fail_closed(const amqp_method_t& method, const std::string& doing) const {
-  std::string why = "an unexpected answer";
+  std::string why = "unexpected response";
   if (method.id == AMQP_CONNECTION_CLOSE_METHOD) {
     const auto* close = static_cast<const amqp_connection_close_t*>(method.decoded);
     why = std::to_string(close->reply_code) + " " + text_of_bytes(close->reply_text);

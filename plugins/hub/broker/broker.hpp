@@ -28,12 +28,12 @@ BrokerAddress parse_broker_url(std::string_view url, std::string_view ca_file);
 // A message that the broker handed out, until it is acknowledged or refused.
 struct BrokerMessage {
   uint64_t tag = 0;
-  bool is_too_large = false;  // then the body is not kept
+  bool is_too_large = false;  // then the body is dropped
   std::string routing_key, user_id, body;
 };
 
 // One connection with one channel; for one thread. Members throw Error (Errc::unavailable)
-// when it is lost: make another then, and the broker hands out again what was not acknowledged.
+// when it is lost: create another then, and the broker redelivers what was not acknowledged.
 class BrokerConnection {
  public:
   // Connects, declares the exchange and the queues of the nodes' messages, and asks for them.
@@ -42,7 +42,7 @@ class BrokerConnection {
   BrokerConnection& operator=(const BrokerConnection&) = delete;
   ~BrokerConnection();
 
-  // The next message; nullopt when there is none in that time.
+  // The next message; nullopt when that times out.
   std::optional<BrokerMessage> next(std::chrono::milliseconds longest);
 
   // All messages up to this one, but for those refused, are applied.

@@ -32,7 +32,8 @@ class Unusable : public Error {
 };
 
 std::vector<Message> parse(const BrokerMessage& message) {
-  if (message.is_too_large) throw Unusable("it exceeds " + std::to_string(max_letter) + " bytes");
+  if (message.is_too_large)
+    throw Unusable("it exceeds the limit of " + std::to_string(max_letter) + " bytes");
   try {
     return parse_messages(message.body);
   } catch (const BadMessages& bad) {
@@ -40,26 +41,26 @@ std::vector<Message> parse(const BrokerMessage& message) {
   }
 }
 
-// Over AMQP a batch says itself whose it is; what the broker knows of its sender must agree.
+// Over AMQP a batch itself names its node; what the broker knows of its sender must match.
 Delivery read_delivery(SqlSession& session, const BrokerMessage& message) {
   Delivery delivery{{}, "", parse(message), {}};
-  if (delivery.messages.empty()) throw Unusable("it holds no messages");
+  if (delivery.messages.empty()) throw Unusable("it contains no messages");
   const Message& first = delivery.messages.front();
   const bool is_of_one =
       std::all_of(delivery.messages.begin(), delivery.messages.end(), [&](const Message& each) {
         return each.cluster == first.cluster && each.node == first.node;
       });
   if (!is_of_one || first.node.empty())
-    throw Unusable("its messages must name one cluster_name and one node_name");
+    throw Unusable("its messages must all have the same cluster_name and node_name");
   const std::string name = first.cluster + "/" + first.node;
   const auto account = find_account(session, name);
   if (!account || account->role != Role::node)
-    throw Unusable("no node '" + support::one_line(name) + "' is enrolled");
+    throw Unusable("node '" + support::one_line(name) + "' is not enrolled");
   const auto sender =
       message.user_id.empty() ? std::nullopt : find_account(session, message.user_id);
   if (sender && sender->id != account->id)
-    throw Unusable("the broker's user '" + support::one_line(message.user_id) +
-                   "' is another than '" + name + "'");
+    throw Unusable("the broker's user '" + support::one_line(message.user_id) + "' is not '" +
+                   name + "'");
   delivery.account = *account;
   return delivery;
 }
@@ -171,7 +172,7 @@ void Consumer::settle_one(BrokerConnection& broker, const BrokerMessage& message
     intake_.store(delivery);
   } catch (const Error& error) {
     // Either the database is away, which this shows by failing, or it is this message.
-    database_.write("seeing whether the database takes anything", [](Transaction&) {});
+    database_.write("checking that the database can be written", [](Transaction&) {});
     return refuse(broker, message, error.what());
   }
   broker.acknowledge(message.tag);
@@ -180,7 +181,7 @@ void Consumer::settle_one(BrokerConnection& broker, const BrokerMessage& message
 void Consumer::refuse(BrokerConnection& broker, const BrokerMessage& message,
                       const std::string& why) {
   ++refused_;
-  log_.error("refused a message of the broker with the routing key '" +
+  log_.error("rejected a message from the broker with routing key '" +
              support::one_line(message.routing_key) + "', now in jetpack.refused: " + why + " (" +
              std::to_string(refused_) + " since the start)");
   broker.refuse(message.tag);

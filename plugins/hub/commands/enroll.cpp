@@ -26,7 +26,7 @@ std::string url_option(const Call& call, const DataDirectory& data) {
   const auto given = call.text("url");
   const auto url = given ? std::optional<std::string>(*given) : last_url(data);
   if (!url)
-    throw Error(Errc::usage, "cannot tell the node where the hub is: no hub has run in " +
+    throw Error(Errc::usage, "the hub's address is unknown: no hub has run in " +
                                  data.root.string() + " yet\nStart it first, or give --url.");
   const bool is_plain =
       std::all_of(url->begin(), url->end(), [](char c) { return c > ' ' && c < 0x7F && c != '"'; });
@@ -87,7 +87,9 @@ BrokerSection broker_options(const Call& call) {
     throw Error(Errc::usage, "--broker must be amqps://USER:PASSWORD@HOST:PORT/VHOST");
   if (const auto file = call.text("broker-ca")) {
     const auto pem = support::read_file(std::string(*file), max_pem);
-    if (!pem) throw Error(Errc::not_found, "--broker-ca: there is no file " + std::string(*file));
+    if (!pem)
+      throw Error(Errc::not_found,
+                  "failed to read --broker-ca: no such file: " + std::string(*file));
     broker.authority = *pem;
   }
   return broker;
@@ -99,9 +101,8 @@ int enroll(const Call& call) {
   const std::string cluster = name_option(call, "cluster"), node = name_option(call, "node");
   const fs::path home = fs::absolute(std::string(*call.text("home")));
   if (!fs::is_directory(home))
-    throw Error(Errc::not_found,
-                "cannot enroll into the home " + home.string() +
-                    ": it is not a folder\nGive the node's home tree with --home.");
+    throw Error(Errc::not_found, "failed to enroll into " + home.string() +
+                                     ": not a directory\nGive the node's home tree with --home.");
   std::string instance_id(call.text("instance-id").value_or(""));
   if (!instance_id.empty() && !is_name(instance_id))
     throw Error(Errc::usage, "--instance-id must be letters, digits, '.', '_' and '-'");
@@ -149,8 +150,8 @@ int admin(const Call& call) {
       throw Error(Errc::denied, "'" + name + "' is a node's account; choose another name");
     return put_account(transaction.session(), {0, name, Role::admin, "", "", record});
   });
-  call.report((is_new ? "Made administrator '" : "Gave a new password to administrator '") + name +
-              "'. The password is shown this once:\n");
+  call.report((is_new ? "Created administrator '" : "Set a new password for administrator '") +
+              name + "'. The password is printed only once:\n");
   call.print(password + "\n");
   return 0;
 }

@@ -26,14 +26,14 @@ std::string address_of(const Request& request) {
   return uri.toString();
 }
 
-// What a hub would answer its administrator.
-Response answer_keeper(Database& database, Request request) {
+// The response that a hub would give its administrator.
+Response answer_as_administrator(Database& database, Request request) {
   request.account.role = Role::admin;
-  request.account.name = "keeper";
+  request.account.name = "administrator";
   try {
     if (request.path.starts_with("/api/")) return page_api_response(database, request);
     if (auto answer = cluster_api_response(database, request)) return *std::move(answer);
-    return {404, error_json("no such address")};
+    return {404, error_json("not found")};
   } catch (const HttpError& refusal) {
     return {refusal.status(), error_json(refusal.what())};
   }
@@ -57,9 +57,9 @@ HubClient HubClient::either(const Call& call) {
 
 HubClient HubClient::administrator(const Call& call) {
   auto database = std::make_shared<Database>(known_database(call));
-  const std::string where = "the hub's database " + database->shown();
+  const std::string where = "the hub database " + database->shown();
   return {[database](const Request& request) {
-            Response answer = answer_keeper(*database, request);
+            Response answer = answer_as_administrator(*database, request);
             return Reply{answer.status, std::move(answer.json)};
           },
           where, ""};
@@ -94,8 +94,8 @@ rapidjson::Document HubClient::ask(const Request& request) const {
                                   : "HTTP status " + std::to_string(reply.status)));
   }
   if (!answer)
-    throw Error(Errc::corrupt, "cannot read " + request.path + " at " + where_ +
-                                   ": the answer is not JSON; is it a jetpack hub?");
+    throw Error(Errc::corrupt, "failed to read " + request.path + " from " + where_ +
+                                   ": the response is not JSON; is it a jetpack hub?");
   return *std::move(answer);
 }
 

@@ -15,10 +15,10 @@ namespace jetpack::hub {
 
 class HubClient {
  public:
-  // The keeper's when --data or --database is given, else the node's.
+  // As the administrator when --data or --database is given, else as the node.
   static HubClient either(const Call& call);
-  // The keeper's: of --database, --data or the folder "hub" of the home tree, in which a hub must
-  // have run.
+  // As the administrator, on the database of --database, --data or the directory "hub" of the home
+  // tree, where a hub must have run.
   static HubClient administrator(const Call& call);
 
   // The answer to GET, as a JSON object. Throws when it is an error.
@@ -26,7 +26,7 @@ class HubClient {
   // The answer to POST of a JSON object.
   rapidjson::Document post(const std::string& path, const std::string& body) const;
 
-  // What a node may see when it names no cluster; "" for the keeper.
+  // The cluster of the node; "" for the administrator.
   const std::string& own_cluster() const { return own_cluster_; }
 
  private:

@@ -17,7 +17,7 @@ namespace json = rapidjson;
 
 namespace {
 
-// How many cells of a terminal a text takes, near enough: its code points.
+// The width of a text on a terminal, approximately: its code points.
 size_t width_of(std::string_view text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
@@ -88,14 +88,14 @@ int print_result(const Call& call, const Result& result) {
 const json::Value& member(const json::Document& answer, const char* name) {
   const auto* found = support::find_member(answer, name);
   if (found == nullptr)
-    throw Error(Errc::corrupt, std::string("the hub's answer has no '") + name + "'");
+    throw Error(Errc::corrupt, std::string("the hub's response has no '") + name + "'");
   return *found;
 }
 
 const json::Value& list_in(const json::Document& answer, const char* name) {
   const auto& list = member(answer, name);
   if (!list.IsArray())
-    throw Error(Errc::corrupt, std::string("'") + name + "' in the hub's answer is not a list");
+    throw Error(Errc::corrupt, std::string("'") + name + "' in the hub's response is not a list");
   return list;
 }
 

@@ -29,8 +29,8 @@ namespace {
 
 constexpr uint64_t max_log_bytes = 16 << 20;
 
-// SIGTERM and SIGINT, kept from ending the process while the object lives. Made before any thread,
-// so that all of them leave the signals alone.
+// Blocks SIGTERM and SIGINT while the object lives. Created before any thread,
+// so that all of them inherit it.
 class StopSignals {
  public:
   StopSignals() {
@@ -75,7 +75,7 @@ std::string host_name() {
   return name.data();
 }
 
-// How nodes reach the hub when nobody said it.
+// How nodes reach the hub, unless --url says so.
 std::string advertised_host(const Listen& listen, const std::vector<std::string>& names) {
   if (!is_any_address(listen.host)) return listen.host;
   return names.empty() ? host_name() : names.front();
@@ -109,17 +109,17 @@ std::optional<BrokerAddress> broker_option(const Call& call) {
   return parse_broker_url(*url, call.text("broker-ca").value_or(""));
 }
 
-// A hub that was killed, or told to end, holds its lock until the last of it is gone: whoever
-// starts the next one at once should not have to wait for that.
+// A hub that was killed or is stopping holds its lock until its process is gone: a successor
+// that is started at once should not fail for that.
 support::FileLock only_instance(const DataDirectory& data) {
   constexpr std::chrono::milliseconds longest_end{3000};
   auto lock = support::FileLock::attempt(data.lock(), 0600, longest_end);
   if (!lock) {
     const std::string holder = support::read_file(data.lock(), 64).value_or("");
-    throw Error(Errc::unavailable, "cannot serve " + data.root.string() +
+    throw Error(Errc::unavailable, "failed to serve " + data.root.string() +
                                        ": another hub serves it, process " +
                                        (holder.empty() ? "unknown" : holder) +
-                                       "\nStop that one, or give another folder with --data.");
+                                       "\nStop that one, or choose another directory with --data.");
   }
   lock->note(std::to_string(::getpid()));
   return *std::move(lock);
@@ -130,7 +130,7 @@ std::string url_of(const std::string& host, uint16_t port) {
   return "https://" + (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-// The blob store and what nodes are told of it, as long as the hub serves.
+// The blob store and its locker, while the hub serves.
 class BlobService {
  public:
   BlobService(const Call& call, const DataDirectory& data, const Listen& listen,
@@ -161,7 +161,7 @@ class BlobService {
   Locker locker_;
 };
 
-// The host of an address that nodes are told.
+// The host of a URL.
 std::string host_of(const std::string& url) {
   const size_t begin = url.find("://") == std::string::npos ? 0 : url.find("://") + 3;
   const std::string host = url.substr(begin, url.find('/', begin) - begin);
@@ -177,7 +177,7 @@ int serve(const Call& call) {
   const Listen parts = split_listen(listen);
   const auto names = names_option(call, parts);
   const auto broker = broker_option(call);
-  const PageFiles page(bundled_page_folder());
+  const PageFiles page(bundled_page_directory());
   const DataDirectory data = open_data_directory(data_option(call));
   const support::FileLock instance = only_instance(data);
   const auto authority = ensure_authority(data.certificates());
@@ -206,10 +206,10 @@ int serve(const Call& call) {
   const std::string status =
       status_json(url, blobs ? blobs->endpoint() : std::string(), authority, data);
   support::write_durably(data.status(), status, 0600);
-  log.info("the hub serves " + url);
+  log.info("serving " + url);
   call.print(status);
   const int signal = signals.wait();
-  log.info("the hub stops on signal " + std::to_string(signal));
+  log.info("stopping on signal " + std::to_string(signal));
   return 0;
 }
 

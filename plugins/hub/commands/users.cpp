@@ -44,7 +44,7 @@ std::string public_keys(const Call& call) {
   return {out.GetString(), out.GetSize()};
 }
 
-// Gives the user the UID it has already, or a free one, where none was asked for.
+// Keeps the user's present UID, or assigns a free one, unless one was requested.
 void assign_uid(SqlSession& session, const std::string& cluster, User& user) {
   for (const auto& known : list_users(session, cluster)) {
     if (known.name == user.name && user.uid == 0) user.uid = known.uid;

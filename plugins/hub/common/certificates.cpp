@@ -53,7 +53,7 @@ void must(bool succeeded, const char* doing) {
   if (succeeded) return;
   std::array<char, 256> reason{};
   ERR_error_string_n(ERR_get_error(), reason.data(), reason.size());
-  throw Error(Errc::failed, std::string("cannot ") + doing + ": " + reason.data());
+  throw Error(Errc::failed, std::string("failed to ") + doing + ": " + reason.data());
 }
 
 std::string content_of(BIO* bio) {
@@ -92,7 +92,7 @@ Certificate read_certificate(const std::optional<std::string>& pem) {
 
 Key make_key() {
   Key key(EVP_EC_gen("P-256"));
-  must(key != nullptr, "make a key");
+  must(key != nullptr, "create a key");
   return key;
 }
 
@@ -100,14 +100,14 @@ void set_random_serial(X509* certificate) {
   const Number number(BN_new());
   must(number && BN_rand(number.get(), 127, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) == 1 &&
            BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr,
-       "number a certificate");
+       "set the serial number of a certificate");
 }
 
 void set_name(X509_NAME* name, const std::string& common_name) {
   must(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
                                   reinterpret_cast<const unsigned char*>(common_name.data()),
                                   static_cast<int>(common_name.size()), -1, 0) == 1,
-       "name a certificate");
+       "set the name of a certificate");
 }
 
 void add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
@@ -120,14 +120,14 @@ void add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
 
 Certificate blank_certificate(EVP_PKEY* key, const std::string& common_name, long days) {
   Certificate certificate(X509_new());
-  must(certificate != nullptr, "make a certificate");
+  must(certificate != nullptr, "create a certificate");
   X509* raw = certificate.get();
-  must(X509_set_version(raw, X509_VERSION_3) == 1, "make a certificate");
+  must(X509_set_version(raw, X509_VERSION_3) == 1, "create a certificate");
   set_random_serial(raw);
   must(X509_gmtime_adj(X509_getm_notBefore(raw), -skew_seconds) != nullptr &&
            X509_gmtime_adj(X509_getm_notAfter(raw), days * day_seconds) != nullptr &&
            X509_set_pubkey(raw, key) == 1,
-       "make a certificate");
+       "create a certificate");
   set_name(X509_get_subject_name(raw), common_name);
   return certificate;
 }
@@ -137,7 +137,7 @@ Certificate make_authority(EVP_PKEY* key) {
   Certificate authority = blank_certificate(
       key, "jetpack hub CA " + support::hex(support::random_bytes(4)), authority_days);
   X509* raw = authority.get();
-  must(X509_set_issuer_name(raw, X509_get_subject_name(raw)) == 1, "make a certificate");
+  must(X509_set_issuer_name(raw, X509_get_subject_name(raw)) == 1, "create a certificate");
   add_extension(raw, raw, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
   add_extension(raw, raw, NID_key_usage, "critical,keyCertSign,cRLSign");
   add_extension(raw, raw, NID_subject_key_identifier, "hash");
@@ -152,7 +152,7 @@ Certificate make_server(EVP_PKEY* key, X509* authority, EVP_PKEY* authority_key,
   for (const auto& name : names) alternative += (alternative.empty() ? "" : ",") + name;
   Certificate server = blank_certificate(key, "jetpack hub", server_days);
   X509* raw = server.get();
-  must(X509_set_issuer_name(raw, X509_get_subject_name(authority)) == 1, "make a certificate");
+  must(X509_set_issuer_name(raw, X509_get_subject_name(authority)) == 1, "create a certificate");
   add_extension(raw, authority, NID_basic_constraints, "critical,CA:FALSE");
   add_extension(raw, authority, NID_key_usage, "critical,digitalSignature");
   add_extension(raw, authority, NID_ext_key_usage, "serverAuth");
@@ -171,7 +171,7 @@ std::optional<std::string> address_name(std::string_view bytes) {
   return std::string("IP:") + text.data();
 }
 
-// The name as an address, in its one canonical form; nullopt when it is none.
+// The name as an address, in its one canonical form; nullopt when it is not one.
 std::optional<std::string> address_bytes(const std::string& name) {
   std::array<char, 16> bytes{};
   if (inet_pton(AF_INET, name.c_str(), bytes.data()) == 1) return address_name({bytes.data(), 4});
@@ -209,42 +209,42 @@ bool is_current(X509* certificate) {
          days >= renew_days;
 }
 
-fs::path authority_file(const fs::path& folder) { return folder / "ca.pem"; }
-fs::path authority_key_file(const fs::path& folder) { return folder / "ca-key.pem"; }
+fs::path authority_file(const fs::path& directory) { return directory / "ca.pem"; }
+fs::path authority_key_file(const fs::path& directory) { return directory / "ca-key.pem"; }
 
 struct Authority {
   Key key;
   Certificate certificate;
 };
 
-// The authority, made if need be; the caller holds the lock. The key is written first: a crash
-// leaves a key without a certificate, which the next call makes.
-Authority load_authority(const fs::path& folder) {
-  const auto key_pem = support::read_file(authority_key_file(folder), max_pem);
-  const auto certificate_pem = support::read_file(authority_file(folder), max_pem);
+// The authority, created if missing; the caller holds the lock. The key is written first: a crash
+// leaves a key without a certificate, which the next call creates.
+Authority load_authority(const fs::path& directory) {
+  const auto key_pem = support::read_file(authority_key_file(directory), max_pem);
+  const auto certificate_pem = support::read_file(authority_file(directory), max_pem);
   Authority authority{read_key(key_pem), read_certificate(certificate_pem)};
   if (certificate_pem) {
     if (!authority.key || !authority.certificate ||
         X509_check_private_key(authority.certificate.get(), authority.key.get()) != 1)
       throw Error(
           Errc::corrupt,
-          "cannot use the hub's certificate authority: " + authority_key_file(folder).string() +
-              " is not the key of " + authority_file(folder).string() +
-              "\nRestore both files; or remove both, and enroll every node again.");
+          "invalid certificate authority of the hub: " + authority_key_file(directory).string() +
+              " is not the key of " + authority_file(directory).string() +
+              "\nRestore both files from backup, or remove both and enroll every node again.");
     return authority;
   }
   if (!authority.key) {
     authority.key = make_key();
-    support::write_durably(authority_key_file(folder), to_pem(authority.key.get()), 0600);
+    support::write_durably(authority_key_file(directory), to_pem(authority.key.get()), 0600);
   }
   authority.certificate = make_authority(authority.key.get());
-  support::write_durably(authority_file(folder), to_pem(authority.certificate.get()), 0644);
+  support::write_durably(authority_file(directory), to_pem(authority.certificate.get()), 0644);
   return authority;
 }
 
-support::FileLock lock(const fs::path& folder) {
-  support::create_directories(folder, 0700);
-  return support::FileLock::wait(folder / "lock", 0600);
+support::FileLock lock(const fs::path& directory) {
+  support::create_directories(directory, 0700);
+  return support::FileLock::wait(directory / "lock", 0600);
 }
 
 }  // namespace
@@ -254,24 +254,25 @@ std::set<std::string> certificate_names(const std::vector<std::string>& names) {
   for (const auto& name : names) {
     const auto address = address_bytes(name);
     if (!address && !is_host_name(name))
-      throw Error(Errc::usage, "cannot make a certificate for '" + name +
-                                   "': it is neither a host name nor an address");
+      throw Error(Errc::usage,
+                  "cannot create a certificate for '" + name + "': not a host name or IP address");
     all.insert(address ? *address : "DNS:" + name);
   }
   return all;
 }
 
-fs::path ensure_authority(const fs::path& folder) {
-  const support::FileLock held = lock(folder);
-  load_authority(folder);
-  return authority_file(folder);
+fs::path ensure_authority(const fs::path& directory) {
+  const support::FileLock held = lock(directory);
+  load_authority(directory);
+  return authority_file(directory);
 }
 
-fs::path ensure_server_certificate(const fs::path& folder, const std::vector<std::string>& names) {
+fs::path ensure_server_certificate(const fs::path& directory,
+                                   const std::vector<std::string>& names) {
   const auto wanted = certificate_names(names);
-  const support::FileLock held = lock(folder);
-  const Authority authority = load_authority(folder);
-  fs::path file = folder / "server.pem";
+  const support::FileLock held = lock(directory);
+  const Authority authority = load_authority(directory);
+  fs::path file = directory / "server.pem";
   const auto old_pem = support::read_file(file, max_pem);
   const Certificate old = read_certificate(old_pem);
   const Key old_key = read_key(old_pem);

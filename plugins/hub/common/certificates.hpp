@@ -11,15 +11,15 @@ namespace jetpack::hub {
 // Larger than any certificate or key that is read here, in bytes.
 inline constexpr size_t max_pem = 64 << 10;
 
-// Makes the authority in `folder` (ca.pem, and ca-key.pem with mode 0600) unless it is there, and
-// returns the path of ca.pem. Once made it stays: every node has a copy. Safe to call from several
-// processes at once.
-std::filesystem::path ensure_authority(const std::filesystem::path& folder);
+// Creates the authority in `directory` (ca.pem, and ca-key.pem with mode 0600) unless it exists,
+// and returns the path of ca.pem. It is never replaced: every node has a copy. Safe to call from
+// several processes at once.
+std::filesystem::path ensure_authority(const std::filesystem::path& directory);
 
-// Makes or renews server.pem in `folder`, key and certificate in one file of mode 0600, and returns
-// its path. Renewed when it has less than thirty days left, is not of this authority, or does not
-// stand for exactly localhost, 127.0.0.1, ::1 and `names`.
-std::filesystem::path ensure_server_certificate(const std::filesystem::path& folder,
+// Creates or renews server.pem in `directory`, key and certificate in one file of mode 0600, and
+// returns its path. Renewed when it has less than thirty days left, is not of this authority, or
+// does not stand for exactly localhost, 127.0.0.1, ::1 and `names`.
+std::filesystem::path ensure_server_certificate(const std::filesystem::path& directory,
                                                 const std::vector<std::string>& names);
 
 // The names in the form they have in a certificate: "DNS:localhost", "IP:127.0.0.1". Throws

@@ -28,8 +28,8 @@ TEST_CASE("names take their canonical form") {
 }
 
 TEST_CASE("the authority stays, the server's certificate follows the names") {
-  const support::TemporaryDirectory folder;
-  const std::filesystem::path tls = folder.file("tls");
+  const support::TemporaryDirectory directory;
+  const std::filesystem::path tls = directory.file("tls");
   const std::string authority = content(ensure_authority(tls));
   const auto file = ensure_server_certificate(tls, {"head"});
   const std::string server = content(file);
@@ -43,8 +43,8 @@ TEST_CASE("the authority stays, the server's certificate follows the names") {
 }
 
 TEST_CASE("an interrupted start is completed") {
-  const support::TemporaryDirectory folder;
-  const std::filesystem::path tls = folder.file("tls");
+  const support::TemporaryDirectory directory;
+  const std::filesystem::path tls = directory.file("tls");
   ensure_authority(tls);
   const std::string key = content(tls / "ca-key.pem");
   std::filesystem::remove(tls / "ca.pem");
@@ -53,8 +53,8 @@ TEST_CASE("an interrupted start is completed") {
 }
 
 TEST_CASE("a server certificate that is damaged or of another authority is replaced") {
-  const support::TemporaryDirectory folder;
-  const std::filesystem::path tls = folder.file("tls"), other = folder.file("other");
+  const support::TemporaryDirectory directory;
+  const std::filesystem::path tls = directory.file("tls"), other = directory.file("other");
   const auto file = ensure_server_certificate(tls, {});
   support::write_durably(file, "not PEM", 0600);
   CHECK(content(ensure_server_certificate(tls, {})).find("BEGIN CERTIFICATE") != std::string::npos);
@@ -64,8 +64,8 @@ TEST_CASE("a server certificate that is damaged or of another authority is repla
 }
 
 TEST_CASE("an authority whose key is lost is an error, not a new authority") {
-  const support::TemporaryDirectory folder;
-  const std::filesystem::path tls = folder.file("tls");
+  const support::TemporaryDirectory directory;
+  const std::filesystem::path tls = directory.file("tls");
   ensure_authority(tls);
   std::filesystem::remove(tls / "ca-key.pem");
   CHECK_THROWS_AS(ensure_authority(tls), jetpack::Error);

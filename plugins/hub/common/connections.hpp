@@ -11,7 +11,7 @@
 
 namespace jetpack::hub {
 
-// Cuts connections whose deadline has passed: a client that sends or takes a byte now and then
+// Cuts connections whose deadline has passed: a client that sends or receives a byte now and then
 // holds a thread for a bounded time. One thread watches all of them.
 class Connections {
  public:

@@ -20,7 +20,7 @@ struct DataDirectory {
   std::filesystem::path status() const { return root / "hub.json"; }
 };
 
-// Makes the folder, for its owner's eyes only, unless it is there. The path becomes absolute.
+// Creates the directory, for its owner only, unless it exists. The path becomes absolute.
 DataDirectory open_data_directory(const std::filesystem::path& root);
 
 // The address of the hub that runs here, or ran last.

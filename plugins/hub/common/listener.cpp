@@ -99,7 +99,7 @@ net::SocketAddress parse_address(const std::string& listen) {
     return net::SocketAddress(listen);
   } catch (const Poco::Exception&) {
     throw Error(Errc::usage,
-                "cannot listen on '" + listen + "': it is not HOST:PORT, or the host is not known");
+                "cannot listen on '" + listen + "': expected HOST:PORT with a known host");
   }
 }
 
@@ -113,7 +113,7 @@ net::SecureServerSocket listen_on(const std::string& listen, const net::Context:
     socket.listen(max_waiting_connections);
   } catch (const Poco::Exception& e) {
     throw Error(Errc::unavailable, "cannot listen on " + address.toString() + ": " +
-                                       e.displayText() + "\nGive what is free: " + option);
+                                       e.displayText() + "\nChoose a free address with " + option);
   }
   return socket;
 }

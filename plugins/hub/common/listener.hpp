@@ -17,7 +17,7 @@ namespace jetpack::hub {
 // From the connection, or the last reply, to a whole header.
 inline constexpr std::chrono::seconds request_time{30};
 
-// Makes what serves one exchange of a connection.
+// Creates the handler of one request.
 using MakeHandler = std::function<std::unique_ptr<Poco::Net::HTTPRequestHandler>(
     const std::shared_ptr<Connections::Lease>&)>;
 
@@ -26,7 +26,7 @@ class Listener {
  public:
   // `listen`: "HOST:PORT", port 0 for any that is free. `certificate`: key and certificate in one
   // PEM file. `option`: where the address came from, for errors. Throws Errc::usage for an address
-  // that is none, Errc::unavailable when it is taken.
+  // that is invalid, Errc::unavailable when it is in use.
   Listener(const std::string& listen, const std::filesystem::path& certificate, const char* option,
            int most_threads, MakeHandler make);
   Listener(const Listener&) = delete;
@@ -35,7 +35,7 @@ class Listener {
 
   uint16_t port() const;
 
-  // Takes no new connection.
+  // Accepts no new connections.
   void stop();
   // Lets exchanges under way end for up to two seconds, and cuts the rest.
   void drain();

@@ -17,10 +17,10 @@ namespace jetpack::hub {
 namespace {
 
 constexpr std::string_view scheme = "pbkdf2-sha256$";
-// random_password makes every password here: 256 bits, which nobody guesses however little a guess
+// Every password comes from random_password: 256 bits cannot be guessed, however little a guess
 // costs. More rounds would cost the hub alone: 0.1 s for each node that comes back after a restart.
 constexpr int iterations = 1000;
-// A record with more is refused: it would let whoever edits the database stop the hub.
+// A record with more is rejected: with it, anybody who edits the database could stop the hub.
 constexpr int max_iterations = 10'000'000;
 constexpr size_t digest_bytes = 32;
 

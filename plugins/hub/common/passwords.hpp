@@ -9,11 +9,11 @@ namespace jetpack::hub {
 // A password that needs no escaping anywhere: 256 bits in hexadecimal.
 std::string random_password();
 
-// What is kept of a password: "pbkdf2-sha256$ITERATIONS$SALT$HASH", salted, PBKDF2-HMAC-SHA256.
+// The stored form of a password: "pbkdf2-sha256$ITERATIONS$SALT$HASH", salted, PBKDF2-HMAC-SHA256.
 std::string hash_password(std::string_view password);
 
-// Whether `password` is the one that `record` was made of; the comparison takes the same time
-// wherever the two differ. False for a record that is none.
+// Whether `password` is the one of `record`; the comparison takes the same time
+// wherever the two differ. False for an invalid record.
 bool verify_password(std::string_view password, std::string_view record);
 
 // Compares in a time that depends on the sizes alone.

@@ -20,7 +20,7 @@ class Accounts {
   explicit Accounts(Database& database);
 
   // The account, or nullopt when the name or the password is wrong; which of the two, the time
-  // that it takes does not tell.
+  // it takes does not reveal it.
   std::optional<Account> authenticate(std::string_view name, std::string_view password);
 
  private:
@@ -35,7 +35,7 @@ class Accounts {
   Database& database_;
   std::string key_;                    // random for each process
   std::string decoy_;                  // hashed in place of an account that does not exist
-  std::counting_semaphore<> hashing_;  // so that wrong passwords cannot take every processor
+  std::counting_semaphore<> hashing_;  // so that wrong passwords cannot occupy every processor
   std::mutex mutex_;
   std::unordered_map<int64_t, Verified> verified_;
 };

@@ -42,11 +42,12 @@ Parts split_path(std::string_view path) {
   return parts;
 }
 
-// Makes a change once for each key of the account: `work(Transaction&)` gives the answer.
+// Applies a change once for each key of the account: `work(Transaction&)` returns the response.
 template <class Work>
 Response once(Database& database, const Request& request, const char* doing, Work work) {
   if (request.key.size() > max_key)
-    throw HttpError(400, "the header Idempotency-Key is longer than " + std::to_string(max_key));
+    throw HttpError(400,
+                    "the header Idempotency-Key exceeds the limit of " + std::to_string(max_key));
   return database.write(doing, [&](Transaction& transaction) {
     if (request.key.empty()) return work(transaction);
     if (const auto kept = find_response(transaction.session(), request.account, request.key))
@@ -94,7 +95,7 @@ Response scale(Database& database, const Request& request, const std::string& cl
   const auto cores = target_of(request.query, "totalCoreCount");
   const auto nodes = target_of(request.query, "totalNodeCount");
   if (cores.has_value() == nodes.has_value())
-    throw HttpError(400, "give one of totalCoreCount and totalNodeCount");
+    throw HttpError(400, "exactly one of totalCoreCount and totalNodeCount is required");
   return once(database, request, "scaling a node array", [&](Transaction& transaction) {
     SqlSession& session = transaction.session();
     require_cluster(session, cluster);
@@ -153,7 +154,7 @@ void require_own(const Account& account, const Selected& selected) {
   const bool is_own = std::all_of(selected.nodes.begin(), selected.nodes.end(),
                                   [&](const Node& node) { return node.name == account.node; });
   if (!is_own || !selected.unknown.empty())
-    throw HttpError(403, "a node may ask this for itself alone, which is '" + account.node + "'");
+    throw HttpError(403, "a node can only do this to itself, '" + account.node + "'");
 }
 
 std::string operation_answer(const Operation& operation) {
@@ -177,14 +178,15 @@ Response act(Database& database, const Request& request, const std::string& clus
   const auto body = parse_body(request.body);
   if (const auto* filter = support::find_member(body, "filter");
       filter != nullptr && filter->IsString() && filter->GetStringLength() > 0)
-    throw HttpError(400, "'filter' is not supported; name the nodes");
+    throw HttpError(
+        400, "'filter' is not supported; select nodes by names, ids, hostnames or ip_addresses");
   const NodeSelection selection{texts_of(body, "names"),
                                 texts_of(body, "ids"),
                                 texts_of(body, "hostnames"),
                                 texts_of(body, "ip_addresses"),
                                 {}};
   if (selection.empty())
-    throw HttpError(400, "name the nodes: names, ids, hostnames or ip_addresses");
+    throw HttpError(400, "no nodes selected: use names, ids, hostnames or ip_addresses");
   Operation operation;
   operation.request_id = text_of_member(body, "requestId", max_short);
   operation.cluster = cluster;
@@ -340,7 +342,7 @@ Response answer_operations(Database& database, const Request& request, const std
     return list_operations(session, request.account.cluster, id,
                            parameter(request.query, "request_id"), max_operations);
   });
-  if (!id.empty() && operations.empty()) throw HttpError(404, "there is no such operation");
+  if (!id.empty() && operations.empty()) throw HttpError(404, "operation not found");
   rapidjson::StringBuffer out;
   support::JsonWriter writer(out);
   if (id.empty()) {

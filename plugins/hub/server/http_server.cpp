@@ -40,11 +40,11 @@ constexpr size_t max_request_body = 1 << 20;  // of what is no batch of messages
 constexpr int max_threads = 192;
 // Each stream of the page holds a thread; there must be some left for the nodes.
 constexpr std::ptrdiff_t max_streams = 48;
-// Batches parsed and stored at once, small ones aside: a parsed body takes several times its size.
+// Batches parsed and stored at once, small ones aside: a parsed body needs several times its size.
 constexpr std::ptrdiff_t max_batches = 4;
 constexpr size_t small_body = 64 << 10;
 constexpr auto exchange_time = 60s;  // for a body, and again for a reply
-constexpr auto batch_wait = 20s;     // then the node is told to come back later
+constexpr auto batch_wait = 20s;     // then the node has to retry later
 
 // What every exchange shares.
 struct Shared {
@@ -78,7 +78,7 @@ bool has_body(const net::HTTPServerRequest& request) {
          (request.hasContentLength() && request.getContentLength64() != 0);
 }
 
-// Whoever stands between might go by the other one (RFC 9112, section 6.1).
+// A proxy might go by the other one (RFC 9112, section 6.1).
 void require_one_length(const net::HTTPServerRequest& request) {
   if (request.getChunkedTransferEncoding() && request.hasContentLength())
     throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST,
@@ -112,7 +112,7 @@ class RequestHandler : public net::HTTPRequestHandler {
 
   void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
     lease_->busy(exchange_time);
-    // A body that nobody reads would be taken for the next request.
+    // An unread body would be parsed as the next request.
     if (has_body(request)) response.setKeepAlive(false);
     add_security_headers(response);
     try {
@@ -143,7 +143,7 @@ class RequestHandler : public net::HTTPRequestHandler {
       require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
       return stream_events(visible_query(account, query_of(uri)), request, response);
     }
-    // A node may be called like an action on nodes, which is asked for by POST.
+    // A node may have the name of an action on nodes, which is a POST.
     const bool is_post = request.getMethod() == net::HTTPRequest::HTTP_POST;
     if (!is_post && services_.page.find(path) != nullptr)
       return send_page(account, path, request, response);
@@ -162,7 +162,7 @@ class RequestHandler : public net::HTTPRequestHandler {
     if (auto answer = userdata_response(services_.database, asked)) return *std::move(answer);
     if (auto answer = cluster_api_response(services_.database, asked)) return *std::move(answer);
     if (services_.page.find(asked.path) != nullptr) require_method(asked.method, "GET");
-    throw HttpError(net::HTTPResponse::HTTP_NOT_FOUND, "no such address");
+    throw HttpError(net::HTTPResponse::HTTP_NOT_FOUND, "not found");
   }
 
   Request read_request(const Account& account, const Poco::URI& uri,
@@ -181,8 +181,9 @@ class RequestHandler : public net::HTTPRequestHandler {
                  const net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
     require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
     if (account.role != Role::admin)
-      throw HttpError(net::HTTPResponse::HTTP_FORBIDDEN,
-                      "the cluster page is for administrators; 'jetpack hub admin' makes one");
+      throw HttpError(
+          net::HTTPResponse::HTTP_FORBIDDEN,
+          "the cluster page is for administrators; create one with 'jetpack hub admin'");
     const PageFile* file = services_.page.find(path);
     response.set("Cache-Control", "no-cache");
     send(response, file->content_type, file->content);
@@ -203,19 +204,19 @@ class RequestHandler : public net::HTTPRequestHandler {
     }
     if (account) return *account;
     if (!name.empty())
-      services_.log.warning("refused the credentials of '" + support::one_line(name) + "' from " +
+      services_.log.warning("rejected the credentials of '" + support::one_line(name) + "' from " +
                             request.clientAddress().toString());
     response.set("WWW-Authenticate", "Basic realm=\"jetpack hub\", charset=\"UTF-8\"");
-    throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED,
-                    name.empty() ? "credentials are needed (HTTP Basic)"
-                                 : "the user name or the password is wrong");
+    throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED, name.empty()
+                                                              ? "credentials required (HTTP Basic)"
+                                                              : "wrong user name or password");
   }
 
   static Poco::URI parse_uri(const net::HTTPServerRequest& request) {
     try {
       return Poco::URI(request.getURI());
     } catch (const Poco::Exception&) {
-      throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST, "the address is malformed");
+      throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST, "malformed URL");
     }
   }
 
@@ -223,28 +224,30 @@ class RequestHandler : public net::HTTPRequestHandler {
     try {
       return uri.getQueryParameters();
     } catch (const Poco::Exception&) {
-      throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST, "the query is malformed");
+      throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST, "malformed query");
     }
   }
 
   void take_messages(const Account& account, net::HTTPServerRequest& request,
                      net::HTTPServerResponse& response) {
     if (account.role != Role::node)
-      throw HttpError(net::HTTPResponse::HTTP_FORBIDDEN,
-                      "messages are taken from nodes; 'jetpack hub enroll' makes a node's account");
+      throw HttpError(
+          net::HTTPResponse::HTTP_FORBIDDEN,
+          "only nodes can send messages; create a node's account with 'jetpack hub enroll'");
     const bool keep_alive = request.getKeepAlive();
     const std::string body = whole_body(request, max_body);
     std::optional<Slot> slot;
     if (body.size() > small_body) slot.emplace(shared_.batches, batch_wait);
-    if (slot && !slot->held()) throw Error(Errc::unavailable, "too many batches wait to be stored");
+    if (slot && !slot->held())
+      throw Error(Errc::unavailable, "too many batches are waiting to be stored");
     auto messages = parse_messages(body);
     response.setKeepAlive(keep_alive);
     for (size_t i = 0; i < messages.size(); ++i)
       if (messages[i].cluster != account.cluster)
         throw HttpError(net::HTTPResponse::HTTP_FORBIDDEN,
                         "message " + std::to_string(i) +
-                            " is for another cluster than the account's, which is '" +
-                            account.cluster + "'");
+                            " is for a cluster other than the account's, '" + account.cluster +
+                            "'");
     Delivery delivery{account, request.clientAddress().host().toString(), std::move(messages), {}};
     services_.intake.store(delivery);
     response.setStatusAndReason(net::HTTPResponse::HTTP_ACCEPTED);
@@ -255,7 +258,7 @@ class RequestHandler : public net::HTTPRequestHandler {
   static std::string whole_body(net::HTTPServerRequest& request, size_t most) {
     const bool has_length = request.hasContentLength();
     if (!has_length && !request.getChunkedTransferEncoding())
-      throw HttpError(net::HTTPResponse::HTTP_LENGTH_REQUIRED, "the body's length is missing");
+      throw HttpError(net::HTTPResponse::HTTP_LENGTH_REQUIRED, "the length of the body is missing");
     if (request.has("Content-Encoding"))
       throw HttpError(net::HTTPResponse::HTTP_UNSUPPORTED_MEDIA_TYPE,
                       "the body must not be compressed");
@@ -264,7 +267,7 @@ class RequestHandler : public net::HTTPRequestHandler {
     std::string body = too_long ? std::string() : read_body(request, most);
     if (too_long || body.size() > most)
       throw HttpError(net::HTTPResponse::HTTP_REQUEST_ENTITY_TOO_LARGE,
-                      "the body exceeds " + std::to_string(most) + " bytes; send less at once");
+                      "the body exceeds " + std::to_string(most) + " bytes; send smaller batches");
     return body;
   }
 
@@ -333,7 +336,7 @@ class RequestHandler : public net::HTTPRequestHandler {
     refuse(request, response,
            may_pass ? net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE
                     : net::HTTPResponse::HTTP_INTERNAL_SERVER_ERROR,
-           error_json("the hub cannot do that now; its log says why"));
+           error_json("internal error; see the hub's log"));
   }
 
   Shared& shared_;

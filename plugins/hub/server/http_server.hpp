@@ -14,12 +14,12 @@ namespace jetpack::hub {
 class HttpServer {
  public:
   // `listen`: "HOST:PORT", port 0 for any that is free. `certificate`: key and certificate in one
-  // PEM file. Throws Errc::usage for an address that is none, Errc::unavailable when it is taken.
+  // PEM file. Throws Errc::usage for an invalid address, Errc::unavailable for one in use.
   HttpServer(Services services, const std::string& listen,
              const std::filesystem::path& certificate);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
-  // Takes no new connection, lets exchanges under way end for up to two seconds, cuts the rest.
+  // Accepts no new connections, gives those that are busy up to two seconds, closes the rest.
   ~HttpServer();
 
   uint16_t port() const;

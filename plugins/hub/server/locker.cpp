@@ -23,7 +23,7 @@ std::string new_key() {
   std::string bytes(key_bytes, '\0');
   std::ifstream random("/dev/urandom", std::ios::binary);
   if (!random.read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
-    throw Error(Errc::failed, "cannot read /dev/urandom");
+    throw Error(Errc::failed, "failed to read /dev/urandom");
   return support::base64(bytes);
 }
 
@@ -43,7 +43,7 @@ Locker::Locker(BlobAccount account, std::string endpoint, bool gives_key)
 
 Response Locker::answer(const Request& request) const {
   require_method(request.method, "GET");
-  if (request.account.role != Role::node) throw HttpError(403, "a locker is for nodes");
+  if (request.account.role != Role::node) throw HttpError(403, "only nodes have a locker");
   const int64_t now = now_ms() / 1000;
   const int64_t expires = now + sas_hours * hour_seconds;
   return {200, support::json_object([&](support::Object& object) {

@@ -12,10 +12,10 @@ namespace jetpack::hub {
 // The container that is the locker of every node.
 inline constexpr const char* locker_container = "locker";
 
-// The hub's account, whose key is made at the first call and kept for the owner's eyes only.
+// The hub's account. Its key is created at the first call, readable by its owner only.
 BlobAccount ensure_blob_account(const DataDirectory& data);
 
-// What GET /clusterlink/locker says.
+// Responds to GET /clusterlink/locker.
 class Locker {
  public:
   // `endpoint`: "https://head:9444/jetpackhub". `gives_key`: nodes get the account's key, so that

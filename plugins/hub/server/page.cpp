@@ -53,13 +53,13 @@ bool is_view(std::string_view path) {
 
 }  // namespace
 
-PageFiles::PageFiles(const fs::path& folder) {
+PageFiles::PageFiles(const fs::path& directory) {
   for (const auto& known : known_files) {
-    auto content = support::read_file(folder / known.file, max_page_file);
+    auto content = support::read_file(directory / known.file, max_page_file);
     if (!content)
       throw Error(Errc::not_found,
-                  "cannot serve the cluster page: " + (folder / known.file).string() +
-                      " is missing\nInstall the bundle jetpack.hub again.");
+                  "failed to read the cluster page: " + (directory / known.file).string() +
+                      " not found\nReinstall the bundle jetpack.hub.");
     files_[known.path] = {known.type, *std::move(content)};
   }
 }
@@ -70,11 +70,11 @@ const PageFile* PageFiles::find(std::string_view path) const {
   return found == files_.end() ? nullptr : &found->second;
 }
 
-fs::path bundled_page_folder() {
+fs::path bundled_page_directory() {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&bundled_page_folder), &info) == 0 ||
+  if (dladdr(reinterpret_cast<const void*>(&bundled_page_directory), &info) == 0 ||
       info.dli_fname == nullptr)
-    throw Error(Errc::internal, "the hub cannot find the file that it was loaded from");
+    throw Error(Errc::internal, "failed to locate the hub's own file");
   return fs::weakly_canonical(info.dli_fname).parent_path().parent_path() / "page";
 }
 

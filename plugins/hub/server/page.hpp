@@ -16,8 +16,8 @@ struct PageFile {
 
 class PageFiles {
  public:
-  // Reads the known files of `folder`; throws when one is missing.
-  explicit PageFiles(const std::filesystem::path& folder);
+  // Reads the known files of `directory`; throws when a file is missing.
+  explicit PageFiles(const std::filesystem::path& directory);
 
   // The file at a URL path, or nullptr. "/", "/clusters/NAME" and "/clusters/NAME/nodes/NAME" are
   // the page itself.
@@ -27,7 +27,7 @@ class PageFiles {
   std::map<std::string, PageFile, std::less<>> files_;
 };
 
-// The folder "page" of the bundle that this library stands in.
-std::filesystem::path bundled_page_folder();
+// The directory "page" of the bundle that this library belongs to.
+std::filesystem::path bundled_page_directory();
 
 }  // namespace jetpack::hub

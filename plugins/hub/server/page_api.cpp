@@ -38,10 +38,10 @@ void set_choice(Query& query, const std::string& name, const std::string& value)
   } else if (name == "properties" && value == "yes") {
     query.with_properties = true;
   } else if (name == "properties") {
-    throw Error(Errc::usage, "'properties' can only be yes");
+    throw Error(Errc::usage, "'properties' must be yes");
   } else {
     throw Error(Errc::usage,
-                "the query has a name that is not known: known are after, after_name, before, "
+                "unknown query parameter; expected after, after_name, before, "
                 "cluster, hours, limit, node, priority, properties, type");
   }
 }
@@ -183,9 +183,9 @@ std::string answer_nodes(SqlSession& session, const Query& query) {
 
 std::string answer_node(SqlSession& session, const Query& query) {
   if (query.cluster.empty() || query.node.empty())
-    throw Error(Errc::usage, "'cluster' and 'node' are needed");
+    throw Error(Errc::usage, "'cluster' and 'node' are required");
   const auto node = find_node(session, query.cluster, query.node);
-  if (!node) throw HttpError(404, "the cluster has no such node");
+  if (!node) throw HttpError(404, "node not found in this cluster");
   const auto conditions = list_conditions(session, {query.cluster, query.node, query.node, true});
   const auto events = list_events(session, query.cluster, query.node, Priority::low,
                                   {std::nullopt, std::nullopt, recent_events});
@@ -205,7 +205,7 @@ std::string answer_node(SqlSession& session, const Query& query) {
 }
 
 std::string answer_targets(SqlSession& session, const Query& query) {
-  if (query.cluster.empty()) throw Error(Errc::usage, "'cluster' is needed");
+  if (query.cluster.empty()) throw Error(Errc::usage, "'cluster' is required");
   const int64_t now = now_ms();
   const auto arrays = list_nodearrays(session, query.cluster, now);
   const auto history = target_history(session, query.cluster, now - query.hours * hour_ms);
@@ -262,7 +262,7 @@ std::string answer_query(SqlSession& session, const std::string& path, const Que
   if (path == "/api/targets") return answer_targets(session, query);
   if (path == "/api/summary") return answer_summary(session, query);
   if (path == "/api/clusters") return answer_clusters(session, query);
-  throw HttpError(404, "no such address");
+  throw HttpError(404, "not found");
 }
 
 }  // namespace
@@ -271,10 +271,9 @@ Query parse_query(const Parameters& parameters) {
   Query query;
   std::set<std::string> seen;
   for (const auto& [name, value] : parameters) {
-    if (!seen.insert(name).second)
-      throw Error(Errc::usage, "the query gives a name more than once");
+    if (!seen.insert(name).second) throw Error(Errc::usage, "a query parameter is repeated");
     if (value.find('\0') != std::string::npos)
-      throw Error(Errc::usage, "the query has a NUL character");
+      throw Error(Errc::usage, "the query contains a NUL character");
     set(query, name, value);
   }
   return query;

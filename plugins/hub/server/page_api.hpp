@@ -15,7 +15,7 @@
 namespace jetpack::hub {
 
 // The query of such an address, checked: what is not given has its default; a name that is not
-// known, a value that makes no sense, a name given twice are Errc::usage.
+// known, an invalid value or a repeated name is Errc::usage.
 struct Query {
   std::string cluster;  // "": all that the account may see
   std::string node;

@@ -10,7 +10,7 @@ void require_method(const std::string& method, const std::string& wanted) {
 
 void require_sight(const Account& account, const std::string& cluster) {
   if (account.role == Role::admin || account.cluster == cluster) return;
-  throw HttpError(403, "a node sees its own cluster, which is '" + account.cluster + "'");
+  throw HttpError(403, "a node can only access its own cluster, '" + account.cluster + "'");
 }
 
 std::string parameter(const Parameters& query, std::string_view name) {

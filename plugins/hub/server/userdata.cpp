@@ -29,18 +29,18 @@ Node node_of(SqlSession& session, const Account& account, const std::string& id)
   const auto named = find_node_by_userdata(session, id);
   if (account.role == Role::admin) {
     if (named) return *named;
-    throw HttpError(404, "no node has this id");
+    throw HttpError(404, "node id not found");
   }
   const auto own = find_node(session, account.cluster, account.node);
   const bool is_own =
       own && (own->userdata_id == id || userdata_id(own->cluster, own->name, "") == id ||
               userdata_id(own->cluster, own->name, own->instance_id) == id);
   if (is_own) return *own;
-  if (named) throw HttpError(403, "the id is that of another node");
-  throw HttpError(404, "no node has this id");
+  if (named) throw HttpError(403, "the id belongs to another node");
+  throw HttpError(404, "node id not found");
 }
 
-// What every node of the cluster is told, what this one is told, and who it is.
+// The configuration of the cluster, then that of the node, then its identity.
 std::string configuration_of(SqlSession& session, const Node& node) {
   const auto clusters = list_clusters(session, node.cluster);
   const std::string shared = clusters.empty() ? "{}" : clusters.front().configuration;
@@ -68,7 +68,7 @@ std::string properties_of(const Node& node, const std::vector<User>& users) {
   });
 }
 
-// Sets the members but for the version, which is made of them.
+// Writes all members but the version, which is a digest of them.
 void write_content(SqlSession& session, support::Object& object, const Node& node) {
   const auto users = list_users(session, node.cluster);
   object.json("configuration", configuration_of(session, node))
@@ -77,7 +77,7 @@ void write_content(SqlSession& session, support::Object& object, const Node& nod
 }
 
 void note_applied(Database& database, const Node& node) {
-  database.write("noting that a node is ready", [&](Transaction& transaction) {
+  database.write("marking a node as ready", [&](Transaction& transaction) {
     const auto before = find_node(transaction.session(), node.cluster, node.name);
     if (!before) return;
     Node now = *before;
@@ -94,7 +94,7 @@ std::optional<Response> userdata_response(Database& database, const Request& req
   if (!request.path.starts_with(userdata_path)) return std::nullopt;
   require_method(request.method, "GET");
   const std::string id = request.path.substr(userdata_path.size());
-  if (!is_id(id)) throw HttpError(404, "an id has 32 hexadecimal digits");
+  if (!is_id(id)) throw HttpError(404, "invalid id: expected 32 hexadecimal digits");
   Node node;
   std::string version, json;
   database.read("reading a node's configuration", [&](SqlSession& session) {

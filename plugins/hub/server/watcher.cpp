@@ -57,11 +57,11 @@ void Watcher::run() {
 void Watcher::look() {
   feed_.announce(database_.position());
   const int64_t now = now_ms();
-  const bool is_due = database_.read("looking for what is due", [&](SqlSession& session) {
-    return is_anything_due(session, now);
-  });
+  const bool is_due =
+      database_.read("looking for expired targets and stopped nodes",
+                     [&](SqlSession& session) { return is_anything_due(session, now); });
   if (!is_due) return;
-  database_.write("ending what is due", [&](Transaction& transaction) {
+  database_.write("expiring targets and stopping nodes", [&](Transaction& transaction) {
     expire_targets(transaction, now);
     finish_stopping(transaction, now - silence, now);
   });

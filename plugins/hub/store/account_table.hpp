@@ -18,12 +18,12 @@ struct Account {
   std::string name;
   Role role = Role::node;
   std::string cluster, node;  // "" for an administrator
-  std::string password;       // as hash_password made it
+  std::string password;       // as hash_password returned it
 };
 
 std::optional<Account> find_account(SqlSession& session, std::string_view name);
 
-// Makes the account or gives it a new password; true when it is new.
+// Creates the account or sets its password; true when it is new.
 bool put_account(SqlSession& session, const Account& account);
 
 void remove_account_of(SqlSession& session, std::string_view cluster, std::string_view node);

@@ -15,10 +15,10 @@ namespace jetpack::hub {
 struct StoredCondition {
   std::string node;
   Condition condition;
-  int64_t since = 0, updated = 0;  // when it got its status; when it was last told
+  int64_t since = 0, updated = 0;  // when it got its status; when it was last reported
 };
 
-// A condition's name stands once for each node; it takes the place of the one before it.
+// Replaces the node's condition of the same name.
 void put_condition(Transaction& transaction, std::string_view cluster, std::string_view node,
                    const Condition& condition, int64_t now);
 

@@ -29,9 +29,9 @@ std::unique_ptr<SqlSession> Pool::take() {
   {
     std::unique_lock lock(mutex_);
     if (!freed_.wait_for(lock, longest_wait, [this] { return taken_ < most_; }))
-      throw Error(Errc::unavailable, "the hub's database " + address_.shown +
-                                         " is too busy: waited " +
-                                         std::to_string(longest_wait.count()) + " s in vain");
+      throw Error(Errc::unavailable, "the hub database " + address_.shown +
+                                         " is too busy: timed out after " +
+                                         std::to_string(longest_wait.count()) + " s");
     ++taken_;
     if (!idle_.empty()) {
       auto session = std::move(idle_.back());
@@ -56,7 +56,7 @@ std::unique_ptr<SqlSession> Pool::open() {
     return open_session(address_);
   } catch (const Poco::Exception& e) {
     const std::string text =
-        "cannot open the hub's database " + address_.shown + ": " + e.displayText();
+        "failed to open the hub database " + address_.shown + ": " + e.displayText();
     const std::lock_guard lock(mutex_);
     last_failure_ = text;
     next_attempt_ = Clock::now() + attempt_interval;
@@ -73,7 +73,7 @@ void Pool::give_back(std::unique_ptr<SqlSession> session) {
   freed_.notify_one();
 }
 
-// The other connections were made before the failure, and may well have met the same.
+// The other connections are older than the failure, and may well be affected too.
 void Pool::forget_idle() {
   const std::lock_guard lock(mutex_);
   idle_.clear();
@@ -139,7 +139,7 @@ Database::Database(DatabaseAddress address)
     prepare_schema(lease.session(), address_.dialect);
   } catch (const Poco::Exception& e) {
     lease.discard();
-    fail("making the tables", e);
+    fail("creating the tables", e);
   } catch (const Error&) {
     lease.discard();
     throw;
@@ -147,13 +147,13 @@ Database::Database(DatabaseAddress address)
 }
 
 Position Database::position() {
-  return read("reading how far it is", [](SqlSession& session) {
+  return read("reading the current position", [](SqlSession& session) {
     return to_position(select_one<Numbers>(session, "SELECT message, change FROM hub_numbers"));
   });
 }
 
 void Database::fail(const char* doing, const Poco::Exception& e) const {
-  throw Error(Errc::unavailable, std::string(doing) + " in the hub's database " + address_.shown +
+  throw Error(Errc::unavailable, std::string(doing) + " in the hub database " + address_.shown +
                                      ": " + e.displayText());
 }
 

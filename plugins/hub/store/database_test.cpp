@@ -40,9 +40,9 @@ class TestDatabase {
   Database* operator->() { return &database_; }
 
  private:
-  static DatabaseAddress emptied(const support::TemporaryDirectory& folder) {
+  static DatabaseAddress emptied(const support::TemporaryDirectory& directory) {
     const char* url = std::getenv("HUB_TEST_DATABASE");
-    if (url == nullptr) return sqlite_address(folder.file("hub.db"));
+    if (url == nullptr) return sqlite_address(directory.file("hub.db"));
     const auto address = postgresql_address(url);
     const auto session = open_session(address);
     execute(*session, "DROP SCHEMA public CASCADE");
@@ -50,8 +50,8 @@ class TestDatabase {
     return address;
   }
 
-  support::TemporaryDirectory folder_;
-  Database database_{emptied(folder_)};
+  support::TemporaryDirectory directory_;
+  Database database_{emptied(directory_)};
 };
 
 Account enrolled(Database& database, const std::string& cluster, const std::string& node) {
@@ -149,12 +149,12 @@ TEST_CASE("a batch larger than one statement keeps its order") {
 }
 
 TEST_CASE("what was applied outlives the connection") {
-  const support::TemporaryDirectory folder;
+  const support::TemporaryDirectory directory;
   {
-    Database database(sqlite_address(folder.file("hub.db")));
+    Database database(sqlite_address(directory.file("hub.db")));
     apply(database, enrolled(database, "c", "n"), {log_message("a", "kept")});
   }
-  Database database(sqlite_address(folder.file("hub.db")));
+  Database database(sqlite_address(directory.file("hub.db")));
   CHECK(texts(events(database, "c")) == Texts{"kept"});
   const Account account =
       database.read("t", [](SqlSession& session) { return *find_account(session, "c/n"); });
@@ -426,9 +426,9 @@ TEST_CASE("users") {
 }
 
 TEST_CASE("a database of the first version is brought up to date") {
-  const support::TemporaryDirectory folder;
+  const support::TemporaryDirectory directory;
   {
-    const auto session = open_session(sqlite_address(folder.file("hub.db")));
+    const auto session = open_session(sqlite_address(directory.file("hub.db")));
     for (const char* sql : {
              "CREATE TABLE hub_schema (version INTEGER NOT NULL)",
              "INSERT INTO hub_schema VALUES (1)",
@@ -457,7 +457,7 @@ TEST_CASE("a database of the first version is brought up to date") {
          })
       execute(*session, sql);
   }
-  Database database(sqlite_address(folder.file("hub.db")));
+  Database database(sqlite_address(directory.file("hub.db")));
   const Account account =
       database.read("t", [](SqlSession& session) { return *find_account(session, "c/n"); });
   CHECK(apply(database, account, {log_message("x", "old"), log_message("y", "new")}) == Indexes{1});
@@ -472,14 +472,14 @@ TEST_CASE("a database of the first version is brought up to date") {
 }
 
 TEST_CASE("a database of a newer hub is left alone") {
-  const support::TemporaryDirectory folder;
+  const support::TemporaryDirectory directory;
   {
-    Database database(sqlite_address(folder.file("hub.db")));
+    Database database(sqlite_address(directory.file("hub.db")));
     database.write("t", [](Transaction& transaction) {
       execute(transaction.session(), "UPDATE hub_schema SET version = 99");
     });
   }
-  CHECK_THROWS_AS(Database(sqlite_address(folder.file("hub.db"))), jetpack::Error);
+  CHECK_THROWS_AS(Database(sqlite_address(directory.file("hub.db"))), jetpack::Error);
 }
 
 TEST_CASE("the id of a node's configuration") {
@@ -524,7 +524,7 @@ TEST_CASE("credentials") {
 }
 
 TEST_CASE("what is no database is refused") {
-  const support::TemporaryDirectory folder;
-  std::filesystem::create_directory(folder.file("hub.db"));
-  CHECK_THROWS_AS(Database(sqlite_address(folder.file("hub.db"))), jetpack::Error);
+  const support::TemporaryDirectory directory;
+  std::filesystem::create_directory(directory.file("hub.db"));
+  CHECK_THROWS_AS(Database(sqlite_address(directory.file("hub.db"))), jetpack::Error);
 }

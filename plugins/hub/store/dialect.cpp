@@ -27,12 +27,12 @@ namespace {
 constexpr size_t open_seconds = 1;
 constexpr size_t login_seconds = 5;
 
-// What of a URL's query is handed to libpq; others could make it read files or run commands.
+// Query parameters that are passed to libpq; others could make it read files or run commands.
 constexpr std::array<std::string_view, 3> known_parameters = {"sslmode", "sslrootcert",
                                                               "connect_timeout"};
 
 [[noreturn]] void bad_url(const std::string& why) {
-  throw Error(Errc::usage, "--database cannot be used: " + why +
+  throw Error(Errc::usage, "invalid --database: " + why +
                                "\nExpected postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
 }
 
@@ -40,7 +40,7 @@ constexpr std::array<std::string_view, 3> known_parameters = {"sslmode", "sslroo
 std::string pair(const std::string& key, const std::string& value) {
   std::string text = key + "='";
   for (const char c : value) {
-    if (c <= ' ' || c == 0x7F) bad_url("a space or a control character in it is not supported");
+    if (c <= ' ' || c == 0x7F) bad_url("spaces and control characters are not supported");
     if (c == '\'' || c == '\\') text += '\\';
     text += c;
   }
@@ -51,11 +51,11 @@ Poco::URI parse_url(std::string_view url) {
   try {
     return Poco::URI(std::string(url));
   } catch (const Poco::Exception&) {
-    bad_url("it is not a URL");
+    bad_url("not a URL");
   }
 }
 
-// Poco leaks some kilobytes for each connection that cannot be made, so first see whether anybody
+// Poco leaks some kilobytes for each connection that fails, so first check that somebody
 // listens.
 void expect_listener(const DatabaseAddress& address) {
   Poco::Net::StreamSocket socket;
@@ -79,12 +79,12 @@ void tune(SqlSession& session, Dialect dialect) {
   }
 }
 
-// It holds password hashes; SQLite gives its side files the same mode. A file that is there is not
+// It holds password hashes; SQLite gives its side files the same mode. An existing file is not
 // opened: to close it again would end the locks that SQLite has on it in this process.
 void make_private(const std::string& file) {
   const support::Fd made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!made && errno != EEXIST)
-    throw Error(Errc::failed, "cannot open the hub's database " + file + ": " +
+    throw Error(Errc::failed, "failed to open the hub database " + file + ": " +
                                   std::generic_category().message(errno));
 }
 
@@ -97,7 +97,7 @@ DatabaseAddress sqlite_address(const std::filesystem::path& file) {
 DatabaseAddress postgresql_address(std::string_view url) {
   const Poco::URI uri = parse_url(url);
   if (uri.getScheme() != "postgresql" && uri.getScheme() != "postgres")
-    bad_url("its scheme is not postgresql");
+    bad_url("the scheme is not postgresql");
   std::string database = uri.getPath();
   if (database.starts_with('/')) database.erase(0, 1);
   if (uri.getHost().empty() || database.empty()) bad_url("the host or the database is missing");
@@ -146,7 +146,7 @@ std::unique_ptr<SqlSession> open_session(const DatabaseAddress& address) {
 }
 
 // Poco must know of a transaction in PostgreSQL, to free its prepared statements after it. Of
-// SQLite it knows only the kind that takes no lock.
+// SQLite it knows only the kind that locks nothing.
 void begin(SqlSession& session, Dialect dialect) {
   if (dialect == Dialect::sqlite) return execute(session, "BEGIN IMMEDIATE");
   session.begin();

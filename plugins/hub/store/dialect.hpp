@@ -28,10 +28,10 @@ DatabaseAddress sqlite_address(const std::filesystem::path& file);
 // "postgresql://USER:PASSWORD@HOST:PORT/DATABASE[?sslmode=...]"; throws Errc::usage.
 DatabaseAddress postgresql_address(std::string_view url);
 
-// A new connection. Throws Poco::Exception, or Error for a file that cannot be made.
+// A new connection. Throws Poco::Exception, or Error for a file that cannot be created.
 std::unique_ptr<SqlSession> open_session(const DatabaseAddress& address);
 
-// A transaction that takes the right to write at once: two writers wait for each other instead of
+// A transaction that locks for writing at once: two writers wait for each other instead of
 // failing half-way.
 void begin(SqlSession& session, Dialect dialect);
 void commit(SqlSession& session, Dialect dialect);

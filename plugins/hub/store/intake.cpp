@@ -5,6 +5,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/log_file.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -31,7 +32,8 @@ void log_messages(const support::LogFile& log, const Account& account,
   std::string lines;
   for (const size_t index : indexes)
     if (const auto& entry = messages[index].log)
-      lines += support::log_line(now, to_log_level(entry->level), origin + entry->text);
+      lines += support::log_line(now, to_log_level(entry->level),
+                                 origin + support::one_line(entry->text));
   if (!lines.empty()) log.write_lines(lines);
 }
 

@@ -14,7 +14,7 @@
 
 namespace jetpack::hub {
 
-// May be used from any thread. What several threads bring at once is stored in one transaction: a
+// May be used from any thread. What several threads store at once goes into one transaction: a
 // commit costs the same for one message as for many, and writers take turns anyway.
 class Intake {
  public:

@@ -78,7 +78,7 @@ void set_phase(Node& node, const char* phase, int64_t now) {
   node.phase_since = now;
 }
 
-// A node that was told to stop stays so, whatever it says of itself.
+// A node that was asked to stop stays so, whatever it reports.
 bool may_move(const Node& node) {
   return node.phase != phase::stopping && node.phase != phase::terminated;
 }
@@ -93,7 +93,7 @@ void install(Node& node, const Installation& installation, int64_t now) {
   set_phase(node, installation.status == "error" ? phase::failed : phase::ready, now);
 }
 
-// What the node says of itself in a message; what it leaves out stays as it was.
+// What a message reports about its node; what it leaves out is unchanged.
 void learn(Node& node, const Message& message, int64_t now) {
   if (!message.instance_id.empty()) node.instance_id = message.instance_id;
   if (!message.hostname.empty()) node.hostname = message.hostname;
@@ -151,7 +151,7 @@ void apply_delivery(Transaction& transaction, const Delivery& delivery, Node& no
 }
 
 // The part of a list that `range` asks for, some rows at a time, so that memory is bounded.
-// `select_some(bound, most)` gives at most `most` rows on the far side of the key `bound`.
+// `select_some(bound, most)` returns at most `most` rows beyond the key `bound`.
 template <class Item, class Select, class Key, class Weigh>
 Page<Item> read_range(const Range& range, Select select_some, Key key, Weigh weigh) {
   int64_t bound =

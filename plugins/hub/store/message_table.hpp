@@ -52,7 +52,7 @@ struct Delivery {
   std::vector<size_t> fresh;  // set by apply_deliveries: the indexes of the messages that were new
 };
 
-// Stores the messages in their order and does what they say. A message whose id its account has
+// Stores the messages in their order and applies them. A message whose id its account has
 // sent before is passed over. The node is the account's, whatever the messages claim. Of all
 // messages about the newest `keep` stay.
 void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& deliveries,

@@ -59,7 +59,7 @@ class MessageReader {
     const auto text = support::text_of(*member);
     if (text.size() > max_short_text)
       fail("'" + std::string(key) + "' has " + std::to_string(text.size()) +
-           " bytes, the most is " + std::to_string(max_short_text));
+           " bytes, the limit is " + std::to_string(max_short_text));
     return stored_text(text, max_short_text);
   }
 

@@ -20,7 +20,7 @@ enum class Priority { low = 1, medium = 2, high = 3 };
 
 std::string_view to_text(Priority priority);
 
-// What a message of type "log" says.
+// The content of a message of type "log".
 struct LogEntry {
   std::string level;  // "info", "warn" or "error"
   Priority priority = Priority::medium;
@@ -30,7 +30,7 @@ struct LogEntry {
 
 // One message. Texts are valid UTF-8 of bounded size; what was not sent is "".
 struct Message {
-  std::string id;  // the sender's, or one made here
+  std::string id;  // the sender's, or a new one
   std::string cluster;
   std::string node;
   std::string instance_id;
@@ -48,7 +48,7 @@ struct Message {
   std::optional<int64_t> keepalive;  // Unix milliseconds, or keepalive_forever
 };
 
-// A request body that is not what the protocol says.
+// A request body that violates the protocol.
 class BadMessages : public Error {
  public:
   BadMessages(const std::string& text, std::optional<size_t> index)
@@ -64,7 +64,7 @@ class BadMessages : public Error {
 // Reads {"messages": [...]}. Throws BadMessages.
 std::vector<Message> parse_messages(std::string_view body);
 
-// `patch` laid over `document` (both JSON objects) as RFC 7396 says: null removes a member.
+// `patch` merged into `document` (both JSON objects) as in RFC 7396: null removes a member.
 std::string merge_json(std::string_view document, std::string_view patch);
 
 }  // namespace jetpack::hub

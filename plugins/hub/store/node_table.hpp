@@ -21,7 +21,7 @@ inline constexpr const char* preparing = "Preparing";    // never heard of
 inline constexpr const char* installing = "Installing";  // heard of, not ready yet
 inline constexpr const char* ready = "Ready";
 inline constexpr const char* failed = "Failed";
-inline constexpr const char* stopping = "Stopping";  // its end was asked for
+inline constexpr const char* stopping = "Stopping";  // termination was requested
 inline constexpr const char* terminated = "Terminated";
 }  // namespace phase
 
@@ -35,7 +35,7 @@ struct Node {
   int64_t phase_since = 0;
   std::string ending;  // the phase that follows Stopping
   std::string status_message;
-  int64_t keepalive_until = 0;       // Unix milliseconds; 0: not asked for; or keepalive_forever
+  int64_t keepalive_until = 0;       // Unix milliseconds; 0: not requested; or keepalive_forever
   std::string configuration = "{}";  // a JSON object, for this node alone
 };
 
@@ -45,10 +45,10 @@ struct Cluster {
   std::string configuration = "{}";  // a JSON object, for all of its nodes
 };
 
-// Whether the node asked, and is still entitled, not to be stopped for want of work.
+// Whether the node's request not to be stopped when idle is still in force.
 bool is_kept_alive(const Node& node, int64_t now);
 
-// Makes the cluster, with the node array 'execute', unless it is there; true when it is new.
+// Creates the cluster, with the node array 'execute', unless it exists; true when it is new.
 bool add_cluster(SqlSession& session, std::string_view name);
 // An empty name stands for all.
 std::vector<Cluster> list_clusters(SqlSession& session, std::string_view name);
@@ -66,7 +66,7 @@ bool set_node_configuration(SqlSession& session, std::string_view cluster, std::
                             std::string_view json);
 bool set_node_template(SqlSession& session, std::string_view cluster, std::string_view name,
                        std::string_view nodearray);
-// With its account and its conditions; false when there is none.
+// With its account and its conditions; false when it does not exist.
 bool remove_node(Transaction& transaction, std::string_view cluster, std::string_view name);
 
 // What part of the list is wanted; by cluster and name.
@@ -100,7 +100,8 @@ struct Contact {
 // Stores what contacts changed: all but names, ids that were given, and the configuration.
 void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts);
 
-// Nodes that were told to stop and have been silent since `silent_since` are off, or terminated.
+// Marks nodes that were asked to stop and have been silent since `silent_since` as off or
+// terminated.
 void finish_stopping(Transaction& transaction, int64_t silent_since, int64_t now);
 
 }  // namespace jetpack::hub

@@ -111,9 +111,9 @@ Selected select_nodes(SqlSession& session, std::string_view cluster,
         found = true;
       }
       if (!found)
-        selected.unknown.push_back({wanted, "", "Error",
-                                    std::string("the cluster has no ") + by.what + " '" +
-                                        support::one_line(wanted) + "'"});
+        selected.unknown.push_back(
+            {wanted, "", "Error",
+             by.what + std::string(" not found: '") + support::one_line(wanted) + "'"});
     }
   }
   for (size_t i = 0; i < nodes.size(); ++i)

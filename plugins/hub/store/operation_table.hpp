@@ -38,7 +38,7 @@ struct Operation {
 // "reimage".
 bool is_action(std::string_view action);
 
-// The nodes that are meant, and what was named and is none, as nodes in error.
+// The selected nodes, and selectors that match none, as nodes in error.
 struct Selected {
   std::vector<Node> nodes;
   std::vector<OperationNode> unknown;
@@ -46,7 +46,7 @@ struct Selected {
 Selected select_nodes(SqlSession& session, std::string_view cluster,
                       const NodeSelection& selection);
 
-// Does what was asked for, as far as phases go, and keeps record of it. Fills in id and time.
+// Applies the operation, as far as phases go, and records it. Fills in id and time.
 Operation operate(Transaction& transaction, Operation operation, const Selected& selected);
 
 // Newest first, at most `limit`, or the one with the id, or those with the request's id. An empty

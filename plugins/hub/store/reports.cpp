@@ -60,22 +60,31 @@ void apply_groups(const json::Value& object, Demand& demand) {
   demand.nodearray += ":" + std::to_string(cores ? *cores : *nodes);
   demand.dynamic = true;
   const int64_t total = *groups * (cores ? *cores : *nodes);
-  if (total > max_target) bad("the groups are more than " + std::to_string(max_target) + " in all");
+  if (total > max_target)
+    bad("the groups exceed the limit of " + std::to_string(max_target) + " in total");
   (cores ? demand.core_count : demand.count) = total;
+}
+
+// A scheduler's clock need not run on the hub's zone.
+bool has_zone(std::string_view iso_time) {
+  const size_t time_of_day = iso_time.find('T');
+  return iso_time.ends_with('Z') ||
+         (time_of_day != std::string_view::npos &&
+          iso_time.find_first_of("+-", time_of_day) != std::string_view::npos);
 }
 
 Demand read_demand(const json::Value& object) {
   if (!object.IsObject()) bad("a definition must be an object");
   Demand demand;
   demand.nodearray = text_of_member(object, "Name", max_name);
-  if (demand.nodearray.empty()) bad("a definition has no 'Name'");
+  if (demand.nodearray.empty()) bad("'Name' is missing in a definition");
   demand.count = count_of(object, "TargetCount");
   demand.core_count = count_of(object, "TargetCoreCount");
   const auto* dynamic = support::find_member(object, "Dynamic");
   demand.dynamic = dynamic != nullptr && dynamic->IsTrue();
   apply_groups(object, demand);
   if (!is_nodearray_name(demand.nodearray))
-    bad("'" + support::one_line(demand.nodearray) + "' cannot name a node array");
+    bad("'" + support::one_line(demand.nodearray) + "' is not a valid node array name");
   demand.definition = support::to_json(object);
   if (demand.definition.size() > max_definition)
     bad("the definition of '" + demand.nodearray + "' exceeds " + std::to_string(max_definition) +
@@ -130,13 +139,14 @@ AutoscaleRequest read_autoscale(const json::Value& data) {
       seconds != nullptr && !seconds->IsNull()) {
     if (!seconds->IsNumber() || !(seconds->GetDouble() > 0) ||
         seconds->GetDouble() > static_cast<double>(max_expiry_seconds))
-      bad("'expiration_interval' must be seconds, from 1 to " + std::to_string(max_expiry_seconds));
+      bad("'expiration_interval' must be a number of seconds from 1 to " +
+          std::to_string(max_expiry_seconds));
     request.expires_after = static_cast<int64_t>(seconds->GetDouble() * 1000);
   }
   const auto* definitions = support::find_member(data, "definitions");
   if (definitions == nullptr || !definitions->IsArray()) bad("'definitions' must be an array");
   if (definitions->Size() > max_demands)
-    bad("there are " + std::to_string(definitions->Size()) + " definitions, the most is " +
+    bad(std::to_string(definitions->Size()) + " definitions exceed the limit of " +
         std::to_string(max_demands));
   for (const auto& object : definitions->GetArray()) request.demands.push_back(read_demand(object));
   return request;
@@ -146,7 +156,8 @@ int64_t read_keepalive(const json::Value& data) {
   const std::string until = text_of_member(data, "until", max_name);
   if (until == "forever") return keepalive_forever;
   const auto time = support::parse_iso_8601(until);
-  if (!time) bad("'until' must be an ISO 8601 time with its zone, or forever");
+  if (!time || !has_zone(until))
+    bad("'until' must be an ISO 8601 time with a time zone, or forever");
   return support::unix_ms(*time);
 }
 

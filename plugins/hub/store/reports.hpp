@@ -27,9 +27,9 @@ struct Installation {
 // Type "autoscale": the nodes that a scheduler wants of one node array.
 struct Demand {
   std::string nodearray;
-  std::optional<int64_t> count, core_count;  // what was not asked for stays as it is
-  bool dynamic = false;                      // whether the array goes when nobody asks for it
-  std::string definition;                    // a JSON object: all that was said of the array
+  std::optional<int64_t> count, core_count;  // what was not requested stays as it is
+  bool dynamic = false;    // whether the array is removed when it is no longer requested
+  std::string definition;  // a JSON object: all that was said of the array
 };
 struct AutoscaleRequest {
   std::string request_set;
@@ -42,7 +42,7 @@ inline constexpr int64_t max_target = 1'000'000;
 inline constexpr size_t max_definition = 64 << 10;  // of a node array, in bytes of JSON
 inline constexpr int64_t default_expiry = 300'000;  // milliseconds, as the product's
 
-// Each reads a message's data and throws Error (Errc::usage) that says what is wrong.
+// Each reads a message's data and throws Error (Errc::usage) for invalid data.
 Condition read_condition(const rapidjson::Value& data);
 Installation read_installation(const rapidjson::Value& data);
 AutoscaleRequest read_autoscale(const rapidjson::Value& data);

@@ -35,7 +35,7 @@ constexpr const char* version_1[] = {
 };
 
 constexpr const char* version_2[] = {
-    // One row. Whoever writes updates it first, so that writers take turns and a number that is
+    // One row. Every writer updates it first, so that writers take turns and a number that is
     // seen means that all lower ones are.
     "CREATE TABLE hub_numbers (message BIGINT NOT NULL, change BIGINT NOT NULL)",
     "INSERT INTO hub_numbers SELECT coalesce(max(number), 0), 0 FROM messages",
@@ -69,7 +69,7 @@ constexpr const char* version_2[] = {
     "PRIMARY KEY (cluster, node, name))",
     "CREATE INDEX conditions_by_status ON conditions (cluster, status)",
 
-    // A count of -1 was not asked for.
+    // A count of -1 was not requested.
     "CREATE TABLE nodearrays (cluster TEXT NOT NULL, name TEXT NOT NULL, "
     "definition TEXT NOT NULL, dynamic BIGINT NOT NULL, removal BIGINT NOT NULL, "
     "target_count BIGINT NOT NULL, target_core_count BIGINT NOT NULL, request_set TEXT NOT NULL, "
@@ -129,8 +129,8 @@ void upgrade(SqlSession& session, Dialect dialect) {
   const int64_t found = version_of(session, dialect);
   if (found > newest)
     throw Error(Errc::unsupported, "the database has schema " + std::to_string(found) +
-                                       ", this hub knows " + std::to_string(newest) +
-                                       "; use the hub that made it, or a newer one");
+                                       ", but this hub supports up to " + std::to_string(newest) +
+                                       "; use a newer hub");
   if (found == newest) return;
   for (int64_t next = found; next < newest; ++next)
     for (const char* statement : versions[next]) execute(session, definition(dialect, statement));

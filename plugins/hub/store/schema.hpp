@@ -5,7 +5,7 @@
 
 namespace jetpack::hub {
 
-// Makes what is missing, in one transaction; several hubs may do so at once. Throws
+// Creates what is missing, in one transaction; several hubs may do so at once. Throws
 // Errc::unsupported for a database of a newer hub.
 void prepare_schema(SqlSession& session, Dialect dialect);
 

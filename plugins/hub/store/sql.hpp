@@ -28,7 +28,7 @@ using Row = Poco::Tuple<Column...>;
 inline int64_t bindable(std::integral auto value) { return static_cast<int64_t>(value); }
 inline std::string bindable(std::string_view value) { return std::string(value); }
 
-// Runs a statement that gives no rows.
+// Runs a statement that returns no rows.
 template <class... Value>
 void execute(SqlSession& session, const std::string& sql, const Value&... values) {
   auto bound = std::make_tuple(bindable(values)...);

@@ -50,7 +50,7 @@ NodeArray named(std::string_view name, bool is_dynamic) {
   return array;
 }
 
-// What was asked for is wanted no more.
+// The targets are no longer requested.
 void clear(NodeArray& array) {
   if (array.count) array.count = 0;
   if (array.core_count) array.core_count = 0;
@@ -90,7 +90,7 @@ void apply_demand(Transaction& transaction, std::string_view cluster,
                   const AutoscaleRequest& request, const Demand& demand, int64_t now) {
   const auto before = find_nodearray(transaction.session(), cluster, demand.nodearray);
   NodeArray array = before.value_or(named(demand.nodearray, true));
-  // A target in cores takes the place of one in nodes, and the reverse.
+  // A target in cores replaces one in nodes, and vice versa.
   if (demand.count || demand.core_count) {
     array.count = demand.count;
     array.core_count = demand.core_count;
@@ -104,7 +104,7 @@ void apply_demand(Transaction& transaction, std::string_view cluster,
   store(transaction, cluster, before, array, now);
 }
 
-// No longer wanted, because its request set names it no more.
+// No longer requested, because its request set does not name it.
 void drop_demand(Transaction& transaction, std::string_view cluster, const NodeArray& before,
                  int64_t now) {
   NodeArray array = before;

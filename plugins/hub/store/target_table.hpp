@@ -16,7 +16,7 @@ struct NodeArray {
   std::string name;
   std::string definition = "{}";  // a JSON object
   bool dynamic = false;
-  bool removal = false;  // nobody asks for it any more: it goes when its last node is gone
+  bool removal = false;  // no longer requested: it is removed with its last node
   std::optional<int64_t> count, core_count;
   std::string request_set;
   int64_t expires = 0;  // Unix milliseconds; 0: never
@@ -29,8 +29,8 @@ struct TargetPoint {
   std::optional<int64_t> count, core_count;
 };
 
-// Takes a scheduler's demand: its definitions are merged into the arrays, which are made if need
-// be; arrays that the same request set asked for before, and no more, are wanted no more.
+// Applies a scheduler's demand: its definitions are merged into the arrays, which are created if
+// missing; arrays that only an earlier request of the same set named are no longer requested.
 void apply_autoscale(Transaction& transaction, std::string_view cluster,
                      const AutoscaleRequest& request, int64_t now);
 
@@ -47,7 +47,7 @@ std::vector<NodeArray> list_nodearrays(SqlSession& session, std::string_view clu
 std::vector<TargetPoint> target_history(SqlSession& session, std::string_view cluster,
                                         int64_t since);
 
-// Makes the array, or gives it another definition; true when it is new.
+// Creates the array or replaces its definition; true when it is new.
 bool put_nodearray(Transaction& transaction, std::string_view cluster, std::string_view name,
                    std::string_view definition);
 bool remove_nodearray(Transaction& transaction, std::string_view cluster, std::string_view name);

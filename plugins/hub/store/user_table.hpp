@@ -22,7 +22,7 @@ struct User {
 void write_user(support::JsonWriter& writer, const User& user);
 
 std::vector<User> list_users(SqlSession& session, std::string_view cluster);
-// Makes the user or replaces it; true when it is new.
+// Creates or replaces the user; true when it is new.
 bool put_user(SqlSession& session, std::string_view cluster, const User& user);
 bool remove_user(SqlSession& session, std::string_view cluster, std::string_view name);
 // The lowest that none of the cluster's users has, from 20000 on.
