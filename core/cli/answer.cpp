@@ -7,8 +7,8 @@
 
 #include <jetpack/error.hpp>
 #include "cli/report.hpp"
-#include "cli/suggest.hpp"
 #include "support/files.hpp"
+#include "support/suggest.hpp"
 
 namespace jetpack {
 
@@ -33,7 +33,7 @@ int unknown_command(const std::string& name, Registry& registry) {
       names.push_back(command.name.substr(0, end));
     names.push_back(command.name);
   }
-  const std::string meant = nearest(name, names);
+  const std::string meant = support::nearest(name, names);
   tell("jetpack: there is no command '" + name.substr(0, 80) + "'" +
        (meant.empty() ? "; 'jetpack --help' lists them" : "; did you mean '" + meant + "'?"));
   // Any of these may be what was meant: nobody can tell what they provide.

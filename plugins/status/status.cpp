@@ -10,6 +10,7 @@
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/settings.hpp"
 #include "support/text.hpp"
 #include "support/times.hpp"
 
@@ -48,6 +49,8 @@ class Report {
     part("daemon", [&] { daemon(); });
     part("plugins", [&] { plugins(); });
     part("disk", [&] { disk(); });
+    for (auto& problem : support::setting_problems(config_))
+      problems_.push_back(std::move(problem));
     Value list(rapidjson::kArrayType);
     for (const auto& problem : problems_) list.PushBack(text(problem), allocator());
     document_.AddMember("healthy", problems_.empty(), allocator());
