@@ -26,7 +26,7 @@ struct BlobGrant {
   bool allows(char permission) const;
 };
 
-// Checks the request's signature at this time. `client` is the address it comes from. The
+// Checks the request's signature and validity. `client` is the address of the client. The
 // connection is TLS. Throws a BlobError.
 BlobGrant check_blob_access(const BlobAccount& account, const BlobRequest& request,
                             const std::string& client, int64_t now_seconds);

@@ -13,7 +13,7 @@
 
 namespace jetpack::hub {
 
-// What is stored of a blob beside its content. `headers` are returned to readers as they were
+// The properties of a blob beside its content. `headers` are returned to readers as they were
 // sent: content-type, content-md5, x-ms-meta-NAME and the like, in lower case.
 struct BlobProperties {
   uint64_t bytes = 0;

@@ -14,7 +14,7 @@ namespace jetpack::hub {
 // Receives a part of a blob; false to stop.
 using TakePart = std::function<bool(const char* data, size_t size)>;
 
-// Hands out the range in parts of bounded size. Throws Errc::failed.
+// Passes the range to `take` in parts of bounded size. Throws Errc::failed.
 void read_range(const OpenBlob& blob, const ByteRange& range, const TakePart& take);
 
 // In base64. Throws a BlobError for a range larger than Azure allows.

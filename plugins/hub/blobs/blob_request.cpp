@@ -43,7 +43,7 @@ std::string decoded(const std::string& text) {
   return result;
 }
 
-// Each name once: a second value could mean another thing to what signs than to what serves.
+// Each name once: the signature and the server might use different values of two.
 void read_query(const Poco::URI& uri, BlobRequest& request) {
   try {
     for (const auto& [name, value] : uri.getQueryParameters())

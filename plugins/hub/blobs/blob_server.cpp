@@ -43,7 +43,7 @@ struct BlobServices {
   const support::LogFile& log;
 };
 
-// One request and its reply.
+// Handles one request.
 class BlobHandler : public net::HTTPRequestHandler {
  public:
   BlobHandler(BlobServices& shared, std::shared_ptr<Connections::Lease> lease)
@@ -229,7 +229,7 @@ class BlobHandler : public net::HTTPRequestHandler {
     finish(response, 201);
   }
 
-  // Fails for what the store will refuse, before the content is sent in vain.
+  // Fails early for what the store would reject, before the content is sent.
   void require_change(const BlobRequest& request) const {
     const auto before = store_.open(request.container, request.blob);
     condition(request)(before ? &before->properties : nullptr);
@@ -339,7 +339,7 @@ class BlobHandler : public net::HTTPRequestHandler {
               const BlobError& refusal) {
     if (response.sent()) return;
     lease_->busy(step_time);
-    // A client that is still sending would see a reset connection in place of the reply.
+    // A client that is still sending would see a reset connection instead of the response.
     if (has_body_) asked.stream().ignore(static_cast<std::streamsize>(max_refused_body));
     response.set("x-ms-error-code", refusal.code());
     if (refusal.status() == 304) return finish(response, 304);

@@ -80,7 +80,7 @@ struct Walk {
   bool is_grouped;
   const std::function<bool(const ListedBlob&)>& visit;
 
-  // False when the listing is to end.
+  // False to end the listing.
   bool walk(const fs::path& path, const std::string& base) const {
     for (const Entry& entry : entries_of(path)) {
       const std::string name = base + entry.key;
@@ -95,7 +95,7 @@ struct Walk {
     if (!is_below && !prefix.starts_with(name)) return true;
     if (is_grouped && is_below && name.size() > prefix.size())
       return name <= after || visit({name, std::nullopt});
-    // All that is in there comes before `after`.
+    // Everything in there sorts before `after`.
     if (name < after && !after.starts_with(name)) return true;
     return walk(path, name);
   }
@@ -162,7 +162,7 @@ BlobStore::BlobStore(fs::path root) : root_(std::move(root)) {
   remove_forgotten();
 }
 
-// What clients left half done, and what a killed process left.
+// Removes unfinished uploads of clients and of killed processes.
 void BlobStore::remove_forgotten() const {
   const auto now = fs::file_time_type::clock::now();
   std::error_code ignored;

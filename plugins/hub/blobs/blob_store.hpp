@@ -24,13 +24,13 @@ struct ListedBlob {
   std::optional<BlobProperties> properties;  // nullopt: not a blob but a common prefix
 };
 
-// Whether the state in which a change finds a blob is the one it is meant for; throws a BlobError
-// if not. nullptr: blob not found.
+// Checks that the blob is in the state that a change expects; throws a BlobError
+// if not. nullptr: there is no such blob.
 using BlobCondition = std::function<void(const BlobProperties*)>;
 
 class BlobStore;
 
-// Content on its way to a blob or a block: a file of its own, removed unless it is committed.
+// Content of a future blob or block: a temporary file, removed unless it is committed.
 class BlobWriter {
  public:
   BlobWriter(const BlobWriter&) = delete;
@@ -63,7 +63,7 @@ class BlobStore {
   bool create_container(const std::string& container);
   bool has_container(const std::string& container) const;
 
-  // nullopt when blob not found. Throws 404 ContainerNotFound, 400 for a bad name.
+  // nullopt when there is no such blob. Throws 404 ContainerNotFound, 400 for a bad name.
   std::optional<OpenBlob> open(const std::string& container, const std::string& blob) const;
 
   // The blobs whose names begin with `prefix`, in the order of their bytes, after the name

@@ -41,19 +41,11 @@ std::string text_of_bytes(const amqp_bytes_t& bytes) {
 }
 
 amqp_table_entry_t text_entry(const char* key, const char* value) {
-  amqp_table_entry_t entry{};
-  entry.key = amqp_cstring_bytes(key);
-  entry.value.kind = AMQP_FIELD_KIND_UTF8;
-  entry.value.value.bytes = amqp_cstring_bytes(value);
-  return entry;
+  return {amqp_cstring_bytes(key), {AMQP_FIELD_KIND_UTF8, {.bytes = amqp_cstring_bytes(value)}}};
 }
 
 amqp_table_entry_t true_entry(const char* key) {
-  amqp_table_entry_t entry{};
-  entry.key = amqp_cstring_bytes(key);
-  entry.value.kind = AMQP_FIELD_KIND_BOOLEAN;
-  entry.value.value.boolean = 1;
-  return entry;
+  return {amqp_cstring_bytes(key), {AMQP_FIELD_KIND_BOOLEAN, {.boolean = 1}}};
 }
 
 bool is_numeric_host(const std::string& host) {
@@ -106,7 +98,7 @@ BrokerConnection::BrokerConnection(const BrokerAddress& address, size_t max_body
 }
 
 BrokerConnection::~BrokerConnection() {
-  // A courtesy: what is not acknowledged the broker hands out again, either way.
+  // A courtesy: the broker redelivers what is not acknowledged either way.
   amqp_set_rpc_timeout(state_.get(), &farewell_time);
   amqp_connection_close(state_.get(), AMQP_REPLY_SUCCESS);
 }
@@ -143,7 +135,7 @@ void BrokerConnection::connect() {
   check(amqp_get_rpc_reply(state_.get()), "opening a channel");
 }
 
-// OpenSSL checks the name: the library's own check knows no addresses.
+// OpenSSL checks the name: the library's own check does not support IP addresses.
 void BrokerConnection::prepare_tls(amqp_socket_t* socket) const {
   auto* context = static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(socket));
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);

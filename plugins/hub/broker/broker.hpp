@@ -13,7 +13,7 @@
 
 namespace jetpack::hub {
 
-// Where the broker is.
+// The address of a broker.
 struct BrokerAddress {
   std::string host, user, password, vhost;
   uint16_t port = 0;
@@ -25,7 +25,7 @@ struct BrokerAddress {
 // "amqps://USER:PASSWORD@HOST:PORT/VHOST"; amqp:// only for this machine. Throws Errc::usage.
 BrokerAddress parse_broker_url(std::string_view url, std::string_view ca_file);
 
-// A message that the broker handed out, until it is acknowledged or refused.
+// A delivered message, until it is acknowledged or rejected.
 struct BrokerMessage {
   uint64_t tag = 0;
   bool is_too_large = false;  // then the body is dropped
@@ -36,7 +36,7 @@ struct BrokerMessage {
 // when it is lost: create another then, and the broker redelivers what was not acknowledged.
 class BrokerConnection {
  public:
-  // Connects, declares the exchange and the queues of the nodes' messages, and asks for them.
+  // Connects, declares the exchange and the queues of the nodes' messages, and consumes them.
   BrokerConnection(const BrokerAddress& address, size_t max_body);
   BrokerConnection(const BrokerConnection&) = delete;
   BrokerConnection& operator=(const BrokerConnection&) = delete;
@@ -45,7 +45,7 @@ class BrokerConnection {
   // The next message; nullopt when that times out.
   std::optional<BrokerMessage> next(std::chrono::milliseconds longest);
 
-  // All messages up to this one, but for those refused, are applied.
+  // Acknowledges all messages up to this one, except rejected ones.
   void acknowledge(uint64_t tag);
   // The message goes to the queue jetpack.refused.
   void refuse(uint64_t tag);

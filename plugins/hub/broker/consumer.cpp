@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <optional>
+#include <random>
 
 #include <jetpack/error.hpp>
 #include "store/account_table.hpp"
 #include "store/message_table.hpp"
 #include "store/messages.hpp"
+#include "support/backoff.hpp"
 #include "support/log_file.hpp"
 #include "support/text.hpp"
 
@@ -18,14 +20,14 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr size_t max_letter = 8 << 20;  // as over HTTPS
-// What goes into one commit: so many messages of the broker, or so many bytes.
+// Limits of one commit: messages of the broker, and bytes.
 constexpr size_t max_batch = 128;
 constexpr size_t max_batch_bytes = 16 << 20;
 constexpr auto listen_time = 250ms;  // between looks at whether to stop
 constexpr auto first_pause = 200ms;
 constexpr auto longest_pause = 5000ms;
 
-// A message that no attempt will ever apply.
+// A message that can never be applied.
 class Unusable : public Error {
  public:
   explicit Unusable(const std::string& why) : Error(Errc::usage, why) {}
@@ -73,48 +75,26 @@ Consumer::Consumer(Database& database, Intake& intake, const support::LogFile& l
       intake_(intake),
       log_(log),
       address_(std::move(address)),
-      thread_([this] { run(); }) {}
+      failures_(log),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-Consumer::~Consumer() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-  }
-  stopping_.notify_all();
-  thread_.join();
-}
-
-bool Consumer::is_stopped() {
-  const std::lock_guard lock(mutex_);
-  return stopped_;
-}
-
-// Whether to go on after it.
-bool Consumer::pause(std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
-  return !stopping_.wait_for(lock, time, [this] { return stopped_; });
-}
-
-void Consumer::run() {
-  std::chrono::milliseconds wait = first_pause;
-  while (!is_stopped()) {
+void Consumer::run(const std::stop_token& stop) {
+  support::Backoff backoff(first_pause, longest_pause, std::random_device{}());
+  do {
     try {
       BrokerConnection broker(address_, max_letter);
       log_.info("consuming from the broker " + address_.shown);
-      last_failure_.clear();
-      wait = first_pause;
-      serve(broker);
+      failures_.recovered();
+      backoff.reset();
+      serve(broker, stop);
     } catch (const Error& error) {
-      if (last_failure_ != error.what()) log_.error(error.what());
-      last_failure_ = error.what();
+      failures_.failed(error.what());
     }
-    if (!pause(wait)) return;
-    wait = std::min<std::chrono::milliseconds>(wait * 2, longest_pause);
-  }
+  } while (pause(stop, backoff.pause()));
 }
 
-void Consumer::serve(BrokerConnection& broker) {
-  while (!is_stopped()) {
+void Consumer::serve(BrokerConnection& broker, const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
     std::vector<BrokerMessage> batch;
     size_t bytes = 0;
     auto message = broker.next(listen_time);
@@ -171,7 +151,7 @@ void Consumer::settle_one(BrokerConnection& broker, const BrokerMessage& message
   try {
     intake_.store(delivery);
   } catch (const Error& error) {
-    // Either the database is away, which this shows by failing, or it is this message.
+    // Either the database is down, and this fails too, or the message is at fault.
     database_.write("checking that the database can be written", [](Transaction&) {});
     return refuse(broker, message, error.what());
   }

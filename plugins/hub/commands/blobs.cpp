@@ -48,7 +48,7 @@ struct OpenStore {
   std::string container;
 };
 
-// Runs work(OpenStore&), on the command line's own terms.
+// Runs work(OpenStore&); what the store rejects is a usage error.
 template <class Work>
 int with_store(const Call& call, Work work) {
   try {

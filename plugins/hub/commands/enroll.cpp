@@ -52,7 +52,7 @@ std::string connection_json(const Account& account, const std::string& password,
   return std::string(out.GetString(), out.GetSize()) + "\n";
 }
 
-// How the node reaches the broker, if it is to.
+// How the node reaches the broker; empty when it uses none.
 struct BrokerSection {
   std::string url, transport;
   std::string authority;  // PEM, or ""

@@ -43,7 +43,7 @@ const rapidjson::Value& member(const rapidjson::Document& answer, const char* na
 // The same, of an array.
 const rapidjson::Value& list_in(const rapidjson::Document& answer, const char* name);
 
-// Reports that node not found in this cluster, user or node array.
+// Reports that the cluster has no such node, user or node array.
 [[noreturn]] void fail_not_found(const char* what, std::string_view name,
                                  const std::string& cluster);
 

@@ -89,7 +89,7 @@ std::vector<std::string> names_option(const Call& call, const Listen& listen) {
   return names;
 }
 
-// `blobs`: "" when none are served.
+// `blobs`: "" when the hub serves none.
 std::string status_json(const std::string& url, const std::string& blobs,
                         const std::filesystem::path& authority, const DataDirectory& data) {
   return support::json_object([&](support::Object& object) {
@@ -193,7 +193,7 @@ int serve(const Call& call) {
   std::optional<Consumer> consumer;
   if (broker) consumer.emplace(database, intake, log, *broker);
 
-  // Where nodes reach the hub, they reach its blobs.
+  // Nodes reach the blobs at the same host.
   const std::string host =
       call.given("url") ? host_of(std::string(*call.text("url"))) : advertised_host(parts, names);
   std::optional<BlobService> blobs;

@@ -29,10 +29,10 @@ namespace {
 
 constexpr long day_seconds = 24L * 60 * 60;
 constexpr long authority_days = 3650;
-// Some clients refuse server certificates that last longer.
+// Some clients reject server certificates that are valid for longer.
 constexpr long server_days = 397;
 constexpr int renew_days = 30;
-// Backdated, for nodes whose clock is behind.
+// Backdated, for nodes with a slow clock.
 constexpr long skew_seconds = 60L * 60;
 
 template <auto Free>

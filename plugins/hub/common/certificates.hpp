@@ -8,7 +8,7 @@
 
 namespace jetpack::hub {
 
-// Larger than any certificate or key that is read here, in bytes.
+// Limit for the files of certificates and keys, in bytes.
 inline constexpr size_t max_pem = 64 << 10;
 
 // Creates the authority in `directory` (ca.pem, and ca-key.pem with mode 0600) unless it exists,

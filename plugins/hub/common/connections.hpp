@@ -11,7 +11,7 @@
 
 namespace jetpack::hub {
 
-// Cuts connections whose deadline has passed: a client that sends or receives a byte now and then
+// Closes connections whose deadline has passed: a client that sends or receives a byte now and then
 // holds a thread for a bounded time. One thread watches all of them.
 class Connections {
  public:
@@ -26,17 +26,17 @@ class Connections {
   class Lease {
    public:
     // `socket` is the connection's descriptor; the lease keeps a duplicate, so that it can never
-    // cut another connection that got the same number.
+    // close another connection that got the same number.
     Lease(Connections& connections, int socket);
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     ~Lease();
 
-    // It waits for a request: it may be cut without loss, and is when the server stops.
+    // It waits for a request: it can be closed without loss, and is when the server stops.
     void idle(std::chrono::milliseconds longest);
-    // It is in an exchange that must end in time.
+    // It is handling a request that must end in time.
     void busy(std::chrono::milliseconds longest);
-    // It is in an exchange without end, which watches for the server's stop by itself.
+    // It is handling a request without an end, which watches for the server's stop by itself.
     void endless();
 
    private:
@@ -50,7 +50,7 @@ class Connections {
     std::list<Lease*>::iterator place_;
   };
 
-  // Cuts what is idle at once and, after `grace`, the rest; returns when no connection is left.
+  // Closes idle connections at once and, after `grace`, the rest; returns when none is left.
   void drain(std::chrono::milliseconds grace);
 
  private:

@@ -14,7 +14,7 @@
 
 namespace jetpack::hub {
 
-// From the connection, or the last reply, to a whole header.
+// From the connection, or the last response, to a complete header.
 inline constexpr std::chrono::seconds request_time{30};
 
 // Creates the handler of one request.
@@ -24,7 +24,7 @@ using MakeHandler = std::function<std::unique_ptr<Poco::Net::HTTPRequestHandler>
 // Serves from construction to drain(), or to its destruction, on threads of its own.
 class Listener {
  public:
-  // `listen`: "HOST:PORT", port 0 for any that is free. `certificate`: key and certificate in one
+  // `listen`: "HOST:PORT", port 0 for any free one. `certificate`: key and certificate in one
   // PEM file. `option`: where the address came from, for errors. Throws Errc::usage for an address
   // that is invalid, Errc::unavailable when it is in use.
   Listener(const std::string& listen, const std::filesystem::path& certificate, const char* option,
@@ -37,7 +37,7 @@ class Listener {
 
   // Accepts no new connections.
   void stop();
-  // Lets exchanges under way end for up to two seconds, and cuts the rest.
+  // Gives busy connections up to two seconds, and closes the rest.
   void drain();
 
  private:

@@ -1,11 +1,11 @@
-// node-data.js: the nodes of a cluster as the hub reports them, and the orders they can be shown in.
+// node-data.js: the nodes of a cluster as the hub reports them, and the orders to show them in.
 import { CONDITIONS, PHASES, natural, rank } from "./dom.js";
 import { ask, cluster } from "./hub.js";
 
 const CHUNK = 1000; // nodes fetched at once
 const FIRST_CHUNK = 200;
 
-// A node with what the filter and the order need.
+// A node with what filtering and sorting need.
 function prepared(node) {
   const trouble = (node.conditions ?? []).filter(({ status }) => status !== "OK" && status !== "NA")
     .sort((a, b) => rank(CONDITIONS, a.status) - rank(CONDITIONS, b.status));
@@ -19,7 +19,7 @@ function prepared(node) {
 export class Nodes {
   all = new Map(); // by name, in the hub's order
 
-  // Fetches all, in parts; `progress` is called after each. Nodes that are gone go at the end.
+  // Fetches all, in parts; `progress` is called after each. Removed nodes disappear at the end.
   async load(progress) {
     const seen = new Map();
     let after = "";
@@ -38,7 +38,7 @@ export class Nodes {
     return [...this.all].filter(([name]) => !seen.has(name));
   }
 
-  // Fetches these alone; false when one of them is not where it was.
+  // Fetches only these; false when one of them is not at its place.
   async loadSome(names) {
     const order = [...this.all.keys()];
     for (const name of names) {
@@ -53,7 +53,7 @@ export class Nodes {
   }
 }
 
-// Smaller comes first; for times the newest.
+// Smallest first; for times the newest.
 export const ORDERS = {
   name: (a, b) => natural.compare(a.name, b.name),
   phase: (a, b) => rank(PHASES, a.phase) - rank(PHASES, b.phase),

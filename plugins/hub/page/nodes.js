@@ -27,13 +27,13 @@ export class NodeList {
   #resting = 0;
   #onFilter;
 
-  // `onFilter` is told {phase, condition} when what is shown changes.
+  // `onFilter` is called with {phase, condition} when the filter changes.
   constructor(onFilter) {
     this.#onFilter = onFilter;
   }
 
   start() {
-    this.#readAddress();
+    this.#readUrl();
     element("node-filter").value = this.#filter.text;
     element("node-filter").addEventListener("input", () => {
       this.#filter.text = element("node-filter").value;
@@ -50,7 +50,7 @@ export class NodeList {
     this.#onFilter(this.#filter);
   }
 
-  // Fetches all nodes, as soon as that is due.
+  // Fetches all nodes, as soon as the rest is over.
   refresh() {
     this.#isAllDue = true;
     this.#fetch();
@@ -94,7 +94,7 @@ export class NodeList {
     this.#update();
   }
 
-  // An event of a node is a contact with it; there is no need to ask.
+  // An event of a node is a contact with it; no request is needed.
   heardFrom(name, time) {
     const node = this.#nodes.all.get(name);
     if (!node || node.contact >= Date.parse(time)) return;
@@ -110,7 +110,7 @@ export class NodeList {
     else this.#draw();
   }, 4 * SOON);
 
-  // Time goes on: keep-alives end and nodes fall quiet without a change.
+  // Keep-alives expire and nodes become quiet without a change.
   redraw() {
     for (const drawn of this.#rows.values()) drawn.node = null;
     this.#draw();
@@ -123,7 +123,7 @@ export class NodeList {
 
   // ---- filter and order --------------------------------------------------------------------
 
-  #readAddress() {
+  #readUrl() {
     const wanted = new URLSearchParams(location.search);
     this.#filter = { text: wanted.get("q") ?? "", phase: wanted.get("phase") ?? "",
       condition: wanted.get("condition") ?? "" };
@@ -132,8 +132,8 @@ export class NodeList {
     if (Object.hasOwn(ORDERS, by)) this.#order = { by, isReversed: sort.startsWith("-") };
   }
 
-  // The address says what is shown, so that it can be passed on and Back finds it again.
-  #writeAddress() {
+  // The URL holds the filter, so that it can be shared and Back restores it.
+  #writeUrl() {
     const url = new URL(location.pathname, location.origin);
     const { by, isReversed } = this.#order;
     const sort = (isReversed ? "-" : "") + by;
@@ -145,7 +145,7 @@ export class NodeList {
   }
 
   #filterChanged() {
-    this.#writeAddress();
+    this.#writeUrl();
     this.#onFilter(this.#filter);
     this.#grid.scrollTop = 0;
     this.#update();
@@ -183,7 +183,7 @@ export class NodeList {
     if (!by) return;
     this.#order = { by, isReversed: this.#order.by === by && !this.#order.isReversed };
     this.#showOrder();
-    this.#writeAddress();
+    this.#writeUrl();
     this.#grid.scrollTop = 0;
     this.#update();
   }
@@ -204,10 +204,10 @@ export class NodeList {
     this.#view = [...this.#nodes.all.values()].filter((node) => this.#passes(node, words))
       .sort((a, b) => sign * compare(a, b) || natural.compare(a.name, b.name));
     this.#draw();
-    this.#tellCount();
+    this.#showCount();
   }
 
-  #tellCount() {
+  #showCount() {
     const { text, phase, condition } = this.#filter;
     const isFiltered = Boolean(text || phase || condition);
     const known = this.#nodes.all.size;
@@ -260,7 +260,7 @@ export class NodeList {
     drawn.row.style.transform = `translateY(${index * height}px)`;
   }
 
-  // A screen reader reads the rows as they stand in the document.
+  // A screen reader reads the rows in document order.
   #inOrder(shown) {
     let next = this.#body.firstElementChild;
     for (const node of shown) {

@@ -13,7 +13,7 @@
 namespace jetpack::hub {
 
 // Checks credentials against the database. Hashing a password takes a tenth of a second on purpose,
-// so what was right once is remembered, in memory, for as long as the stored password stays the
+// so a correct password is cached in memory for as long as the stored password stays the
 // same.
 class Accounts {
  public:

@@ -64,8 +64,7 @@ void require_cluster(SqlSession& session, const std::string& cluster) {
     throw HttpError(404, "cluster '" + support::one_line(cluster) + "' not found");
 }
 
-// -- scaling
-// ---------------------------------------------------------------------------------------
+// ---- scaling
 
 std::optional<int64_t> target_of(const Parameters& query, const char* name) {
   const std::string text = parameter(query, name);
@@ -124,8 +123,7 @@ Response scale(Database& database, const Request& request, const std::string& cl
   });
 }
 
-// -- nodes: actions
-// ----------------------------------------------------------------------------------
+// ---- nodes: actions
 
 std::vector<std::string> texts_of(const rapidjson::Value& body, const char* name) {
   std::vector<std::string> texts;
@@ -148,7 +146,7 @@ rapidjson::Document parse_body(const std::string& body) {
   return *std::move(document);
 }
 
-// A node acts for itself alone.
+// A node can act on itself only.
 void require_own(const Account& account, const Selected& selected) {
   if (account.role == Role::admin) return;
   const bool is_own = std::all_of(selected.nodes.begin(), selected.nodes.end(),
@@ -201,7 +199,7 @@ Response act(Database& database, const Request& request, const std::string& clus
   });
 }
 
-// The address of old scripts: they ask by instance, with GET or POST, and expect 200.
+// The endpoint of old scripts: they name an instance, with GET or POST, and expect 200.
 Response stop(Database& database, const Request& request, const std::string& cluster) {
   if (request.method != "POST") require_method(request.method, "GET");
   require_sight(request.account, cluster);
@@ -223,8 +221,7 @@ Response stop(Database& database, const Request& request, const std::string& clu
   });
 }
 
-// -- nodes: what there is
-// ----------------------------------------------------------------------------
+// ---- nodes: listing
 
 using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;
 
@@ -272,7 +269,7 @@ void write_operation(support::JsonWriter& writer, const Operation& operation) {
       });
 }
 
-// The nodes, of the operations if there are any, as a member of an answer.
+// The nodes, or those of the operations if there are any, as a member of a response.
 void write_nodes(SqlSession& session, support::Object& answer, const std::string& cluster,
                  const std::optional<std::vector<Operation>>& operations) {
   ConditionsOfNode conditions;

@@ -9,8 +9,8 @@
 
 namespace jetpack::hub {
 
-// nullopt when the path is none of these. A change that carries an Idempotency-Key is made once
-// for the account; a repetition gets the first answer.
+// nullopt when the path is none of these. A change with an Idempotency-Key is applied once
+// for the account; a repetition gets the first response.
 std::optional<Response> cluster_api_response(Database& database, const Request& request);
 
 }  // namespace jetpack::hub

@@ -13,7 +13,7 @@ namespace jetpack::hub {
 // May be used from any thread.
 class EventFeed {
  public:
-  // As far as was announced.
+  // The newest announced position.
   Position newest() const {
     const std::lock_guard lock(mutex_);
     return newest_;
@@ -28,8 +28,8 @@ class EventFeed {
     changed_.notify_all();
   }
 
-  // Waits until something after `seen` is announced, the feed is closed, or the time is over.
-  // Returns how far the announcements are.
+  // Waits until something after `seen` is announced, the feed is closed, or `longest` has passed.
+  // Returns the newest announced position.
   Position wait(const Position& seen, std::chrono::milliseconds longest) const {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, longest, [&] {

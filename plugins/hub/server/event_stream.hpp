@@ -12,7 +12,7 @@ namespace jetpack::hub {
 // conditions and targets as "event: change".
 class EventStream {
  public:
-  // Starts after the query's `after`, else with what comes from now on.
+  // Starts after the query's `after`, by default with new events.
   EventStream(const Services& services, Query query);
 
   // Writes until the client goes away or the feed is closed.

@@ -46,7 +46,7 @@ constexpr size_t small_body = 64 << 10;
 constexpr auto exchange_time = 60s;  // for a body, and again for a reply
 constexpr auto batch_wait = 20s;     // then the node has to retry later
 
-// What every exchange shares.
+// What all requests share.
 struct Shared {
   explicit Shared(Services given) : services(given) {}
   Services services;
@@ -54,7 +54,7 @@ struct Shared {
   std::counting_semaphore<> batches{max_batches};
 };
 
-// One of what there is a limited number of, given back at the end.
+// One of a limited number of slots, released at the end.
 class Slot {
  public:
   using Clock = std::chrono::steady_clock;
@@ -85,7 +85,7 @@ void require_one_length(const net::HTTPServerRequest& request) {
                     "the body has both a length and a transfer encoding");
 }
 
-// A client that is still sending would see a reset connection in place of the reply.
+// A client that is still sending would see a reset connection instead of the response.
 void discard_body(net::HTTPServerRequest& request) {
   request.stream().ignore(static_cast<std::streamsize>(2 * max_body));
 }
@@ -104,7 +104,7 @@ std::string read_body(net::HTTPServerRequest& request, size_t most) {
   return body;
 }
 
-// One request and its reply.
+// Handles one request.
 class RequestHandler : public net::HTTPRequestHandler {
  public:
   RequestHandler(Shared& shared, std::shared_ptr<Connections::Lease> lease)
@@ -198,7 +198,7 @@ class RequestHandler : public net::HTTPRequestHandler {
         name = credentials.getUsername();
         account = services_.accounts.authenticate(name, credentials.getPassword());
       } catch (const Poco::Exception&) {
-        // Not Basic, or not base64: as if there were none.
+        // Not Basic, or not base64: treated as no credentials.
         account.reset();
       }
     }
@@ -359,7 +359,7 @@ class HttpServer::Impl {
 
   ~Impl() {
     listener_.stop();
-    // Ends the streams of events, which have no end of their own.
+    // Ends the event streams, which never end by themselves.
     shared_.services.feed.close();
   }
 

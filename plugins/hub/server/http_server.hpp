@@ -13,7 +13,7 @@ namespace jetpack::hub {
 // Serves from construction to destruction, on threads of its own.
 class HttpServer {
  public:
-  // `listen`: "HOST:PORT", port 0 for any that is free. `certificate`: key and certificate in one
+  // `listen`: "HOST:PORT", port 0 for any free one. `certificate`: key and certificate in one
   // PEM file. Throws Errc::usage for an invalid address, Errc::unavailable for one in use.
   HttpServer(Services services, const std::string& listen,
              const std::filesystem::path& certificate);

@@ -22,7 +22,7 @@ class Locker {
   // they can sign, in place of a SAS.
   Locker(BlobAccount account, std::string endpoint, bool gives_key);
 
-  // For nodes alone. Throws a HttpError.
+  // Only for nodes. Throws an HttpError.
   Response answer(const Request& request) const;
 
  private:

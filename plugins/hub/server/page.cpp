@@ -38,7 +38,7 @@ constexpr Known known_files[] = {
     {"/page/summary.js", "summary.js", javascript},
 };
 
-// Whether it is the address of a cluster, /clusters/NAME, or of a node, /clusters/NAME/nodes/NAME.
+// Whether it is the path of a cluster, /clusters/NAME, or of a node, /clusters/NAME/nodes/NAME.
 bool is_view(std::string_view path) {
   constexpr std::string_view clusters = "/clusters/";
   constexpr std::string_view nodes = "/nodes/";

@@ -14,7 +14,7 @@
 
 namespace jetpack::hub {
 
-// The query of such an address, checked: what is not given has its default; a name that is not
+// The checked query of such an endpoint, with defaults for what is not given; a name that is not
 // known, an invalid value or a repeated name is Errc::usage.
 struct Query {
   std::string cluster;  // "": all that the account may see
@@ -29,13 +29,13 @@ struct Query {
 };
 Query parse_query(const Parameters& parameters);
 
-// The query, within what the account may see. Throws a HttpError beyond that.
+// The query, within what the account may see. Throws an HttpError beyond that.
 Query visible_query(const Account& account, const Parameters& parameters);
 
-// Answers GET /api/NAME, but for the stream.
+// Responds to GET /api/NAME, except the stream.
 Response page_api_response(Database& database, const Request& request);
 
-// The parts of answers, as JSON objects.
+// The parts of responses, as JSON objects.
 std::string event_json(const Event& event);
 std::string change_json(const Change& change);
 std::string events_json(const Page<Event>& events);

@@ -28,7 +28,7 @@ struct Response {
   std::string json;  // "" for 304
 };
 
-// Ends an exchange with an HTTP status; the text goes into the answer. `allow`: the methods, for
+// An error response with an HTTP status and a message. `allow`: the methods, for
 // status 405.
 class HttpError : public std::runtime_error {
  public:
@@ -42,10 +42,10 @@ class HttpError : public std::runtime_error {
   std::string allow_;
 };
 
-// Throws a HttpError unless the method is `method`, or HEAD in place of GET.
+// Throws an HttpError unless the method is `method`, or HEAD in place of GET.
 void require_method(const std::string& method, const std::string& wanted);
 
-// Throws a HttpError unless the account may see the cluster.
+// Throws an HttpError unless the account may see the cluster.
 void require_sight(const Account& account, const std::string& cluster);
 
 // The parameter's value, or "".

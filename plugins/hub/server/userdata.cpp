@@ -24,7 +24,7 @@ bool is_id(std::string_view text) {
          });
 }
 
-// The node that the id stands for. An agent may compute the id of what it knows by itself.
+// The node with this id. An agent may compute the id from what it knows by itself.
 Node node_of(SqlSession& session, const Account& account, const std::string& id) {
   const auto named = find_node_by_userdata(session, id);
   if (account.role == Role::admin) {
@@ -105,7 +105,7 @@ std::optional<Response> userdata_response(Database& database, const Request& req
     json = "{\"version\":\"" + version + "\"," + content.substr(1);
   });
   if (parameter(request.query, "known") != version) return Response{200, json};
-  // While an installation runs, its end is what counts.
+  // While an installation is running, its result decides.
   const bool is_new = node.phase == phase::preparing ||
                       (node.phase == phase::installing && node.status_message.empty());
   if (is_new && request.account.role == Role::node) note_applied(database, node);

@@ -8,7 +8,7 @@
 
 namespace jetpack::hub {
 
-// nullopt when the path is another. A node that names the newest version has applied it, and is
+// nullopt for other paths. A node that names the newest version has applied it, and is
 // ready.
 std::optional<Response> userdata_response(Database& database, const Request& request);
 

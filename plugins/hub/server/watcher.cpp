@@ -6,7 +6,6 @@
 #include "common/text.hpp"
 #include "store/node_table.hpp"
 #include "store/target_table.hpp"
-#include "support/log_file.hpp"
 
 namespace jetpack::hub {
 
@@ -27,31 +26,20 @@ bool is_anything_due(SqlSession& session, int64_t now) {
 }  // namespace
 
 Watcher::Watcher(Database& database, EventFeed& feed, const support::LogFile& log)
-    : database_(database), feed_(feed), log_(log), thread_([this] { run(); }) {}
+    : database_(database),
+      feed_(feed),
+      failures_(log),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-Watcher::~Watcher() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-  }
-  stopping_.notify_all();
-  thread_.join();
-}
-
-void Watcher::run() {
-  std::unique_lock lock(mutex_);
-  while (!stopped_) {
-    lock.unlock();
+void Watcher::run(const std::stop_token& stop) {
+  do {
     try {
       look();
-      last_failure_.clear();
+      failures_.recovered();
     } catch (const Error& error) {
-      if (last_failure_ != error.what()) log_.error(error.what());
-      last_failure_ = error.what();
+      failures_.failed(error.what());
     }
-    lock.lock();
-    stopping_.wait_for(lock, look_interval, [this] { return stopped_; });
-  }
+  } while (pause(stop, look_interval));
 }
 
 void Watcher::look() {

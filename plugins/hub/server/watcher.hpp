@@ -1,11 +1,10 @@
 // Background work: notices what other hubs wrote, and expires what is over.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
-#include <string>
+#include <stop_token>
 #include <thread>
 
+#include "common/background.hpp"
 #include "server/event_feed.hpp"
 #include "store/database.hpp"
 #include "support/log_file.hpp"
@@ -18,20 +17,15 @@ class Watcher {
   Watcher(Database& database, EventFeed& feed, const support::LogFile& log);
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
-  ~Watcher();
 
  private:
-  void run();
+  void run(const std::stop_token& stop);
   void look();
 
   Database& database_;
   EventFeed& feed_;
-  const support::LogFile& log_;
-  std::string last_failure_;  // so that an outage is logged once
-  std::mutex mutex_;
-  std::condition_variable stopping_;
-  bool stopped_ = false;
-  std::thread thread_;
+  FailureLog failures_;
+  std::jthread thread_;  // the last member, so that it ends first
 };
 
 }  // namespace jetpack::hub

@@ -5,7 +5,7 @@ namespace jetpack::hub {
 
 namespace {
 
-// So that a node cannot fill the database with names.
+// A limit, so that a node cannot fill the database.
 constexpr int64_t max_conditions = 256;
 
 }  // namespace

@@ -12,8 +12,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr size_t readers = 6;
-constexpr auto longest_wait = 20s;     // for a connection that others have
-constexpr auto attempt_interval = 1s;  // between attempts to connect to a database that is away
+constexpr auto longest_wait = 20s;     // for a free connection
+constexpr auto attempt_interval = 1s;  // between attempts to connect to a database that is down
 constexpr int64_t kept_changes = 10'000;
 
 using Numbers = Row<int64_t, int64_t>;

@@ -20,12 +20,12 @@
 
 namespace jetpack::hub {
 
-// How far the database has got: all messages and changes up to these numbers can be read.
+// A position in the database: all messages and changes up to these numbers can be read.
 struct Position {
   int64_t message = 0, change = 0;
 };
 
-// What a page that is open should read again.
+// What open pages should read again.
 struct Change {
   std::string what;  // "node", "condition" or "targets"
   std::string cluster, node;
@@ -38,7 +38,7 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // A connection for one thread, given back at the end.
+  // A connection for one thread, returned to the pool at the end.
   class Lease {
    public:
     explicit Lease(Pool& pool) : pool_(pool), session_(pool.take()) {}
@@ -48,7 +48,7 @@ class Pool {
 
     SqlSession& session() { return *session_; }
     const DatabaseAddress& address() const { return pool_.address_; }
-    // Its state is not known: it is not to be used again.
+    // Closes it instead of returning it: its state is unknown.
     void discard() {
       session_.reset();
       pool_.forget_idle();
@@ -77,7 +77,7 @@ class Pool {
   std::string last_failure_;
 };
 
-// A transaction that alone writes. Rolls back unless committed.
+// A transaction with exclusive write access. Rolls back unless committed.
 class Transaction {
  public:
   explicit Transaction(Pool::Lease& lease);
@@ -89,13 +89,13 @@ class Transaction {
   Dialect dialect() const { return dialect_; }
   // A message's number: higher than all before it.
   int64_t next_message() { return ++position_.message; }
-  // Tells the pages, once the transaction is committed.
+  // Notifies the pages, once the transaction is committed.
   void changed(std::string_view what, std::string_view cluster, std::string_view node = {});
-  // How far the database was before this.
+  // The position before this transaction.
   const Position& before() const { return before_; }
-  // How far the database is, with what this has written.
+  // The position with what this transaction has written.
   const Position& position() const { return position_; }
-  // How far the database is after this.
+  // Commits; returns the position after it.
   Position commit();
 
  private:
@@ -108,8 +108,8 @@ class Transaction {
   bool done_ = false;
 };
 
-// May be used from any thread; any number of processes may use the same database. What fails in
-// the database is Errc::unavailable.
+// May be used from any thread; any number of processes may use the same database. Errors of
+// the database are Errc::unavailable.
 class Database {
  public:
   explicit Database(DatabaseAddress address);

@@ -23,7 +23,7 @@ namespace jetpack::hub {
 
 namespace {
 
-// Poco tries as long to open a file that is no database, which does not become one.
+// Poco retries this long to open a file that is not a database.
 constexpr size_t open_seconds = 1;
 constexpr size_t login_seconds = 5;
 
@@ -116,7 +116,7 @@ DatabaseAddress postgresql_address(std::string_view url) {
       pair("host", uri.getHost()) + pair("port", port) + pair("dbname", database);
   if (!user.empty()) connection += pair("user", user);
   if (!password.empty()) connection += pair("password", password);
-  // A server that is gone without a word is noticed.
+  // Detects a server that is gone without closing the connection.
   connection += "tcp_user_timeout=20000 keepalives_idle=30 application_name=jetpack-hub ";
   for (const auto& [key, value] : uri.getQueryParameters()) {
     if (std::find(known_parameters.begin(), known_parameters.end(), key) == known_parameters.end())

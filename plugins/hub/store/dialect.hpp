@@ -14,7 +14,7 @@ namespace jetpack::hub {
 
 enum class Dialect { sqlite, postgresql };
 
-// Where the database is.
+// The address of a database.
 struct DatabaseAddress {
   Dialect dialect = Dialect::sqlite;
   std::string connection;  // as Poco's connector wants it
@@ -37,12 +37,12 @@ void begin(SqlSession& session, Dialect dialect);
 void commit(SqlSession& session, Dialect dialect);
 void rollback(SqlSession& session, Dialect dialect);
 
-// Within a transaction: keeps all others from making or changing tables until its end.
+// Within a transaction: keeps all others from creating or changing tables until its end.
 void lock_schema(SqlSession& session, Dialect dialect);
 bool has_table(SqlSession& session, Dialect dialect, std::string_view table);
 
-// How many rows one statement should write: SQLite's time to read a statement grows with the square
-// of its values, PostgreSQL's time is the way there and back.
+// How many rows one statement should write: SQLite's time to parse a statement grows with the
+// square of its values, PostgreSQL's cost is the round trip.
 size_t rows_in_statement(Dialect dialect);
 
 // SQL of a table's definition, where {id} stands for "the primary key, a number".

@@ -52,7 +52,7 @@ void Intake::store(std::vector<Delivery*> deliveries) {
   if (ticket.failure) std::rethrow_exception(ticket.failure);
 }
 
-// Stores what waits, as much as goes into one commit.
+// Stores what is waiting, as much as fits into one commit.
 void Intake::lead(std::unique_lock<std::mutex>& lock) {
   has_leader_ = true;
   std::vector<Ticket*> tickets;
@@ -70,7 +70,7 @@ void Intake::lead(std::unique_lock<std::mutex>& lock) {
   done_.notify_all();
 }
 
-// Where all together fail, each is tried alone, so that one cannot spoil the others.
+// If they fail together, each is tried alone, so that one cannot block the others.
 void Intake::store_together(const std::vector<Ticket*>& tickets) {
   std::vector<Delivery*> all;
   for (const auto* ticket : tickets)

@@ -18,10 +18,10 @@ namespace jetpack::hub {
 
 namespace {
 
-// Rows that come from the database at once: PostgreSQL's client holds them all in memory.
+// Rows fetched at once: PostgreSQL's client holds them all in memory.
 constexpr int64_t rows_read_at_once = 64;
 
-// A message on its way into the table.
+// A message to insert.
 struct Candidate {
   Delivery* delivery;
   size_t index;
@@ -99,7 +99,7 @@ void learn(Node& node, const Message& message, int64_t now) {
   if (!message.hostname.empty()) node.hostname = message.hostname;
   if (message.properties) {
     node.properties = merge_json(node.properties, *message.properties);
-    // Rather the last thing that it said than what it can no longer change.
+    // The last report counts, rather than a phase that it can no longer change.
     if (node.properties.size() > max_properties) node.properties = *message.properties;
   }
   if (message.installation) install(node, *message.installation, now);
@@ -114,7 +114,7 @@ void note_contact(Node& node, std::string_view address, int64_t now) {
     set_phase(node, phase::installing, now);
 }
 
-// Now and then, rather than after each batch.
+// Not after each batch, but at intervals.
 void drop_oldest(Transaction& transaction, int64_t keep) {
   const int64_t newest = transaction.position().message;
   const int64_t interval = std::max<int64_t>(1, keep / 1000);
@@ -123,7 +123,7 @@ void drop_oldest(Transaction& transaction, int64_t keep) {
   execute(transaction.session(), "DELETE FROM events WHERE id <= $1", newest - keep);
 }
 
-// The nodes of the deliveries that are still there, by account.
+// The existing nodes of the deliveries, by account.
 std::unordered_map<int64_t, Contact> contacts_of(SqlSession& session,
                                                  const std::vector<Delivery*>& deliveries) {
   std::vector<std::pair<std::string, std::string>> names;
@@ -150,7 +150,7 @@ void apply_delivery(Transaction& transaction, const Delivery& delivery, Node& no
   }
 }
 
-// The part of a list that `range` asks for, some rows at a time, so that memory is bounded.
+// The requested part of a list, fetched some rows at a time, so that memory is bounded.
 // `select_some(bound, most)` returns at most `most` rows beyond the key `bound`.
 template <class Item, class Select, class Key, class Weigh>
 Page<Item> read_range(const Range& range, Select select_some, Key key, Weigh weigh) {
@@ -210,7 +210,7 @@ Page<Event> list_events(SqlSession& session, std::string_view cluster, std::stri
         std::string(range.after ? "> " : "< ") + values.add(bound);
     if (!cluster.empty()) sql += " AND cluster = " + values.add(cluster);
     if (!node.empty()) sql += " AND node = " + values.add(node);
-    // Written out, so that the planner sees that the index of such events will do.
+    // A literal, so that the planner uses the index of such events.
     if (least == Priority::medium) sql += " AND priority >= 2";
     if (least == Priority::high) sql += " AND priority >= 3";
     std::vector<Event> events;

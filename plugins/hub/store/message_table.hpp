@@ -29,7 +29,7 @@ struct StoredMessage {
   std::string session, data;
 };
 
-// What part of a list is wanted: with `after` the first `limit` that follow it, else the last
+// The requested part of a list: with `after` the first `limit` that follow it, else the last
 // `limit` that precede `before` (or the end). Either way oldest first.
 struct Range {
   std::optional<int64_t> after, before;
@@ -44,7 +44,7 @@ struct Page {
   bool more = false;  // whether there may be others beyond it, in the direction of the range
 };
 
-// What one node has sent.
+// The messages of one request of a node.
 struct Delivery {
   Account account;
   std::string address;  // where it came from, or ""
@@ -53,7 +53,7 @@ struct Delivery {
 };
 
 // Stores the messages in their order and applies them. A message whose id its account has
-// sent before is passed over. The node is the account's, whatever the messages claim. Of all
+// sent before is skipped. The node is the account's, whatever the messages claim. Of all
 // messages about the newest `keep` stay.
 void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& deliveries,
                       int64_t keep);

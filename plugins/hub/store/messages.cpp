@@ -20,7 +20,7 @@ constexpr size_t max_messages = 10'000;
 constexpr size_t max_short_text = 256;
 constexpr size_t max_log_text = 64 << 10;
 
-// Reads one message of a batch; knows its place for error texts.
+// Parses one message of a batch; knows its index for errors.
 class MessageReader {
  public:
   MessageReader(const json::Value& value, size_t index) : value_(value), index_(index) {}
@@ -51,7 +51,7 @@ class MessageReader {
     throw BadMessages("message " + std::to_string(index_) + ": " + what, index_);
   }
 
-  // A text that is left out or null is "". The public sender writes null where it knows nothing.
+  // A missing or null text is "". The public sender writes null for unknown values.
   std::string optional_text(const json::Value& object, const char* key) const {
     const auto* member = support::find_member(object, key);
     if (member == nullptr || member->IsNull()) return {};

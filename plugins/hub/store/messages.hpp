@@ -15,7 +15,7 @@ namespace jetpack::hub {
 
 inline constexpr size_t max_properties = 128 << 10;  // of a node, in bytes of JSON
 
-// How much a log message matters. The cluster page shows medium and high.
+// The importance of a log message. The cluster page shows medium and high.
 enum class Priority { low = 1, medium = 2, high = 3 };
 
 std::string_view to_text(Priority priority);
@@ -28,7 +28,7 @@ struct LogEntry {
   std::string extras;  // a JSON object: what else was in the data
 };
 
-// One message. Texts are valid UTF-8 of bounded size; what was not sent is "".
+// One message. Texts are valid UTF-8 of bounded size; missing ones are "".
 struct Message {
   std::string id;  // the sender's, or a new one
   std::string cluster;
@@ -39,7 +39,7 @@ struct Message {
   std::string sent;  // as the sender wrote it
   std::string type;
   std::string data;  // the JSON object
-  // What the data means, for the type that it is of.
+  // The parsed data, for the types that the hub acts on.
   std::optional<LogEntry> log;
   std::optional<std::string> properties;  // a JSON object
   std::optional<Condition> condition;

@@ -58,7 +58,7 @@ bool set_column(SqlSession& session, std::string_view column, std::string_view c
   return true;
 }
 
-// Whether a page that shows the node should read it again. That it was in contact does not count.
+// Whether a page that shows the node should read it again. Mere contact does not count.
 bool is_news(const Node& before, const Node& now) {
   return now.instance_id != before.instance_id || now.hostname != before.hostname ||
          now.address != before.address || now.phase != before.phase ||

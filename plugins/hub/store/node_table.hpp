@@ -17,8 +17,8 @@ namespace jetpack::hub {
 // A node's phases, as texts that everybody sees.
 namespace phase {
 inline constexpr const char* off = "Off";
-inline constexpr const char* preparing = "Preparing";    // never heard of
-inline constexpr const char* installing = "Installing";  // heard of, not ready yet
+inline constexpr const char* preparing = "Preparing";    // no contact yet
+inline constexpr const char* installing = "Installing";  // in contact, not ready yet
 inline constexpr const char* ready = "Ready";
 inline constexpr const char* failed = "Failed";
 inline constexpr const char* stopping = "Stopping";  // termination was requested
@@ -69,7 +69,7 @@ bool set_node_template(SqlSession& session, std::string_view cluster, std::strin
 // With its account and its conditions; false when it does not exist.
 bool remove_node(Transaction& transaction, std::string_view cluster, std::string_view name);
 
-// What part of the list is wanted; by cluster and name.
+// A part of the list, ordered by cluster and name.
 struct NodeRange {
   std::string cluster;     // "": all
   std::string after_name;  // within the cluster
@@ -82,14 +82,14 @@ inline NodeRange all_nodes_of(std::string_view cluster) {
 }
 std::vector<Node> list_nodes(SqlSession& session, const NodeRange& range);
 
-// A text and how many.
+// How often a text occurs.
 struct Count {
   std::string of;
   int64_t count = 0;
 };
 std::vector<Count> count_phases(SqlSession& session, std::string_view cluster);
 
-// The nodes with these names, each a cluster's and a node's; those that there are.
+// The nodes with these names (cluster, node), as far as they exist.
 std::vector<Node> find_nodes(SqlSession& session,
                              const std::vector<std::pair<std::string, std::string>>& names);
 
@@ -97,7 +97,7 @@ std::vector<Node> find_nodes(SqlSession& session,
 struct Contact {
   Node before, now;
 };
-// Stores what contacts changed: all but names, ids that were given, and the configuration.
+// Stores what contacts changed: everything except names, known ids and the configuration.
 void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts);
 
 // Marks nodes that were asked to stop and have been silent since `silent_since` as off or

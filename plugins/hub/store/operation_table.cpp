@@ -12,14 +12,14 @@ namespace jetpack::hub {
 
 namespace {
 
-constexpr int64_t answers_kept = 30LL * 24 * 3600 * 1000;  // longer than an outbox waits
+constexpr int64_t answers_kept = 30LL * 24 * 3600 * 1000;  // longer than an outbox retries
 constexpr int64_t operations_kept = 90LL * 24 * 3600 * 1000;
 
-// What an action does to a node's phase.
+// The effect of an action on a node's phase.
 struct Effect {
   std::string_view action;
   const char* phase;
-  const char* ending;  // where it leads when the node has fallen silent
+  const char* ending;  // the phase once the node is silent
 };
 constexpr std::array<Effect, 7> effects = {{
     {"terminate", phase::stopping, phase::terminated},
@@ -39,7 +39,7 @@ const Effect* find_effect(std::string_view action) {
 
 void apply_effect(Transaction& transaction, const Effect& effect, const Node& node,
                   std::string_view account, int64_t now) {
-  // A node that never was in contact need not be waited for.
+  // There is no need to wait for a node that was never in contact.
   const bool at_once =
       *effect.ending != 0 && node.last_contact == 0 && account != node.cluster + "/" + node.name;
   const char* next = at_once ? effect.ending : effect.phase;

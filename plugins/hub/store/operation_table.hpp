@@ -13,7 +13,7 @@
 
 namespace jetpack::hub {
 
-// Which nodes of a cluster are meant: those that any of the lists names.
+// Selects the nodes of a cluster that any of the lists names.
 struct NodeSelection {
   std::vector<std::string> names, ids, hostnames, addresses, instance_ids;
   bool empty() const {
@@ -34,7 +34,7 @@ struct Operation {
   std::vector<OperationNode> nodes;
 };
 
-// Whether the action is one: "terminate", "deallocate", "shutdown", "remove", "start", "restart",
+// Whether the action exists: "terminate", "deallocate", "shutdown", "remove", "start", "restart",
 // "reimage".
 bool is_action(std::string_view action);
 
@@ -55,7 +55,7 @@ std::vector<Operation> list_operations(SqlSession& session, std::string_view clu
                                        std::string_view id, std::string_view request_id,
                                        int64_t limit);
 
-// What was answered to an account's request.
+// The response to a request of an account.
 struct StoredResponse {
   int64_t status = 0;
   std::string body;

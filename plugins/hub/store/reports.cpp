@@ -36,7 +36,7 @@ std::string one_of(const json::Value& data, const char* name,
 std::optional<int64_t> count_of(const json::Value& object, const char* name) {
   const auto* member = support::find_member(object, name);
   if (member == nullptr || member->IsNull()) return std::nullopt;
-  // Python writes 100.0 for what was computed.
+  // Python writes 100.0 for a computed number.
   const bool is_whole =
       member->IsInt64() ||
       (member->IsDouble() && member->GetDouble() >= 0 && member->GetDouble() <= max_target &&
@@ -65,7 +65,7 @@ void apply_groups(const json::Value& object, Demand& demand) {
   (cores ? demand.core_count : demand.count) = total;
 }
 
-// A scheduler's clock need not run on the hub's zone.
+// Required: the node's time zone may differ from the hub's.
 bool has_zone(std::string_view iso_time) {
   const size_t time_of_day = iso_time.find('T');
   return iso_time.ends_with('Z') ||

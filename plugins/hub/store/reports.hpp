@@ -11,7 +11,7 @@
 
 namespace jetpack::hub {
 
-// Type "condition". Texts that were not sent are "".
+// Type "condition". Missing texts are "".
 struct Condition {
   std::string name;
   std::string status;  // "NA", "OK", "Warning" or "Error"
@@ -24,12 +24,12 @@ struct Installation {
   std::string message;
 };
 
-// Type "autoscale": the nodes that a scheduler wants of one node array.
+// Type "autoscale": a scheduler's target for one node array.
 struct Demand {
   std::string nodearray;
   std::optional<int64_t> count, core_count;  // what was not requested stays as it is
   bool dynamic = false;    // whether the array is removed when it is no longer requested
-  std::string definition;  // a JSON object: all that was said of the array
+  std::string definition;  // a JSON object: all members of the array
 };
 struct AutoscaleRequest {
   std::string request_set;
@@ -52,7 +52,7 @@ int64_t read_keepalive(const rapidjson::Value& data);
 // Whether `text` can name a node array: names as is_name has them, joined by ':' ("execute:64").
 bool is_nodearray_name(std::string_view text);
 
-// A member that may be missing or null, then "". Throws for what is no text; a text longer than
+// A member that may be missing or null, then "". Throws for anything but a text; a text longer than
 // `most` bytes is cut.
 std::string text_of_member(const rapidjson::Value& object, const char* name, size_t most);
 

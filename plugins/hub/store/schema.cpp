@@ -27,7 +27,7 @@ constexpr const char* version_1[] = {
     "type TEXT NOT NULL, sent TEXT NOT NULL, received BIGINT NOT NULL, session TEXT NOT NULL, "
     "data TEXT NOT NULL, UNIQUE (account, id))",
     "CREATE INDEX messages_of_cluster ON messages (cluster, number)",
-    // An event's id is the number of the message that brought it.
+    // The id of an event is the number of its message.
     "CREATE TABLE events (id {id}, cluster TEXT NOT NULL, node TEXT NOT NULL, "
     "level TEXT NOT NULL, priority BIGINT NOT NULL, text TEXT NOT NULL, extras TEXT NOT NULL, "
     "sent TEXT NOT NULL, received BIGINT NOT NULL)",
@@ -39,7 +39,7 @@ constexpr const char* version_2[] = {
     // seen means that all lower ones are.
     "CREATE TABLE hub_numbers (message BIGINT NOT NULL, change BIGINT NOT NULL)",
     "INSERT INTO hub_numbers SELECT coalesce(max(number), 0), 0 FROM messages",
-    // What a page that is open should read again.
+    // What open pages should read again.
     "CREATE TABLE changes (number {id}, what TEXT NOT NULL, cluster TEXT NOT NULL, "
     "node TEXT NOT NULL)",
 
@@ -94,7 +94,7 @@ constexpr const char* version_2[] = {
     "node TEXT NOT NULL, node_id TEXT NOT NULL, status TEXT NOT NULL, error TEXT NOT NULL, "
     "PRIMARY KEY (operation, node))",
 
-    // What was answered to a request that had an Idempotency-Key.
+    // Responses to requests with an Idempotency-Key.
     "CREATE TABLE answers (account BIGINT NOT NULL, key TEXT NOT NULL, status BIGINT NOT NULL, "
     "body TEXT NOT NULL, created BIGINT NOT NULL, PRIMARY KEY (account, key))",
     "CREATE INDEX answers_by_time ON answers (created)",
@@ -108,7 +108,7 @@ constexpr const char* version_2[] = {
 constexpr std::span<const char* const> versions[] = {version_1, version_2};
 constexpr auto newest = static_cast<int64_t>(std::size(versions));
 
-// What SQL alone cannot fill in.
+// Values that SQL alone cannot fill in.
 void name_nodes(SqlSession& session) {
   using Columns = Row<std::string, std::string, std::string>;
   for (const auto& row :

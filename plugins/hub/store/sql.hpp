@@ -24,7 +24,7 @@ using SqlSession = Poco::Data::Session;
 template <class... Column>
 using Row = Poco::Tuple<Column...>;
 
-// What a value is bound as.
+// The type that a value is bound as.
 inline int64_t bindable(std::integral auto value) { return static_cast<int64_t>(value); }
 inline std::string bindable(std::string_view value) { return std::string(value); }
 
@@ -60,7 +60,7 @@ std::optional<Result> select_one(SqlSession& session, const std::string& sql,
   return std::move(rows.front());
 }
 
-// A statement without rows that runs several times, with other values each time: the database reads
+// A statement without rows that runs several times, with different values: the database parses
 // it once.
 template <class... Value>
 class PreparedStatement {
@@ -83,7 +83,7 @@ class PreparedStatement {
   Poco::Data::Statement statement_;
 };
 
-// A statement whose number of values is known only when it runs. Values are all integers or texts.
+// A statement whose number of values is known only at run time. Values are all integers or texts.
 class Values {
  public:
   // Binds a value; its placeholder.
@@ -146,7 +146,7 @@ class Rows {
   void write(SqlSession& session) {
     if (!empty_) execute(session, sql_, values_);
   }
-  // Writes those that are not there yet; what they have in the column `returned`.
+  // Inserts those that do not exist yet; returns their values of the column `returned`.
   std::unordered_set<int64_t> write_new(SqlSession& session, const std::string& returned) {
     const auto rows =
         select<int64_t>(session, sql_ + " ON CONFLICT DO NOTHING RETURNING " + returned, values_);

@@ -22,7 +22,7 @@ struct NodeArray {
   int64_t expires = 0;  // Unix milliseconds; 0: never
 };
 
-// A point of the chart: what was wanted from this moment on.
+// A point of the chart: the target from this moment on.
 struct TargetPoint {
   int64_t time = 0;
   std::string nodearray;
@@ -38,7 +38,7 @@ void apply_autoscale(Transaction& transaction, std::string_view cluster,
 bool scale_nodearray(Transaction& transaction, std::string_view cluster, std::string_view nodearray,
                      std::optional<int64_t> count, std::optional<int64_t> core_count, int64_t now);
 
-// Demand whose time is over counts as 0.
+// Sets expired targets to 0.
 void expire_targets(Transaction& transaction, int64_t now);
 
 // By name. What has expired at `now` is shown as 0.

@@ -18,14 +18,14 @@ struct User {
   std::string public_keys = "[]";  // a JSON array of texts
 };
 
-// As the JSON object that nodes and administrators get.
+// Writes the JSON object that nodes and administrators get.
 void write_user(support::JsonWriter& writer, const User& user);
 
 std::vector<User> list_users(SqlSession& session, std::string_view cluster);
 // Creates or replaces the user; true when it is new.
 bool put_user(SqlSession& session, std::string_view cluster, const User& user);
 bool remove_user(SqlSession& session, std::string_view cluster, std::string_view name);
-// The lowest that none of the cluster's users has, from 20000 on.
+// The lowest UID from 20000 on that no user of the cluster has.
 int64_t free_uid(SqlSession& session, std::string_view cluster);
 
 }  // namespace jetpack::hub
