@@ -55,7 +55,7 @@ FAULTS = {
     "closes at once": (lambda c: None, "TLS handshake"),
     "hangs before TLS": (hang_in_tls, "did not answer"),
     "speaks no TLS": (lambda c: c.raw.sendall(b"220 smtp.example ESMTP\r\n"), "TLS handshake"),
-    "closes after the request": (after_request(lambda c: None), "broke off"),
+    "closes after the request": (after_request(lambda c: None), "closed the connection"),
     "hangs after the request": (after_request(lambda c: c.wait_until_left()), "did not answer"),
     "answers garbage": (after_request(lambda c: c.send(b"\x00\xff garbage\r\n\r\n")), ""),
     "answers binary without end": (endless(b"", b"\x00\xff" * 4096), ""),

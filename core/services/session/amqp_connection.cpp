@@ -85,7 +85,7 @@ amqp_table_entry_t text_entry(amqp_bytes_t name, amqp_bytes_t value) {
 
 // Borrows from the message.
 struct Properties {
-  explicit Properties(const PublishTable& message) {
+  explicit Properties(const PublishParameters& message) {
     for (size_t i = 0; i < message.header_count; ++i)
       entries.push_back(
           text_entry(bytes_of(message.headers[i].name), bytes_of(message.headers[i].value)));
@@ -129,7 +129,7 @@ void AmqpConnection::watch_handshake(const SSL* ssl, int where, int result) {
     verification->result = verdict;
 }
 
-void AmqpConnection::prepare_tls(amqp_socket_t* socket, const BrokerAddress& address,
+void AmqpConnection::prepare_tls(amqp_socket_t* socket, const node::BrokerAddress& address,
                                  Verification& verification) {
   auto* context = static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(socket));
   const bool is_address = is_numeric(address.host);
@@ -153,7 +153,7 @@ void AmqpConnection::prepare_tls(amqp_socket_t* socket, const BrokerAddress& add
   if (done != 1) throw Error(Errc::internal, "cannot have the broker's name checked");
 }
 
-AmqpConnection::AmqpConnection(const BrokerAddress& address, AmqpClock::time_point deadline)
+AmqpConnection::AmqpConnection(const node::BrokerAddress& address, AmqpClock::time_point deadline)
     : peer_("the broker at " + address.text()),
       verification_(std::make_unique<Verification>()),
       state_(amqp_new_connection()) {
@@ -163,7 +163,8 @@ AmqpConnection::AmqpConnection(const BrokerAddress& address, AmqpClock::time_poi
   open_channel(deadline);
 }
 
-void AmqpConnection::open_socket(const BrokerAddress& address, AmqpClock::time_point deadline) {
+void AmqpConnection::open_socket(const node::BrokerAddress& address,
+                                 AmqpClock::time_point deadline) {
   const auto hosts = resolve(address.host, deadline);
   for (size_t i = 0;; ++i) {
     // Owned by the state from here on, which frees the one before it.
@@ -201,7 +202,7 @@ void AmqpConnection::limit(AmqpClock::time_point deadline) {
   amqp_set_rpc_timeout(state_.get(), &left);
 }
 
-void AmqpConnection::log_in(const BrokerAddress& address, AmqpClock::time_point deadline) {
+void AmqpConnection::log_in(const node::BrokerAddress& address, AmqpClock::time_point deadline) {
   const timeval left = until(deadline);
   amqp_set_handshake_timeout(state_.get(), &left);
   limit(deadline);
@@ -310,7 +311,7 @@ void AmqpConnection::write_frame(const amqp_frame_t& frame, AmqpClock::time_poin
   check_status(amqp_send_frame(state_.get(), &frame));
 }
 
-void AmqpConnection::write_large(const PublishTable& message,
+void AmqpConnection::write_large(const PublishParameters& message,
                                  const amqp_basic_properties_t& properties,
                                  AmqpClock::time_point deadline) {
   amqp_basic_publish_t publish{};
@@ -338,7 +339,7 @@ void AmqpConnection::write_large(const PublishTable& message,
   }
 }
 
-void AmqpConnection::write(const PublishTable& message, AmqpClock::time_point deadline) {
+void AmqpConnection::write(const PublishParameters& message, AmqpClock::time_point deadline) {
   const Properties properties(message);
   if (message.body.size > small_body) return write_large(message, properties.fields, deadline);
   wait_for_room(deadline);

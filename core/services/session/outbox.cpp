@@ -155,20 +155,21 @@ struct Free {
   void operator()(char* text) const { std::free(text); }  // NOLINT(*-no-malloc): realpath's
 };
 
-// The run folder without symbolic links, which SQLite is told not to follow.
-std::string resolve(const std::string& folder) {
-  const std::unique_ptr<char, Free> resolved(::realpath(folder.c_str(), nullptr));
+// The run directory without symbolic links, which SQLite is told not to follow.
+std::string resolve(const std::string& directory) {
+  const std::unique_ptr<char, Free> resolved(::realpath(directory.c_str(), nullptr));
   if (resolved) return resolved.get();
   const int error = errno;
   throw Error(error == EACCES ? Errc::denied : Errc::unavailable,
-              "cannot use the message queue in " + folder + ": " + support::system_message(error) +
-                  "; check JETPACK_HOME, and that the folder exists and may be entered");
+              "cannot use the message queue in " + directory + ": " +
+                  support::system_message(error) +
+                  "; check JETPACK_HOME, and that the directory exists and may be entered");
 }
 
-[[noreturn]] void fail_create(const std::string& folder, const std::string& path, int error) {
+[[noreturn]] void fail_create(const std::string& directory, const std::string& path, int error) {
   const std::string text = "cannot create " + path + ": " + support::system_message(error);
   struct stat info {};
-  if (error == EACCES && ::stat(folder.c_str(), &info) == 0)
+  if (error == EACCES && ::stat(directory.c_str(), &info) == 0)
     throw Error(Errc::denied,
                 text + "; run as root or as a member of the group " + group_name(info.st_gid));
   if (error == EROFS) throw Error(Errc::unavailable, text + "; mount the file system writable");
@@ -180,9 +181,9 @@ std::string resolve(const std::string& folder) {
 // A file under a name of its own, which link() then gives its real one at once with mode and group.
 class Draft {
  public:
-  Draft(const std::string& folder, const std::string& path) : name_(path + ".XXXXXX") {
+  Draft(const std::string& directory, const std::string& path) : name_(path + ".XXXXXX") {
     fd_ = support::Fd(::mkostemp(name_.data(), O_CLOEXEC));
-    if (!fd_) fail_create(folder, path, errno);
+    if (!fd_) fail_create(directory, path, errno);
   }
   ~Draft() { ::unlink(name_.c_str()); }
   Draft(const Draft&) = delete;
@@ -230,8 +231,8 @@ std::string make_uuid() {
   return text;
 }
 
-std::string shared_file(const std::string& folder, const std::string& name) {
-  const std::string resolved = resolve(folder);
+std::string shared_file(const std::string& directory, const std::string& name) {
+  const std::string resolved = resolve(directory);
   std::string path = resolved + '/' + name;
   struct stat info {};
   if (::lstat(path.c_str(), &info) == 0) return path;
@@ -248,8 +249,8 @@ constexpr const char* place_lock = "outbox.place.lock";
 
 // Held while the database is being opened; whoever moves it aside holds the lock alone. So nobody
 // opens a database without the log that belongs to it.
-support::Fd hold_in_place(const std::string& folder) {
-  const std::string path = shared_file(folder, place_lock);
+support::Fd hold_in_place(const std::string& directory) {
+  const std::string path = shared_file(directory, place_lock);
   support::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   while (!fd || ::flock(fd.get(), LOCK_SH) != 0)
     if (!fd || errno != EINTR)
@@ -279,14 +280,14 @@ Outbox::Outbox(Options options) : options_(std::move(options)) {
 }
 
 void Outbox::open() {
-  const support::Fd held = hold_in_place(options_.folder);
+  const support::Fd held = hold_in_place(options_.directory);
   open_in_place();
 }
 
 void Outbox::open_in_place() {
-  path_ = shared_file(options_.folder, "outbox.db");
+  path_ = shared_file(options_.directory, "outbox.db");
   struct stat info {};
-  if (::stat(path_.c_str(), &info) != 0) fail_create(options_.folder, path_, errno);
+  if (::stat(path_.c_str(), &info) != 0) fail_create(options_.directory, path_, errno);
   device_ = info.st_dev;
   inode_ = info.st_ino;
   database_.emplace(path_, SQLITE_OPEN_READWRITE, std::chrono::milliseconds(busy_timeout_ms));
@@ -306,7 +307,7 @@ void Outbox::prepare_schema() {
   if (database_->integer("PRAGMA user_version") == schema_version) return;
   // One at a time: changing the journal mode does not wait for others.
   const auto lock =
-      support::FileLock::wait(shared_file(options_.folder, "outbox.setup.lock"), shared_mode);
+      support::FileLock::wait(shared_file(options_.directory, "outbox.setup.lock"), shared_mode);
   const int64_t version = database_->integer("PRAGMA user_version");
   if (version == schema_version) return;
   if (version < 0 || version > schema_version)
@@ -395,8 +396,9 @@ std::vector<Message> salvage(const std::string& path) {
 // the old one notices in add().
 void Outbox::repair() {
   database_.reset();
-  const auto lock = support::FileLock::wait(shared_file(options_.folder, place_lock), shared_mode);
-  path_ = shared_file(options_.folder, "outbox.db");
+  const auto lock =
+      support::FileLock::wait(shared_file(options_.directory, place_lock), shared_mode);
+  path_ = shared_file(options_.directory, "outbox.db");
   if (!is_corrupt(path_)) return open_in_place();
 
   const std::string aside = support::move_aside(path_);
@@ -618,7 +620,7 @@ std::optional<std::string> Outbox::remove_remembered() {
   });
 }
 
-void Outbox::bury(const Message& message, const std::string& reason) {
+void Outbox::move_to_dead_letters(const Message& message, const std::string& reason) {
   repairing([&] {
     Transaction transaction(*database_);
     const bool is_kept = message.kind == Kind::message || message.data.size() <= max_dead_body;

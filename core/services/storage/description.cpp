@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include <jetpack/error.hpp>
-#include "services/session/url.hpp"
 #include "support/encoding.hpp"
 #include "support/json.hpp"
+#include "support/url.hpp"
 
 namespace jetpack::storage {
 
@@ -92,15 +92,15 @@ void DescriptionReader::read_base(Description& description, std::string_view tex
     fail(member, "has a query or an invalid path; a signature belongs into \"sas\"");
 
   const unsigned usual_port = scheme == "https" ? 443 : 80;
-  const auto endpoint = session::parse_endpoint(
+  const auto endpoint = support::parse_endpoint(
       authority, usual_port, [&](const std::string& what) { fail(member, what); });
-  if (scheme == "http" && !session::is_loopback(endpoint.host))
+  if (scheme == "http" && !support::is_loopback(endpoint.host))
     throw Error(Errc::denied, "the locker's address in " + source_ +
                                   " is http, which would show everything to the network; use "
                                   "https (http is for this machine alone)");
   description.host = endpoint.host;
   description.base = std::string(scheme) + "://" +
-                     session::authority_text(endpoint.host, endpoint.port, usual_port);
+                     support::authority_text(endpoint.host, endpoint.port, usual_port);
   if (has_container) {
     const size_t last = path.rfind('/');
     if (last == std::string_view::npos) fail(member, "names no container");

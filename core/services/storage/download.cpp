@@ -152,7 +152,7 @@ void Fetch::keep(Range range) {
 }
 
 void Fetch::bring(Range range, char* buffer) {
-  Tries tries(azure_->settings().tries);
+  http::Tries tries(azure_->settings().tries);
   Piece piece(*file_, writing_, range, buffer, received_);
   auto kept = steady_clock::now();
   const auto take = [&](std::string_view data) {
@@ -167,7 +167,7 @@ void Fetch::bring(Range range, char* buffer) {
     try {
       azure_->get(*blob_, before, range.end, take);
       piece.flush();
-    } catch (const Passing& failure) {
+    } catch (const http::Retryable& failure) {
       piece.flush();
       if (azure_->halt().is_set()) break;
       if (piece.at() - before >= least_progress) tries.progressed();

@@ -1,4 +1,4 @@
-// Brings messages and letters to the AMQP broker, and what its replies mean.
+// Publishes messages and letters at the AMQP broker, and says what its replies mean.
 #pragma once
 
 #include <functional>
@@ -6,12 +6,12 @@
 #include <string>
 
 #include "services/session/broker.hpp"
-#include "services/session/carrier.hpp"
+#include "services/session/transport.hpp"
 
 namespace jetpack::session {
 
-// What goes for the messages of this node.
-struct BrokerRoute {
+// Where the messages of this node go.
+struct BrokerTarget {
   std::string exchange;
   std::string routing_key;
   std::string user_id;
@@ -19,24 +19,23 @@ struct BrokerRoute {
 
 // "messages.P.CLUSTER.NODE": P spreads the nodes over the hub's queues, and is always the same for
 // one node, so that its messages are consumed in order. Cut to what a routing key may have.
-std::string routing_key_of(const Identity& identity);
+std::string routing_key_of(const node::Identity& identity);
 
-class BrokerCarrier : public Carrier {
+class BrokerTransport : public Transport {
  public:
   using Connect = std::function<std::unique_ptr<Broker>()>;
 
   // `connect` is called when there is something to send.
-  BrokerCarrier(BrokerRoute route, Identity identity, Connect connect);
+  BrokerTransport(BrokerTarget target, node::Identity identity, Connect connect);
 
-  std::vector<Outcome> bring(const std::vector<Parcel>& parcels,
-                             Clock::time_point deadline) override;
-  void tend() override;
+  std::vector<Outcome> send(const std::vector<Batch>& batches, Clock::time_point deadline) override;
+  void heartbeat() override;
 
  private:
-  Publication publication_of(const Parcel& parcel, const std::string& body) const;
+  Publication publication_of(const Batch& batch, const std::string& body) const;
 
-  BrokerRoute route_;
-  Identity identity_;
+  BrokerTarget target_;
+  node::Identity identity_;
   Connect connect_;
   std::unique_ptr<Broker> broker_;
 };

@@ -1,15 +1,17 @@
 // What is taken as a server's address, and what is refused without repeating a secret.
-#include "services/session/url.hpp"
+#include "support/url.hpp"
 
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
 
-using jetpack::session::parse_url;
+using jetpack::support::parse_url;
 
 namespace {
 
-std::string normal(std::string_view text) { return parse_url(text, "here").text(); }
+std::string normal(std::string_view text) {
+  return parse_url(text, "the server's address in here").text();
+}
 
 std::string refusal(std::string_view text) {
   try {
@@ -45,8 +47,8 @@ TEST_CASE("a password in an address is neither used nor shown") {
 TEST_CASE("loopback is told from what only looks like it") {
   for (const auto* text :
        {"http://127.0.0.1:80", "http://127.9.9.9", "http://localhost", "http://[::1]"})
-    CHECK(parse_url(text, "here").is_loopback());
+    CHECK(parse_url(text, "the server's address in here").is_loopback());
   for (const auto* text :
        {"http://127.evil.example", "http://10.0.0.1", "http://localhost.evil.example"})
-    CHECK_FALSE(parse_url(text, "here").is_loopback());
+    CHECK_FALSE(parse_url(text, "the server's address in here").is_loopback());
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace jetpack::session {
+namespace jetpack::support {
 
 // 127.0.0.0/8, ::1 or localhost.
 bool is_loopback(std::string_view host);
@@ -31,11 +31,11 @@ struct Url {
   // "https://host:9443/ctx". A port that is the scheme's own is left out.
   std::string text() const;
   std::string authority() const;
-  bool is_loopback() const { return session::is_loopback(host); }
+  bool is_loopback() const { return support::is_loopback(host); }
 };
 
-// Throws Errc::corrupt, naming `where` the text stands. Refuses other schemes, user information,
-// queries and fragments, and never repeats what could hold a password.
-Url parse_url(std::string_view text, const std::string& where);
+// Throws Errc::corrupt; `what` begins the text: "the server's address in FILE". Rejects other
+// schemes, user information, queries and fragments, and never repeats what could hold a password.
+Url parse_url(std::string_view text, const std::string& what);
 
-}  // namespace jetpack::session
+}  // namespace jetpack::support

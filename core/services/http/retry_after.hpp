@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace jetpack::session {
+namespace jetpack::http {
 
 // The header's value is a number of seconds or an HTTP date (RFC 9110, 5.6.7, all three forms). A
 // date counts from `date`, the answer's own Date header, because the clocks of the two sides may
@@ -14,4 +14,4 @@ namespace jetpack::session {
 std::optional<std::chrono::seconds> retry_after(std::string_view value, std::string_view date,
                                                 std::chrono::system_clock::time_point now);
 
-}  // namespace jetpack::session
+}  // namespace jetpack::http

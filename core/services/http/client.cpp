@@ -1,5 +1,5 @@
 // HTTP with libcurl.
-#include "services/storage/http.hpp"
+#include "services/http/client.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,9 +10,10 @@
 #include <curl/curl.h>
 
 #include <jetpack/error.hpp>
+#include "services/http/failure.hpp"
 #include "support/text.hpp"
 
-namespace jetpack::storage {
+namespace jetpack::http {
 
 namespace {
 
@@ -41,50 +42,6 @@ void append_header(HeaderList& list, const std::string& line) {
 std::string server_in(const std::string& url) {
   const size_t start = url.find("://");
   return url.substr(0, url.find_first_of("/?", start + 3));
-}
-
-bool is_certificate_problem(CURLcode code) {
-  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR;
-}
-
-// What no later try would change: defects, and what a person has to mend.
-bool is_final(CURLcode code) {
-  switch (code) {
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_URL_MALFORMAT:
-    case CURLE_NOT_BUILT_IN:
-    case CURLE_OUT_OF_MEMORY:
-    case CURLE_BAD_FUNCTION_ARGUMENT:
-    case CURLE_UNKNOWN_OPTION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ENGINE_NOTFOUND:
-    case CURLE_SSL_CIPHER:
-      return true;
-    default:
-      return false;
-  }
-}
-
-std::string problem_text(CURLcode code, const char* details) {
-  switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-      return "cannot be found: its name has no address";
-    case CURLE_COULDNT_RESOLVE_PROXY:
-      return "cannot be reached: the proxy's name has no address";
-    case CURLE_OPERATION_TIMEDOUT:
-      return "did not answer or send anything in time";
-    case CURLE_PARTIAL_FILE:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_GOT_NOTHING:
-      return "broke the connection before the answer was whole";
-    case CURLE_COULDNT_CONNECT:
-      return std::string("cannot be reached: ") +
-             (details[0] != '\0' ? details : curl_easy_strerror(code));
-    default:
-      return std::string("cannot be talked to: ") +
-             (details[0] != '\0' ? details : curl_easy_strerror(code));
-  }
 }
 
 // Keeps SIGPIPE from this thread while it lives: OpenSSL writes to a connection that the other side
@@ -117,24 +74,30 @@ template <class Value>
 void set_option(CURL* handle, CURLoption option, Value value) {
   const CURLcode code = curl_easy_setopt(handle, option, value);
   if (code != CURLE_OK)
-    throw Error(Errc::internal, std::string("libcurl takes not option ") + std::to_string(option) +
+    throw Error(Errc::internal, std::string("libcurl rejected option ") + std::to_string(option) +
                                     ": " + curl_easy_strerror(code));
 }
 
 }  // namespace
 
-struct HttpClient::Handle {
+struct Client::Handle {
   struct Cleanup {
     void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
   };
+  CertificateProblem certificate;  // outlives the connections, which refer to it
   std::unique_ptr<CURL, Cleanup> easy{curl_easy_init()};
 };
 
 // What libcurl's callbacks see of one exchange.
-class HttpClient::Exchange {
+class Client::Exchange {
  public:
-  Exchange(const HttpRequest& request, uint64_t max_body, const BodySink& sink, const Halt& halt)
-      : body_left_(request.body), max_body_(max_body), sink_(&sink), halt_(&halt) {}
+  Exchange(const Request& request, uint64_t max_body, const BodySink& sink, const Halt* halt)
+      : server_("the server at " + server_in(request.url)),
+        whole_body_(request.body),
+        body_left_(request.body),
+        max_body_(max_body),
+        sink_(&sink),
+        halt_(halt) {}
 
   void attach(CURL* handle) {
     set_option(handle, CURLOPT_HEADERFUNCTION, &take_header);
@@ -148,14 +111,15 @@ class HttpClient::Exchange {
     set_option(handle, CURLOPT_XFERINFOFUNCTION, &watch);
     set_option(handle, CURLOPT_XFERINFODATA, this);
     set_option(handle, CURLOPT_ERRORBUFFER, details_.data());
-    whole_body_ = body_left_;
   }
 
   void rethrow() const {
     if (thrown_) std::rethrow_exception(thrown_);
   }
   const char* details() const { return details_.data(); }
-  HttpReply& reply() { return reply_; }
+  Response& response() { return response_; }
+  // Whether anything of a response has come.
+  bool has_begun() const { return header_bytes_ > 0; }
 
  private:
   // Runs a step and keeps what it throws: nothing may be thrown through libcurl.
@@ -173,35 +137,37 @@ class HttpClient::Exchange {
   void add_header(std::string_view line) {
     header_bytes_ += line.size();
     if (header_bytes_ > most_headers)
-      throw Error(Errc::corrupt, "the server answered more than 64 KiB of headers");
+      throw Retryable(server_ + " answered more than 64 KiB of headers");
     if (line.starts_with("HTTP/")) {
-      // Another reply begins: the one before was 100 Continue or the proxy's.
-      reply_ = {};
+      // Another response begins: the one before was 1xx or the proxy's.
+      response_ = {};
       const size_t blank = line.find(' ');
       for (const char c : line.substr(std::min(blank, line.size()), 4))
         if (c >= '0' && c <= '9')
-          reply_.status = reply_.status * 10 + static_cast<unsigned>(c - '0');
+          response_.status = response_.status * 10 + static_cast<unsigned>(c - '0');
       return;
     }
     const size_t colon = line.find(':');
     if (colon != std::string_view::npos)
-      reply_.headers[support::lower_case(line.substr(0, colon))] =
+      response_.headers[support::lower_case(line.substr(0, colon))] =
           support::trimmed(line.substr(colon + 1));
   }
 
   void add_body(std::string_view piece) {
-    const bool is_good = reply_.status >= 200 && reply_.status < 300;
-    if (is_good && *sink_) return (*sink_)(reply_, piece);
+    const bool is_good = response_.status >= 200 && response_.status < 300;
+    if (is_good && *sink_) return (*sink_)(response_, piece);
     const uint64_t most = is_good ? max_body_ : most_error_body;
-    if (reply_.body.size() + piece.size() <= most) {
-      reply_.body.append(piece);
+    if (response_.body.size() + piece.size() <= most) {
+      response_.body.append(piece);
       return;
     }
     if (is_good)
       throw Error(Errc::corrupt,
-                  "the server answered more than " + std::to_string(most) + " bytes");
+                  server_ + " answered more than " + std::to_string(most) + " bytes");
     is_error_cut_ = true;
   }
+
+  bool is_halted() const { return halt_ != nullptr && halt_->is_set(); }
 
   static Exchange& from(void* self) { return *static_cast<Exchange*>(self); }
 
@@ -209,7 +175,7 @@ class HttpClient::Exchange {
     return from(self).keep_thrown([&] { from(self).add_header({data, size}); }) ? size : 0;
   }
   static size_t take_body(char* data, size_t, size_t size, void* self) noexcept {
-    if (from(self).halt_->is_set()) return 0;
+    if (from(self).is_halted()) return 0;
     return from(self).keep_thrown([&] { from(self).add_body({data, size}); }) ? size : 0;
   }
   static size_t give_body(char* buffer, size_t, size_t capacity, void* self) noexcept {
@@ -229,10 +195,11 @@ class HttpClient::Exchange {
     return CURL_SEEKFUNC_OK;
   }
   static int watch(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
-    return from(self).halt_->is_set() ? 1 : 0;
+    return from(self).is_halted() ? 1 : 0;
   }
 
-  HttpReply reply_;
+  std::string server_;
+  Response response_;
   std::string_view whole_body_;
   std::string_view body_left_;
   uint64_t max_body_;
@@ -244,55 +211,64 @@ class HttpClient::Exchange {
   std::array<char, CURL_ERROR_SIZE> details_{};
 };
 
-std::string HttpReply::header(const std::string& name) const {
+std::string Response::header(const std::string& name) const {
   const auto found = headers.find(name);
   return found == headers.end() ? "" : found->second;
 }
 
-HttpClient::HttpClient(const Halt& halt) : halt_(&halt), handle_(std::make_unique<Handle>()) {
-  if (!handle_->easy) throw Error(Errc::internal, "libcurl cannot be started");
+Client::Client() : handle_(std::make_unique<Handle>()) {
+  static const bool is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  if (!is_ready || !handle_->easy) throw Error(Errc::internal, "failed to start libcurl");
 }
 
-HttpClient::~HttpClient() = default;
+Client::Client(const Halt& halt) : Client() { halt_ = &halt; }
 
-HttpReply HttpClient::perform(const HttpSettings& settings, const HttpRequest& request,
-                              uint64_t max_body, const BodySink& sink) {
-  CURL* const handle = handle_->easy.get();
-  // Forgets all options; the connection is kept.
-  curl_easy_reset(handle);
-  set_option(handle, CURLOPT_URL, request.url.c_str());
+Client::~Client() = default;
+
+namespace {
+
+void apply_settings(CURL* handle, const Settings& settings) {
   set_option(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  set_option(handle, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
+  set_option(handle, CURLOPT_HTTP_VERSION,
+             long{settings.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1});
   set_option(handle, CURLOPT_HTTP09_ALLOWED, 0L);
   set_option(handle, CURLOPT_FOLLOWLOCATION, 0L);
   set_option(handle, CURLOPT_PATH_AS_IS, 1L);
   set_option(handle, CURLOPT_NOSIGNAL, 1L);
+  // A name look-up that is too slow is left to end by itself.
+  set_option(handle, CURLOPT_QUICK_EXIT, 1L);
   set_option(handle, CURLOPT_NOPROGRESS, 0L);
   set_option(handle, CURLOPT_TCP_KEEPALIVE, 1L);
   set_option(handle, CURLOPT_USERAGENT, "jetpack");
-  // "" is no proxy; without it libcurl would ask the environment.
+  // "" is none; without it libcurl would ask the environment.
   set_option(handle, CURLOPT_PROXY, settings.proxy.c_str());
+  set_option(handle, CURLOPT_NOPROXY, "");
+  set_option(handle, CURLOPT_PROXYAUTH, CURLAUTH_BASIC);
   set_option(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set_option(handle, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
   set_option(handle, CURLOPT_SSL_VERIFYPEER, settings.verify ? 1L : 0L);
   set_option(handle, CURLOPT_SSL_VERIFYHOST, settings.verify ? 2L : 0L);
-  // The system's folder of certificates stays in use beside it.
-  if (!settings.ca_file.empty()) set_option(handle, CURLOPT_CAINFO, settings.ca_file.c_str());
-  set_option(handle, CURLOPT_CONNECTTIMEOUT_MS,
-             std::min(connect_timeout_ms, long{settings.stall.count()} * 1000));
+  // The system's directory of certificates stays in use beside it.
+  if (settings.verify && !settings.ca_file.empty())
+    set_option(handle, CURLOPT_CAINFO, settings.ca_file.c_str());
+  const long stall = long{settings.stall.count()};
+  set_option(handle, CURLOPT_CONNECTTIMEOUT_MS, std::min(connect_timeout_ms, stall * 1000));
   set_option(handle, CURLOPT_LOW_SPEED_LIMIT, stall_bytes);
-  set_option(handle, CURLOPT_LOW_SPEED_TIME, long{settings.stall.count()});
-  set_option(handle, CURLOPT_TIMEOUT, long{settings.longest.count()});
+  set_option(handle, CURLOPT_LOW_SPEED_TIME, stall);
   set_option(handle, CURLOPT_BUFFERSIZE, receive_buffer);
   set_option(handle, CURLOPT_UPLOAD_BUFFERSIZE, send_buffer);
+}
 
+// The list must live until the exchange has ended.
+HeaderList apply_request(CURL* handle, const Request& request) {
+  set_option(handle, CURLOPT_URL, request.url.c_str());
   HeaderList headers;
   for (const auto& [name, value] : request.headers)
     append_header(headers, std::string(name).append(value.empty() ? ";" : ": ").append(value));
   for (const auto* unwanted : {"Expect:", "Accept:"}) append_header(headers, unwanted);
   if (request.method == "HEAD") {
     set_option(handle, CURLOPT_NOBODY, 1L);
-  } else if (request.method == "PUT" || request.method == "POST") {
+  } else if (request.method == "PUT" || request.method == "POST" || !request.body.empty()) {
     set_option(handle, CURLOPT_UPLOAD, 1L);
     set_option(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     set_option(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
@@ -301,25 +277,54 @@ HttpReply HttpClient::perform(const HttpSettings& settings, const HttpRequest& r
     set_option(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }
   set_option(handle, CURLOPT_HTTPHEADER, headers.get());
-
-  Exchange exchange(request, max_body, sink, *halt_);
-  exchange.attach(handle);
-  const CURLcode code = [&] {
-    const NoPipeSignal quiet;
-    return curl_easy_perform(handle);
-  }();
-  exchange.rethrow();
-  if (halt_->is_set()) throw Passing("the transfer was stopped");
-  if (code == CURLE_OK) return std::move(exchange.reply());
-
-  const std::string server = "the server at " + server_in(request.url);
-  if (is_certificate_problem(code))
-    throw Error(Errc::denied, server +
-                                  " has a certificate that is not trusted: " + exchange.details() +
-                                  "; name its CA in the \"ca_file\" of the locker's description");
-  const std::string text = server + ' ' + problem_text(code, exchange.details());
-  if (is_final(code)) throw Error(Errc::failed, text);
-  throw Passing(text);
+  return headers;
 }
 
-}  // namespace jetpack::storage
+long number_of(CURL* handle, CURLINFO info) {
+  long value = 0;
+  curl_easy_getinfo(handle, info, &value);
+  return value;
+}
+
+}  // namespace
+
+Response Client::perform(const Settings& settings, const Request& request, uint64_t max_body,
+                         const BodySink& sink) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  CURL* const handle = handle_->easy.get();
+  for (bool is_second = false;; is_second = true) {
+    // Forgets all options; the connection is kept.
+    curl_easy_reset(handle);
+    apply_settings(handle, settings);
+    const HeaderList headers = apply_request(handle, request);
+    set_option(handle, CURLOPT_FRESH_CONNECT, needs_new_connection_ ? 1L : 0L);
+    const auto left =
+        settings.longest - std::chrono::floor<std::chrono::milliseconds>(Clock::now() - start);
+    if (settings.longest.count() > 0)
+      set_option(handle, CURLOPT_TIMEOUT_MS, std::max(long{left.count()}, 1L));
+    handle_->certificate.watch(handle);
+    Exchange exchange(request, max_body, sink, halt_);
+    exchange.attach(handle);
+    const CURLcode code = [&] {
+      const NoPipeSignal quiet;
+      return curl_easy_perform(handle);
+    }();
+    exchange.rethrow();
+    if (halt_ != nullptr && halt_->is_set()) throw Retryable("the transfer was stopped");
+    if (code == CURLE_OK) {
+      needs_new_connection_ = exchange.response().status == 421;
+      return std::move(exchange.response());
+    }
+    const bool was_kept = number_of(handle, CURLINFO_NUM_CONNECTS) == 0;
+    needs_new_connection_ = true;
+    if (is_lost_connection(code) && was_kept && !exchange.has_begun() && !is_second) continue;
+    fail({code, exchange.details(), number_of(handle, CURLINFO_OS_ERRNO),
+          number_of(handle, CURLINFO_HTTP_CONNECTCODE),
+          settings.longest.count() > 0 && Clock::now() - start >= settings.longest,
+          handle_->certificate},
+         settings, server_in(request.url));
+  }
+}
+
+}  // namespace jetpack::http

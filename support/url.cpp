@@ -1,5 +1,5 @@
 // The addresses that a node may talk to: http and https URLs, checked and in one form.
-#include "services/session/url.hpp"
+#include "support/url.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -7,7 +7,7 @@
 #include <jetpack/error.hpp>
 #include "support/text.hpp"
 
-namespace jetpack::session {
+namespace jetpack::support {
 
 namespace {
 
@@ -31,11 +31,11 @@ struct Authority {
 Authority split_authority(std::string_view text) {
   if (!text.starts_with('[')) {
     const size_t colon = std::min(text.find(':'), text.size());
-    return {support::lower_case(text.substr(0, colon)), text.substr(colon)};
+    return {lower_case(text.substr(0, colon)), text.substr(colon)};
   }
   const size_t end = text.find(']');
   if (end == std::string_view::npos) return {};
-  return {support::lower_case(text.substr(1, end - 1)), text.substr(end + 1)};
+  return {lower_case(text.substr(1, end - 1)), text.substr(end + 1)};
 }
 
 }  // namespace
@@ -73,15 +73,14 @@ std::string Url::authority() const { return authority_text(host, port, default_p
 
 std::string Url::text() const { return scheme + "://" + authority() + path; }
 
-Url parse_url(std::string_view text, const std::string& where) {
-  const auto fail = [&](const std::string& what) {
-    throw Error(Errc::corrupt, "the server's address in " + where + " " + what +
-                                   "; expected https://HOST[:PORT][/PATH]");
+Url parse_url(std::string_view text, const std::string& what) {
+  const auto fail = [&](const std::string& problem) {
+    throw Error(Errc::corrupt, what + ' ' + problem + "; expected https://HOST[:PORT][/PATH]");
   };
   const size_t mark = text.find("://");
   if (mark == std::string_view::npos) fail("is not a URL");
   Url url;
-  url.scheme = support::lower_case(text.substr(0, mark));
+  url.scheme = lower_case(text.substr(0, mark));
   if (url.scheme != "https" && url.scheme != "http") fail("is neither https nor http");
   std::string_view rest = text.substr(mark + 3);
   const size_t slash = std::min(rest.find('/'), rest.size());
@@ -101,4 +100,4 @@ Url parse_url(std::string_view text, const std::string& where) {
   return url;
 }
 
-}  // namespace jetpack::session
+}  // namespace jetpack::support

@@ -1,4 +1,4 @@
-// What may be tried again, how often, and after what pause.
+// Trying again: what for, how often, and after what pause.
 #pragma once
 
 #include <atomic>
@@ -7,23 +7,18 @@
 #include <mutex>
 #include <optional>
 #include <random>
-#include <stdexcept>
 #include <string>
 
 #include <jetpack/error.hpp>
 
-namespace jetpack::storage {
+namespace jetpack::http {
 
-// Whether an HTTP status is about the moment and not about the request: 408, 429, 5xx but for 501
-// and 505.
-bool is_passing(unsigned status);
-
-// Thrown inside when the same request may succeed later.
-class Passing : public std::runtime_error {
+// Errc::unavailable: the same request may succeed later.
+class Retryable : public Error {
  public:
-  explicit Passing(const std::string& what,
-                   std::optional<std::chrono::seconds> retry_after = std::nullopt)
-      : std::runtime_error(what), retry_after_(retry_after) {}
+  explicit Retryable(const std::string& what,
+                     std::optional<std::chrono::seconds> retry_after = std::nullopt)
+      : Error(Errc::unavailable, what), retry_after_(retry_after) {}
 
   // What the other side asked for.
   std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
@@ -51,19 +46,19 @@ class Halt {
 // that at random.
 class Tries {
  public:
-  // The longest that another side may make us wait with one Retry-After.
+  // The longest that a server may make us wait with one Retry-After.
   static constexpr std::chrono::seconds longest_wait{120};
 
   explicit Tries(int most) : most_(most) {}
 
   // The pause before the next try; nullopt when there is none left, or the wait would be too long.
-  std::optional<std::chrono::milliseconds> after(const Passing& failure);
+  std::optional<std::chrono::milliseconds> after(const Retryable& failure);
 
-  // The last try got somewhere: begins to count anew.
+  // The last try got somewhere: starts counting again.
   void progressed() { failures_ = 0; }
 
-  // What is to be said at the end.
-  Error gives_up(const Passing& failure) const;
+  // The error at the end.
+  Error gives_up(const Retryable& failure) const;
 
  private:
   int most_;
@@ -71,7 +66,7 @@ class Tries {
   std::minstd_rand random_{std::random_device{}()};
 };
 
-// Calls `attempt` until it does not throw Passing, at most `most` times. When the transfer is
+// Calls `attempt` until it does not throw Retryable, at most `most` times. When the transfer is
 // halted meanwhile, the last failure is thrown.
 template <class Attempt>
 auto with_retries(int most, Halt& halt, Attempt&& attempt) {
@@ -79,7 +74,7 @@ auto with_retries(int most, Halt& halt, Attempt&& attempt) {
   for (;;) {
     try {
       return attempt();
-    } catch (const Passing& failure) {
+    } catch (const Retryable& failure) {
       const auto pause = tries.after(failure);
       if (!pause || halt.is_set()) throw tries.gives_up(failure);
       halt.wait(*pause);
@@ -88,4 +83,4 @@ auto with_retries(int most, Halt& halt, Attempt&& attempt) {
   }
 }
 
-}  // namespace jetpack::storage
+}  // namespace jetpack::http

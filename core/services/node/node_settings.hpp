@@ -2,15 +2,19 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "services/session/broker.hpp"
-#include "services/session/transport.hpp"
+#include "services/node/addresses.hpp"
 
-namespace jetpack::session {
+namespace jetpack {
+class ModuleHost;
+}
+
+namespace jetpack::node {
 
 // Hex digits of the id in /clusterlink/userdata/ID.
 inline constexpr size_t userdata_digits = 32;
@@ -29,10 +33,10 @@ using Setting = std::function<std::optional<std::string>(std::string_view key)>;
 // config/connection.json, config/jetpack.ini and the configuration, in this order of precedence.
 // The files are read by the constructor; the configuration is asked only for what they lack,
 // because reading it means parsing the whole of node.json. PROTOCOL.md lists the keys.
-class Facts {
+class NodeSettings {
  public:
   // Throws Errc::corrupt with file, line and column, or Errc::denied.
-  Facts(const std::string& config_folder, Setting setting);
+  NodeSettings(const std::string& config_directory, Setting setting);
 
   // What the two files say, without asking the configuration.
   Identity identity_from_files() const;
@@ -49,7 +53,7 @@ class Facts {
   // be used, naming the key.
   Server server() const;
 
-  // The proxy on the way to `url`: "http://host:port", or empty. Throws Errc::corrupt.
+  // The proxy on the way to `url`, as proxy.hpp writes it; empty: none. Throws Errc::corrupt.
   std::string proxy(const std::string& url) const;
 
   // Throws Errc::not_found when no broker is configured, Errc::corrupt or denied for an address
@@ -58,11 +62,11 @@ class Facts {
   // Where this node's messages go at the broker.
   std::string exchange() const;
 
-  enum class Channel { https, amqp };
-  // By which messages go. Throws Errc::corrupt for any other word, naming the key.
-  Channel channel() const;
+  // Where messages go. Throws Errc::corrupt for any other word than https and amqp, naming the key.
+  Route message_route() const;
 
-  // The files that were read, and those that they name: when one of them changes, so may the facts.
+  // The files that were read, and those that they name: when one of them changes, so may the
+  // settings.
   std::vector<std::string> sources() const;
 
  private:
@@ -82,9 +86,12 @@ class Facts {
   static std::optional<std::string> if_configured(Ask&& ask);
 
   struct Files;
-  std::string folder_;
+  std::string directory_;
   Setting setting_;
   std::shared_ptr<const Files> files_;
 };
 
-}  // namespace jetpack::session
+// Those of the node that `host` runs on.
+NodeSettings node_settings(const ModuleHost& host);
+
+}  // namespace jetpack::node

@@ -1,5 +1,5 @@
-// Brings messages and letters to the AMQP broker, and what its replies mean.
-#include "services/session/broker_carrier.hpp"
+// Publishes messages and letters at the AMQP broker, and says what its replies mean.
+#include "services/session/broker_transport.hpp"
 
 #include <algorithm>
 
@@ -18,41 +18,41 @@ using std::chrono::milliseconds;
 constexpr uint32_t partitions = 16;
 constexpr size_t max_routing_key = 255;
 
-bool holds_letter(const Parcel& parcel) { return parcel.front().kind != Kind::message; }
+bool holds_letter(const Batch& batch) { return batch.front().kind != Kind::message; }
 
-// How many of the parcels from `begin` on go out together. A broker confirms each for itself and
+// How many of the batches from `begin` on go out together. A broker confirms each for itself and
 // may lose one between two others, which letters bear and the order of messages does not.
-size_t run_length(const std::vector<Parcel>& parcels, size_t begin) {
-  if (!holds_letter(parcels[begin])) return 1;
+size_t run_length(const std::vector<Batch>& batches, size_t begin) {
+  if (!holds_letter(batches[begin])) return 1;
   size_t end = begin;
-  while (end < parcels.size() && holds_letter(parcels[end])) ++end;
+  while (end < batches.size() && holds_letter(batches[end])) ++end;
   return end - begin;
 }
 
 // Letters are judged one by one. Messages are never refused by a broker, only by the hub behind it:
 // where they cannot go, the hub or somebody's permission is missing, and they wait for that.
-Outcome outcome_of(const Parcel& parcel, const Published& published) {
+Outcome outcome_of(const Batch& batch, const Published& published) {
   switch (published.status) {
     case PublishStatus::confirmed:
       return {Verdict::accepted, ""};
     case PublishStatus::unknown:
     case PublishStatus::untried:
-      return {Verdict::try_later, published.why};
+      return {Verdict::retry, published.why};
     case PublishStatus::refused:
       break;
   }
-  if (holds_letter(parcel)) return {Verdict::refused, published.why};
+  if (holds_letter(batch)) return {Verdict::refused, published.why};
   const bool is_hub_missing =
       published.reply == amqp_reply::not_found || published.reply == amqp_reply::unroutable;
   if (is_hub_missing)
-    return {Verdict::try_later,
-            published.why + "; a hub that is connected to it makes what is missing"};
+    return {Verdict::retry,
+            published.why + "; a hub that is connected to it creates what is missing"};
   return {Verdict::stop, published.why};
 }
 
 }  // namespace
 
-std::string routing_key_of(const Identity& identity) {
+std::string routing_key_of(const node::Identity& identity) {
   const std::string name = identity.cluster + '/' + identity.node;
   boost::crc_32_type crc;
   crc.process_bytes(name.data(), name.size());
@@ -62,18 +62,18 @@ std::string routing_key_of(const Identity& identity) {
   return std::string(cut, detail::copy_text(cut, sizeof cut, key));
 }
 
-BrokerCarrier::BrokerCarrier(BrokerRoute route, Identity identity, Connect connect)
-    : route_(std::move(route)), identity_(std::move(identity)), connect_(std::move(connect)) {}
+BrokerTransport::BrokerTransport(BrokerTarget target, node::Identity identity, Connect connect)
+    : target_(std::move(target)), identity_(std::move(identity)), connect_(std::move(connect)) {}
 
-Publication BrokerCarrier::publication_of(const Parcel& parcel, const std::string& body) const {
-  const Message& first = parcel.front();
+Publication BrokerTransport::publication_of(const Batch& batch, const std::string& body) const {
+  const Message& first = batch.front();
   Publication publication;
   publication.message_id = first.id;
-  if (!holds_letter(parcel)) {
-    publication.exchange = route_.exchange;
-    publication.routing_key = route_.routing_key;
+  if (!holds_letter(batch)) {
+    publication.exchange = target_.exchange;
+    publication.routing_key = target_.routing_key;
     publication.content_type = "application/json";
-    publication.user_id = route_.user_id;
+    publication.user_id = target_.user_id;
     publication.body = body;
     return publication;
   }
@@ -86,13 +86,13 @@ Publication BrokerCarrier::publication_of(const Parcel& parcel, const std::strin
   return publication;
 }
 
-std::vector<Outcome> BrokerCarrier::bring(const std::vector<Parcel>& parcels,
-                                          Clock::time_point deadline) {
-  const size_t count = run_length(parcels, 0);
+std::vector<Outcome> BrokerTransport::send(const std::vector<Batch>& batches,
+                                           Clock::time_point deadline) {
+  const size_t count = run_length(batches, 0);
   const std::string body =
-      holds_letter(parcels.front()) ? "" : envelope(parcels.front(), identity_);
+      holds_letter(batches.front()) ? "" : envelope(batches.front(), identity_);
   std::vector<Publication> publications;
-  for (size_t i = 0; i < count; ++i) publications.push_back(publication_of(parcels[i], body));
+  for (size_t i = 0; i < count; ++i) publications.push_back(publication_of(batches[i], body));
 
   std::vector<Published> results;
   try {
@@ -100,20 +100,20 @@ std::vector<Outcome> BrokerCarrier::bring(const std::vector<Parcel>& parcels,
     const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
     results = broker_->publish(publications, std::max(left, milliseconds{1}));
   } catch (const Error& e) {
-    return {{e.code() == Errc::unavailable ? Verdict::try_later : Verdict::stop, e.what()}};
+    return {{e.code() == Errc::unavailable ? Verdict::retry : Verdict::stop, e.what()}};
   }
   std::vector<Outcome> outcomes;
   for (size_t i = 0; i < count; ++i) {
     if (i > 0 && results[i].status == PublishStatus::untried) break;
-    outcomes.push_back(outcome_of(parcels[i], results[i]));
+    outcomes.push_back(outcome_of(batches[i], results[i]));
     const Verdict verdict = outcomes.back().verdict;
-    if (verdict == Verdict::try_later || verdict == Verdict::stop) break;
+    if (verdict == Verdict::retry || verdict == Verdict::stop) break;
   }
   return outcomes;
 }
 
-void BrokerCarrier::tend() {
-  if (broker_) broker_->tend();
+void BrokerTransport::heartbeat() {
+  if (broker_) broker_->heartbeat();
 }
 
 }  // namespace jetpack::session

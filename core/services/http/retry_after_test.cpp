@@ -1,9 +1,9 @@
 // Retry-After in seconds and as a date, by this clock and by the server's.
-#include "services/session/retry_after.hpp"
+#include "services/http/retry_after.hpp"
 
 #include <doctest/doctest.h>
 
-using jetpack::session::retry_after;
+using jetpack::http::retry_after;
 using std::chrono::seconds;
 
 namespace {

@@ -3,19 +3,19 @@
 #include <optional>
 
 #include <jetpack/error.hpp>
-#include "services/session/broker.hpp"
-#include "services/session/url.hpp"
+#include "services/node/addresses.hpp"
 #include "support/encoding.hpp"
 #include "support/json.hpp"
+#include "support/url.hpp"
 
-namespace jetpack::session {
+namespace jetpack::node {
 
 namespace {
 
 constexpr unsigned tls_port = 5671;
 constexpr unsigned plain_port = 5672;
 
-// nullopt when it is no percent-encoded text that AMQP takes.
+// nullopt when it is not percent-encoded text that AMQP accepts.
 std::optional<std::string> decoded_part(std::string_view text) {
   auto part = support::percent_decoded(text);
   if (!part || part->size() > max_short_string || !support::is_utf8(*part)) return std::nullopt;
@@ -28,7 +28,7 @@ std::optional<std::string> decoded_part(std::string_view text) {
 
 std::string BrokerAddress::text() const {
   return std::string(is_tls ? "amqps://" : "amqp://") + support::percent_encoded(username) + '@' +
-         authority_text(host, port, is_tls ? tls_port : plain_port) + '/' +
+         support::authority_text(host, port, is_tls ? tls_port : plain_port) + '/' +
          support::percent_encoded(vhost);
 }
 
@@ -62,11 +62,11 @@ BrokerAddress parse_broker_address(std::string_view text, const std::string& whe
   address.password = *password;
   address.vhost = *decoded;
 
-  Endpoint endpoint =
-      parse_endpoint(rest.substr(at + 1), address.is_tls ? tls_port : plain_port, fail);
+  support::Endpoint endpoint =
+      support::parse_endpoint(rest.substr(at + 1), address.is_tls ? tls_port : plain_port, fail);
   address.host = std::move(endpoint.host);
   address.port = endpoint.port;
   return address;
 }
 
-}  // namespace jetpack::session
+}  // namespace jetpack::node

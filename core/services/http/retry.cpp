@@ -1,9 +1,9 @@
-// What may be tried again, how often, and after what pause.
-#include "services/storage/retry.hpp"
+// Trying again, with pauses.
+#include "services/http/retry.hpp"
 
 #include <algorithm>
 
-namespace jetpack::storage {
+namespace jetpack::http {
 
 namespace {
 
@@ -13,12 +13,6 @@ constexpr milliseconds first_pause{200};
 constexpr milliseconds longest_pause{10'000};
 
 }  // namespace
-
-bool is_passing(unsigned status) {
-  if (status == 408 || status == 429) return true;
-  // 501 and 505 are about the request: no later server speaks otherwise.
-  return status >= 500 && status <= 599 && status != 501 && status != 505;
-}
 
 void Halt::set() {
   const std::lock_guard lock(mutex_);
@@ -33,7 +27,7 @@ void Halt::wait(milliseconds time) {
   changed_.wait_for(lock, time, [this] { return is_set_.load(); });
 }
 
-std::optional<milliseconds> Tries::after(const Passing& failure) {
+std::optional<milliseconds> Tries::after(const Retryable& failure) {
   if (++failures_ >= most_) return std::nullopt;
   if (failure.retry_after() > longest_wait) return std::nullopt;
   const milliseconds ceiling =
@@ -43,7 +37,7 @@ std::optional<milliseconds> Tries::after(const Passing& failure) {
   return std::max(pause, milliseconds{failure.retry_after().value_or(std::chrono::seconds{0})});
 }
 
-Error Tries::gives_up(const Passing& failure) const {
+Error Tries::gives_up(const Retryable& failure) const {
   std::string text = failure.what();
   if (failure.retry_after() > longest_wait) {
     text += "; it asks to wait for " + std::to_string(failure.retry_after()->count()) +
@@ -54,4 +48,4 @@ Error Tries::gives_up(const Passing& failure) const {
   return {Errc::unavailable, text};
 }
 
-}  // namespace jetpack::storage
+}  // namespace jetpack::http

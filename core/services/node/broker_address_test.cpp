@@ -1,13 +1,11 @@
-// A broker's address as it is configured, and where a node's messages go.
-#include "services/session/broker.hpp"
+// A broker's address as it is configured.
+#include "services/node/addresses.hpp"
 
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
-#include "services/session/broker_carrier.hpp"
 
-using jetpack::session::parse_broker_address;
-using jetpack::session::routing_key_of;
+using jetpack::node::parse_broker_address;
 
 namespace {
 
@@ -59,10 +57,4 @@ TEST_CASE("what is wrong is said without the password") {
     CHECK(problem_of(text).find("jetpack.ini") != std::string::npos);
     CHECK(problem_of(text).find("secret") == std::string::npos);
   }
-}
-
-TEST_CASE("the messages of a node go one way, by the CRC-32 of its name") {
-  // zlib.crc32(b"demo/execute-1") % 16 == 15
-  CHECK(routing_key_of({"demo", "execute-1", "", ""}) == "messages.15.demo.execute-1");
-  CHECK(routing_key_of({"demo", std::string(300, 'n'), "", ""}).size() == 255);
 }

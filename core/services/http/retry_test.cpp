@@ -1,26 +1,17 @@
 // What is tried again, how often, and how long the pauses are.
-#include "services/storage/retry.hpp"
+#include "services/http/retry.hpp"
 
 #include <doctest/doctest.h>
 
-using jetpack::storage::Halt;
-using jetpack::storage::is_passing;
-using jetpack::storage::Passing;
-using jetpack::storage::Tries;
-using jetpack::storage::with_retries;
+using jetpack::http::Halt;
+using jetpack::http::Retryable;
+using jetpack::http::Tries;
+using jetpack::http::with_retries;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-TEST_CASE("what is about the moment may be tried again, what is about the request not") {
-  for (const unsigned status : {408u, 429u, 500u, 502u, 503u, 504u, 599u})
-    CHECK(is_passing(status));
-  for (const unsigned status :
-       {200u, 206u, 301u, 400u, 401u, 403u, 404u, 409u, 412u, 416u, 501u, 505u, 600u})
-    CHECK_FALSE(is_passing(status));
-}
-
 TEST_CASE("pauses double to a cap, are random within half, and end") {
-  const Passing failure("busy");
+  const Retryable failure("busy");
   for (int round = 0; round < 50; ++round) {
     Tries tries(9);
     for (const int64_t ceiling : {200, 400, 800, 1600, 3200, 6400, 10000, 10000}) {
@@ -36,17 +27,17 @@ TEST_CASE("pauses double to a cap, are random within half, and end") {
 TEST_CASE("progress begins the count anew") {
   Tries tries(2);
   for (int i = 0; i < 10; ++i) {
-    CHECK(tries.after(Passing("reset")));
+    CHECK(tries.after(Retryable("reset")));
     tries.progressed();
   }
 }
 
 TEST_CASE("Retry-After is honoured up to a bound") {
   Tries tries(5);
-  CHECK(tries.after(Passing("busy", seconds{7})) == milliseconds{7000});
-  CHECK(*tries.after(Passing("busy", seconds{0})) >= milliseconds{200});
-  CHECK_FALSE(tries.after(Passing("busy", seconds{121})));
-  CHECK(std::string(tries.gives_up(Passing("busy", seconds{500})).what()).find("500 s") !=
+  CHECK(tries.after(Retryable("busy", seconds{7})) == milliseconds{7000});
+  CHECK(*tries.after(Retryable("busy", seconds{0})) >= milliseconds{200});
+  CHECK_FALSE(tries.after(Retryable("busy", seconds{121})));
+  CHECK(std::string(tries.gives_up(Retryable("busy", seconds{500})).what()).find("500 s") !=
         std::string::npos);
 }
 
@@ -57,7 +48,7 @@ TEST_CASE("a halt ends the pause and the tries") {
                                [&]() -> int {
                                  ++calls;
                                  halt.set();
-                                 throw Passing("reset", seconds{100});
+                                 throw Retryable("reset", seconds{100});
                                }),
                   jetpack::Error);
   CHECK(calls == 1);
@@ -67,7 +58,7 @@ TEST_CASE("the last failure is told, and how often it was tried") {
   Halt halt;
   CHECK(with_retries(3, halt, [] { return 5; }) == 5);
   try {
-    with_retries(1, halt, []() -> int { throw Passing("the locker is busy"); });
+    with_retries(1, halt, []() -> int { throw Retryable("the locker is busy"); });
     FAIL("no failure");
   } catch (const jetpack::Error& e) {
     CHECK(e.code() == jetpack::Errc::unavailable);

@@ -1,12 +1,12 @@
 // What a Retry-After header asks for.
-#include "services/session/retry_after.hpp"
+#include "services/http/retry_after.hpp"
 
 #include <algorithm>
 #include <charconv>
 
 #include "support/times.hpp"
 
-namespace jetpack::session {
+namespace jetpack::http {
 
 namespace {
 
@@ -28,4 +28,4 @@ std::optional<seconds> retry_after(std::string_view value, std::string_view date
   return std::clamp(*until - from, seconds{0}, most);
 }
 
-}  // namespace jetpack::session
+}  // namespace jetpack::http
