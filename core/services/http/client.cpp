@@ -25,6 +25,8 @@ constexpr long receive_buffer = 128L << 10;
 constexpr long send_buffer = 256L << 10;
 constexpr size_t most_headers = 64 << 10;
 constexpr size_t most_error_body = 64 << 10;
+// libcurl's clock and ours may differ by this.
+constexpr std::chrono::milliseconds clock_tolerance{10};
 
 struct FreeList {
   void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
@@ -85,7 +87,13 @@ struct Client::Handle {
     void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
   };
   CertificateProblem certificate;  // outlives the connections, which refer to it
-  std::unique_ptr<CURL, Cleanup> easy{curl_easy_init()};
+  std::unique_ptr<CURL, Cleanup> easy;
+
+  // Without any connection.
+  void start() {
+    easy.reset(curl_easy_init());
+    if (!easy) throw Error(Errc::internal, "failed to start libcurl");
+  }
 };
 
 // What libcurl's callbacks see of one exchange.
@@ -218,7 +226,8 @@ std::string Response::header(const std::string& name) const {
 
 Client::Client() : handle_(std::make_unique<Handle>()) {
   static const bool is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  if (!is_ready || !handle_->easy) throw Error(Errc::internal, "failed to start libcurl");
+  if (!is_ready) throw Error(Errc::internal, "failed to start libcurl");
+  handle_->start();
 }
 
 Client::Client(const Halt& halt) : Client() { halt_ = &halt; }
@@ -292,13 +301,12 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
                          const BodySink& sink) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
-  CURL* const handle = handle_->easy.get();
   for (bool is_second = false;; is_second = true) {
+    CURL* const handle = handle_->easy.get();
     // Forgets all options; the connection is kept.
     curl_easy_reset(handle);
     apply_settings(handle, settings);
     const HeaderList headers = apply_request(handle, request);
-    set_option(handle, CURLOPT_FRESH_CONNECT, needs_new_connection_ ? 1L : 0L);
     const auto left =
         settings.longest - std::chrono::floor<std::chrono::milliseconds>(Clock::now() - start);
     if (settings.longest.count() > 0)
@@ -313,17 +321,22 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
     exchange.rethrow();
     if (halt_ != nullptr && halt_->is_set()) throw Retryable("the transfer was stopped");
     if (code == CURLE_OK) {
-      needs_new_connection_ = exchange.response().status == 421;
+      if (exchange.response().status == 421) handle_->start();
       return std::move(exchange.response());
     }
     const bool was_kept = number_of(handle, CURLINFO_NUM_CONNECTS) == 0;
-    needs_new_connection_ = true;
+    const bool has_expired =
+        settings.longest.count() > 0 && Clock::now() - start + clock_tolerance >= settings.longest;
+    const Failure failure{code,
+                          exchange.details(),
+                          number_of(handle, CURLINFO_OS_ERRNO),
+                          number_of(handle, CURLINFO_HTTP_CONNECTCODE),
+                          has_expired,
+                          handle_->certificate};
+    // After some failures libcurl accepts no options on the handle.
+    handle_->start();
     if (is_lost_connection(code) && was_kept && !exchange.has_begun() && !is_second) continue;
-    fail({code, exchange.details(), number_of(handle, CURLINFO_OS_ERRNO),
-          number_of(handle, CURLINFO_HTTP_CONNECTCODE),
-          settings.longest.count() > 0 && Clock::now() - start >= settings.longest,
-          handle_->certificate},
-         settings, server_in(request.url));
+    fail(failure, settings, server_in(request.url));
   }
 }
 

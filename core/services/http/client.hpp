@@ -75,7 +75,6 @@ class Client {
 
   const Halt* halt_ = nullptr;
   std::unique_ptr<Handle> handle_;
-  bool needs_new_connection_ = false;
 };
 
 }  // namespace jetpack::http

@@ -10,6 +10,7 @@
 #include "services/http/retry_after.hpp"
 #include "services/http/status.hpp"
 #include "support/encoding.hpp"
+#include "support/text.hpp"
 #include "support/times.hpp"
 
 namespace jetpack::storage {
@@ -86,11 +87,13 @@ Error refused(const Description& locker, const http::Response& reply, const std:
                                  ? "; it has no credential: add sas, account_key or identity"
                                  : "; give the node a credential that is valid and allows this";
   return {Errc::denied, "it refused this node's access" + described + ": " + status_text(reply) +
-                            "; no other was to be had: " + why + advice};
+                            "; and no other credential is available: " + why + advice};
 }
 
 Error unexpected(const http::Response& reply) {
-  return {Errc::failed, "it answered " + status_text(reply)};
+  const auto advice = http::meaning_of(reply.status).advice;
+  return {Errc::failed,
+          "it answered " + status_text(reply) + (advice.empty() ? "" : ": " + std::string(advice))};
 }
 
 std::string where_to(const std::string& location) {
@@ -102,13 +105,26 @@ std::string where_to(const std::string& location) {
   return is_plain && host.size() <= 200 ? host : "another server";
 }
 
+// A gateway or a login page in between answers with 200 and HTML; every answer of the service has
+// headers of its own.
+bool is_foreign_page(const http::Response& reply) {
+  const auto is_azure = [](const auto& header) { return header.first.starts_with("x-ms-"); };
+  return reply.status >= 200 && reply.status < 300 &&
+         support::lower_case(reply.header("content-type")).starts_with("text/html") &&
+         std::none_of(reply.headers.begin(), reply.headers.end(), is_azure);
+}
+
 // Throws what is neither an answer nor a refusal.
 void check_answer(const http::Response& reply) {
+  if (is_foreign_page(reply))
+    throw Error(Errc::failed, "it answered " + std::to_string(reply.status) +
+                                  " with a web page instead of a blob; is a login page or gateway "
+                                  "in between?");
   if (http::is_retryable(reply.status))
     throw http::Retryable("it answered " + status_text(reply),
                           http::retry_after(reply.header("retry-after"), reply.header("date"),
                                             std::chrono::system_clock::now()));
-  if (reply.status >= 300 && reply.status < 400)
+  if (reply.status >= 300 && reply.status < 400 && reply.status != 304)
     throw Error(Errc::denied, "it redirects to " + where_to(reply.header("location")) +
                                   ", which is not followed: it would carry the credential "
                                   "elsewhere; put the right address into the locker's description");
@@ -123,7 +139,7 @@ uint64_t decimal(std::string_view text) {
   return value;
 }
 
-bool is_weak(const std::string& etag) { return etag.empty() || etag.starts_with("W/"); }
+bool is_weak(const std::string& etag) { return etag.starts_with("W/"); }
 
 // Throws unless the reply holds the bytes that were asked for, of the blob that was asked for.
 void check_range(const http::Response& reply, const BlobInfo& blob, uint64_t begin, uint64_t end) {
@@ -279,12 +295,15 @@ void Azure::get(const BlobInfo& blob, uint64_t begin, uint64_t end,
   call.blob = blob.name;
   call.headers = {{"range", "bytes=" + std::to_string(begin) + '-' + std::to_string(end - 1)}};
   // A weak ETag matches nothing.
-  if (!is_weak(blob.etag)) call.headers["if-match"] = blob.etag;
+  if (!blob.etag.empty() && !is_weak(blob.etag)) call.headers["if-match"] = blob.etag;
   bool is_checked = false;
   uint64_t left = end - begin;
   const http::Response reply =
       exchange(call, [&](const http::Response& head, std::string_view piece) {
-        if (!is_checked) check_range(head, blob, begin, end);
+        if (!is_checked) {
+          check_answer(head);
+          check_range(head, blob, begin, end);
+        }
         is_checked = true;
         if (piece.size() > left) throw Error(Errc::corrupt, "it sent more than was asked for");
         left -= piece.size();
