@@ -89,6 +89,17 @@ struct Client::Handle {
   CertificateProblem certificate;  // outlives the connections, which refer to it
   std::unique_ptr<CURL, Cleanup> easy;
 
+  // Not supported by a libcurl with another TLS library; errors are then less exact.
+  void watch_certificate() {
+    certificate.verdict = 0;
+    curl_easy_setopt(easy.get(), CURLOPT_SSL_CTX_FUNCTION, &prepare_tls);
+    curl_easy_setopt(easy.get(), CURLOPT_SSL_CTX_DATA, this);
+  }
+  static CURLcode prepare_tls(CURL*, void* context, void* self) noexcept {
+    static_cast<Handle*>(self)->certificate.watch(static_cast<SSL_CTX*>(context));
+    return CURLE_OK;
+  }
+
   // Without any connection.
   void start() {
     easy.reset(curl_easy_init());
@@ -311,7 +322,7 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
         settings.longest - std::chrono::floor<std::chrono::milliseconds>(Clock::now() - start);
     if (settings.longest.count() > 0)
       set_option(handle, CURLOPT_TIMEOUT_MS, std::max(long{left.count()}, 1L));
-    handle_->certificate.watch(handle);
+    handle_->watch_certificate();
     Exchange exchange(request, max_body, sink, halt_);
     exchange.attach(handle);
     const CURLcode code = [&] {

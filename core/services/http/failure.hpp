@@ -1,29 +1,14 @@
 // Why there was no response, as an error for an administrator.
 #pragma once
 
-#include <chrono>
 #include <string>
 
 #include <curl/curl.h>
-#include <openssl/types.h>
 
+#include "services/http/certificate.hpp"
 #include "services/http/client.hpp"
 
 namespace jetpack::http {
-
-// What OpenSSL found wrong with a server's certificate; libcurl tells it only as a sentence.
-struct CertificateProblem {
-  int verdict = 0;  // X509_V_OK
-  std::chrono::system_clock::time_point not_before;
-  std::chrono::system_clock::time_point not_after;
-
-  // Notes problems of the connections that `handle` makes from now on, for as long as both live.
-  void watch(CURL* handle);
-
- private:
-  static CURLcode prepare(CURL* handle, void* context, void* self) noexcept;
-  static int note(int is_good, X509_STORE_CTX* store) noexcept;
-};
 
 // Everything that is known of one failed exchange.
 struct Failure {

@@ -13,6 +13,7 @@
 #include <string>
 
 #include <jetpack/error.hpp>
+#include "services/http/certificate.hpp"
 #include "services/session/broker.hpp"
 
 namespace jetpack::session {
@@ -36,8 +37,8 @@ class AmqpConnection {
   // The channel that messages go on.
   static constexpr amqp_channel_t channel = 1;
 
-  // Throws Errc::unavailable when the broker cannot be had, Errc::denied when it or its certificate
-  // refuses, Errc::corrupt when the CA's file cannot be read.
+  // Throws Errc::unavailable when the broker cannot be reached, Errc::denied when it or its
+  // certificate refuses, Errc::corrupt when the CA's file cannot be read.
   AmqpConnection(const node::BrokerAddress& address, AmqpClock::time_point deadline);
 
   // Starts to write one message; complete when this returns. Throws Errc::unavailable when the
@@ -92,9 +93,9 @@ class AmqpConnection {
   // Lives as long as the state, which its TLS context refers to.
   struct Verification {
     std::string server_name;  // empty: the host is a numeric address
-    long result = 0;          // X509_V_OK
+    http::CertificateProblem problem;
   };
-  static void watch_handshake(const SSL* ssl, int where, int result);
+  static void set_server_name(const SSL* ssl, int where, int result);
   static void prepare_tls(amqp_socket_t* socket, const node::BrokerAddress& address,
                           Verification& verification);
 

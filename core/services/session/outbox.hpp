@@ -110,11 +110,9 @@ class Outbox {
   void open();
   void open_in_place();
   void reopen_if_replaced();
-  void prepare_schema();
   void limit_size(uint64_t more);
   void repair();
   bool is_in_place() const;
-  int64_t insert(const Message& message);
   int64_t store(const Message& message);
   bool erase(const std::vector<Message>& messages);
   void erase_remembered();
@@ -133,10 +131,5 @@ class Outbox {
   std::map<Kind, int64_t> delivered_;
   std::string why_not_removed_;
 };
-
-// A path in the run directory, resolved, of a file that exists from now on with mode 0660 and the
-// directory's group, whatever the umask. Throws when the directory is missing or may not be
-// written.
-std::string shared_file(const std::string& directory, const std::string& name);
 
 }  // namespace jetpack::session
