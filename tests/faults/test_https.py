@@ -2,26 +2,21 @@
 
 import base64
 import http.server
-import os
 import socket
 import ssl
 import threading
-from pathlib import Path
 
 import pytest
 
+from fault_server import is_built_with_cpprest
 from servers import nginx
 from servers.certificates import make_ca, make_certificate
 
 DELIVERED = "jetpack log: delivered\n"
-MODULE = (Path(__file__).resolve().parents[2] / os.environ.get("JETPACK_BUILD", "build")
-          / "home/lib/jetpack/services/https.so")
-
-
 def curl_only(reason):
     """Skips a test where the HTTP library is cpprestsdk, which cannot do it."""
-    is_cpprest = MODULE.exists() and b"libcpprest" in MODULE.read_bytes()
-    return pytest.mark.skipif(is_cpprest, reason=f"-Dhttp_client=cpprest: {reason}")
+    return pytest.mark.skipif(is_built_with_cpprest(),
+                              reason=f"-Dhttp_client=cpprest: {reason}")
 
 
 def delivered(jetpack):
