@@ -1,7 +1,8 @@
-// Percent-encoding, as in URLs (RFC 3986, 2.1).
+// Bytes as text: percent-encoding (RFC 3986, 2.1), base64 (RFC 4648, 4) and hexadecimal.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,5 +19,19 @@ std::optional<std::string> percent_decoded(std::string_view text);
 
 // The same, but a '%' that does not begin a %XX stands for itself.
 std::string percent_decoded_leniently(std::string_view text);
+
+// With padding, on one line.
+std::string base64(std::string_view bytes);
+
+// Takes text with or without padding; nullopt when it is not base64.
+std::optional<std::string> base64_decoded(std::string_view text);
+
+// Two digits a byte, lower case.
+std::string hex(std::string_view bytes);
+std::string hex(std::span<const unsigned char> bytes);
+std::string hex_byte(unsigned char byte);
+
+// 0 to 15, or -1.
+int hex_digit_value(char c);
 
 }  // namespace jetpack::support

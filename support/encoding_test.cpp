@@ -26,4 +26,25 @@ TEST_CASE("lenient percent-decoding") {
   CHECK(percent_decoded_leniently("%zz%41") == "%zzA");
 }
 
+TEST_CASE("base64 there and back") {
+  CHECK(base64("").empty());
+  CHECK(base64("f") == "Zg==");
+  CHECK(base64("fo") == "Zm8=");
+  CHECK(base64("foo") == "Zm9v");
+  CHECK(base64("\xff\xfe\xfd\xfc") == "//79/A==");
+  for (size_t size = 0; size < 300; ++size) {
+    const std::string bytes(size, '\xfb');
+    CHECK(base64_decoded(base64(bytes)) == bytes);
+  }
+  CHECK(base64_decoded("Zg") == "f");
+  for (const auto* text : {"Z", "Zg=", "Z===", "====", "Zm9v\n", "Zm 9v", "Zg==Zg=="})
+    CHECK_FALSE(base64_decoded(text));
+}
+
+TEST_CASE("hexadecimal") {
+  CHECK(hex("\x01\xab") == "01ab");
+  CHECK(hex_digit_value('F') == 15);
+  CHECK(hex_digit_value('g') == -1);
+}
+
 }  // namespace jetpack::support

@@ -2,58 +2,25 @@
 #include "support/files.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 
 #include <jetpack/error.hpp>
+#include "support/file_errors.hpp"
 
 namespace jetpack::support {
 
 namespace {
 
-Errc errc_of(int error) {
-  switch (error) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return Errc::denied;
-    case ENOENT:
-      return Errc::not_found;
-    case ENOSPC:
-    case EDQUOT:
-      return Errc::unavailable;
-    default:
-      return Errc::failed;
-  }
-}
-
-[[noreturn]] void fail(const std::string& doing, const std::string& path, int error) {
-  throw Error(errc_of(error), "cannot " + doing + " " + path + ": " + system_message(error));
-}
-
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-void write_all(int fd, std::string_view content, const std::string& path) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(fd, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write", path, errno);
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-}
-
-// Has the kernel make the pages of a large buffer at once: a page fault for each costs more than
+// Has the kernel create the pages of a large buffer at once: a page fault for each costs more than
 // filling it. Where it cannot (before Linux 5.14) nothing is lost.
 void populate(const char* buffer, size_t size) {
   constexpr uintptr_t page = 4096;
@@ -63,40 +30,63 @@ void populate(const char* buffer, size_t size) {
     ::madvise(reinterpret_cast<void*>(start), end - start, MADV_POPULATE_WRITE);
 }
 
-Fd open_lock(const std::string& path, unsigned mode) {
-  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode));
-  if (!fd) fail("open", path, errno);
-  return fd;
+// Appends what can be read from `fd`; false when the content would be longer than `max_bytes`.
+bool append_all(int fd, uint64_t max_bytes, const std::string& name, std::string& content) {
+  std::array<char, 16384> piece;
+  for (;;) {
+    const size_t wanted = std::min<uint64_t>(piece.size(), max_bytes + 1 - content.size());
+    const ssize_t got = ::read(fd, piece.data(), wanted);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_on_file("read", name, errno);
+    if (got == 0) return true;
+    content.append(piece.data(), static_cast<size_t>(got));
+    if (content.size() > max_bytes) return false;
+  }
 }
 
-// Removes a temporary file unless it has been renamed into place.
-class Unlinker {
+// A temporary file beside `path`, removed unless it is renamed into place.
+class Draft {
  public:
-  explicit Unlinker(std::string path) : path_(std::move(path)) {}
-  ~Unlinker() {
-    if (!path_.empty()) ::unlink(path_.c_str());
+  explicit Draft(const std::string& path)
+      : path_(path), name_(path + ".XXXXXX"), fd_(::mkostemp(name_.data(), O_CLOEXEC)) {
+    if (!fd_) fail_on_file("write", path, errno);
   }
-  Unlinker(const Unlinker&) = delete;
-  Unlinker& operator=(const Unlinker&) = delete;
-  void release() { path_.clear(); }
+  ~Draft() {
+    if (!name_.empty()) ::unlink(name_.c_str());
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+
+  // Gives it the owner, group and mode that write_durably documents.
+  void set_access(const struct stat& directory, unsigned mode) {
+    struct stat old {};
+    const bool others_can_write = (directory.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    const bool keeps = !others_can_write && ::stat(path_.c_str(), &old) == 0;
+    constexpr auto same = static_cast<uid_t>(-1);
+    const gid_t group = keeps ? old.st_gid : directory.st_gid;
+    // Only root can give a file away, and a group member may not be in the old file's group.
+    if (::fchown(fd_.get(), keeps ? old.st_uid : same, group) != 0 &&
+        ::fchown(fd_.get(), same, group) != 0 && errno != EPERM)
+      fail_on_file("set the owner of", path_, errno);
+    if (::fchmod(fd_.get(), keeps ? old.st_mode & 07777 : mode) != 0)
+      fail_on_file("set the mode of", path_, errno);
+  }
+
+  void write(std::string_view content) {
+    if (const int error = write_all(fd_.get(), content)) fail_on_file("write", path_, error);
+    if (::fsync(fd_.get()) != 0) fail_on_file("write", path_, errno);
+  }
+
+  void place() {
+    if (::rename(name_.c_str(), path_.c_str()) != 0) fail_on_file("replace", path_, errno);
+    name_.clear();
+  }
 
  private:
-  std::string path_;
+  const std::string& path_;
+  std::string name_;
+  Fd fd_;
 };
-
-// Gives a new file the mode and, where we may, the owner that its predecessor had.
-void inherit_ownership(int fd, const std::string& path, unsigned mode) {
-  struct stat old {};
-  if (::stat(path.c_str(), &old) != 0) {
-    if (::fchmod(fd, mode) != 0) fail("set the mode of", path, errno);
-    return;
-  }
-  // A member of the group may replace a file without being its owner.
-  if (::fchown(fd, old.st_uid, old.st_gid) != 0 &&
-      ::fchown(fd, static_cast<uid_t>(-1), old.st_gid) != 0 && errno != EPERM)
-    fail("set the owner of", path, errno);
-  if (::fchmod(fd, old.st_mode & 07777) != 0) fail("set the mode of", path, errno);
-}
 
 }  // namespace
 
@@ -105,57 +95,94 @@ void Fd::close() noexcept {
 }
 
 std::string system_message(int error) {
-  char buffer[128];
-  return ::strerror_r(error, buffer, sizeof buffer);
+  std::array<char, 128> buffer{};
+  return ::strerror_r(error, buffer.data(), buffer.size());
+}
+
+void fail_on_file(const std::string& doing, const std::string& path, int error) {
+  const Errc code = error == ENOSPC || error == EDQUOT                    ? Errc::unavailable
+                    : error == EACCES || error == EPERM || error == EROFS ? Errc::denied
+                    : error == ENOENT                                     ? Errc::not_found
+                                                                          : Errc::failed;
+  throw Error(code, "cannot " + doing + ' ' + path + ": " + system_message(error));
+}
+
+std::string parent_directory(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+int write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  return 0;
+}
+
+std::optional<std::string> read_bounded(int fd, uint64_t max_bytes, const std::string& name) {
+  std::string content;
+  if (!append_all(fd, max_bytes, name, content)) return std::nullopt;
+  return content;
 }
 
 std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes) {
   // O_NONBLOCK: a FIFO in the place of a file must not hang us.
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) {
-    if (errno == ENOENT) return std::nullopt;
-    fail("read", path, errno);
-  }
+  if (!fd && errno == ENOENT) return std::nullopt;
   struct stat info {};
-  if (::fstat(fd.get(), &info) != 0) fail("read", path, errno);
+  if (!fd || ::fstat(fd.get(), &info) != 0) fail_on_file("read", path, errno);
   if (!S_ISREG(info.st_mode))
-    throw Error(Errc::corrupt, "cannot read " + path + ": it is not a regular file");
-  const auto too_large = [&](uint64_t size) {
-    return Error(Errc::corrupt, "cannot read " + path + ": it has " + std::to_string(size) +
-                                    " bytes, and at most " + std::to_string(max_bytes) +
-                                    " are read");
-  };
-  if (static_cast<uint64_t>(info.st_size) > max_bytes)
-    throw too_large(static_cast<uint64_t>(info.st_size));
-
+    throw Error(Errc::corrupt, "cannot read " + path + ": not a regular file");
   // A file may grow while it is read, and files of /proc claim to be empty.
   std::string content;
-  content.reserve(static_cast<size_t>(info.st_size));
-  populate(content.data(), content.capacity());
-  std::array<char, 16384> piece;
-  for (;;) {
-    const ssize_t got = ::read(fd.get(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("read", path, errno);
-    if (got == 0) return content;
-    content.append(piece.data(), static_cast<size_t>(got));
-    if (content.size() > max_bytes) throw too_large(content.size());
+  const auto size = static_cast<uint64_t>(info.st_size);
+  bool fits = size <= max_bytes;
+  if (fits) {
+    content.reserve(size);
+    populate(content.data(), content.capacity());
+    fits = append_all(fd.get(), max_bytes, path, content);
   }
+  if (fits) return content;
+  throw Error(Errc::corrupt, "cannot read " + path + ": it has " +
+                                 std::to_string(std::max<uint64_t>(size, content.size())) +
+                                 " bytes, the limit is " + std::to_string(max_bytes));
 }
 
-void write_file_durably(const std::string& path, std::string_view content, unsigned mode) {
-  std::string temporary = path + ".XXXXXX";
-  const Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (!fd) fail("write", path, errno);
-  Unlinker unlinker(temporary);
-  inherit_ownership(fd.get(), path, mode);
-  write_all(fd.get(), content, path);
-  if (::fsync(fd.get()) != 0) fail("write", path, errno);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail("replace", path, errno);
-  unlinker.release();
-  const std::string folder = parent_of(path);
-  const Fd folder_fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder_fd || ::fsync(folder_fd.get()) != 0) fail("write", path, errno);
+void write_durably(const std::string& path, std::string_view content, unsigned mode) {
+  const Fd directory(::open(parent_directory(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat info {};
+  if (!directory || ::fstat(directory.get(), &info) != 0) fail_on_file("write", path, errno);
+  Draft draft(path);
+  draft.set_access(info, mode);
+  draft.write(content);
+  draft.place();
+  if (::fsync(directory.get()) != 0) fail_on_file("write", path, errno);
+}
+
+bool write_if_changed(const std::string& path, std::string_view content, unsigned mode) {
+  try {
+    if (read_file(path, content.size()) == content) return false;
+  } catch (const Error&) {
+    // What cannot be read is replaced.
+  }
+  write_durably(path, content, mode);
+  return true;
+}
+
+void create_directories(const std::string& path, unsigned mode) {
+  const auto exists = [](const std::string& directory) {
+    struct stat info {};
+    return ::stat(directory.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+  };
+  if (exists(path)) return;
+  if (const std::string parent = parent_directory(path); parent != path && !exists(parent))
+    create_directories(parent, mode);
+  if (::mkdir(path.c_str(), mode) != 0 && (errno != EEXIST || !exists(path)))
+    fail_on_file("create the directory", path, errno);
 }
 
 std::string move_aside(const std::string& path) {
@@ -164,28 +191,8 @@ std::string move_aside(const std::string& path) {
   // To the nanosecond, so that one that was moved before is not overwritten.
   std::string aside =
       path + ".corrupt-" + std::to_string(now.tv_sec) + '.' + std::to_string(now.tv_nsec);
-  if (::rename(path.c_str(), aside.c_str()) != 0) fail("move aside", path, errno);
+  if (::rename(path.c_str(), aside.c_str()) != 0) fail_on_file("move aside", path, errno);
   return aside;
-}
-
-FileLock FileLock::wait(const std::string& path, unsigned mode) {
-  Fd fd = open_lock(path, mode);
-  while (::flock(fd.get(), LOCK_EX) != 0)
-    if (errno != EINTR) fail("lock", path, errno);
-  return FileLock(std::move(fd));
-}
-
-std::optional<FileLock> FileLock::attempt(const std::string& path, unsigned mode) {
-  Fd fd = open_lock(path, mode);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(fd));
-  if (errno == EWOULDBLOCK || errno == EINTR) return std::nullopt;
-  fail("lock", path, errno);
-}
-
-bool FileLock::is_held(const std::string& path) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return false;
-  return ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 }  // namespace jetpack::support

@@ -32,40 +32,43 @@ class Fd {
   int fd_ = -1;
 };
 
-// Owns a folder opened for reading its entries.
-struct CloseFolder {
-  void operator()(DIR* folder) const noexcept { ::closedir(folder); }
+// Owns a directory opened for reading its entries.
+struct CloseDirectory {
+  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
 };
-using Folder = std::unique_ptr<DIR, CloseFolder>;
+using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 // "No such file or directory", for an errno.
 std::string system_message(int error);
 
+// The directory part of a path: "/etc" of "/etc/passwd", "." of "passwd".
+std::string parent_directory(const std::string& path);
+
+// Writes all of it; returns the errno that stopped it, else 0.
+int write_all(int fd, std::string_view content);
+
+// All that can be read from `fd`; nullopt when that is more than `max_bytes`. `name` is for the
+// error. Never allocates more than `max_bytes` and a little.
+std::optional<std::string> read_bounded(int fd, uint64_t max_bytes, const std::string& name);
+
 // The whole file; nullopt when it does not exist. Throws Errc::denied or failed, and Errc::corrupt
-// when it is no regular file or larger than `max_bytes`. Never allocates more than `max_bytes`.
+// when it is not a regular file or larger than `max_bytes`. Never allocates more than `max_bytes`.
 std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes);
 
-// Replaces the file: temporary name beside it, fsync, rename, fsync of the folder. An existing file
-// keeps its owner, group and mode; a new one gets `mode`, and the folder's group where that is
-// setgid. Throws Errc::unavailable when the disk is full, else denied or failed.
-void write_file_durably(const std::string& path, std::string_view content, unsigned mode);
+// Replaces the file: temporary name beside it, fsync, rename, fsync of the directory. A new file
+// gets `mode` and the directory's group. An existing one keeps its owner, group and mode, unless
+// its group or anybody can write the directory: then whoever is allowed to could have put it there,
+// and it is replaced as if it were new. Throws Errc::unavailable when the disk is full, else denied
+// or failed.
+void write_durably(const std::string& path, std::string_view content, unsigned mode);
+
+// The same, unless the file has this content already; whether it was written.
+bool write_if_changed(const std::string& path, std::string_view content, unsigned mode);
+
+// Creates the directory and its parents where they are missing; what is created gets `mode`.
+void create_directories(const std::string& path, unsigned mode);
 
 // Renames an unreadable state file to PATH.corrupt-TIME, so that work can go on; returns its name.
 std::string move_aside(const std::string& path);
-
-// Holds an advisory lock on a file, which is created when missing, until destroyed.
-class FileLock {
- public:
-  // Waits for the lock.
-  static FileLock wait(const std::string& path, unsigned mode);
-  // nullopt when somebody else holds it.
-  static std::optional<FileLock> attempt(const std::string& path, unsigned mode);
-  // Whether somebody holds it now. A file that does not exist is not held.
-  static bool is_held(const std::string& path);
-
- private:
-  explicit FileLock(Fd fd) noexcept : fd_(std::move(fd)) {}
-  Fd fd_;
-};
 
 }  // namespace jetpack::support

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
+#include "support/file_lock.hpp"
 #include "support/testing/temporary_directory.hpp"
 
 namespace jetpack::support {
@@ -16,7 +17,7 @@ TEST_CASE("a file is read whole, and not when it is too large or no file") {
   CHECK(read_file(folder.write("a", "text"), 4) == "text");
   CHECK(read_file(folder.path() + "/none", 4) == std::nullopt);
   CHECK_THROWS_WITH_AS(read_file(folder.write("a", "texts"), 4),
-                       doctest::Contains("5 bytes, and at most 4"), Error);
+                       doctest::Contains("5 bytes, the limit is 4"), Error);
   CHECK_THROWS_WITH_AS(read_file(folder.path(), 4), doctest::Contains("not a regular file"), Error);
   const std::string fifo = folder.path() + "/fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
@@ -30,16 +31,16 @@ TEST_CASE("a file of /proc, which claims to be empty, is read to its end") {
 TEST_CASE("writing replaces the content and keeps the mode") {
   const TemporaryDirectory folder;
   const std::string path = folder.path() + "/state";
-  write_file_durably(path, "one", 0640);
+  write_durably(path, "one", 0640);
   struct stat info {};
   REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0640);
   REQUIRE(::chmod(path.c_str(), 0600) == 0);
-  write_file_durably(path, "two", 0640);
+  write_durably(path, "two", 0640);
   CHECK(read_file(path, 10) == "two");
   REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0600);
-  CHECK_THROWS_WITH_AS(write_file_durably(folder.path() + "/none/state", "x", 0600),
+  CHECK_THROWS_WITH_AS(write_durably(folder.path() + "/none/state", "x", 0600),
                        doctest::Contains("No such file"), Error);
 }
 
@@ -54,6 +55,37 @@ TEST_CASE("a lock is held until it is destroyed") {
     CHECK_FALSE(FileLock::attempt(path, 0600));
   }
   CHECK_FALSE(FileLock::is_held(path));
+}
+
+TEST_CASE("in a directory that others can write, what stands there gives nothing away") {
+  const TemporaryDirectory directory;
+  REQUIRE(::chmod(directory.path().c_str(), 0770) == 0);
+  const std::string path = directory.write("state", "theirs");
+  REQUIRE(::chmod(path.c_str(), 0666) == 0);
+  write_durably(path, "ours", 0640);
+  struct stat info {};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0640);
+}
+
+TEST_CASE("directories are created with their parents, and need not be new") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/a/b/c";
+  create_directories(path, 0750);
+  create_directories(path, 0750);
+  struct stat info {};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK(S_ISDIR(info.st_mode));
+  directory.write("file", "");
+  CHECK_THROWS_AS(create_directories(directory.path() + "/file", 0750), Error);
+}
+
+TEST_CASE("a lock says who holds it, and is waited for only so long") {
+  const TemporaryDirectory directory;
+  const auto lock = FileLock::wait(directory.path() + "/lock", 0600);
+  lock.note("pid 1");
+  CHECK(read_file(directory.path() + "/lock", 100) == "pid 1");
+  CHECK_FALSE(FileLock::attempt(directory.path() + "/lock", 0600, std::chrono::milliseconds{30}));
 }
 
 }  // namespace jetpack::support

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace jetpack::support {
 
@@ -18,6 +19,13 @@ class Ini {
   static std::optional<Ini> read(const std::string& path);
 
   std::optional<std::string> get(std::string_view section, std::string_view key) const;
+
+  struct Entry {
+    std::string section;
+    std::string key;  // lower case
+    std::string value;
+  };
+  std::vector<Entry> entries() const;
 
  private:
   std::map<std::string, std::string> values_;  // "section\nkey"

@@ -8,11 +8,13 @@
 #include <vector>
 
 #include <rapidjson/error/en.h>
+#include <rapidjson/prettywriter.h>
 #include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
 #include <jetpack/error.hpp>
+#include "support/encoding.hpp"
 #include "support/files.hpp"
 
 namespace jetpack::support {
@@ -140,37 +142,6 @@ class Builder {
   unsigned depth_ = 0;
 };
 
-// Where the first ill-formed byte stands, or npos. By the table of well-formed sequences in The
-// Unicode Standard, chapter 3, table 3-7.
-size_t find_ill_formed(std::string_view text) {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  size_t i = 0;
-  while (i < text.size()) {
-    uint64_t block = 0;
-    if (i + sizeof block <= text.size()) {
-      std::memcpy(&block, bytes + i, sizeof block);
-      if ((block & 0x8080808080808080u) == 0) {
-        i += sizeof block;
-        continue;
-      }
-    }
-    const unsigned char lead = bytes[i];
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    if (lead < 0xC2 || lead > 0xF4 || i + length > text.size()) return i;
-    const unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (bytes[i + 1] < low || bytes[i + 1] > high) return i;
-    for (size_t k = 2; k < length; ++k)
-      if ((bytes[i + k] & 0xC0) != 0x80) return i;
-    i += length;
-  }
-  return std::string_view::npos;
-}
-
 std::string position(std::string_view text, size_t offset) {
   offset = std::min(offset, text.size());
   const std::string_view before = text.substr(0, offset);
@@ -183,8 +154,7 @@ std::string found_at(std::string_view text, size_t offset) {
   if (offset >= text.size()) return "the end of the file";
   const auto byte = static_cast<unsigned char>(text[offset]);
   if (byte > 0x20 && byte < 0x7F) return std::string("'") + text[offset] + "'";
-  constexpr char hex[] = "0123456789abcdef";
-  return std::string("byte 0x") + hex[byte >> 4] + hex[byte & 15];
+  return "byte 0x" + hex_byte(byte);
 }
 
 [[noreturn]] void fail(const std::string& name, std::string_view text, size_t offset,
@@ -270,6 +240,20 @@ std::optional<std::string> find_string(const rapidjson::Value& value, std::strin
   return std::string(text_of(*member));
 }
 
+std::string text_or(const rapidjson::Value& value, std::string_view name,
+                    std::string_view fallback) {
+  return find_string(value, name).value_or(std::string(fallback));
+}
+
+uint64_t number_or(const rapidjson::Value& value, std::string_view name, uint64_t fallback) {
+  const auto* member = find_member(value, name);
+  return member != nullptr && member->IsUint64() ? member->GetUint64() : fallback;
+}
+
+rapidjson::Document parse_json(std::string_view text, const std::string& name) {
+  return std::move(Json::parse(text, name).document());
+}
+
 std::string to_json(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
@@ -277,6 +261,11 @@ std::string to_json(const rapidjson::Value& value) {
   return {buffer.GetString(), buffer.GetSize()};
 }
 
-bool is_utf8(std::string_view text) { return find_ill_formed(text) == std::string_view::npos; }
+std::string to_pretty_json(const rapidjson::Value& value) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+  value.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
+}
 
 }  // namespace jetpack::support

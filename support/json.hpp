@@ -8,6 +8,8 @@
 
 #include <rapidjson/document.h>
 
+#include "support/utf8.hpp"
+
 namespace jetpack::support {
 
 // Deepest nesting that is accepted, so that walking a document never exhausts the stack.
@@ -47,10 +49,17 @@ inline std::string_view text_of(const rapidjson::Value& text) {
   return {text.GetString(), text.GetStringLength()};
 }
 
+// The member's text, or number; the fallback when it is missing or of another type.
+std::string text_or(const rapidjson::Value& value, std::string_view name,
+                    std::string_view fallback);
+uint64_t number_or(const rapidjson::Value& value, std::string_view name, uint64_t fallback);
+
+// Json::parse, for a document that its reader goes on to change.
+rapidjson::Document parse_json(std::string_view text, const std::string& name);
+
 // Compact JSON.
 std::string to_json(const rapidjson::Value& value);
-
-// True when `text` is well-formed UTF-8.
-bool is_utf8(std::string_view text);
+// Indented by 4, a member on each line.
+std::string to_pretty_json(const rapidjson::Value& value);
 
 }  // namespace jetpack::support

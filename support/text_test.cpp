@@ -16,4 +16,13 @@ TEST_CASE("only letters of ASCII have a lower case") {
   CHECK(lower_case("AbZ-1\xc3\x84") == "abz-1\xc3\x84");
 }
 
+TEST_CASE("one line has no control characters and is UTF-8") {
+  CHECK(one_line("a\nb\tc\rd") == "a\\nb\\tc\\rd");
+  CHECK(one_line("\x1B[31mred\x7f") == "\\x1b[31mred\\x7f");
+  CHECK(one_line(std::string_view("\0x", 2)) == "\\x00x");
+  CHECK(one_line("\xC2\x9B"
+                 "2J") == "\\x9b2J");
+  CHECK(one_line("\xC3\xBC\xFF\xC2") == "\xC3\xBC\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
 }  // namespace jetpack::support

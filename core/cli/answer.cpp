@@ -7,8 +7,8 @@
 
 #include <jetpack/error.hpp>
 #include "cli/report.hpp"
-#include "cli/suggest.hpp"
 #include "support/files.hpp"
+#include "support/suggest.hpp"
 
 namespace jetpack {
 
@@ -27,9 +27,13 @@ int answer(std::string_view text) {
 int unknown_command(const std::string& name, Registry& registry) {
   const auto commands = registry.commands();
   std::vector<std::string_view> names;
-  names.reserve(commands.size());
-  for (const auto& command : commands) names.push_back(command.name);
-  const std::string meant = nearest(name, names);
+  for (const auto& command : commands) {
+    for (size_t end = command.name.find(' '); end != std::string_view::npos;
+         end = command.name.find(' ', end + 1))
+      names.push_back(command.name.substr(0, end));
+    names.push_back(command.name);
+  }
+  const std::string meant = support::nearest(name, names);
   tell("jetpack: there is no command '" + name.substr(0, 80) + "'" +
        (meant.empty() ? "; 'jetpack --help' lists them" : "; did you mean '" + meant + "'?"));
   // Any of these may be what was meant: nobody can tell what they provide.

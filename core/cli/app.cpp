@@ -81,27 +81,6 @@ std::vector<std::string> plugin_directories(const Home& home, const GlobalOption
   return directories;
 }
 
-// A command and what follows it on the command line.
-struct Invoked {
-  const Plugin* plugin = nullptr;  // none: there is no such command
-  std::string name;
-  std::vector<std::string> arguments;
-};
-
-// The command that `words` begin with, of two words if there is such a one.
-Invoked find_command(Registry& registry, const std::vector<std::string>& words) {
-  const auto invoked = [&](size_t count) {
-    Invoked command;
-    for (size_t i = 0; i < count; ++i) command.name += (i > 0 ? " " : "") + words[i];
-    command.plugin = registry.find(command.name);
-    command.arguments.assign(words.begin() + static_cast<ptrdiff_t>(count), words.end());
-    return command;
-  };
-  if (words.size() > 1 && !words[1].starts_with('-'))
-    if (Invoked two = invoked(2); two.plugin != nullptr) return two;
-  return invoked(1);
-}
-
 bool asks_for_help(const std::vector<std::string>& arguments) {
   for (const auto& argument : arguments) {
     if (argument == "--") return false;
@@ -110,25 +89,30 @@ bool asks_for_help(const std::vector<std::string>& arguments) {
   return false;
 }
 
-int run_group(Registry& registry, const std::vector<std::string>& rest) {
-  const std::string text = group_overview(rest[0], registry.commands());
+// What is neither a command nor followed by enough words to be one.
+int run_incomplete(Registry& registry, const std::vector<std::string>& rest) {
+  const auto names = command_names(rest);
+  const auto group = std::find_if(names.rbegin(), names.rend(), [&](const std::string& name) {
+    return registry.has_group(name);
+  });
+  if (group == names.rend()) return unknown_command(rest[0], registry);
+  const std::string text = group_overview(*group, registry.commands());
   if (asks_for_help(rest)) return answer(text);
-  const bool has_word = rest.size() > 1 && !rest[1].starts_with('-');
-  if (has_word) return unknown_command(rest[0] + ' ' + rest[1], registry);
-  tell("jetpack " + rest[0] + ": a second word is needed\n" + text);
+  if (group != names.rbegin()) return unknown_command(*(group - 1), registry);
+  tell("jetpack " + *group + ": missing subcommand; see 'jetpack help " + *group + "'\n" + text);
   return exit_usage;
 }
 
-int run_invoked(const Invoked& invoked, Registry& registry, const Home& home,
-                const std::string& prefix) {
-  const Plugin& plugin = *invoked.plugin;
+int run_found(const Registry::Found& found, const std::vector<std::string>& arguments,
+              Registry& registry, const Home& home, const std::string& prefix) {
+  const Plugin& plugin = *found.plugin;
   CommandNote command;
-  command.name = invoked.name;
+  command.name = found.name;
   return report_failure(command, plugin, [&] {
     if (!plugin.refusal.empty()) throw Refusal(plugin.refusal);
-    command = plugin.note->command(invoked.name);
-    if (asks_for_help(invoked.arguments)) return answer(command_help(command));
-    const Values values = Values::parse(command, invoked.arguments);
+    command = plugin.note->command(found.name);
+    if (asks_for_help(arguments)) return answer(command_help(command));
+    const Values values = Values::parse(command, arguments);
     if (plugin.origin == Origin::host) return run_host_command(command, values, registry);
     HostServices services(home, prefix + JETPACK_SERVICE_DIR);
     return run_command(plugin, command, values, services);
@@ -157,10 +141,10 @@ int dispatch(GlobalOptions options) {
     tell(overview(registry.commands()));
     return exit_usage;
   }
-  const Invoked invoked = find_command(registry, rest);
-  if (invoked.plugin != nullptr) return run_invoked(invoked, registry, home, prefix);
-  return registry.has_group(rest[0]) ? run_group(registry, rest)
-                                     : unknown_command(rest[0], registry);
+  const Registry::Found found = registry.find(rest);
+  if (found.plugin == nullptr) return run_incomplete(registry, rest);
+  rest.erase(rest.begin(), rest.begin() + static_cast<ptrdiff_t>(found.words));
+  return run_found(found, rest, registry, home, prefix);
 }
 
 }  // namespace

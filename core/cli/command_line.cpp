@@ -12,7 +12,7 @@
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/value_semantic.hpp>
 
-#include "cli/suggest.hpp"
+#include "support/suggest.hpp"
 
 namespace jetpack {
 
@@ -72,7 +72,7 @@ std::string unknown_option(const std::string& token, const CommandNote& command)
   std::vector<std::string_view> names{"help"};
   for (const auto& option : command.options) names.push_back(option.name);
   const size_t dashes = std::min(name.find_first_not_of('-'), name.size());
-  const std::string meant = nearest(name.substr(dashes), names);
+  const std::string meant = support::nearest(name.substr(dashes), names);
   return "unknown option '" + name + "'" +
          (meant.empty() ? "" : "; did you mean '--" + meant + "'?");
 }

@@ -2,6 +2,7 @@
 #include "cli/help.hpp"
 
 #include <algorithm>
+#include <list>
 
 namespace jetpack {
 
@@ -117,6 +118,39 @@ std::string parameter_text(const ParameterNote& parameter) {
   return text;
 }
 
+// The first two words of a command of three, with their space; empty for others.
+std::string_view group_of_two(std::string_view command) {
+  const size_t first = command.find(' ');
+  const size_t second = first == std::string_view::npos ? first : command.find(' ', first + 1);
+  return second == std::string_view::npos ? std::string_view{} : command.substr(0, second + 1);
+}
+
+// Commands of three words are shown by their first two: "hub node ...  add, list, remove".
+struct Groups {
+  std::vector<Row> rows;
+  std::list<std::string> texts;  // what rows show
+};
+
+Groups grouped(const std::vector<Registry::Listed>& commands) {
+  Groups groups;
+  groups.rows.reserve(commands.size());
+  std::string_view last;
+  for (const auto& command : commands) {
+    const std::string_view group = group_of_two(command.name);
+    if (group.empty()) {
+      groups.rows.push_back({command.name, command.summary});
+    } else if (group == last) {
+      groups.texts.back().append(", ").append(command.name.substr(group.size()));
+      groups.rows.back().text = groups.texts.back();
+    } else {
+      const auto& term = groups.texts.emplace_back(std::string(group) + "...");
+      groups.rows.push_back({term, groups.texts.emplace_back(command.name.substr(group.size()))});
+    }
+    last = group;
+  }
+  return groups;
+}
+
 std::vector<Row> rows_of(const std::vector<Registry::Listed>& commands) {
   std::vector<Row> rows;
   rows.reserve(commands.size());
@@ -131,7 +165,7 @@ std::string overview(const std::vector<Registry::Listed>& commands) {
          "\n"
          "The agent of a node in an HPC cluster: its configuration, and its way to the\n"
          "cluster's server.\n" +
-         section("commands", rows_of(commands)) +
+         section("commands", grouped(commands).rows) +
          "\n"
          "'jetpack help COMMAND' tells more about one.\n";
 }

@@ -12,7 +12,7 @@ namespace jetpack {
 // `jetpack --help`: what it is and its commands.
 std::string overview(const std::vector<Registry::Listed>& commands);
 
-// `jetpack GROUP --help`: the commands of two words that begin with `group`.
+// `jetpack GROUP --help`: the commands that begin with the words of `group`.
 std::string group_overview(const std::string& group, const std::vector<Registry::Listed>& commands);
 
 // "usage: jetpack log [--level LEVEL] MESSAGE"

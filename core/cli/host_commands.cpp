@@ -21,7 +21,7 @@ namespace {
 constexpr auto declaration = detail::plugin(
     "jetpack.host", JETPACK_PROJECT_VERSION,
     command("help", "Show how a command is used", nullptr,
-            argument("COMMAND", "The command, of one or two words").optional().repeated(),
+            argument("COMMAND", "The command, of one to three words").optional().repeated(),
             flag("json", "Print the notes of all plugins, with every parameter, as JSON"),
             example("jetpack help config", "Shows the options of `jetpack config` and examples")),
     command("plugin list", "List the plugins and what they provide", nullptr,
@@ -97,9 +97,10 @@ int help(const Values& values, Registry& registry) {
   if (words.empty()) return answer(overview(registry.commands()));
   std::string name;
   for (const auto& word : words) name += (name.empty() ? "" : " ") + word;
-  if (const Plugin* plugin = registry.find(name); plugin != nullptr && plugin->note) {
-    const CommandNote command = plugin->note->command(name);
-    std::string text = command_help(command);
+  const auto found = registry.find(words);
+  if (const Plugin* plugin = found.plugin;
+      plugin != nullptr && plugin->note && found.name == name) {
+    std::string text = command_help(plugin->note->command(name));
     if (!plugin->refusal.empty())
       text +=
           "\nIt cannot be run: plugin " + plugin->path + " is refused: " + plugin->refusal + '\n';

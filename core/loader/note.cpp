@@ -9,6 +9,7 @@
 #include <jetpack/error.hpp>
 #include "loader/refusal.hpp"
 #include "support/json.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack {
 
@@ -266,7 +267,7 @@ Note::Note(std::string text) : text_(std::move(text)) {
   needed_ = std::move(listing.needed);
   entries_ = std::move(listing.entries);
   for (const auto& entry : entries_) {
-    if (!is_name(entry.name, 2)) refuse("'" + entry.name + "' cannot be a command");
+    if (!is_name(entry.name, max_command_words)) refuse("'" + entry.name + "' cannot be a command");
     if (entry.summary.empty()) refuse("command '" + entry.name + "' has no summary");
   }
   if (entries_.empty()) refuse("it declares no command");

@@ -11,6 +11,9 @@
 
 namespace jetpack {
 
+// How many words the name of a command has at most: "hub node add".
+inline constexpr size_t max_command_words = 3;
+
 struct ParameterNote {
   std::string name;
   char letter = 0;
@@ -59,7 +62,7 @@ class Note {
   // In the order of the note.
   const std::vector<Entry>& commands() const { return entries_; }
 
-  // Whether it declares `name`, or a command of two words whose first is `name`.
+  // Whether it declares `name`, or a command of more words that begins with `name`.
   bool has_command(std::string_view name) const;
   bool has_group(std::string_view name) const;
 

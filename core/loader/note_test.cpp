@@ -11,7 +11,7 @@ namespace {
 
 std::string note_with(const std::string& rest) {
   return R"({"schema":1,"id":"x.y","version":"1.2","abi":[1,0],"commands":[{"name":"one","summary":"S"},)"
-         R"({"name":"two words","summary":"T"}])" +
+         R"({"name":"two words","summary":"T"},{"name":"three word name","summary":"U"}])" +
          rest + "}";
 }
 
@@ -33,11 +33,14 @@ TEST_CASE("identity, needs and commands") {
   CHECK(note.version() == "1.2");
   CHECK(note.abi_major() == 1);
   CHECK(note.needed_services() == std::vector<std::string>{"jetpack.config/1"});
-  REQUIRE(note.commands().size() == 2);
+  REQUIRE(note.commands().size() == 3);
   CHECK(note.commands()[1].summary == "T");
   CHECK(note.has_command("two words"));
   CHECK_FALSE(note.has_command("two"));
   CHECK(note.has_group("two"));
+  CHECK(note.has_group("three"));
+  CHECK(note.has_group("three word"));
+  CHECK_FALSE(note.has_group("three word name"));
   CHECK_FALSE(note.has_group("tw"));
 }
 
@@ -70,6 +73,9 @@ TEST_CASE("what is not a note is refused, and says why") {
           .find("'A b'") != std::string::npos);
   CHECK(refusal(R"({"schema":1,"abi":[1,0],"id":"a","version":"1","commands":[{"name":1}]})") !=
         "");
+  CHECK(refusal(R"({"schema":1,"abi":[1,0],"id":"a","version":"1",)"
+                R"("commands":[{"name":"one two three four","summary":"x"}]})")
+            .find("cannot be a command") != std::string::npos);
   CHECK(refusal(R"({"schema":1,"id":{"x":1}})") != "");
   CHECK(refusal(note_with(R"(,"requires":"jetpack.config/1")")) != "");
   CHECK(refusal(note_with(R"(,"commands":[1])")) != "");

@@ -35,6 +35,15 @@ void check_abi(const Note& note) {
 
 }  // namespace
 
+std::vector<std::string> command_names(const std::vector<std::string>& words) {
+  std::vector<std::string> names;
+  for (const auto& word : words) {
+    if (names.size() == max_command_words || (!names.empty() && word.starts_with('-'))) break;
+    names.push_back(names.empty() ? word : names.back() + ' ' + word);
+  }
+  return names;
+}
+
 Plugin inspect(const std::string& path, Origin origin) {
   Plugin plugin;
   plugin.origin = origin;
@@ -58,24 +67,16 @@ Registry::Registry(SearchPath path, std::string_view host_note) : path_(std::mov
   plugins_.push_back(std::move(host));
 }
 
-const Plugin* Registry::find(std::string_view command) {
-  if (plugins_.front().note->has_command(command)) return &plugins_.front();
-  if (!scanned_) {
-    // A built-in named after the command comes before all else: no need to look further.
-    const std::string_view word = command.substr(0, command.find(' '));
-    const std::string path = path_.builtin_dir + '/' + std::string(word) + ".so";
-    const auto known = std::find_if(quick_.begin(), quick_.end(),
-                                    [&](const Plugin& plugin) { return plugin.path == path; });
-    if (known == quick_.end() && word.find('/') == std::string_view::npos) {
-      struct stat info {};
-      // Reserved, so that pointers into the list stay valid.
-      if (quick_.capacity() == 0) quick_.reserve(8);
-      if (quick_.size() < quick_.capacity() && ::stat(path.c_str(), &info) == 0)
-        quick_.push_back(inspect(path, Origin::builtin));
-    }
-    for (const auto& plugin : quick_)
-      if (plugin.refusal.empty() && plugin.note->has_command(command)) return &plugin;
-  }
+// A built-in named after a command's first word comes before all else: no need to look further.
+const Plugin* Registry::builtin_named(const std::string& word) {
+  const std::string path = path_.builtin_dir + '/' + word + ".so";
+  struct stat info {};
+  if (word.find('/') != std::string::npos || ::stat(path.c_str(), &info) != 0) return nullptr;
+  const Plugin& plugin = quick_.emplace_back(inspect(path, Origin::builtin));
+  return plugin.refusal.empty() ? &plugin : nullptr;
+}
+
+const Plugin* Registry::provider(std::string_view command) {
   const std::string file_name = '/' + std::string(command) + ".so";
   const Plugin* refused = nullptr;
   for (const auto& plugin : all()) {
@@ -89,10 +90,25 @@ const Plugin* Registry::find(std::string_view command) {
   return refused;
 }
 
-bool Registry::has_group(std::string_view word) {
+Registry::Found Registry::find(const std::vector<std::string>& words) {
+  const auto names = command_names(words);
+  const auto longest_of = [&](const Plugin& plugin) {
+    for (size_t i = names.size(); i-- > 0;)
+      if (plugin.note->has_command(names[i])) return Found{&plugin, names[i], i + 1};
+    return Found{};
+  };
+  if (Found own = longest_of(plugins_.front()); own.plugin != nullptr) return own;
+  if (const Plugin* named = names.empty() ? nullptr : builtin_named(names[0]))
+    if (Found builtin = longest_of(*named); builtin.plugin != nullptr) return builtin;
+  for (size_t i = names.size(); i-- > 0;)
+    if (const Plugin* plugin = provider(names[i])) return {plugin, names[i], i + 1};
+  return {};
+}
+
+bool Registry::has_group(std::string_view name) {
   const auto& plugins = all();
   return std::any_of(plugins.begin(), plugins.end(), [&](const Plugin& plugin) {
-    return plugin.note && plugin.refusal.empty() && plugin.note->has_group(word);
+    return plugin.note && plugin.refusal.empty() && plugin.note->has_group(name);
   });
 }
 
@@ -135,7 +151,7 @@ void Registry::scan() {
 // Names in a folder, sorted; none when it does not exist. One that cannot be read is listed as a
 // refused plugin, since it may hold some.
 std::vector<std::string> Registry::names_in(const std::string& directory, Origin origin) {
-  const support::Folder folder(::opendir(directory.c_str()));
+  const support::Directory folder(::opendir(directory.c_str()));
   std::vector<std::string> names;
   if (!folder && errno != ENOENT && errno != ENOTDIR)
     add_refused(directory, origin, "the folder cannot be read: " + support::system_message(errno));

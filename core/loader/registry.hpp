@@ -1,7 +1,7 @@
 // Finds plugins and reads their notes, in the order of precedence, without loading one.
 #pragma once
 
-#include <map>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,13 +34,22 @@ class Registry {
   // `host_note` describes the host's own commands.
   Registry(SearchPath path, std::string_view host_note);
 
-  // The plugin that provides `command`; nullptr when none does. Where several do, the host comes
-  // first, then built-ins, bundles and directories, each in the order of their file names. When
-  // only a refused plugin provides it, that one, so that the caller can say why.
-  const Plugin* find(std::string_view command);
+  // A command and the plugin that provides it.
+  struct Found {
+    const Plugin* plugin = nullptr;  // none: there is no such command
+    std::string name;
+    size_t words = 0;  // of the name
+  };
 
-  // Whether there are commands of two words that begin with `word`.
-  bool has_group(std::string_view word);
+  // The command that a command line begins with: the longest name that the host has, else the
+  // longest that the built-in named after the first word has, else the longest of all plugins. So
+  // nobody can take words away from a built-in command. Where several plugins provide one name, the
+  // host comes first, then built-ins, bundles and directories, each in the order of their file
+  // names. When only a refused plugin provides it, that one, so that the caller can say why.
+  Found find(const std::vector<std::string>& words);
+
+  // Whether there are commands of more words that begin with `name`.
+  bool has_group(std::string_view name);
 
   // All plugins, in order of precedence.
   const std::vector<Plugin>& all();
@@ -58,6 +67,8 @@ class Registry {
   const Plugin* shadowed_by(const Plugin& plugin, std::string_view command);
 
  private:
+  const Plugin* builtin_named(const std::string& word);
+  const Plugin* provider(std::string_view command);
   void scan();
   std::vector<std::string> names_in(const std::string& directory, Origin origin);
   void add_refused(const std::string& path, Origin origin, const std::string& why);
@@ -67,9 +78,12 @@ class Registry {
 
   SearchPath path_;
   std::vector<Plugin> plugins_;  // the host's own first
-  std::vector<Plugin> quick_;    // built-ins that were found by their file name alone
+  std::list<Plugin> quick_;      // built-ins that were found by their file name alone
   bool scanned_ = false;
 };
+
+// The names of commands that a command line can begin with: of its first word, of two, of three.
+std::vector<std::string> command_names(const std::vector<std::string>& words);
 
 // Reads a library's note and checks that this host can run it. Never throws for a bad file.
 Plugin inspect(const std::string& path, Origin origin);

@@ -8,12 +8,17 @@
 #include <set>
 
 #include <jetpack/plugin.hpp>
+#include "support/encoding.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
+#include "support/utf8.hpp"
 #include "support/verb.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Errc;
 using jetpack::Error;
 using rapidjson::Value;
@@ -68,10 +73,10 @@ class DefinitionReader {
     target.name = read_name(definition);
     check_cluster(definition);
     for (const char* name : count_names) check_count(definition, name);
-    const Value* cores = support::find(definition, "TargetCoreCount");
-    const Value* nodes = support::find(definition, "TargetCount");
+    const Value* cores = support::find_member(definition, "TargetCoreCount");
+    const Value* nodes = support::find_member(definition, "TargetCount");
     const rapidjson::SizeType plain_members =
-        2 + (support::find(definition, "ClusterName") != nullptr ? 1 : 0);
+        2 + (support::find_member(definition, "ClusterName") != nullptr ? 1 : 0);
     if ((cores == nullptr) == (nodes == nullptr) || definition.MemberCount() != plain_members)
       return std::nullopt;
     target.is_cores = cores != nullptr;
@@ -85,24 +90,24 @@ class DefinitionReader {
   }
 
   std::string read_name(const Value& definition) {
-    const Value* name = support::find(definition, "Name");
+    const Value* name = support::find_member(definition, "Name");
     if (name == nullptr) fail("it has no \"Name\"; " + std::string(expected_form));
     if (!name->IsString()) fail("\"Name\" is not a text; " + std::string(expected_form));
-    check_name(support::view(*name));
-    if (!names_.emplace(support::view(*name)).second)
-      fail("'" + std::string(support::view(*name)) + "' is there twice; leave one of them");
-    return std::string(support::view(*name));
+    check_name(support::text_of(*name));
+    if (!names_.emplace(support::text_of(*name)).second)
+      fail("'" + std::string(support::text_of(*name)) + "' is there twice; leave one of them");
+    return std::string(support::text_of(*name));
   }
 
   void check_cluster(const Value& definition) const {
-    const Value* cluster = support::find(definition, "ClusterName");
+    const Value* cluster = support::find_member(definition, "ClusterName");
     if (cluster == nullptr) return;
-    if (!cluster->IsString() || support::view(*cluster) != cluster_)
+    if (!cluster->IsString() || support::text_of(*cluster) != cluster_)
       fail("\"ClusterName\" is not this node's cluster, '" + cluster_ + "'; leave it out");
   }
 
   void check_count(const Value& definition, const char* name) const {
-    const Value* count = support::find(definition, name);
+    const Value* count = support::find_member(definition, name);
     if (count == nullptr) return;
     if (!count->IsInt64() || count->GetInt64() < 0 || count->GetInt64() > max_count)
       fail('"' + std::string(name) + "\" is " + support::to_json(*count).substr(0, 80) +
@@ -129,27 +134,18 @@ std::string read_definitions(const std::string& file) {
 // The data of a message of type autoscale.
 std::string to_data(const Value& definitions, const std::string& cluster,
                     std::string_view request_set, std::chrono::milliseconds expires) {
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
-  support::member(json, "request_set", request_set);
-  support::put(json, "expiration_interval");
-  json.Int64(std::chrono::ceil<std::chrono::seconds>(expires).count());
-  support::put(json, "definitions");
-  json.StartArray();
-  for (const auto& definition : definitions.GetArray()) {
-    json.StartObject();
-    support::member(json, "ClusterName", cluster);
-    for (const auto& [name, value] : definition.GetObject()) {
-      if (support::view(name) == "ClusterName") continue;
-      support::put(json, support::view(name));
-      value.Accept(json);
-    }
-    json.EndObject();
-  }
-  json.EndArray();
-  json.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  const auto add_definition = [&](support::JsonWriter& json, const Value& definition) {
+    support::Object object(json);
+    object.text("ClusterName", cluster);
+    for (const auto& [name, value] : definition.GetObject())
+      if (support::text_of(name) != "ClusterName")
+        object.json(support::text_of(name), support::to_json(value));
+  };
+  return support::json_object([&](support::Object& data) {
+    data.text("request_set", request_set)
+        .number("expiration_interval", std::chrono::ceil<std::chrono::seconds>(expires).count())
+        .list("definitions", definitions.GetArray(), add_definition);
+  });
 }
 
 int scale_by_file(const jetpack::Call& call, const std::string& file) {

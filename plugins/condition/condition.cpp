@@ -3,17 +3,23 @@
 #include <map>
 
 #include <jetpack/plugin.hpp>
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
 #include "support/times.hpp"
+#include "support/utf8.hpp"
 #include "support/verb.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Call;
 using jetpack::Errc;
 using jetpack::Error;
 using rapidjson::Value;
+using support::Object;
 
 constexpr size_t max_name = 128;
 constexpr size_t max_text = 64 << 10;
@@ -38,14 +44,18 @@ constexpr std::array condition_texts{Text{"status", "status"},
 using Condition = std::map<std::string, std::string>;
 using Conditions = std::map<std::string, Condition>;
 
+void add_texts(support::Object& to, const Condition& condition) {
+  for (const auto& [member, text] : condition) to.text(member, text);
+}
+
 // run/conditions.json: what is set on this node, changed by one process at a time.
 class State {
  public:
   explicit State(const Call& call)
       : call_(call),
         path_(call.service<jetpack::Config>().path("run/conditions.json")),
-        lock_(support::Lock::wait(call.service<jetpack::Config>().path("run/.conditions.lock"),
-                                  state_mode)) {
+        lock_(support::FileLock::wait(call.service<jetpack::Config>().path("run/.conditions.lock"),
+                                      state_mode)) {
     load();
   }
 
@@ -57,9 +67,9 @@ class State {
     if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
     for (const auto& [name, members] : document.GetObject()) {
       if (!members.IsObject()) throw Error(Errc::corrupt, path + " has what is no condition");
-      Condition& condition = conditions[std::string(support::view(name))];
+      Condition& condition = conditions[std::string(support::text_of(name))];
       for (const auto& [key, value] : members.GetObject())
-        if (value.IsString()) condition[key.GetString()] = support::view(value);
+        if (value.IsString()) condition[key.GetString()] = support::text_of(value);
     }
     return conditions;
   }
@@ -95,34 +105,25 @@ class State {
   }
 
   void save() const {
-    rapidjson::StringBuffer buffer;
-    support::JsonWriter json(buffer);
-    json.StartObject();
-    for (const auto& [name, condition] : all_) {
-      support::put(json, name);
-      json.StartObject();
-      for (const auto& [key, value] : condition) support::member(json, key, value);
-      json.EndObject();
-    }
-    json.EndObject();
-    support::write_durably(path_, {buffer.GetString(), buffer.GetSize()}, state_mode);
+    const std::string json = support::json_object([&](Object& conditions) {
+      for (const auto& [name, condition] : all_)
+        conditions.object(name, [&](Object& texts) { add_texts(texts, condition); });
+    });
+    support::write_durably(path_, json, state_mode);
   }
 
   const Call& call_;
   std::string path_;
-  support::Lock lock_;
+  support::FileLock lock_;
   Conditions all_;
 };
 
 std::string message_data(const std::string& name, const Condition& condition) {
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
-  support::member(json, "name", name);
-  for (const auto& [key, value] : condition)
-    if (key != "since") support::member(json, key, value);
-  json.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  return support::json_object([&](Object& data) {
+    data.text("name", name);
+    for (const auto& [key, value] : condition)
+      if (key != "since") data.text(key, value);
+  });
 }
 
 std::string checked_name(std::string_view name) {
@@ -185,22 +186,13 @@ int clear_condition(const Call& call) {
 }
 
 std::string list_as_json(const Conditions& conditions) {
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartArray();
-  for (const auto& [name, condition] : conditions) {
-    json.StartObject();
-    support::member(json, "name", name);
-    for (const auto& [key, value] : condition) support::member(json, key, value);
-    json.EndObject();
-  }
-  json.EndArray();
-  return std::string(buffer.GetString(), buffer.GetSize()) + '\n';
-}
-
-std::string padded(std::string text, size_t width) {
-  text.resize(std::max(width, text.size()), ' ');
-  return text + "  ";
+  return support::json_array(conditions,
+                             [](support::JsonWriter& json, const auto& entry) {
+                               Object condition(json);
+                               condition.text("name", entry.first);
+                               add_texts(condition, entry.second);
+                             }) +
+         '\n';
 }
 
 std::string list_as_text(const Conditions& conditions) {
@@ -210,10 +202,12 @@ std::string list_as_text(const Conditions& conditions) {
   };
   size_t width = std::string_view("NAME").size();
   for (const auto& [name, condition] : conditions) width = std::max(width, name.size());
-  std::string text = padded("NAME", width) + "STATUS   SINCE                     MESSAGE\n";
+  std::string text =
+      support::padded("NAME", width) + "  STATUS   SINCE                     MESSAGE\n";
   for (const auto& [name, condition] : conditions)
-    text += padded(support::one_line(name), width) + padded(get(condition, "status"), 7) +
-            padded(get(condition, "since"), 24) + get(condition, "message") + '\n';
+    text += support::padded(support::one_line(name), width) + "  " +
+            support::padded(get(condition, "status"), 7) + "  " +
+            support::padded(get(condition, "since"), 24) + "  " + get(condition, "message") + '\n';
   return text;
 }
 

@@ -12,9 +12,9 @@
 
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
-#include "support/json.hpp"
+#include "support/text.hpp"
 
-namespace download {
+namespace jetpack::download {
 
 namespace fs = std::filesystem;
 using jetpack::Errc;
@@ -99,4 +99,4 @@ void check_place(const std::string& path) {
   if (!S_ISREG(info.st_mode)) cannot_write(path, "it is there and is not a regular file");
 }
 
-}  // namespace download
+}  // namespace jetpack::download

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace download {
+namespace jetpack::download {
 
 // The blob's name without its folders.
 std::string_view base_name(std::string_view blob);
@@ -28,4 +28,4 @@ void make_folders(const std::string& folder);
 // a file of its own and neither a folder, nor a link, nor a device.
 void check_place(const std::string& path);
 
-}  // namespace download
+}  // namespace jetpack::download

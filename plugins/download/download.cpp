@@ -13,9 +13,13 @@
 #include "download/destination.hpp"
 #include "download/progress_bar.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
+#include "support/utf8.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Errc;
 using jetpack::Error;
 
@@ -58,13 +62,13 @@ Project project_of(const jetpack::Call& call) {
     throw Error(Errc::usage,
                 "which project? give it with --project NAME\nIt is known by itself only inside a "
                 "cluster-init script, where CYCLECLOUD_PROJECT_NAME is set.");
-  if (!download::is_safe_name(project.name) || project.name.find('/') != std::string::npos)
+  if (!jetpack::download::is_safe_name(project.name) || project.name.find('/') != std::string::npos)
     throw Error(Errc::usage, in_quotes(project.name) + " cannot be a project's name");
   project.places = {"blobs/" + project.name + "/", "projects/" + project.name + "/blobs/"};
   // The version is that of the project whose script runs, not of any other.
   const std::string version = from_environment("CYCLECLOUD_PROJECT_VERSION");
   const bool has_version = project.name == inferred && !version.empty() &&
-                           download::is_safe_name(version) &&
+                           jetpack::download::is_safe_name(version) &&
                            version.find('/') == std::string::npos;
   if (has_version) {
     const std::string versioned = "projects/" + project.name + "/" + version + "/blobs/";
@@ -75,7 +79,7 @@ Project project_of(const jetpack::Call& call) {
 }
 
 std::string check_name(std::string_view blob) {
-  if (!download::is_safe_name(blob))
+  if (!jetpack::download::is_safe_name(blob))
     throw Error(Errc::usage, "cannot download " + in_quotes(blob) +
                                  ": a blob's name is relative, and has no segment that is empty, "
                                  "'.' or '..', and no control character");
@@ -100,7 +104,7 @@ class Downloads {
   void add_blob(std::string_view name, const std::optional<std::string>& destination) {
     Wanted wanted{check_name(name), {}, {}};
     for (const auto& place : project_.places) wanted.places.push_back(place + wanted.blob);
-    wanted.path = download::place_of(download::base_name(name), destination);
+    wanted.path = jetpack::download::place_of(jetpack::download::base_name(name), destination);
     add(std::move(wanted));
   }
 
@@ -114,11 +118,12 @@ class Downloads {
       throw Error(Errc::not_found, "cannot download " + in_quotes(prefix) + " of project " +
                                        in_quotes(project_.name) + ": " + storage_.locker() +
                                        " has no blob below it\nLooked for: " + joined(all(below)));
-    std::string folder = is_all ? destination.value_or(".")
-                                : download::place_of(download::base_name(prefix), destination);
+    std::string folder =
+        is_all ? destination.value_or(".")
+               : jetpack::download::place_of(jetpack::download::base_name(prefix), destination);
     folder += '/';
     for (const auto& [name, blob] : found) {
-      if (download::is_safe_name(name)) {
+      if (jetpack::download::is_safe_name(name)) {
         add({below + name, {blob}, folder + name});
       } else {
         failed_.push_back({blob, "refused " + in_quotes(blob) +
@@ -132,7 +137,8 @@ class Downloads {
     for (const auto& wanted : wanted_) {
       try {
         if (call_.flag("recursive"))
-          download::make_folders(std::filesystem::path(wanted.path).parent_path().string());
+          jetpack::download::make_folders(
+              std::filesystem::path(wanted.path).parent_path().string());
         done_.push_back(fetch(wanted));
       } catch (const Error& error) {
         bar_.clear();
@@ -185,7 +191,7 @@ class Downloads {
   }
 
   Done fetch(const Wanted& wanted) {
-    download::check_place(wanted.path);
+    jetpack::download::check_place(wanted.path);
     bar_.begin(wanted.blob);
     jetpack::DownloadOptions options;
     options.fresh = call_.flag("fresh");
@@ -211,42 +217,28 @@ class Downloads {
   }
 
   void print_json() const {
-    rapidjson::StringBuffer text;
-    support::JsonWriter json(text);
-    json.StartObject();
-    json.Key("downloaded");
-    json.StartArray();
-    for (const auto& done : done_) {
-      json.StartObject();
-      support::member(json, "blob", done.blob);
-      support::member(json, "path",
-                      std::filesystem::absolute(done.path).lexically_normal().string());
-      json.Key("bytes");
-      json.Uint64(done.result.bytes);
-      json.Key("resumed");
-      json.Uint64(done.result.resumed);
-      json.Key("checked");
-      json.Bool(done.result.checked);
-      json.EndObject();
-    }
-    json.EndArray();
-    json.Key("failed");
-    json.StartArray();
-    for (const auto& failed : failed_) {
-      json.StartObject();
-      support::member(json, "blob", failed.blob);
-      support::member(json, "error", support::well_formed(failed.error));
-      json.EndObject();
-    }
-    json.EndArray();
-    json.EndObject();
-    call_.print(std::string(text.GetString(), text.GetSize()) + "\n");
+    using support::Object;
+    const auto add_done = [](support::JsonWriter& json, const Done& done) {
+      Object(json)
+          .text("blob", done.blob)
+          .text("path", std::filesystem::absolute(done.path).lexically_normal().string())
+          .number("bytes", done.result.bytes)
+          .number("resumed", done.result.resumed)
+          .boolean("checked", done.result.checked);
+    };
+    const auto add_failed = [](support::JsonWriter& json, const Failed& failed) {
+      Object(json).text("blob", failed.blob).text("error", support::well_formed(failed.error));
+    };
+    call_.print(support::json_object([&](Object& result) {
+                  result.list("downloaded", done_, add_done).list("failed", failed_, add_failed);
+                }) +
+                '\n');
   }
 
   const jetpack::Call& call_;
   Project project_;
   jetpack::Storage storage_;
-  download::ProgressBar bar_;
+  jetpack::download::ProgressBar bar_;
   std::vector<Wanted> wanted_;
   std::set<std::string> paths_;
   std::vector<Done> done_;
@@ -262,7 +254,7 @@ int run_download(const jetpack::Call& call) {
     blobs.insert(blobs.end(), others.begin(), others.end() - 1);
   }
   if (destination && destination->empty()) throw Error(Errc::usage, "the destination is empty");
-  if (blobs.size() > 1 && !download::means_folder(*destination))
+  if (blobs.size() > 1 && !jetpack::download::means_folder(*destination))
     throw Error(Errc::usage, in_quotes(*destination) +
                                  " is not a folder\nWith several blobs, the last word is the "
                                  "folder for all; end it with '/' to have it made.");

@@ -7,10 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include "support/text.hpp"
 
-#include "support/json.hpp"
-
-namespace download {
+namespace jetpack::download {
 
 namespace {
 
@@ -127,4 +126,4 @@ std::string ProgressBar::line(uint64_t done, uint64_t total) const {
   return name_ + "  " + bar_of(part, std::min(longest_bar, width - taken)) + "  " + after;
 }
 
-}  // namespace download
+}  // namespace jetpack::download

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace download {
+namespace jetpack::download {
 
 // "512 B", "1.5 MiB".
 std::string size_text(double bytes);
@@ -45,4 +45,4 @@ class ProgressBar {
   uint64_t base_ = 0;  // there before this run, and no part of its rate
 };
 
-}  // namespace download
+}  // namespace jetpack::download

@@ -13,11 +13,14 @@
 #include <jetpack/plugin.hpp>
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
 #include "support/log_file.hpp"
+#include "support/text.hpp"
 #include "support/verb.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Call;
 using jetpack::Error;
 using std::chrono::milliseconds;
@@ -262,7 +265,8 @@ class Services {
     if (result.exit_code == 0) return {"services", true, unit + " runs", ""};
     if (result.err.find("does not exist") != std::string::npos)
       return {"services", true, unit + " is not installed as a service", ""};
-    return {"services", false, unit + " cannot be started: " + support::one_line(result.err),
+    return {"services", false,
+            unit + " cannot be started: " + support::one_line(support::trimmed(result.err)),
             "look at: journalctl -u " + unit};
   }
 
@@ -270,25 +274,15 @@ class Services {
 };
 
 std::string to_json(const std::vector<Step>& steps, bool is_sound) {
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
-  support::put(json, "ok");
-  json.Bool(is_sound);
-  support::put(json, "steps");
-  json.StartArray();
-  for (const auto& step : steps) {
-    json.StartObject();
-    support::member(json, "name", step.name);
-    support::put(json, "ok");
-    json.Bool(step.is_sound);
-    support::member(json, "found", step.found);
-    if (!step.is_sound) support::member(json, "remedy", step.remedy);
-    json.EndObject();
-  }
-  json.EndArray();
-  json.EndObject();
-  return std::string(buffer.GetString(), buffer.GetSize()) + '\n';
+  const auto add_step = [](support::JsonWriter& json, const Step& step) {
+    support::Object object(json);
+    object.text("name", step.name).boolean("ok", step.is_sound).text("found", step.found);
+    if (!step.is_sound) object.text("remedy", step.remedy);
+  };
+  return support::json_object([&](support::Object& result) {
+           result.boolean("ok", is_sound).list("steps", steps, add_step);
+         }) +
+         '\n';
 }
 
 int initialize(const Call& call) {

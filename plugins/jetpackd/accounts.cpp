@@ -12,8 +12,11 @@
 #include "jetpackd/authorized_keys.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
+#include "support/utf8.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -89,7 +92,7 @@ void Accounts::load() {
     const auto document = support::parse_json(*text, path);
     if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
     for (const auto& [name, uid] : document.GetObject())
-      if (uid.IsUint()) made_[std::string(support::view(name))] = uid.GetUint();
+      if (uid.IsUint()) made_[std::string(support::text_of(name))] = uid.GetUint();
   } catch (const Error& e) {
     log_.error(std::string(e.what()) + "; it is now " + support::move_aside(path) +
                ", and the accounts that it named are left as they are");
@@ -97,16 +100,10 @@ void Accounts::load() {
 }
 
 void Accounts::save() const {
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
-  for (const auto& [name, uid] : made_) {
-    support::put(json, name);
-    json.Uint(uid);
-  }
-  json.EndObject();
-  support::write_durably(options_.run_folder + "/users.json",
-                         {buffer.GetString(), buffer.GetSize()}, 0640);
+  const std::string json = support::json_object([&](support::Object& uids) {
+    for (const auto& [name, uid] : made_) uids.number(name, uid);
+  });
+  support::write_durably(options_.run_folder + "/users.json", json, 0640);
 }
 
 void Accounts::read_accounts() {
@@ -256,7 +253,7 @@ bool Accounts::run(std::vector<std::string> command, const std::string& doing) {
     warn(
         "cannot " + doing + ": " + spec.argv[0] +
         (result.timed_out ? " took too long" : " failed with " + std::to_string(result.exit_code)) +
-        ": " + support::one_line(result.err.substr(0, 500)));
+        ": " + support::one_line(support::trimmed(result.err).substr(0, 500)));
   } catch (const Error& e) {
     warn("cannot " + doing + ": " + e.what());
   }
@@ -268,4 +265,4 @@ void Accounts::warn(const std::string& text) {
   if (warned_.insert(text).second) log_.warning(text);
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -13,7 +13,7 @@
 #include "jetpackd/userdata.hpp"
 #include "support/log_file.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 class Accounts {
  public:
@@ -57,4 +57,4 @@ class Accounts {
   std::set<std::string> warned_;
 };
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -12,7 +12,7 @@
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -132,4 +132,4 @@ void install_keys(const std::string& home, const Account& account,
   if (::fsync(ssh.get()) != 0) fail("write", path);
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -7,7 +7,7 @@
 
 #include "jetpackd/passwd.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 // Whether the text is one public key in the form of sshd(8), without options.
 bool is_public_key(std::string_view text);
@@ -21,4 +21,4 @@ std::string with_keys(std::string_view content, const std::vector<std::string>& 
 void install_keys(const std::string& home, const Account& account,
                   const std::vector<std::string>& keys);
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -3,8 +3,8 @@
 
 #include <doctest/doctest.h>
 
-using jetpackd::is_public_key;
-using jetpackd::with_keys;
+using jetpack::jetpackd::is_public_key;
+using jetpack::jetpackd::with_keys;
 
 TEST_CASE("keys are replaced, and the user's own lines stay") {
   const std::string own = "ssh-rsa AAAAown me@home";

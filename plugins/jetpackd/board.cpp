@@ -8,15 +8,15 @@
 #include <memory>
 
 #include "support/files.hpp"
-#include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
 #include "support/times.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
-using support::member;
-using support::put;
+using support::Object;
 
 // Resident bytes of this process; 0 where /proc is not mounted.
 uint64_t resident_bytes() {
@@ -27,32 +27,25 @@ uint64_t resident_bytes() {
   return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-struct CloseFolder {
-  void operator()(DIR* folder) const noexcept { ::closedir(folder); }
-};
-
 uint64_t open_descriptors() {
-  const std::unique_ptr<DIR, CloseFolder> folder(::opendir("/proc/self/fd"));
+  const support::Directory folder(::opendir("/proc/self/fd"));
   uint64_t count = 0;
   while (folder && ::readdir(folder.get()) != nullptr) ++count;
   constexpr uint64_t not_ours = 3;  // ".", ".." and the folder itself
   return count > not_ours ? count - not_ours : 0;
 }
 
-void number(support::JsonWriter& json, std::string_view name, uint64_t value) {
-  put(json, name);
-  json.Uint64(value);
+void add_text(Object& to, const char* name, const std::string& text) {
+  if (!text.empty()) to.text(name, text);
 }
 
-void write(support::JsonWriter& json, std::string_view name, const Failure& failure) {
+void add_failure(Object& to, const char* name, const Failure& failure) {
   if (failure.text.empty()) return;
-  put(json, name);
-  json.StartObject();
-  member(json, "text", failure.text);
-  member(json, "since", failure.since);
-  put(json, "needs_person");
-  json.Bool(failure.needs_person);
-  json.EndObject();
+  to.object(name, [&](Object& object) {
+    object.text("text", failure.text)
+        .text("since", failure.since)
+        .boolean("needs_person", failure.needs_person);
+  });
 }
 
 std::string label(std::string_view text) {
@@ -79,7 +72,7 @@ class Metrics {
 };
 
 uint64_t age_in_seconds(const std::string& time) {
-  const auto point = support::from_iso_8601(time);
+  const auto point = support::parse_iso_8601(time);
   if (!point) return 0;
   const auto age = std::chrono::system_clock::now() - *point;
   return static_cast<uint64_t>(
@@ -97,28 +90,20 @@ void Board::note_contact() {
 }
 
 std::string to_json(const State& state) {
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
-  number(json, "pid", static_cast<uint64_t>(state.pid));
-  member(json, "version", state.version);
-  member(json, "started", state.started);
-  if (!state.http.empty()) member(json, "http", state.http);
-  if (!state.last_contact.empty()) member(json, "last_contact", state.last_contact);
-  write(json, "failure", state.failure);
-  number(json, "delivered", state.delivered);
-  number(json, "dead", state.dead);
-  number(json, "retries", state.retries);
-  put(json, "outbox");
-  json.StartObject();
-  number(json, "depth", state.depth);
-  number(json, "bytes", state.bytes);
-  if (!state.oldest.empty()) member(json, "oldest", state.oldest);
-  json.EndObject();
-  if (!state.userdata_version.empty()) member(json, "userdata_version", state.userdata_version);
-  write(json, "userdata_failure", state.userdata_failure);
-  json.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  return support::json_object([&](Object& json) {
+    json.number("pid", state.pid).text("version", state.version).text("started", state.started);
+    add_text(json, "http", state.http);
+    add_text(json, "last_contact", state.last_contact);
+    add_failure(json, "failure", state.failure);
+    json.number("delivered", state.delivered).number("dead", state.dead);
+    json.number("retries", state.retries);
+    json.object("outbox", [&](Object& outbox) {
+      outbox.number("depth", state.depth).number("bytes", state.bytes);
+      add_text(outbox, "oldest", state.oldest);
+    });
+    add_text(json, "userdata_version", state.userdata_version);
+    add_failure(json, "userdata_failure", state.userdata_failure);
+  });
 }
 
 std::string to_metrics(const State& state) {
@@ -142,4 +127,4 @@ std::string to_metrics(const State& state) {
   return metrics.take();
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

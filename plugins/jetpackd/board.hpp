@@ -7,7 +7,7 @@
 #include <mutex>
 #include <string>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 // What keeps messages from being delivered.
 struct Failure {
@@ -67,4 +67,4 @@ std::string to_json(const State& state);
 // The state, and what this process uses, for Prometheus (text format 0.0.4).
 std::string to_metrics(const State& state);
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 struct DaemonOptions {
   std::string root;  // whose users are managed; empty: this system's
@@ -15,4 +15,4 @@ struct DaemonOptions {
 // Runs until SIGTERM or SIGINT; the exit code. Throws when it could not begin.
 int run_daemon(const jetpack::Call& call, const DaemonOptions& options);
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -8,7 +8,7 @@
 #include <jetpack/error.hpp>
 #include "support/times.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -167,4 +167,4 @@ void Deliverer::note_success() {
   options_.changed();
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

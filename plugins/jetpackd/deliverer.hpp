@@ -8,11 +8,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "jetpackd/backoff.hpp"
 #include "jetpackd/board.hpp"
+#include "support/backoff.hpp"
 #include "support/log_file.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 class Deliverer {
  public:
@@ -50,7 +50,7 @@ class Deliverer {
   support::LogFile& log_;
   Options options_;
   boost::asio::steady_timer timer_;
-  Backoff retry_, stopped_backoff_;
+  support::Backoff retry_, stopped_backoff_;
   std::chrono::milliseconds patience_;  // of one attempt
   bool is_failing_ = false;
   bool is_woken_ = false;
@@ -59,4 +59,4 @@ class Deliverer {
   bool is_stopped_ = false;
 };
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

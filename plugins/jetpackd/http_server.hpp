@@ -11,7 +11,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 struct HttpAnswer {
   unsigned status = 200;
@@ -39,7 +39,6 @@ class HttpServer {
   class Connection;
   void accept();
 
-  boost::asio::io_context& loop_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer pause_;
   Handler handler_;
@@ -47,4 +46,4 @@ class HttpServer {
   std::shared_ptr<size_t> open_ = std::make_shared<size_t>(0);
 };
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -8,14 +8,14 @@ using jetpack::Errc;
 using jetpack::Error;
 
 int jetpackd_command(const jetpack::Call& call) {
-  jetpackd::DaemonOptions options;
+  jetpack::jetpackd::DaemonOptions options;
   options.root = call.text("root").value_or("");
   options.once = call.flag("once");
   if (!options.root.empty() && !options.root.starts_with('/'))
     throw Error(Errc::usage, "--root must be an absolute path: " + options.root);
   if (options.once && call.flag("foreground"))
     throw Error(Errc::usage, "--once and --foreground exclude each other");
-  return jetpackd::run_daemon(call, options);
+  return jetpack::jetpackd::run_daemon(call, options);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -45,4 +45,4 @@ void release_memory() {
   ::dl_iterate_phdr(release_object, nullptr);
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

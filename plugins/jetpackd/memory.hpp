@@ -1,7 +1,7 @@
 // Keeps the daemon small while it has nothing to do.
 #pragma once
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 // One heap, and large blocks apart from it. Called once, before there are threads.
 void configure_heap();
@@ -11,4 +11,4 @@ void configure_heap();
 // comes back from the page cache.
 void release_memory();
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

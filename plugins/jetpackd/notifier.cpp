@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -51,4 +51,4 @@ void Notifier::tell(std::string_view assignments) const {
            reinterpret_cast<const sockaddr*>(&to), size);
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -8,7 +8,7 @@
 
 #include "support/files.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 // Does nothing where no service manager asked for it.
 class Notifier {
@@ -28,4 +28,4 @@ class Notifier {
   std::optional<std::chrono::microseconds> watchdog_;
 };
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -61,4 +61,4 @@ const Account* find_uid(const std::vector<Account>& accounts, uint32_t uid) {
   return found == accounts.end() ? nullptr : &*found;
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 struct Account {
   std::string name;
@@ -26,4 +26,4 @@ bool has_group(std::string_view text, std::string_view name);
 const Account* find_account(const std::vector<Account>& accounts, std::string_view name);
 const Account* find_uid(const std::vector<Account>& accounts, uint32_t uid);
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

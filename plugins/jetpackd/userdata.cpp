@@ -7,8 +7,9 @@
 #include <jetpack/error.hpp>
 #include "jetpackd/authorized_keys.hpp"
 #include "support/json.hpp"
+#include "support/text.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -34,7 +35,7 @@ bool is_user_name(std::string_view name) {
 }
 
 bool is_true(const Value& object, const char* name) {
-  const Value* value = support::find(object, name);
+  const Value* value = support::find_member(object, name);
   return value != nullptr && value->IsTrue();
 }
 
@@ -42,10 +43,10 @@ bool is_true(const Value& object, const char* name) {
 std::vector<std::string> read_public_keys(const Value& user, const std::string& name,
                                           std::vector<std::string>& warnings) {
   std::vector<std::string> keys;
-  const Value* list = support::find(user, "publicKeys");
+  const Value* list = support::find_member(user, "publicKeys");
   if (list == nullptr || !list->IsArray()) return keys;
   for (const auto& entry : list->GetArray()) {
-    std::string key = entry.IsString() ? std::string(support::view(entry)) : std::string();
+    std::string key = entry.IsString() ? std::string(support::text_of(entry)) : std::string();
     while (!key.empty() && (key.back() == '\n' || key.back() == '\r' || key.back() == ' '))
       key.pop_back();
     if (is_public_key(key)) {
@@ -108,7 +109,7 @@ Value merged(const Value* base, const Value* theirs, const Value* ours, Allocato
     return theirs == nullptr ? Value() : Value(*theirs, allocator);
   }
   const auto in = [](const Value* object, const Value& name) -> const Value* {
-    return object == nullptr ? nullptr : support::find(*object, name.GetString());
+    return object == nullptr ? nullptr : support::find_member(*object, name.GetString());
   };
   Value result(rapidjson::kObjectType);
   for (const auto& [name, value] : theirs->GetObject())
@@ -130,16 +131,16 @@ Userdata parse_userdata(std::string_view json) {
   userdata.version = support::text_or(document, "version", "");
   if (userdata.version.empty() || userdata.version.size() > max_version)
     throw fail("has no \"version\"");
-  const Value* configuration = support::find(document, "configuration");
+  const Value* configuration = support::find_member(document, "configuration");
   if (configuration == nullptr || !configuration->IsObject())
     throw fail("has no object \"configuration\"");
   userdata.configuration = support::to_pretty_json(*configuration) + '\n';
   userdata.properties.SetObject();
-  if (const Value* properties = support::find(document, "properties")) {
+  if (const Value* properties = support::find_member(document, "properties")) {
     if (!properties->IsObject()) throw fail("has \"properties\" that are no object");
     userdata.properties.CopyFrom(*properties, userdata.properties.GetAllocator());
   }
-  if (const Value* users = support::find(document, "users")) {
+  if (const Value* users = support::find_member(document, "users")) {
     if (!users->IsArray()) throw fail("has \"users\" that are no list");
     userdata.users = read_users(*users, userdata.warnings);
   }
@@ -173,4 +174,4 @@ std::string merge_properties(const Value& base, const Value& theirs, const Value
   return support::to_pretty_json(result) + '\n';
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

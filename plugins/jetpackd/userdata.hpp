@@ -9,7 +9,7 @@
 
 #include <rapidjson/document.h>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 struct User {
   std::string name;
@@ -40,4 +40,4 @@ std::string to_auth_json(const std::vector<User>& users);
 std::string merge_properties(const rapidjson::Value& base, const rapidjson::Value& theirs,
                              const rapidjson::Value& ours);
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -7,12 +7,15 @@
 
 #include <jetpack/error.hpp>
 #include <jetpack/json.hpp>
+#include "support/encoding.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
 #include "support/times.hpp"
 #include "support/verb.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -127,7 +130,7 @@ void UserdataFetcher::apply(const Userdata& userdata) {
 
 // Under the lock that `jetpack props set` takes.
 void UserdataFetcher::write_properties(const Userdata& userdata) {
-  const auto lock = support::Lock::wait(config_.path("config/.properties.lock"), config_mode);
+  const auto lock = support::FileLock::wait(config_.path("config/.properties.lock"), config_mode);
   const std::string path = config_.path("config/properties.json");
   bool was_there = false;
   rapidjson::Document ours(rapidjson::kObjectType);
@@ -157,7 +160,7 @@ UserdataFetcher::Applied UserdataFetcher::load_applied() const {
     bool was_there = false;
     const auto document = object_in(config_.path("run/userdata.json"), was_there);
     applied.version = support::text_or(document, "version", "");
-    if (const auto* properties = support::find(document, "properties");
+    if (const auto* properties = support::find_member(document, "properties");
         properties != nullptr && properties->IsObject())
       applied.properties.CopyFrom(*properties, applied.properties.GetAllocator());
   } catch (const Error& e) {
@@ -167,15 +170,11 @@ UserdataFetcher::Applied UserdataFetcher::load_applied() const {
 }
 
 void UserdataFetcher::save_applied(const Userdata& userdata) const {
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
-  support::member(json, "version", userdata.version);
-  support::put(json, "properties");
-  userdata.properties.Accept(json);
-  json.EndObject();
-  support::write_durably(config_.path("run/userdata.json"), {buffer.GetString(), buffer.GetSize()},
-                         config_mode);
+  const std::string json = support::json_object([&](support::Object& applied) {
+    applied.text("version", userdata.version)
+        .json("properties", support::to_json(userdata.properties));
+  });
+  support::write_durably(config_.path("run/userdata.json"), json, config_mode);
 }
 
 void UserdataFetcher::report_installation(const Userdata& userdata, bool is_whole) {
@@ -209,4 +208,4 @@ void UserdataFetcher::succeed() {
   if (is_news) options_.changed();
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

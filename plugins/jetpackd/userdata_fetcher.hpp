@@ -8,12 +8,12 @@
 #include <jetpack/config.hpp>
 #include <jetpack/session.hpp>
 #include "jetpackd/accounts.hpp"
-#include "jetpackd/backoff.hpp"
 #include "jetpackd/board.hpp"
 #include "jetpackd/userdata.hpp"
+#include "support/backoff.hpp"
 #include "support/log_file.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 class UserdataFetcher {
  public:
@@ -59,10 +59,10 @@ class UserdataFetcher {
   Board& board_;
   support::LogFile& log_;
   Options options_;
-  Backoff usual_;         // between fetches: the interval, a little before or at it
-  Backoff refused_;       // while the server refuses
-  std::string reported_;  // the version and outcome of which the cluster was told
+  support::Backoff usual_;    // between fetches: the interval, a little before or at it
+  support::Backoff refused_;  // while the server refuses
+  std::string reported_;      // the version and outcome of which the cluster was told
   bool is_current_ = false;
 };
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -6,14 +6,15 @@
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
 
-using jetpackd::parse_userdata;
+using jetpack::jetpackd::parse_userdata;
 
 namespace {
 
+namespace support = jetpack::support;
 // Compared as values: the order of members does not matter.
 bool merges_to(const char* base, const char* theirs, const char* ours, const char* expected) {
   const auto parse = [](const std::string& text) { return support::parse_json(text, "test"); };
-  return parse(jetpackd::merge_properties(parse(base), parse(theirs), parse(ours))) ==
+  return parse(jetpack::jetpackd::merge_properties(parse(base), parse(theirs), parse(ours))) ==
          parse(expected);
 }
 
@@ -53,7 +54,7 @@ TEST_CASE("users that cannot be made are left out with a reason") {
 
 TEST_CASE("auth.json has the name on a line of its own") {
   const std::string text =
-      jetpackd::to_auth_json({{"ada", "Ada", 20001, true, true, {"ssh-rsa AAAA"}}});
+      jetpack::jetpackd::to_auth_json({{"ada", "Ada", 20001, true, true, {"ssh-rsa AAAA"}}});
   CHECK(text.find("\n        \"name\": \"ada\",\n") != std::string::npos);
   CHECK(text.find("\"ssh-rsa AAAA\\n\"") != std::string::npos);
 }

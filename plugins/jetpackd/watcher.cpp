@@ -12,7 +12,7 @@
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -88,4 +88,4 @@ void Watcher::read() {
   }
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

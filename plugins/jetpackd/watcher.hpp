@@ -7,7 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 class Watcher {
  public:
@@ -29,4 +29,4 @@ class Watcher {
   int run_watch_;
 };
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -12,7 +12,7 @@
 #include "support/files.hpp"
 #include "support/json.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 namespace {
 
@@ -190,4 +190,4 @@ void Worker::fetch_after(milliseconds pause) {
   });
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -20,7 +20,7 @@
 #include "jetpackd/watcher.hpp"
 #include "support/log_file.hpp"
 
-namespace jetpackd {
+namespace jetpack::jetpackd {
 
 class Worker {
  public:
@@ -68,4 +68,4 @@ class Worker {
   std::thread thread_;
 };
 
-}  // namespace jetpackd
+}  // namespace jetpack::jetpackd

@@ -1,24 +1,20 @@
 // `jetpack log`: sends a line to the cluster's event log, where the cluster page shows it.
 #include <jetpack/plugin.hpp>
-
-#include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/utf8.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Errc;
 using jetpack::Error;
 
 constexpr size_t max_message = 64 << 10;
 
 std::string to_json(std::string_view level, std::string_view message, std::string_view priority) {
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
-  support::member(json, "level", level);
-  support::member(json, "message", message);
-  support::member(json, "priority", priority);
-  json.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  return support::json_object([&](support::Object& data) {
+    data.text("level", level).text("message", message).text("priority", priority);
+  });
 }
 
 void write_to_own_log(const jetpack::Log& log, std::string_view level, std::string_view message) {

@@ -10,7 +10,7 @@
 #include <isa-l/igzip_lib.h>
 #include <jetpack/error.hpp>
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 using jetpack::Errc;
 using jetpack::Error;
@@ -328,4 +328,4 @@ size_t Archive::read(char* buffer, size_t capacity) {
   return done;
 }
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

@@ -15,10 +15,10 @@
 #include <thread>
 #include <vector>
 
-#include "sha256.hpp"
+#include "bulk_sha256.hpp"
 #include "zip_format.hpp"
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 // Content of the archive in the order in which it was written.
 struct Piece;
@@ -108,7 +108,7 @@ class Archive {
   std::exception_ptr failure_;
 
   // The summing worker's alone: of the file that it has come to.
-  Sha256 sha256_;
+  BulkSha256 sha256_;
   uint64_t bytes_ = 0;
   uint32_t crc_ = 0;
 
@@ -125,4 +125,4 @@ class Archive {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

@@ -7,7 +7,7 @@
 
 #include <stdexcept>
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 namespace {
 
@@ -62,4 +62,4 @@ TEST_CASE("an archive that nobody pulls stops by itself") {
   CHECK_FALSE(went_on);
 }
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

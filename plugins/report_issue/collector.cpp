@@ -13,7 +13,7 @@
 
 #include <jetpack/error.hpp>
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 namespace {
 
@@ -25,10 +25,6 @@ constexpr int deepest_folder = 64;
 // A file with so little behind its length has only holes there: /var/log/lastlog may claim 300 GiB.
 constexpr uint64_t sparse_bytes = 64 << 20;
 constexpr uint64_t sparse_ratio = 16;
-
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
 
 std::string kind_of(mode_t mode) {
   if (S_ISLNK(mode)) return "a link; links are not followed";
@@ -47,7 +43,7 @@ std::vector<std::string> names_in(int folder, size_t most) {
   std::vector<std::string> names;
   Fd again(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!again) throw Error(Errc::failed, reason(errno));
-  const std::unique_ptr<DIR, CloseFolder> entries(::fdopendir(::dup(again.get())));
+  const support::Directory entries(::fdopendir(::dup(again.get())));
   if (!entries) throw Error(Errc::failed, reason(errno));
   while (const dirent* entry = ::readdir(entries.get())) {
     const std::string name = entry->d_name;
@@ -129,4 +125,4 @@ std::vector<std::string> distinct_paths(const std::vector<std::string>& paths) {
   return distinct;
 }
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

@@ -10,7 +10,7 @@
 
 #include "support/files.hpp"
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 // A regular file, opened for reading.
 struct Found {
@@ -60,4 +60,4 @@ class Collector {
 // Errc::not_found.
 std::vector<std::string> distinct_paths(const std::vector<std::string>& paths);
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

@@ -11,24 +11,24 @@
 
 #include <jetpack/error.hpp>
 #include "inflater.hpp"
+#include "support/encoding.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
 #include "support/times.hpp"
+#include "support/utf8.hpp"
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 namespace {
 
 using jetpack::Errc;
 using jetpack::Error;
+using support::Object;
 
 // All that happens to a piece finds it in the cache of its core.
 constexpr size_t read_bytes = 64 << 10;
 // Read before the part of a file that is taken, so that a secret which began there is known.
 constexpr uint64_t lead_bytes = 32 << 10;
-
-std::string seconds_text(std::time_t time) {
-  std::string text = support::iso_8601(std::chrono::system_clock::from_time_t(time));
-  return text.substr(0, text.rfind('.')) + 'Z';
-}
 
 }  // namespace
 
@@ -177,31 +177,23 @@ void Contents::leave_out(LeftOut what) {
 }
 
 void Contents::put(support::JsonWriter& json, const Entry& entry, const Sha256Digest& sha256) {
-  json.StartObject();
-  support::member(json, "name", entry.name);
-  support::member(json, entry.is_file ? "path" : "source", support::well_formed(entry.source));
-  if (entry.is_file) support::member(json, "modified", seconds_text(entry.modified));
-  json.Key("bytes");
-  json.Uint64(entry.bytes);
-  support::member(json, "sha256", hex_of(sha256));
-  json.Key("redactions");
-  json.Uint64(entry.redactions);
-  json.Key("truncated");
-  json.Bool(entry.is_truncated);
-  if (entry.is_file) {
-    json.Key("original_bytes");
-    json.Uint64(entry.original);
-  }
-  if (entry.first > 0) {
-    json.Key("first_byte");
-    json.Uint64(entry.first);
-  }
-  if (entry.is_unpacked) support::member(json, "unpacked_from", "gzip");
-  if (!entry.note.empty()) support::member(json, "note", entry.note);
-  json.EndObject();
+  using std::chrono::system_clock;
+  Object object(json);
+  object.text("name", entry.name)
+      .text(entry.is_file ? "path" : "source", support::well_formed(entry.source));
+  if (entry.is_file)
+    object.text("modified", support::iso_8601_seconds(system_clock::from_time_t(entry.modified)));
+  object.number("bytes", entry.bytes)
+      .text("sha256", support::hex(sha256))
+      .number("redactions", entry.redactions)
+      .boolean("truncated", entry.is_truncated);
+  if (entry.is_file) object.number("original_bytes", entry.original);
+  if (entry.first > 0) object.number("first_byte", entry.first);
+  if (entry.is_unpacked) object.text("unpacked_from", "gzip");
+  if (!entry.note.empty()) object.text("note", entry.note);
 }
 
-void Contents::add_manifest(const std::function<void(support::JsonWriter&)>& about) {
+void Contents::add_manifest(const std::function<void(Object&)>& about) {
   const std::vector<Sha256Digest> digests = archive_.digests();
   Entry entry{"manifest.json", "", false, ::time(nullptr)};
   archive_.begin(entry.name, entry.modified);
@@ -212,31 +204,25 @@ void Contents::add_manifest(const std::function<void(support::JsonWriter&)>& abo
                    [&](std::string_view clean) { pass(entry, clean); });
     text.Clear();
   };
-  json.StartObject();
-  about(json);
-  json.Key("redactions");
-  json.Uint64(totals_.redactions);
-  json.Key("files");
-  json.StartArray();
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    put(json, entries_[i], digests[i]);
-    pass_on();
+  size_t number = 0;
+  {
+    Object manifest(json);
+    about(manifest);
+    manifest.number("redactions", totals_.redactions);
+    manifest.list("files", entries_, [&](support::JsonWriter&, const Entry& file) {
+      put(json, file, digests[number++]);
+      pass_on();
+    });
+    manifest.list("left_out", left_out_, [&](support::JsonWriter&, const LeftOut& what) {
+      Object(json)
+          .text("path", support::well_formed(what.path))
+          .text("why", support::well_formed(what.why));
+      pass_on();
+    });
   }
-  json.EndArray();
-  json.Key("left_out");
-  json.StartArray();
-  for (const auto& [path, why] : left_out_) {
-    json.StartObject();
-    support::member(json, "path", support::well_formed(path));
-    support::member(json, "why", support::well_formed(why));
-    json.EndObject();
-    pass_on();
-  }
-  json.EndArray();
-  json.EndObject();
   text.Put('\n');
   pass_on();
   end(entry);
 }
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

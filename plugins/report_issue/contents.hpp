@@ -11,9 +11,9 @@
 #include "archive.hpp"
 #include "collector.hpp"
 #include "facts.hpp"
-#include "support/json.hpp"
+#include "support/json_writer.hpp"
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 struct Totals {
   uint64_t files = 0;
@@ -34,7 +34,7 @@ class Contents {
   void add(const Fact& fact);
   void leave_out(LeftOut what);
   // The last file: `about` writes the first members of its JSON object.
-  void add_manifest(const std::function<void(support::JsonWriter&)>& about);
+  void add_manifest(const std::function<void(support::Object&)>& about);
 
   const Totals& totals() const { return totals_; }
 
@@ -59,4 +59,4 @@ class Contents {
   std::vector<LeftOut> left_out_;
 };
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

@@ -13,7 +13,7 @@
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 namespace {
 
@@ -90,4 +90,4 @@ std::string address_of(const jetpack::Storage& storage, const std::string& blob)
   return support::text_or(support::parse_json(*known, "the locker's answer"), "url", blob);
 }
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

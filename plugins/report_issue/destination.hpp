@@ -8,7 +8,7 @@
 #include "archive.hpp"
 #include "support/files.hpp"
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 // A file that appears under its name when it is whole. Nobody but its owner may read it.
 class LocalFile {
@@ -35,4 +35,4 @@ class LocalFile {
 // The blob's address, without a signature.
 std::string address_of(const jetpack::Storage& storage, const std::string& blob);
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

@@ -10,8 +10,11 @@
 
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
+#include "support/utf8.hpp"
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 namespace {
 
@@ -87,8 +90,7 @@ constexpr std::array<std::string_view, 18> secret_words{
     "connection_string", "signature",  "_sas"};
 
 bool is_secret_name(std::string_view name) {
-  std::string lower(name);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  const std::string lower = support::lower_case(name);
   return lower == "sas" ||
          std::any_of(secret_words.begin(), secret_words.end(),
                      [&](std::string_view word) { return lower.find(word) != std::string::npos; });
@@ -99,7 +101,8 @@ uint64_t mask_values(Value& value, bool is_secret) {
   uint64_t masked = 0;
   if (value.IsObject()) {
     std::for_each(value.MemberBegin(), value.MemberEnd(), [&](auto& member) {
-      masked += mask_values(member.value, is_secret || is_secret_name(support::view(member.name)));
+      masked +=
+          mask_values(member.value, is_secret || is_secret_name(support::text_of(member.name)));
     });
   } else if (value.IsArray()) {
     for (auto& element : value.GetArray()) masked += mask_values(element, is_secret);
@@ -125,24 +128,20 @@ Fact tree(const char* name, const char* source, const std::function<std::string(
 Fact versions(const jetpack::Call& call) {
   utsname system{};
   ::uname(&system);
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
-  support::member(json, "jetpack", call.host_version());
-  support::member(json, "host", system.nodename);
-  support::member(json, "kernel", system.release);
-  support::member(json, "kernel_version", system.version);
-  support::member(json, "machine", system.machine);
-  try {
-    support::member(
-        json, "os_release",
-        support::well_formed(support::read_file("/etc/os-release", 65536).value_or("")));
-  } catch (const Error&) {
-    // Not every system has one.
-  }
-  json.EndObject();
-  return {
-      "node/versions.json", "uname, /etc/os-release", std::string(buffer.GetString()) + '\n', {}};
+  const std::string content = support::json_object([&](support::Object& json) {
+    json.text("jetpack", call.host_version())
+        .text("host", system.nodename)
+        .text("kernel", system.release)
+        .text("kernel_version", system.version)
+        .text("machine", system.machine);
+    try {
+      const auto release = support::read_file("/etc/os-release", 65536).value_or("");
+      json.text("os_release", support::well_formed(release));
+    } catch (const Error&) {
+      // Not every system has one.
+    }
+  });
+  return {"node/versions.json", "uname, /etc/os-release", content + '\n', {}};
 }
 
 }  // namespace
@@ -169,4 +168,4 @@ std::vector<Fact> gather_facts(const jetpack::Call& call) {
   return facts;
 }
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

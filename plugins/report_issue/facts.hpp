@@ -6,7 +6,7 @@
 
 #include <jetpack/plugin.hpp>
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 struct Fact {
   std::string name;     // of the file in the archive: "node/status.json"
@@ -23,4 +23,4 @@ std::vector<Fact> planned_facts();
 // comes before threads.
 std::vector<Fact> gather_facts(const jetpack::Call& call);
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

@@ -6,7 +6,7 @@
 
 #include <isa-l/igzip_lib.h>
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 namespace {
 
@@ -61,4 +61,4 @@ std::string_view why_opaque(std::string_view head) {
   return {};
 }
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

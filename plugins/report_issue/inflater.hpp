@@ -10,7 +10,7 @@
 
 struct inflate_state;
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 // Of one file, which may be several gzip streams one after the other (RFC 1952, 2.2).
 class Inflater {
@@ -41,4 +41,4 @@ bool is_gzip(std::string_view head);
 // Why a file that begins so cannot be looked through for secrets; "" when it can.
 std::string_view why_opaque(std::string_view head);
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 namespace {
 
@@ -70,4 +70,4 @@ TEST_CASE("packings are known by their first bytes") {
   CHECK_FALSE(why_opaque("LPKSHHRH").empty());
 }
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

@@ -14,23 +14,28 @@
 #include "contents.hpp"
 #include "destination.hpp"
 #include "facts.hpp"
-#include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/random.hpp"
+#include "support/text.hpp"
 #include "support/times.hpp"
+#include "support/utf8.hpp"
 #include "support/verb.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Call;
 using jetpack::Errc;
 using jetpack::Error;
-using report_issue::Archive;
-using report_issue::Collector;
-using report_issue::Contents;
-using report_issue::Found;
-using report_issue::LeftOut;
-using report_issue::LocalFile;
-using report_issue::Selection;
-using report_issue::Totals;
+using jetpack::report_issue::Archive;
+using jetpack::report_issue::Collector;
+using jetpack::report_issue::Contents;
+using jetpack::report_issue::Found;
+using jetpack::report_issue::LeftOut;
+using jetpack::report_issue::LocalFile;
+using jetpack::report_issue::Selection;
+using jetpack::report_issue::Totals;
+using jetpack::support::Object;
 
 constexpr unsigned most_workers = 16;
 constexpr std::string_view disposition = "disposition=file; attachment";
@@ -101,7 +106,7 @@ Plan make_plan(const Call& call) {
   std::vector<std::string> paths;
   for (const auto path : call.texts("LOG_PATH")) paths.emplace_back(path);
   if (paths.empty()) paths.push_back(call.service<jetpack::Config>().path("logs"));
-  plan.selection.paths = report_issue::distinct_paths(paths);
+  plan.selection.paths = jetpack::report_issue::distinct_paths(paths);
   if (const auto since = call.duration("since"))
     plan.selection.since =
         ::time(nullptr) - std::chrono::duration_cast<std::chrono::seconds>(*since).count();
@@ -122,18 +127,16 @@ unsigned worker_count() {
 }
 
 // The first members of the manifest.
-void put_about(support::JsonWriter& json, const Plan& plan) {
-  json.Key("schema");
-  json.Int(1);
-  support::member(json, "name", plan.name);
-  support::member(json, "created", support::iso_8601(plan.created));
-  support::member(json, "jetpack", plan.version);
-  support::member(json, "cluster", support::well_formed(plan.cluster));
-  support::member(json, "node", support::well_formed(plan.node));
-  json.Key("paths");
-  json.StartArray();
-  for (const auto& path : plan.selection.paths) support::put(json, support::well_formed(path));
-  json.EndArray();
+void add_about(Object& about, const Plan& plan) {
+  std::vector<std::string> paths;
+  for (const auto& path : plan.selection.paths) paths.push_back(support::well_formed(path));
+  about.number("schema", 1)
+      .text("name", plan.name)
+      .text("created", support::iso_8601(plan.created))
+      .text("jetpack", plan.version)
+      .text("cluster", support::well_formed(plan.cluster))
+      .text("node", support::well_formed(plan.node))
+      .texts("paths", paths);
 }
 
 struct stat status_of(int fd) {
@@ -149,7 +152,7 @@ class Report {
   Report(const Call& call, const Plan& plan, int own_file)
       : plan_(plan),
         redactor_(call.service<jetpack::Log>().redactor()),
-        facts_(report_issue::gather_facts(call)),
+        facts_(jetpack::report_issue::gather_facts(call)),
         own_(status_of(own_file)),
         archive_(worker_count(), [this](Archive::Writer& writer) { fill(writer); }) {}
 
@@ -170,12 +173,12 @@ class Report {
         [&](const LeftOut& what) { contents.leave_out(what); });
     collector.run();
     totals_ = contents.totals();
-    contents.add_manifest([this](support::JsonWriter& json) { put_about(json, plan_); });
+    contents.add_manifest([this](Object& about) { add_about(about, plan_); });
   }
 
   const Plan& plan_;
   jetpack::Redactor redactor_;
-  std::vector<report_issue::Fact> facts_;
+  std::vector<jetpack::report_issue::Fact> facts_;
   struct stat own_;
   Totals totals_;
   Archive archive_;  // last: its threads use all that stands before
@@ -197,21 +200,14 @@ int dry_run(const Call& call, const Plan& plan) {
         size.insert(0, size.size() < 12 ? 12 - size.size() : 0, ' ');
         if (!call.flag("json"))
           return call.print(size + "  " + support::one_line(file.path) + '\n');
-        json.StartObject();
-        support::member(json, "path", support::well_formed(file.path));
-        json.Key("bytes");
-        json.Uint64(file.bytes);
-        json.EndObject();
+        Object(json).text("path", support::well_formed(file.path)).number("bytes", file.bytes);
       },
       [&](const LeftOut& what) {
         if (!call.flag("json")) {
           left_out += "left out: " + support::one_line(what.path) + ": " + what.why + '\n';
           return;
         }
-        json.StartObject();
-        support::member(json, "path", support::well_formed(what.path));
-        support::member(json, "left_out", what.why);
-        json.EndObject();
+        Object(json).text("path", support::well_formed(what.path)).text("left_out", what.why);
       });
   collector.run();
   json.EndArray();
@@ -219,41 +215,30 @@ int dry_run(const Call& call, const Plan& plan) {
     call.print(std::string(buffer.GetString(), buffer.GetSize()) + '\n');
     return 0;
   }
-  for (const auto& fact : report_issue::planned_facts()) left_out += "and: " + fact.source + '\n';
+  for (const auto& fact : jetpack::report_issue::planned_facts())
+    left_out += "and: " + fact.source + '\n';
   call.print(left_out + std::to_string(files) + " files, " + std::to_string(bytes) + " bytes\n");
   return 0;
-}
-
-std::string expiry_text(std::chrono::system_clock::time_point time) {
-  const std::string text = support::iso_8601(time);
-  return text.substr(0, text.rfind('.')) + 'Z';
 }
 
 void print_result(const Call& call, const Result& result) {
   if (!call.flag("json")) {
     call.print("Logs can be found at: " + result.location + '\n');
     if (result.expires)
-      call.print("Signed URL will expire on: " + expiry_text(*result.expires) + '\n');
+      call.print("Signed URL will expire on: " + support::iso_8601_seconds(*result.expires) + '\n');
     return;
   }
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
-  support::member(json, "location", result.location);
-  if (result.expires) {
-    support::member(json, "expires", expiry_text(*result.expires));
-    json.Key("shortened");
-    json.Bool(result.is_shortened);
-  }
-  for (const auto& [name, number] :
-       {std::pair{"bytes", result.bytes}, std::pair{"files", result.totals.files},
-        std::pair{"left_out", result.totals.left_out},
-        std::pair{"redactions", result.totals.redactions}}) {
-    json.Key(name);
-    json.Uint64(number);
-  }
-  json.EndObject();
-  call.print(std::string(buffer.GetString(), buffer.GetSize()) + '\n');
+  call.print(support::json_object([&](Object& json) {
+               json.text("location", result.location);
+               if (result.expires)
+                 json.text("expires", support::iso_8601_seconds(*result.expires))
+                     .boolean("shortened", result.is_shortened);
+               json.number("bytes", result.bytes)
+                   .number("files", result.totals.files)
+                   .number("left_out", result.totals.left_out)
+                   .number("redactions", result.totals.redactions);
+             }) +
+             '\n');
 }
 
 Result keep_here(const Call& call, const Plan& plan) {
@@ -310,7 +295,7 @@ Result upload(const Call& call, const Plan& plan) {
   };
   storage.upload(plan.blob(), source, {"application/zip", progress(call)});
   if (call.err_is_terminal()) call.report("\r\x1b[K");
-  Result result{report_issue::address_of(storage, plan.blob()),
+  Result result{jetpack::report_issue::address_of(storage, plan.blob()),
                 {},
                 false,
                 report.archive().bytes(),

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <concepts>
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 namespace {
 
@@ -145,4 +145,4 @@ std::string end_records(uint64_t entries, uint64_t offset, uint64_t bytes) {
   return record;
 }
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

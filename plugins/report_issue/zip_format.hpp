@@ -5,7 +5,7 @@
 #include <ctime>
 #include <string>
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 // One file of an archive, deflated.
 struct ZipEntry {
@@ -24,4 +24,4 @@ std::string directory_record(const ZipEntry& entry);
 // The archive's last bytes; the directory has `bytes` bytes at `offset`.
 std::string end_records(uint64_t entries, uint64_t offset, uint64_t bytes);
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

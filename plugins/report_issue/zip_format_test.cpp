@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
 namespace {
 
@@ -65,4 +65,4 @@ TEST_CASE("an archive of many entries has zip64 end records") {
   CHECK(end_records(1, uint64_t{1} << 32, 100).size() == classic + zip64);
 }
 
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

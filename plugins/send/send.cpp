@@ -8,32 +8,32 @@
 
 #include <jetpack/plugin.hpp>
 #include "support/files.hpp"
-#include "support/json.hpp"
+#include "support/settings.hpp"
+#include "support/text.hpp"
 #include "support/verb.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Errc;
 using jetpack::Error;
 
 constexpr std::string_view cap_key = "cyclecloud.jetpack.send_max_mib";
-constexpr int64_t default_cap_mib = 16;
-constexpr int64_t most_cap_mib = 64;
 constexpr size_t max_short_string = 255;  // bytes; AMQP 0-9-1, 4.2.5.3
 constexpr size_t max_header_count = 100;
 constexpr size_t max_header_value = 32 << 10;
 
-uint64_t cap_of(const jetpack::Config& config) {
-  int64_t mib = default_cap_mib;
+uint64_t cap_of(const jetpack::Call& call) {
+  const auto config = call.service<jetpack::Config>();
+  std::optional<std::string> text;
   try {
-    mib = config.integer_or(cap_key, default_cap_mib);
+    text = config.get(cap_key);
   } catch (const Error& e) {
     if (e.code() != Errc::unavailable) throw;
   }
-  if (mib < 1 || mib > most_cap_mib)
-    throw Error(Errc::corrupt, std::string(cap_key) + " is " + std::to_string(mib) +
-                                   "; expected a whole number from 1 to " +
-                                   std::to_string(most_cap_mib));
+  const int64_t mib = support::number_setting(cap_key, text, [&](const std::string& warning) {
+    call.report("jetpack send: " + warning + '\n');
+  });
   return static_cast<uint64_t>(mib) << 20;
 }
 
@@ -132,7 +132,7 @@ int send_message(const jetpack::Call& call) {
   letter.headers = read_headers(call);
   letter.persistent = call.flag("persistent");
   support::required_fact(call.service<jetpack::Session>(), "broker");
-  const std::string body = read_body(call, cap_of(call.service<jetpack::Config>()));
+  const std::string body = read_body(call, cap_of(call));
   letter.body = body;
   support::Sender sender(call);
   sender.send(letter);

@@ -1,10 +1,15 @@
 // `jetpack shutdown`: asks the cluster to end this node.
+#include <array>
+
 #include <jetpack/plugin.hpp>
-#include "support/json.hpp"
+#include "support/encoding.hpp"
+#include "support/json_writer.hpp"
+#include "support/random.hpp"
 #include "support/verb.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Errc;
 using jetpack::Error;
 
@@ -15,17 +20,10 @@ std::string reason_of(const jetpack::Call& call) {
 }
 
 std::string request_body(std::string_view node, std::string_view reason) {
-  rapidjson::StringBuffer buffer;
-  support::JsonWriter json(buffer);
-  json.StartObject();
-  support::member(json, "requestId", support::random_uuid());
-  support::put(json, "names");
-  json.StartArray();
-  support::put(json, node);
-  json.EndArray();
-  if (!reason.empty()) support::member(json, "reason", reason);
-  json.EndObject();
-  return {buffer.GetString(), buffer.GetSize()};
+  return support::json_object([&](support::Object& body) {
+    body.text("requestId", support::random_uuid()).texts("names", std::array{node});
+    if (!reason.empty()) body.text("reason", reason);
+  });
 }
 
 int shutdown_node(const jetpack::Call& call) {

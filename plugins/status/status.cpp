@@ -7,12 +7,16 @@
 #include <functional>
 
 #include <jetpack/plugin.hpp>
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/settings.hpp"
+#include "support/text.hpp"
 #include "support/times.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Call;
 using jetpack::Errc;
 using jetpack::Error;
@@ -45,6 +49,8 @@ class Report {
     part("daemon", [&] { daemon(); });
     part("plugins", [&] { plugins(); });
     part("disk", [&] { disk(); });
+    for (auto& problem : support::setting_problems(config_))
+      problems_.push_back(std::move(problem));
     Value list(rapidjson::kArrayType);
     for (const auto& problem : problems_) list.PushBack(text(problem), allocator());
     document_.AddMember("healthy", problems_.empty(), allocator());
@@ -87,13 +93,13 @@ class Report {
     rapidjson::Document state(&allocator());
     const std::string json = call_.service<jetpack::Session>().outbox();
     state.CopyFrom(support::parse_json(json, "the outbox's state"), allocator());
-    if (const auto oldest = support::from_iso_8601(support::text_or(state, "oldest", ""))) {
+    if (const auto oldest = support::parse_iso_8601(support::text_or(state, "oldest", ""))) {
       const auto age = age_of(*oldest);
       state.AddMember("oldest_age_seconds", age.count(), allocator());
       if (age > longest_normal_wait)
-        problems_.push_back("messages wait since " + support::rough(age));
+        problems_.push_back("messages wait since " + support::short_duration(age));
     }
-    if (const Value* dead = support::find(state, "dead"); dead != nullptr && dead->IsArray())
+    if (const Value* dead = support::find_member(state, "dead"); dead != nullptr && dead->IsArray())
       judge_dead(*dead);
     document_.AddMember("outbox", state, allocator());
   }
@@ -101,7 +107,7 @@ class Report {
   void judge_dead(const Value& dead) {
     size_t recent = 0;
     for (const auto& letter : dead.GetArray()) {
-      const auto time = support::from_iso_8601(support::text_or(letter, "time", ""));
+      const auto time = support::parse_iso_8601(support::text_or(letter, "time", ""));
       if (!time || age_of(*time) < dead_letters_matter_for) ++recent;
     }
     if (recent > 0)
@@ -111,7 +117,7 @@ class Report {
 
   // Whether it runs is told by its lock: a number of a process may be another's by now.
   void daemon() {
-    const bool runs = support::Lock::is_held(config_.path("run/jetpackd.lock"));
+    const bool runs = support::FileLock::is_held(config_.path("run/jetpackd.lock"));
     rapidjson::Document state(&allocator());
     state.SetObject();
     if (const auto json = support::read_file(config_.path("run/jetpackd.json"), max_state))
@@ -121,8 +127,9 @@ class Report {
     state.AddMember("running", runs, allocator());
     if (!runs) problems_.emplace_back("jetpackd does not run; start it: jetpack initialize");
     for (const char* kind : {"failure", "userdata_failure"}) {
-      const Value* failure = support::find(state, kind);
-      const Value* person = failure != nullptr ? support::find(*failure, "needs_person") : nullptr;
+      const Value* failure = support::find_member(state, kind);
+      const Value* person =
+          failure != nullptr ? support::find_member(*failure, "needs_person") : nullptr;
       if (runs && person != nullptr && person->IsTrue())
         problems_.push_back("jetpackd: " + support::text_or(*failure, "text", ""));
     }
@@ -208,10 +215,10 @@ std::string outbox_text(const Value& outbox) {
                             : std::to_string(depth) + " wait, " +
                                   std::to_string(support::number_or(outbox, "bytes", 0)) + " bytes";
   if (outbox.HasMember("oldest_age_seconds"))
-    waiting +=
-        ", the oldest since " + support::rough(seconds(outbox["oldest_age_seconds"].GetInt64()));
+    waiting += ", the oldest since " +
+               support::short_duration(seconds(outbox["oldest_age_seconds"].GetInt64()));
   std::string text = line("outbox", waiting);
-  const Value* dead = support::find(outbox, "dead");
+  const Value* dead = support::find_member(outbox, "dead");
   if (dead == nullptr || !dead->IsArray() || dead->Empty()) return text;
   text += line("refused", std::to_string(dead->Size()) + " messages, the last of them:");
   const size_t first = dead->Size() - std::min<size_t>(dead->Size(), dead_letters_shown);
@@ -235,7 +242,7 @@ std::string daemon_text(const Value& daemon) {
                             : "does not run");
   text += line("last contact", support::text_or(daemon, "last_contact", "not known"));
   for (const char* kind : {"failure", "userdata_failure"})
-    if (const Value* failure = support::find(daemon, kind); failure != nullptr)
+    if (const Value* failure = support::find_member(daemon, kind); failure != nullptr)
       text += line("failure", support::text_or(*failure, "text", "") + ", since " +
                                   support::text_or(*failure, "since", "?"));
   return text;
@@ -253,7 +260,7 @@ std::string to_text(const Value& report) {
     text += line("identity", error);
   text += outbox_text(report["outbox"]) + daemon_text(report["daemon"]);
   const Value& plugins = report["plugins"];
-  if (const Value* refused = support::find(plugins, "refused"); refused != nullptr)
+  if (const Value* refused = support::find_member(plugins, "refused"); refused != nullptr)
     text += line("plugins", std::to_string(support::number_or(plugins, "count", 0)) + ", " +
                                 std::to_string(refused->Size()) + " refused");
   const Value& disk = report["disk"];
@@ -267,7 +274,7 @@ std::string to_text(const Value& report) {
   if (report["problems"].Empty()) return text + line("state", "healthy");
   const char* name = "to see to";
   for (const auto& problem : report["problems"].GetArray()) {
-    text += line(name, std::string(support::view(problem)));
+    text += line(name, std::string(support::text_of(problem)));
     name = "";
   }
   return text;

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 
-#include "support/files.hpp"
-#include "support/json.hpp"
+#include "support/json_writer.hpp"
 
-namespace support {
+#include "support/files.hpp"
+#include "support/json_writer.hpp"
+
+namespace jetpack::support {
 
 namespace {
 
@@ -34,31 +36,6 @@ std::string required_fact(const jetpack::Session& session, std::string_view fact
               "this node's " + std::string(fact) + " is not configured: " + remedy(fact));
 }
 
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  constexpr std::string_view plain = "-._~";
-  std::string encoded;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool is_word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-    if (is_word || plain.find(c) != std::string_view::npos) {
-      encoded += c;
-    } else {
-      encoded += {'%', digits[byte >> 4], digits[byte & 15]};
-    }
-  }
-  return encoded;
-}
-
-std::string random_uuid() {
-  constexpr size_t length = 36;
-  std::string uuid = read_file("/proc/sys/kernel/random/uuid", 64).value_or("");
-  if (uuid.size() < length)
-    throw Error(Errc::unavailable, "cannot make a request id: /proc is not mounted");
-  uuid.resize(length);
-  return uuid;
-}
-
 Sender::Sender(const jetpack::Call& call)
     : call_(call), session_(call.service<jetpack::Session>()), wait_(call.duration("wait")) {}
 
@@ -84,20 +61,15 @@ void Sender::send(const jetpack::Letter& letter, const std::string& what) {
 }
 
 void Sender::print_json() const {
-  rapidjson::StringBuffer buffer;
-  JsonWriter json(buffer);
-  json.StartArray();
-  for (const auto& [what, receipt] : all_) {
-    json.StartObject();
-    member(json, "id", receipt.id);
-    put(json, "delivered");
-    json.Bool(receipt.delivered);
-    if (!what.empty()) member(json, "what", what);
-    if (!receipt.delivered) member(json, "note", receipt.note);
-    json.EndObject();
-  }
-  json.EndArray();
-  call_.print(std::string(buffer.GetString(), buffer.GetSize()) + '\n');
+  call_.print(
+      json_array(all_,
+                 [](JsonWriter& json, const Sent& sent) {
+                   Object object(json);
+                   object.text("id", sent.receipt.id).boolean("delivered", sent.receipt.delivered);
+                   if (!sent.what.empty()) object.text("what", sent.what);
+                   if (!sent.receipt.delivered) object.text("note", sent.receipt.note);
+                 }) +
+      '\n');
 }
 
 int Sender::finish() const {
@@ -117,4 +89,4 @@ int Sender::finish() const {
   return 1;
 }
 
-}  // namespace support
+}  // namespace jetpack::support

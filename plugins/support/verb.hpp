@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace support {
+namespace jetpack::support {
 
 // The option --wait of every verb that sends.
 consteval jetpack::Parameter wait_option() {
@@ -19,12 +19,6 @@ consteval jetpack::Parameter wait_option() {
 
 // The fact, or an error that says where to configure it.
 std::string required_fact(const jetpack::Session& session, std::string_view fact);
-
-// The text as one segment of a path or value of a query.
-std::string percent_encoded(std::string_view text);
-
-// A random UUID, from the kernel.
-std::string random_uuid();
 
 // Sends what one run of a verb has to say, in order, within the time that --wait gives for all of
 // it, and tells what became of it. Without --wait, once something could not be delivered the rest
@@ -58,4 +52,4 @@ class Sender {
   std::vector<Sent> all_;
 };
 
-}  // namespace support
+}  // namespace jetpack::support

@@ -1,12 +1,12 @@
 // jetpack users: the users that the cluster manages on this node.
 #include <jetpack/plugin.hpp>
 
-#include <rapidjson/document.h>
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
+#include "support/json.hpp"
+#include "support/text.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Errc;
 using jetpack::Error;
 using jetpack::Format;
@@ -18,19 +18,10 @@ bool is_owner(const Value& user) {
   return owner != user.MemberEnd() && owner->value.IsBool() && owner->value.GetBool();
 }
 
-// On one line, and nothing that steers a terminal: names come from elsewhere.
-std::string one_line(std::string_view text) {
-  std::string line(text);
-  for (char& c : line)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  return line;
-}
-
 std::string text_of(const Value& user, const char* name) {
   const auto member = user.FindMember(name);
   if (member == user.MemberEnd() || member->value.IsNull()) return "";
-  if (member->value.IsString())
-    return one_line({member->value.GetString(), member->value.GetStringLength()});
+  if (member->value.IsString()) return support::one_line(support::text_of(member->value));
   if (member->value.IsBool()) return member->value.GetBool() ? "True" : "False";
   if (member->value.IsInt64()) return std::to_string(member->value.GetInt64());
   throw Error(Errc::corrupt, std::string("config/auth.json: found a user whose '") + name +
@@ -50,14 +41,6 @@ std::string block(const Value& user) {
          "\nIs Owner: " + flag_of(user, "isOwner") + '\n';
 }
 
-std::string pretty(const Value& value) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
-  writer.SetIndent(' ', 4);
-  value.Accept(writer);
-  return {buffer.GetString(), buffer.GetSize()};
-}
-
 int users(const jetpack::Call& call) {
   // Sorted and pretty as it is printed; parsed where single users are wanted.
   const std::string json = call.service<jetpack::Config>().users(Format::json_pretty);
@@ -66,13 +49,12 @@ int users(const jetpack::Call& call) {
     call.print(json + '\n');
     return 0;
   }
-  rapidjson::Document all;
-  all.Parse(json.data(), json.size());
+  const auto all = support::parse_json(json, "config/auth.json");
   bool found = false;
   for (const auto& user : all.GetArray()) {
     if (call.flag("owner") && !is_owner(user)) continue;
     found = true;
-    call.print(as_json ? pretty(user) + '\n' : block(user));
+    call.print(as_json ? support::to_pretty_json(user) + '\n' : block(user));
     if (as_json) return 0;
   }
   if (call.flag("owner") && !found)

@@ -116,7 +116,7 @@ def test_a_mistake_in_a_parameter_does_not_compile(sdk, compiler, complaint):
     [
         {"name": '"Hello"'},
         {"name": '""'},
-        {"name": '"a b c"'},
+        {"name": '"a b c d"'},
         {"name": '"a "'},
         {"name": '"-a"'},
         {"summary": '""'},

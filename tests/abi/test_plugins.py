@@ -107,3 +107,84 @@ def test_the_template(repository, sdk, tmp_path, jetpack, home):
     home.node({"cyclecloud": {"node": {"name": "scheduler"}}})
     assert jetpack.answer("--plugin-path", build, "greet") == "greet runs on scheduler\n"
     assert len((folder / "README.md").read_text().splitlines()) <= 12
+
+
+WORDS = r"""#include <jetpack/plugin.hpp>
+static int run(const jetpack::Call& call) {
+  call.print(std::string(call.command()) + ":" + std::string(call.text("A").value_or("")) + "\n");
+  return 0;
+}
+using jetpack::command;
+constexpr auto a = jetpack::argument("A", "Anything").optional();
+JETPACK_PLUGIN("com.example.words", "1", command("lab", "Show the lab", run, a),
+               command("lab rack", "Show a rack", run, a),
+               command("lab rack add", "Add a rack", run, a),
+               command("lab rack remove", "Remove a rack", run),
+               command("site room add", "Add a room", run, a),
+               command("site room list", "List rooms", run),
+               command("config slurm", "Take a word from a built-in command", run));
+"""
+
+
+@pytest.fixture(scope="session")
+def words_plugin(sdk, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    (folder / "words.cpp").write_text(WORDS)
+    return sdk.build(folder / "words.cpp", folder / "p/words.so").parent
+
+
+@pytest.fixture
+def words(jetpack, home, words_plugin):
+    home.node({"slurm": 1})
+    return lambda *args: jetpack("--plugin-path", words_plugin, *args)
+
+
+@pytest.mark.parametrize("line, answer", [
+    ("lab", "lab:"),
+    ("lab x", "lab:x"),
+    ("lab rack", "lab rack:"),
+    ("lab rack x", "lab rack:x"),
+    ("lab rack add", "lab rack add:"),
+    ("lab rack add x", "lab rack add:x"),
+    ("lab -- rack", "lab:rack"),
+    ("site room add x", "site room add:x"),
+    ("config slurm", "1"),
+])
+def test_the_longest_name_of_one_to_three_words_runs(words, line, answer):
+    result = words(*line.split())
+    assert (result.returncode, result.stdout, result.stderr) == (0, answer + "\n", "")
+
+
+@pytest.mark.parametrize("line", ["site", "site room"])
+def test_a_missing_third_word(words, line):
+    result = words(*line.split())
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"jetpack {line}: missing subcommand; see 'jetpack help {line}'\n")
+    listing = words(*line.split(), "--help").stdout
+    assert listing == words("help", *line.split()).stdout
+    assert listing.startswith(f"usage: jetpack {line} COMMAND ...\n")
+    assert listing.endswith("  site room add   Add a room\n  site room list  List rooms\n")
+    assert result.stderr.endswith(listing)
+
+
+@pytest.mark.parametrize("line, meant", [
+    ("site room ad", "site room add"),
+    ("site rom add", "site room"),
+    ("sit room add", "site"),
+    ("lab rack add x y", None),
+])
+def test_a_wrong_third_word(words, line, meant):
+    result = words(*line.split())
+    assert (result.returncode, result.stdout) == (127 if meant else 2, "")
+    assert (f"did you mean '{meant}'?" if meant else "too many arguments") in result.stderr
+
+
+def test_help_of_three_words(words):
+    for args in (["help", "lab", "rack", "add"], ["lab", "rack", "add", "--help"]):
+        result = words(*args)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout.startswith("usage: jetpack lab rack add [A]\n\nAdd a rack\n")
+    overview = words("--help").stdout
+    assert "\n  site room ...  " in overview and "  add, list\n" in overview
+    assert "site room add" not in overview
+    assert words("help", "lab", "rack", "add", "x").returncode == 127

@@ -86,7 +86,7 @@ def test_what_is_not_utf_8_and_what_steers_a_terminal(jetpack, home):
     (["set", "-n", "a", "-s", "Error", "--details", "x" * 65537], 1, "65536"),
     (["clear"], 2, "--all"),
     (["clear", "a", "--all"], 2, "--all"),
-    ([], 2, "second word"),
+    ([], 2, "missing subcommand; see 'jetpack help condition'"),
 ])
 def test_what_cannot_be_taken(args, code, expected, jetpack, home):
     result = jetpack("condition", *args)

@@ -7,7 +7,9 @@
 
 #include <jetpack/error.hpp>
 #include "services/config/render.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack {
 
@@ -152,7 +154,7 @@ void write_property(const Home& home, std::string_view key, std::string_view jso
     rest.remove_prefix(dot + 1);
   }
   at->CopyFrom(value.root(), allocator);
-  support::write_file_durably(path, render(properties.root(), JP_JSON_PRETTY) + "\n", 0640);
+  support::write_durably(path, render(properties.root(), JP_JSON_PRETTY) + "\n", 0640);
 }
 
 }  // namespace jetpack

@@ -25,9 +25,6 @@ Time time_of(const ASN1_TIME* time) {
   return std::chrono::system_clock::from_time_t(::timegm(&fields));
 }
 
-// "2024-10-04T13:03:40Z"
-std::string date_text(Time time) { return support::iso_8601(time).substr(0, 19) + 'Z'; }
-
 }  // namespace
 
 void CertificateProblem::watch(SSL_CTX* context) {
@@ -52,7 +49,7 @@ int CertificateProblem::note(int is_good, X509_STORE_CTX* store) noexcept {
 
 std::string CertificateProblem::text(const std::string& details,
                                      const std::string& ca_advice) const {
-  const std::string now = date_text(std::chrono::system_clock::now());
+  const std::string now = support::iso_8601_seconds(std::chrono::system_clock::now());
   switch (verdict) {
     case X509_V_OK:
     case X509_V_ERR_HOSTNAME_MISMATCH:
@@ -60,10 +57,10 @@ std::string CertificateProblem::text(const std::string& details,
       return "has a certificate for another host" + (details.empty() ? "" : " (" + details + ')') +
              "; use a name that the certificate has, or reissue it";
     case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "has a certificate that expired on " + date_text(not_after) +
+      return "has a certificate that expired on " + support::iso_8601_seconds(not_after) +
              "; renew it (this node's clock says " + now + ')';
     case X509_V_ERR_CERT_NOT_YET_VALID:
-      return "has a certificate that is not valid before " + date_text(not_before) +
+      return "has a certificate that is not valid before " + support::iso_8601_seconds(not_before) +
              "; this node's clock says " + now + ": set the clock";
     default:
       return std::string("has a certificate that is not trusted: ") +

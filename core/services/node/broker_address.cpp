@@ -7,6 +7,7 @@
 #include "support/encoding.hpp"
 #include "support/json.hpp"
 #include "support/url.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::node {
 

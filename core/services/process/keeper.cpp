@@ -34,7 +34,7 @@ using std::chrono::milliseconds;
 // Pairs of process and parent, as /proc has them now.
 std::vector<std::pair<pid_t, pid_t>> process_parents() {
   std::vector<std::pair<pid_t, pid_t>> pairs;
-  const support::Folder dir(::opendir("/proc"));
+  const support::Directory dir(::opendir("/proc"));
   while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
     const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
     if (pid <= 0) continue;

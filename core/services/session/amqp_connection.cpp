@@ -9,6 +9,7 @@
 
 #include "services/session/amqp_values.hpp"
 #include "support/json.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::session {
 

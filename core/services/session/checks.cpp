@@ -7,6 +7,7 @@
 #include <jetpack/error.hpp>
 #include "services/node/addresses.hpp"
 #include "support/json.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::session {
 

@@ -6,6 +6,7 @@
 #include <random>
 
 #include <jetpack/error.hpp>
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 
 namespace jetpack::session {

@@ -9,8 +9,10 @@
 #include <jetpack/error.hpp>
 #include "services/session/envelope.hpp"
 #include "services/session/server_transport.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/random.hpp"
 #include "support/testing/temporary_directory.hpp"
 
 using namespace jetpack::session;
@@ -101,7 +103,7 @@ struct World {
 
   Message add(const std::string& data = "{}") {
     Message message;
-    message.id = make_uuid();
+    message.id = jetpack::support::random_uuid();
     message.type = "log";
     message.data = data;
     message.time = "2024-10-04T13:03:40.298Z";
@@ -111,7 +113,7 @@ struct World {
 
   Message add_letter(Kind kind, const std::string& address, const std::string& body = "{}") {
     Message message;
-    message.id = make_uuid();
+    message.id = jetpack::support::random_uuid();
     message.kind = kind;
     message.type = "letter";
     message.data = body;
@@ -161,7 +163,7 @@ TEST_CASE("a message has the form that servers know, with our additions") {
 TEST_CASE("what was known at publishing is kept") {
   World world;
   Message message;
-  message.id = make_uuid();
+  message.id = jetpack::support::random_uuid();
   message.from.cluster = "then";
   message.data = "{}";
   const auto json =

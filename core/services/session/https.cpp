@@ -1,23 +1,18 @@
 // The https module: a table of functions around an HttpsConnection. A module of its own, so that a
 // network library is mapped only when something is sent.
-#include <openssl/evp.h>
-
 #include <jetpack/error.hpp>
 #include "services/http/retry_after.hpp"
 #include "services/results.hpp"
 #include "services/session/https_connection.hpp"
+#include "support/encoding.hpp"
+#include "support/sha256.hpp"
 
 namespace jetpack::session {
 
 std::string basic_authorization(const ServerParameters& server) {
   const std::string pair =
       std::string(detail::view(server.username)) + ':' + std::string(detail::view(server.password));
-  std::string encoded((pair.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                                   reinterpret_cast<const unsigned char*>(pair.data()),
-                                   static_cast<int>(pair.size()));
-  encoded.resize(static_cast<size_t>(size));
-  return "Basic " + encoded;
+  return "Basic " + support::base64(pair);
 }
 
 namespace {
@@ -43,16 +38,7 @@ void close(void* self) noexcept {
 }
 
 int32_t sha256(jp_str text, jp_sink sink, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (EVP_Digest(text.data, text.size, digest, &size, EVP_sha256(), nullptr) != 1)
-      throw Error(Errc::failed, "OpenSSL offers no SHA-256");
-    constexpr char digits[] = "0123456789abcdef";
-    std::string hex;
-    for (unsigned i = 0; i < size; ++i) hex += {digits[digest[i] >> 4], digits[digest[i] & 15]};
-    write_to(sink, hex);
-  });
+  return detail::guard(err, [&] { write_to(sink, support::sha256_hex(detail::view(text))); });
 }
 
 }  // namespace

@@ -56,14 +56,6 @@ class LoadedHttpsClient : public HttpsClient {
 
 }  // namespace
 
-std::string sha256_by(const std::string& path, std::string_view text) {
-  const auto& module = load_module<HttpsModule>(path, https_module_symbol);
-  std::string hex;
-  jp_error err{};
-  detail::check(module.sha256(detail::borrow(text), detail::append_to(hex), &err), err);
-  return hex;
-}
-
 std::unique_ptr<HttpsClient> load_https_client(const std::string& path,
                                                const node::Server& server) {
   return std::make_unique<LoadedHttpsClient>(load_module<HttpsModule>(path, https_module_symbol),

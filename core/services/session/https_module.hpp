@@ -58,7 +58,7 @@ struct HttpsModule {
   int32_t (*exchange)(void* self, const RequestParameters* request, ResponseParameters* response,
                       jp_sink body, jp_error* err);
   void (*close)(void* self);
-  // Writes the SHA-256 of `text` as 64 hex digits. Here, because this module has OpenSSL anyway.
+  // Writes the SHA-256 of `text` as 64 hex digits.
   int32_t (*sha256)(jp_str text, jp_sink hex, jp_error* err);
 };
 
@@ -96,8 +96,5 @@ class HttpsClient {
 
 // A client made by the module at `path`, which stays loaded.
 std::unique_ptr<HttpsClient> load_https_client(const std::string& path, const node::Server& server);
-
-// The SHA-256 of `text` as 64 hex digits, by the module at `path`.
-std::string sha256_by(const std::string& path, std::string_view text);
 
 }  // namespace jetpack::session

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,33 +44,7 @@ int empty_log(void*, sqlite3* handle, const char* name, int pages) {
   return SQLITE_OK;
 }
 
-void fill_random(unsigned char* bytes, size_t size) {
-  while (size > 0) {
-    const ssize_t got = ::getrandom(bytes, size, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      throw Error(Errc::failed, "cannot get random bytes: " + support::system_message(errno));
-    bytes += got;
-    size -= static_cast<size_t>(got);
-  }
-}
-
 }  // namespace
-
-std::string make_uuid() {
-  unsigned char bytes[16];
-  fill_random(bytes, sizeof bytes);
-  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
-  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
-  constexpr char hex[] = "0123456789abcdef";
-  std::string text;
-  for (size_t i = 0; i < sizeof bytes; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += hex[bytes[i] >> 4];
-    text += hex[bytes[i] & 15];
-  }
-  return text;
-}
 
 namespace {
 

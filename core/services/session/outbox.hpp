@@ -54,9 +54,6 @@ struct Message {
 // The kinds that go one queue, in one order.
 using Kinds = std::vector<Kind>;
 
-// A random UUID, version 4.
-std::string make_uuid();
-
 class Outbox {
  public:
   struct Options {

@@ -3,6 +3,7 @@
 
 #include "services/session/outbox_schema.hpp"
 #include "services/session/shared_file.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 
 namespace jetpack::session {

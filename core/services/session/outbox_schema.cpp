@@ -6,7 +6,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/session/shared_file.hpp"
-#include "support/files.hpp"
+#include "support/file_lock.hpp"
 #include "support/json.hpp"
 
 namespace jetpack::session {

@@ -13,14 +13,15 @@
 #include <set>
 
 #include "support/json.hpp"
+#include "support/random.hpp"
 #include "support/testing/temporary_directory.hpp"
 
 using jetpack::Errc;
 using jetpack::session::Kind;
 using jetpack::session::Kinds;
-using jetpack::session::make_uuid;
 using jetpack::session::Message;
 using jetpack::session::Outbox;
+using jetpack::support::random_uuid;
 using jetpack::support::TemporaryDirectory;
 
 namespace {
@@ -38,7 +39,7 @@ Outbox::Options options(const TemporaryDirectory& directory, uint64_t cap = 64 *
 
 Message message(const std::string& data = "{}") {
   Message m;
-  m.id = make_uuid();
+  m.id = random_uuid();
   m.type = "log";
   m.data = data;
   m.time = "2024-10-04T13:03:40.298Z";
@@ -81,7 +82,7 @@ void overwrite(const std::string& path, off_t at, size_t size) {
 
 TEST_CASE("ids are UUIDs of version 4, each another") {
   std::set<std::string> ids;
-  for (int i = 0; i < 1000; ++i) ids.insert(make_uuid());
+  for (int i = 0; i < 1000; ++i) ids.insert(random_uuid());
   CHECK(ids.size() == 1000);
   const auto id = *ids.begin();
   CHECK(id.size() == 36);

@@ -7,6 +7,7 @@
 #include "services/session/envelope.hpp"
 #include "support/json.hpp"
 #include "support/text.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::session {
 

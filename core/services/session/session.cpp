@@ -22,9 +22,14 @@
 #include "services/session/outbox.hpp"
 #include "services/session/server_transport.hpp"
 #include "services/session/shared_file.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/random.hpp"
+#include "support/settings.hpp"
+#include "support/sha256.hpp"
 #include "support/times.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::session {
 
@@ -36,11 +41,6 @@ constexpr milliseconds default_wait{5000};
 constexpr milliseconds longest_wait = std::chrono::hours(24 * 365);
 constexpr milliseconds default_request_timeout{10000};
 constexpr uint64_t default_max_reply = 16 << 20;
-constexpr int64_t default_outbox_mib = 64;
-constexpr int64_t least_outbox_mib = 4;
-constexpr int64_t most_outbox_mib = 1 << 20;
-constexpr int64_t default_send_mib = 16;
-constexpr int64_t most_send_mib = 64;
 
 void sleep_for(milliseconds time) {
   timespec rest{time.count() / 1000, (time.count() % 1000) * 1'000'000};
@@ -115,10 +115,7 @@ class Session {
   node::NodeSettings settings() const { return node::node_settings(host_); }
 
   uint64_t outbox_cap() const {
-    return static_cast<uint64_t>(host_.number("cyclecloud.jetpack.outbox_max_mib",
-                                              default_outbox_mib, least_outbox_mib,
-                                              most_outbox_mib))
-           << 20;
+    return static_cast<uint64_t>(host_.number("cyclecloud.jetpack.outbox_max_mib")) << 20;
   }
 
   Outbox::Options outbox_options() const {
@@ -190,8 +187,8 @@ std::string Session::identity(std::string_view fact) const {
   if (!value)
     throw Error(Errc::not_found, "this node's " + std::string(fact) + " is not configured");
   if (fact == "userdata" && value->empty())
-    value = sha256_by(own_directory() + "/https.so", known.userdata_seed().value_or(""))
-                .substr(0, node::userdata_digits);
+    value =
+        support::sha256_hex(known.userdata_seed().value_or("")).substr(0, node::userdata_digits);
   return *value;
 }
 
@@ -202,7 +199,7 @@ std::unique_ptr<HttpsClient> Session::connect(const node::Server& server) const 
 }
 
 Message Session::store(Message message) {
-  message.id = make_uuid();
+  message.id = support::random_uuid();
   message.time = support::iso_8601(std::chrono::system_clock::now());
   message.hostname = host_name();
   try {
@@ -224,14 +221,13 @@ jp_receipt Session::publish(const jp_message& raw) {
 
 void Session::check_size(std::string_view body) const {
   if (body.size() <= size_t{1} << 20) return;
-  const int64_t mib =
-      host_.number("cyclecloud.jetpack.send_max_mib", default_send_mib, 1, most_send_mib);
+  constexpr std::string_view key = "cyclecloud.jetpack.send_max_mib";
+  const int64_t mib = host_.number(key);
   if (body.size() > static_cast<size_t>(mib) << 20)
-    throw Error(Errc::failed,
-                "the letter has " + std::to_string(body.size()) + " bytes, and at most " +
-                    std::to_string(mib) +
-                    " MiB are taken; raise cyclecloud.jetpack.send_max_mib, at most " +
-                    std::to_string(most_send_mib) + ", or send less");
+    throw Error(Errc::failed, "the letter has " + std::to_string(body.size()) +
+                                  " bytes, and at most " + std::to_string(mib) +
+                                  " MiB are taken; raise " + std::string(key) + ", at most " +
+                                  std::to_string(support::setting(key).most) + ", or send less");
 }
 
 jp_receipt Session::send(const jp_letter& raw) {

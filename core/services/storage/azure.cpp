@@ -2,9 +2,7 @@
 #include "services/storage/azure.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <ctime>
 
 #include <jetpack/error.hpp>
 #include "services/http/retry_after.hpp"
@@ -25,15 +23,6 @@ constexpr std::string_view page_size = "1000";
 constexpr uint64_t most_page = 16 << 20;
 // Azure takes requests whose date is so far from its own.
 constexpr seconds most_skew{300};
-
-std::string http_date() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm fields{};
-  ::gmtime_r(&now, &fields);
-  std::array<char, 40> text{};
-  const size_t size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &fields);
-  return {text.data(), size};
-}
 
 std::string query_text(const Parameters& query) {
   std::string text;
@@ -71,8 +60,8 @@ std::string clock_hint(const http::Response& reply) {
       std::chrono::duration_cast<seconds>(std::chrono::system_clock::now() - *theirs);
   if (std::chrono::abs(ahead) <= most_skew) return {};
   return "; this node's clock is " + std::to_string(std::chrono::abs(ahead).count()) + " s " +
-         (ahead.count() > 0 ? "ahead of" : "behind") + " the locker's (" + sas_time(*theirs) +
-         "): set it, then try again";
+         (ahead.count() > 0 ? "ahead of" : "behind") + " the locker's (" +
+         support::iso_8601_seconds(*theirs) + "): set it, then try again";
 }
 
 Error refused(const Description& locker, const http::Response& reply, const std::string& why) {
@@ -223,7 +212,7 @@ http::Response Azure::send(http::Client& client, const LockerSource::Known& lock
   request.method = call.method;
   request.headers = call.headers;
   request.headers["x-ms-version"] = rest_version;
-  request.headers["x-ms-date"] = http_date();
+  request.headers["x-ms-date"] = support::http_date(std::chrono::system_clock::now());
   request.body = call.body;
   if (!token.empty()) request.headers["authorization"] = "Bearer " + token;
   if (locker->credential.kind == Credential::Kind::key)
@@ -319,9 +308,10 @@ void Azure::put(std::string_view blob, const std::string& content_type, std::str
   Call call;
   call.method = "PUT";
   call.blob = blob;
-  call.headers = {{"x-ms-blob-type", "BlockBlob"},
-                  {"content-type", content_type},
-                  {"content-md5", base64({reinterpret_cast<const char*>(md5.data()), md5.size()})}};
+  call.headers = {
+      {"x-ms-blob-type", "BlockBlob"},
+      {"content-type", content_type},
+      {"content-md5", support::base64({reinterpret_cast<const char*>(md5.data()), md5.size()})}};
   call.body = content;
   const http::Response reply = exchange(call);
   if (reply.status != 201) throw unexpected(reply);
@@ -333,7 +323,8 @@ void Azure::put_block(std::string_view blob, const std::string& id, std::string_
   call.method = "PUT";
   call.blob = blob;
   call.query = {{"comp", "block"}, {"blockid", id}};
-  call.headers = {{"content-md5", base64({reinterpret_cast<const char*>(md5.data()), md5.size()})}};
+  call.headers = {
+      {"content-md5", support::base64({reinterpret_cast<const char*>(md5.data()), md5.size()})}};
   call.body = content;
   const http::Response reply = exchange(call);
   if (reply.status != 201) throw unexpected(reply);
@@ -366,8 +357,8 @@ bool Azure::remove(std::string_view blob) {
 
 DelegationKey Azure::delegation_key(support::SystemTime starts, support::SystemTime expires) {
   const std::string xml = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<KeyInfo><Start>" +
-                          sas_time(starts) + "</Start><Expiry>" + sas_time(expires) +
-                          "</Expiry></KeyInfo>";
+                          support::iso_8601_seconds(starts) + "</Start><Expiry>" +
+                          support::iso_8601_seconds(expires) + "</Expiry></KeyInfo>";
   Call call;
   call.method = "POST";
   call.is_for_service = true;

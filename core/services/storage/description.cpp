@@ -6,6 +6,7 @@
 #include <jetpack/error.hpp>
 #include "support/encoding.hpp"
 #include "support/json.hpp"
+#include "support/times.hpp"
 #include "support/url.hpp"
 
 namespace jetpack::storage {
@@ -156,13 +157,13 @@ void DescriptionReader::read_sas(Description& description, std::string_view sas)
     fail("sas", "is no query of a shared access signature");
   description.credential = {Credential::Kind::sas, std::string(sas), {}};
   if (const auto expires = text("expires")) {
-    description.expires = parse_sas_time(*expires);
+    description.expires = support::parse_iso_8601(*expires);
     if (!description.expires) fail("expires", "is no time in ISO 8601");
     return;
   }
   const std::string query = '&' + std::string(sas);
   if (const size_t at = query.find("&se="); at != std::string::npos)
-    description.expires = parse_sas_time(
+    description.expires = support::parse_iso_8601(
         support::percent_decoded_leniently(query.substr(at + 4, query.find('&', at + 4) - at - 4)));
 }
 
@@ -176,7 +177,7 @@ void DescriptionReader::read_credential(Description& description) const {
                                    " has more than one of sas, account_key and identity; keep one");
   if (sas) return read_sas(description, *sas);
   if (key) {
-    const auto bytes = from_base64(*key);
+    const auto bytes = support::base64_decoded(*key);
     if (!bytes || bytes->empty()) fail("account_key", "is not base64");
     if (description.account.empty())
       fail("account", "is missing, and the url does not tell it; a key needs it");

@@ -13,6 +13,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
+#include "support/encoding.hpp"
 
 namespace jetpack::storage {
 
@@ -215,7 +216,7 @@ void Fetch::hash_file() {
     if (azure_->halt().is_set()) return;
     at = end;
   }
-  if (const std::string found = hex_of(md5.finish()); found != blob_->md5)
+  if (const std::string found = support::hex(md5.finish()); found != blob_->md5)
     throw Damaged("its MD5 is " + found + ", and the locker says " + blob_->md5);
 }
 

@@ -17,6 +17,8 @@
 #include "support/encoding.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/times.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::storage {
 
@@ -93,7 +95,8 @@ BlobInfo info_of(const std::string& name, const struct stat& file) {
   BlobInfo info;
   info.name = name;
   info.bytes = static_cast<uint64_t>(file.st_size);
-  info.modified = sas_time(std::chrono::system_clock::from_time_t(file.st_mtim.tv_sec));
+  info.modified =
+      support::iso_8601_seconds(std::chrono::system_clock::from_time_t(file.st_mtim.tv_sec));
   info.etag = '"' + std::to_string(file.st_ino) + '-' + std::to_string(file.st_mtim.tv_sec) + '.' +
               std::to_string(file.st_mtim.tv_nsec) + '-' + std::to_string(file.st_size) + '"';
   return info;
@@ -127,7 +130,7 @@ bool FolderStore::walk(int root, const std::string& below, std::string_view pref
   const support::Fd fd = open_below(root, below.empty() ? "." : below, O_RDONLY | O_DIRECTORY);
   if (!fd || depth > deepest_folder) return true;
   // fdopendir takes over what it is given.
-  const support::Folder folder(::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
+  const support::Directory folder(::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
   if (!folder) return true;
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(folder.get())) {

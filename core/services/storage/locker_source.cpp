@@ -79,7 +79,7 @@ void LockerSource::keep(const std::string& json) const {
     struct stat info {};
     if (::stat(options_.file.c_str(), &info) == 0 && (info.st_mode & 07) != 0)
       ::chmod(options_.file.c_str(), info.st_mode & 0770);
-    support::write_file_durably(options_.file, support::to_json(root) + '\n', description_mode);
+    support::write_durably(options_.file, support::to_json(root) + '\n', description_mode);
   } catch (const Error&) {
     // Not everybody who may use the locker may write the configuration.
   }

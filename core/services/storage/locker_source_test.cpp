@@ -30,9 +30,7 @@ struct World {
                        },
                        [this](const std::string& text) { warnings.push_back(text); }}};
 
-  void write(const std::string& json) const {
-    jetpack::support::write_file_durably(file, json, 0640);
-  }
+  void write(const std::string& json) const { jetpack::support::write_durably(file, json, 0640); }
 };
 
 std::string with_sas(const std::string& sas) {

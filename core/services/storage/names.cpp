@@ -5,6 +5,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::storage {
 

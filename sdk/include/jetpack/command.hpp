@@ -160,7 +160,7 @@ consteval Needs needs() {
 using Run = int (*)(const Call& call);
 
 struct Command {
-  std::string_view name;  // one word, or two: "condition set"
+  std::string_view name;  // one to three words: "condition set", "hub node add"
   std::string_view summary;
   Run run = nullptr;
   std::string_view description_text;
@@ -176,13 +176,14 @@ struct Command {
 
 namespace detail {
 
-constexpr bool is_word(std::string_view text, bool may_have_space) {
+// Whether it is one to `words` lower-case words.
+constexpr bool is_name(std::string_view text, size_t words) {
   bool letter = false;
   for (const char c : text) {
     if (c >= 'a' && c <= 'z') {
       letter = true;
-    } else if (c == ' ' && may_have_space && letter) {
-      may_have_space = false;
+    } else if (c == ' ' && words > 1 && letter) {
+      --words;
       letter = false;
     } else if (!(letter && ((c >= '0' && c <= '9') || c == '-' || c == '_'))) {
       return false;
@@ -199,8 +200,7 @@ constexpr void require(bool holds, const char* what) {
 constexpr void check_parameter(const Command& command, size_t index) {
   const Parameter& p = command.parameters.at(index);
   require(!p.name.empty(), "a parameter has no name");
-  require(p.is_argument || is_word(p.name, false),
-          "an option's name is lower-case letters, - or _");
+  require(p.is_argument || is_name(p.name, 1), "an option's name is lower-case letters, - or _");
   require(p.name != "help" && p.letter != 'h', "--help and -h are the host's");
   require(p.is_negatable ? p.type == JP_FLAG : true, "only a flag can be negatable");
   require(!(p.is_repeated && p.type == JP_FLAG), "a flag cannot be repeated");
@@ -233,7 +233,7 @@ consteval Command command(std::string_view name, std::string_view summary, Run r
   c.summary = summary;
   c.run = run;
   (c.add(parts), ...);
-  detail::require(detail::is_word(name, true), "a command's name is one or two lower-case words");
+  detail::require(detail::is_name(name, 3), "a command's name is one to three lower-case words");
   detail::require(!summary.empty(), "a command needs a summary");
   for (size_t i = 0; i < c.parameter_count; ++i) detail::check_parameter(c, i);
   return c;

@@ -53,12 +53,12 @@ class Config {
     return value ? *std::move(value) : std::string(fallback);
   }
 
-  // A boolean, or a string that reads as one (true, yes, 1; in any case).
+  // A boolean, or a string that reads as one (true, yes, on, 1; in any case).
   bool flag_or(std::string_view key, bool fallback) const {
     auto value = get(key);
     if (!value) return fallback;
     for (char& c : *value) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return *value == "true" || *value == "yes" || *value == "1";
+    return *value == "true" || *value == "yes" || *value == "on" || *value == "1";
   }
 
   // A whole number, or a string that reads as one; anything else is Errc::corrupt.

@@ -1,10 +1,10 @@
 // How long to wait before the next attempt: doubling, capped, and random, so that the nodes of a
 // cluster do not come back at the same instant.
-#include "jetpackd/backoff.hpp"
+#include "support/backoff.hpp"
 
 #include <algorithm>
 
-namespace jetpackd {
+namespace jetpack::support {
 
 using std::chrono::milliseconds;
 
@@ -16,4 +16,4 @@ milliseconds Backoff::pause(milliseconds asked) {
   return std::max(drawn, std::min(asked, longest_asked));
 }
 
-}  // namespace jetpackd
+}  // namespace jetpack::support

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <random>
 
-namespace jetpackd {
+namespace jetpack::support {
 
 class Backoff {
  public:
@@ -24,4 +24,4 @@ class Backoff {
   std::minstd_rand random_;
 };
 
-}  // namespace jetpackd
+}  // namespace jetpack::support

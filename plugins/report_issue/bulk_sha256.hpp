@@ -1,21 +1,21 @@
-// SHA-256 of a stream.
+// SHA-256 of gigabytes: with OpenSSL, which has the processor's own instructions.
 #pragma once
 
-#include <array>
 #include <memory>
-#include <string>
 #include <string_view>
+
+#include "support/sha256.hpp"
 
 struct evp_md_ctx_st;
 
-namespace report_issue {
+namespace jetpack::report_issue {
 
-using Sha256Digest = std::array<unsigned char, 32>;
+using support::Sha256Digest;
 
-class Sha256 {
+class BulkSha256 {
  public:
   // Throws Errc::failed where the machine's policy forbids it.
-  Sha256();
+  BulkSha256();
 
   void update(std::string_view data);
   // Of all since the last call; what follows begins anew.
@@ -27,6 +27,4 @@ class Sha256 {
   std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;
 };
 
-std::string hex_of(const Sha256Digest& digest);
-
-}  // namespace report_issue
+}  // namespace jetpack::report_issue

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-namespace jetpack {
+namespace jetpack::support {
 
 // The candidate nearest to `typed`, or "" when none is near: at most a third of its letters differ.
 std::string nearest(std::string_view typed, const std::vector<std::string_view>& candidates);
 
-}  // namespace jetpack
+}  // namespace jetpack::support

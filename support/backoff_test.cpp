@@ -1,12 +1,12 @@
 // Tests of the pauses between attempts.
-#include "jetpackd/backoff.hpp"
+#include "support/backoff.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace std::chrono_literals;
 
 TEST_CASE("pauses double up to the cap, each between half and all of what is due") {
-  jetpackd::Backoff backoff(500ms, 60s, 1);
+  jetpack::support::Backoff backoff(500ms, 60s, 1);
   for (auto due = 500ms; due < 60s; due *= 2) {
     const auto pause = backoff.pause();
     CHECK(pause >= due / 2);
@@ -18,12 +18,12 @@ TEST_CASE("pauses double up to the cap, each between half and all of what is due
 }
 
 TEST_CASE("what the server asks for is honoured, up to a day") {
-  jetpackd::Backoff backoff(500ms, 60s, 1);
+  jetpack::support::Backoff backoff(500ms, 60s, 1);
   CHECK(backoff.pause(90s) == 90s);
   CHECK(backoff.pause(std::chrono::hours(1000)) == std::chrono::hours(24));
 }
 
 TEST_CASE("nodes with other seeds wait for other times") {
-  jetpackd::Backoff one(60s, 60s, 1), two(60s, 60s, 2);
+  jetpack::support::Backoff one(60s, 60s, 1), two(60s, 60s, 2);
   CHECK(one.pause() != two.pause());
 }

@@ -1,3 +1,0 @@
-// The unit tests of jetpackd.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>

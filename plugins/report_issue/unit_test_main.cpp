@@ -1,3 +1,0 @@
-// The unit tests of report_issue.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>

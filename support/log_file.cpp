@@ -1,0 +1,96 @@
+// Log files that people and log shippers follow.
+#include "support/log_file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/encoding.hpp"
+#include "support/files.hpp"
+#include "support/redact.hpp"
+#include "support/utf8.hpp"
+
+namespace jetpack::support {
+
+namespace {
+
+constexpr size_t max_message = 64 << 10;
+constexpr mode_t log_mode = 0660;
+
+const char* padded_name(uint32_t level) {
+  if (level >= JP_LEVEL_ERROR) return "ERROR   ";
+  if (level >= JP_LEVEL_WARNING) return "WARNING ";
+  if (level >= JP_LEVEL_INFO) return "INFO    ";
+  return "DEBUG   ";
+}
+
+std::string one_entry(std::string_view message) {
+  std::string text;
+  for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      text += "\n    ";
+    } else if ((byte < 0x20 && c != '\t') || byte == 0x7F) {
+      text += "\\x" + hex_byte(byte);
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+Fd open_log(const std::string& path) {
+  const auto open = [&](int flags) {
+    return Fd(::open(path.c_str(),
+                     O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, log_mode));
+  };
+  if (Fd fd = open(0)) return fd;
+  Fd fd = open(O_CREAT);
+  // Members of the group write here too, whatever the umask of whoever came first.
+  if (fd) ::fchmod(fd.get(), log_mode);
+  return fd;
+}
+
+// Renames a full log away, unless another process has just done so.
+void rotate(const std::string& path, const Fd& fd) {
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return;
+  struct stat opened {
+  }, named{};
+  if (::fstat(fd.get(), &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+      opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+    ::rename(path.c_str(), (path + ".1").c_str());
+}
+
+}  // namespace
+
+std::string log_line(SystemTime time, uint32_t level, std::string_view message) {
+  return log_time(time) + ' ' + padded_name(level) + ' ' +
+         one_entry(redact(beginning_of(message, max_message))) + '\n';
+}
+
+void LogFile::write(uint32_t level, std::string_view message) const noexcept {
+  try {
+    write_lines(log_line(std::chrono::system_clock::now(), level, message));
+  } catch (...) {
+    // By contract: a log that cannot be written never fails its caller.
+  }
+}
+
+void LogFile::write_lines(std::string_view lines) const noexcept {
+  try {
+    Fd fd = open_log(path_);
+    struct stat info {};
+    if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;
+    if (static_cast<uint64_t>(info.st_size) >= max_bytes_) {
+      rotate(path_, fd);
+      fd = open_log(path_);
+    }
+    // With O_APPEND one write is one piece: lines of several processes do not mix.
+    if (fd) write_all(fd.get(), lines);
+  } catch (...) {
+    // As above.
+  }
+}
+
+}  // namespace jetpack::support

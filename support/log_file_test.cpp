@@ -1,0 +1,42 @@
+// Tests of log files: their form, their bound, and that they never fail.
+#include "support/log_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include "support/files.hpp"
+#include "support/testing/temporary_directory.hpp"
+
+namespace jetpack::support {
+
+constexpr uint64_t max_bytes = 10'000;
+
+TEST_CASE("lines have the form of Python's logging, and no secrets") {
+  const TemporaryDirectory folder;
+  const std::string path = folder.path() + "/jetpack.log";
+  const LogFile log(path, max_bytes);
+  log.write(JP_LEVEL_INFO, "first\nsecond \x1b[31m");
+  log.write(JP_LEVEL_ERROR, "password=x");
+  const std::string text = read_file(path, 10'000).value_or("");
+  const size_t stamp = std::string("2024-10-04 13:03:40,298 ").size();
+  const size_t second = text.find("ERROR") - stamp;
+  REQUIRE(second < text.size());
+  CHECK(text[stamp - 1] == ' ');
+  CHECK(text.substr(stamp, second - stamp) == "INFO     first\n    second \\x1b[31m\n");
+  CHECK(text.substr(second + stamp) == "ERROR    password=[redacted]\n");
+}
+
+TEST_CASE("a full log becomes the old one") {
+  const TemporaryDirectory folder;
+  const std::string path = folder.write("jetpack.log", std::string(max_bytes, 'x'));
+  const LogFile log(path, max_bytes);
+  log.write(JP_LEVEL_INFO, "new");
+  CHECK(read_file(path, 1000).value_or("").ends_with("new\n"));
+  CHECK(read_file(path + ".1", max_bytes)->size() == max_bytes);
+}
+
+TEST_CASE("what cannot be written is dropped") {
+  LogFile("/no/such/folder/jetpack.log").write(JP_LEVEL_INFO, "x");
+  LogFile("/dev/full").write(JP_LEVEL_INFO, "x");
+}
+
+}  // namespace jetpack::support

@@ -1,0 +1,22 @@
+// UTF-8: what is well formed, by The Unicode Standard, chapter 3, table 3-7.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace jetpack::support {
+
+// Where the first ill-formed byte is, or npos.
+size_t find_ill_formed(std::string_view text);
+
+inline bool is_utf8(std::string_view text) {
+  return find_ill_formed(text) == std::string_view::npos;
+}
+
+// The text with each ill-formed byte replaced by U+FFFD.
+std::string well_formed(std::string_view text);
+
+// The longest beginning of `text` that has at most `max_bytes` and ends with a whole code point.
+std::string_view beginning_of(std::string_view text, size_t max_bytes);
+
+}  // namespace jetpack::support
