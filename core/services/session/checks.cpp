@@ -62,8 +62,9 @@ void check_message(std::string_view type, std::string_view data) {
     throw Error(Errc::usage, "the message's data has " + std::to_string(data.size()) +
                                  " bytes, and at most " + std::to_string(max_data) +
                                  " are allowed");
-  if (!support::Json::parse(data, "the message's data").root().IsObject())
-    throw Error(Errc::usage, "the message's data is not a JSON object");
+  const auto json =
+      support::Json::parse(data, "the message's data", {}, support::JsonRules::strict);
+  if (!json.root().IsObject()) throw Error(Errc::usage, "the message's data is not a JSON object");
 }
 
 void check_request(std::string_view method, std::string_view path) {

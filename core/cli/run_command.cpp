@@ -1,0 +1,125 @@
+// Loads a plugin and runs one of its commands.
+#include "cli/run_command.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+
+#include <jetpack/error.hpp>
+#include "cli/report.hpp"
+#include "loader/isolation.hpp"
+#include "loader/refusal.hpp"
+#include "loader/trust.hpp"
+#include "support/files.hpp"
+#include "support/library.hpp"
+
+namespace jetpack {
+
+namespace {
+
+// A standard stream, written at once, that remembers why it failed.
+class Stream {
+ public:
+  explicit Stream(int fd) noexcept : fd_(fd) {}
+
+  jp_sink sink() noexcept {
+    return {this, [](void* ctx, const char* data, size_t size) noexcept -> int32_t {
+              return static_cast<Stream*>(ctx)->write(data, size) ? 0 : 1;
+            }};
+  }
+  int error() const noexcept { return error_; }
+
+ private:
+  bool write(const char* data, size_t size) noexcept {
+    while (size > 0) {
+      const ssize_t written = ::write(fd_, data, size);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) {
+        error_ = errno;
+        return false;
+      }
+      data += written;
+      size -= static_cast<size_t>(written);
+    }
+    return true;
+  }
+
+  int fd_;
+  int error_ = 0;
+};
+
+std::string real_path(const std::string& path) {
+  std::array<char, PATH_MAX> buffer{};
+  if (::realpath(path.c_str(), buffer.data()) == nullptr)
+    throw Refusal("cannot find " + path + ": " + support::system_message(errno));
+  return buffer.data();
+}
+
+const jp_plugin& load(const Plugin& plugin) {
+  const std::string path = real_path(plugin.path);
+  check_trust(path);
+  const jp_plugin* entry = nullptr;
+  try {
+    entry = support::load_object<jp_plugin>(path, JP_ENTRY);
+  } catch (const Error& e) {
+    throw Refusal(std::string("it cannot be loaded: ") + e.what());
+  }
+  if (entry == nullptr) throw Refusal("it does not export " JP_ENTRY);
+  const jp_plugin& table = *entry;
+  if (table.size < sizeof(jp_plugin) || table.abi_major != JP_ABI_MAJOR ||
+      table.abi_minor > JP_ABI_MINOR)
+    throw Refusal("its entry disagrees with its note: ABI " + std::to_string(table.abi_major) +
+                  "." + std::to_string(table.abi_minor) + ", " + std::to_string(table.size) +
+                  " bytes");
+  return table;
+}
+
+uint32_t terminals() {
+  uint32_t flags = 0;
+  if (::isatty(STDOUT_FILENO) != 0) flags |= JP_OUT_IS_TERMINAL;
+  if (::isatty(STDERR_FILENO) != 0) flags |= JP_ERR_IS_TERMINAL;
+  return flags;
+}
+
+int run_here(const Plugin& plugin, const CommandNote& command, const Values& values,
+             HostServices& services) {
+  const jp_plugin& table = load(plugin);
+  void* self = nullptr;
+  jp_error err{};
+  detail::check(table.open(&services.table(), &self, &err), err);
+
+  Stream out(STDOUT_FILENO), error_out(STDERR_FILENO);
+  jp_call call{};
+  call.size = sizeof call;
+  call.terminal = terminals();
+  call.command = detail::borrow(command.name);
+  call.values = values.raw().data();
+  call.value_count = static_cast<uint32_t>(values.raw().size());
+  call.out = out.sink();
+  call.err = error_out.sink();
+  int32_t exit_code = 0;
+  const int32_t status = table.run(self, &call, &exit_code, &err);
+  table.close(self);
+  if (out.error() != 0)
+    throw Error(Errc::failed,
+                "cannot write to standard output: " + support::system_message(out.error()));
+  detail::check(status, err);
+  // What a process cannot end with is at least not a success.
+  return exit_code >= 0 && exit_code <= 255 ? exit_code : exit_failed;
+}
+
+}  // namespace
+
+int run_command(const Plugin& plugin, const CommandNote& command, const Values& values,
+                HostServices& services) {
+  if (plugin.origin == Origin::builtin) return run_here(plugin, command, values, services);
+  return run_isolated(plugin.note->id() + " in 'jetpack " + command.name + "'", [&] {
+    return report_failure(command, plugin,
+                          [&] { return run_here(plugin, command, values, services); });
+  });
+}
+
+}  // namespace jetpack
