@@ -541,7 +541,7 @@ def test_a_hub_stops_cleanly_with_open_streams_and_connections(own_hub):
     idle.connect()
     own_hub.tool("hub-stop")
     log = (own_hub.data / "logs" / "hub.log").read_text()
-    assert log.splitlines()[-1].endswith("the hub stops on signal 15")
+    assert log.splitlines()[-1].endswith("stopping on signal 15")
     stream.close()
     idle.close()
 
