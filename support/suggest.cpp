@@ -1,4 +1,4 @@
-// What somebody who mistyped may have meant.
+// What a mistyped word may have meant.
 #include "support/suggest.hpp"
 
 #include <algorithm>

@@ -22,7 +22,7 @@ def test_help(transcript):
 @pytest.mark.parametrize("args, expected", [
     (["m"], "--routing-key"),
     (["--routing-key", "k"], "MESSAGE"),
-    (["m", "--file", "f", "--routing-key", "k"], "exclude"),
+    (["m", "--file", "f", "--routing-key", "k"], "cannot be combined with"),
     (["m", "--routing-key", "k" * 256], "255"),
     (["m", "--routing-key", "a\nb"], "routing key"),
     (["m", "--routing-key", "k", "--exchange", "e" * 256], "255"),

@@ -73,7 +73,9 @@ void check_message(std::string_view type, std::string_view data) {
   if (data.size() > max_data)
     throw Error(Errc::usage, "the message's data has " + std::to_string(data.size()) +
                                  " bytes, and at most " + std::to_string(max_data) + " are taken");
-  if (!support::Json::parse(data, "the message's data").root().IsObject())
+  if (!support::Json::parse(data, "the message's data", {}, support::JsonRules::strict)
+           .root()
+           .IsObject())
     throw Error(Errc::usage, "the message's data is not a JSON object");
 }
 

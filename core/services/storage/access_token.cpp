@@ -23,7 +23,7 @@ int64_t seconds_in(const rapidjson::Value& answer, const char* name) {
   if (member == nullptr) return 0;
   if (member->IsInt64()) return member->GetInt64();
   int64_t value = 0;
-  if (member->IsString())
+  if (support::is_string(*member))
     std::from_chars(member->GetString(), member->GetString() + member->GetStringLength(), value);
   return value;
 }

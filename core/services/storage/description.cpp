@@ -46,7 +46,7 @@ class DescriptionReader {
   std::optional<std::string> text(const char* name) const {
     const auto* member = support::find_member(json_.root(), name);
     if (member == nullptr || member->IsNull()) return std::nullopt;
-    if (!member->IsString()) fail(name, "is not text");
+    if (!support::is_string(*member)) fail(name, "is not text");
     if (member->GetStringLength() == 0) return std::nullopt;
     const auto value = support::text_of(*member);
     const auto is_odd = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; };
