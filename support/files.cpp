@@ -2,7 +2,6 @@
 #include "support/files.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,16 +18,6 @@
 namespace jetpack::support {
 
 namespace {
-
-// Has the kernel create the pages of a large buffer at once: a page fault for each costs more than
-// filling it. Where it cannot (before Linux 5.14) nothing is lost.
-void populate(const char* buffer, size_t size) {
-  constexpr uintptr_t page = 4096;
-  const uintptr_t start = (reinterpret_cast<uintptr_t>(buffer) + page - 1) & ~(page - 1);
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(buffer) + size) & ~(page - 1);
-  if (end > start && end - start >= 16 * page)
-    ::madvise(reinterpret_cast<void*>(start), end - start, MADV_POPULATE_WRITE);
-}
 
 // Appends what can be read from `fd`; false when the content would be longer than `max_bytes`.
 bool append_all(int fd, uint64_t max_bytes, const std::string& name, std::string& content) {
@@ -129,21 +118,28 @@ std::optional<std::string> read_bounded(int fd, uint64_t max_bytes, const std::s
   return content;
 }
 
-std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes) {
+Fd open_file(const std::string& path) {
   // O_NONBLOCK: a FIFO in the place of a file must not hang us.
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd && errno == ENOENT) return std::nullopt;
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd && errno == ENOENT) return fd;
   struct stat info {};
   if (!fd || ::fstat(fd.get(), &info) != 0) fail_on_file("read", path, errno);
   if (!S_ISREG(info.st_mode))
     throw Error(Errc::corrupt, "cannot read " + path + ": not a regular file");
+  return fd;
+}
+
+std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes) {
+  const Fd fd = open_file(path);
+  if (!fd) return std::nullopt;
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) fail_on_file("read", path, errno);
   // A file may grow while it is read, and files of /proc claim to be empty.
   std::string content;
   const auto size = static_cast<uint64_t>(info.st_size);
   bool fits = size <= max_bytes;
   if (fits) {
     content.reserve(size);
-    populate(content.data(), content.capacity());
     fits = append_all(fd.get(), max_bytes, path, content);
   }
   if (fits) return content;

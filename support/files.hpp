@@ -51,6 +51,10 @@ int write_all(int fd, std::string_view content);
 // error. Never allocates more than `max_bytes` and a little.
 std::optional<std::string> read_bounded(int fd, uint64_t max_bytes, const std::string& name);
 
+// Opens a file to read it; an invalid Fd when it does not exist. Throws Errc::denied or failed, and
+// Errc::corrupt when it is not a regular file.
+Fd open_file(const std::string& path);
+
 // The whole file; nullopt when it does not exist. Throws Errc::denied or failed, and Errc::corrupt
 // when it is not a regular file or larger than `max_bytes`. Never allocates more than `max_bytes`.
 std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes);

@@ -11,13 +11,16 @@ namespace jetpack::support {
 
 class Ini {
  public:
-  // Throws Errc::corrupt with `name` and the line. As Python's configparser: keys are matched in
-  // any case, the last of several wins, and a line that is indented continues the value before it.
+  // Throws Errc::corrupt with `name` and the line. As Python's configparser reads it: keys are
+  // matched in any case, the last of several wins, and a line that is indented deeper than the key
+  // before it continues that key's value. A byte order mark is skipped.
   static Ini parse(std::string_view text, const std::string& name);
 
-  // nullopt when there is no such file. At most 1 MiB is read.
+  // nullopt when there is no such file. The limit is 1 MiB. A file that is being rewritten in place
+  // is read again, for some milliseconds.
   static std::optional<Ini> read(const std::string& path);
 
+  // The key in the section, else in [DEFAULT].
   std::optional<std::string> get(std::string_view section, std::string_view key) const;
 
   struct Entry {

@@ -1,22 +1,30 @@
 // Tests of JSON reading: what is refused, and where the error is said to be.
 #include "support/json.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
+#include "support/testing/temporary_directory.hpp"
 
 namespace jetpack::support {
 
 namespace {
 
-std::string failure(const std::string& text) {
+std::string failure(const std::string& text, JsonRules rules = JsonRules::lenient) {
   try {
-    Json::parse(text, "f.json");
+    Json::parse(text, "f.json", {}, rules);
   } catch (const Error& e) {
     CHECK(e.code() == Errc::corrupt);
     return e.what();
   }
   return "";
+}
+
+std::string passed_through(const std::string& text, JsonRules rules = JsonRules::lenient) {
+  return to_json(Json::parse(text, "f.json", {}, rules).root());
 }
 
 std::string nested(size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
@@ -30,9 +38,29 @@ TEST_CASE("a document can be moved and keeps its strings") {
   CHECK(to_json(moved.root()) == R"({"a":"short","b":["x"]})");
 }
 
-TEST_CASE("of equal keys the last counts, as in Python") {
-  const Json json = Json::parse(R"({"a":1,"a":2})", "f.json");
-  CHECK(find_member(json.root(), "a")->GetInt() == 2);
+TEST_CASE("of equal names the last counts, at the place of the first, as in Python") {
+  CHECK(passed_through(R"({"a":1,"b":2,"a":3})") == R"({"a":3,"b":2})");
+  CHECK(passed_through(R"({"a":{"x":1},"\u0061":{"y":[{"z":1,"z":2}]}})") ==
+        R"({"a":{"y":[{"z":2}]}})");
+  CHECK(passed_through(R"([{"a":1,"a":2,"a":3,"b":4,"b":5,"c":6}])") == R"([{"a":3,"b":5,"c":6}])");
+  CHECK(to_json(Json::parse(R"({"a":{"b":1},"a":2})", "t", "a.b").root()) == R"({"a":2})");
+}
+
+TEST_CASE("objects of any size have each name once, and take no square time") {
+  std::string twice = "{";
+  for (int i = 0; i < 280'000; ++i)
+    twice += (i > 0 ? ",\"a member's name " : "\"a member's name ") + std::to_string(i % 140'000) +
+             "\":" + std::to_string(i);
+  const Json json = Json::parse(twice + "}", "f.json");
+  CHECK(json.root().MemberCount() == 140'000);
+  CHECK(find_member(json.root(), "a member's name 7")->GetInt() == 140'007);
+  CHECK(find_member(json.root(), "a member's name 139999")->GetInt() == 279'999);
+}
+
+TEST_CASE("a byte order mark is skipped") {
+  CHECK(passed_through("\xEF\xBB\xBF{}") == "{}");
+  CHECK(failure("\xEF\xBB{}").starts_with("f.json, line 1, column 3: found '{'"));
+  CHECK(failure("\xEF\xBB\xBF").find("the end of the file") != std::string::npos);
 }
 
 TEST_CASE("an error says file, line, column and what was found") {
@@ -42,28 +70,92 @@ TEST_CASE("an error says file, line, column and what was found") {
   CHECK(failure("").find("is empty") != std::string::npos);
 }
 
-TEST_CASE("ill-formed UTF-8 and NUL bytes are refused where they stand") {
-  CHECK(failure("{\"a\":\n\"\xff\"}").starts_with("f.json, line 2, column 2: found byte 0xff"));
-  CHECK(failure(std::string("{}\0", 3)).find("NUL") != std::string::npos);
+TEST_CASE("a byte that is not UTF-8 costs no more than itself") {
+  CHECK(passed_through("{\"a\":\"x\xd4y\",\"\xed\xa0\x80\":\"\xc3\xbc\"}") ==
+        "{\"a\":\"x\uFFFDy\",\"\uFFFD\uFFFD\uFFFD\":\"\xc3\xbc\"}");
+  CHECK(failure("{\"a\":\n\"\xff\"}", JsonRules::strict)
+            .starts_with("f.json, line 2, column 1: found a string that is not valid UTF-8"));
+  CHECK(failure("{\xff}").starts_with("f.json, line 1, column 2: found byte 0xff"));
 }
 
-TEST_CASE("a number beyond the range of a double is refused, wherever it stands") {
-  for (const std::string number : {"35e307", "-1.8e308", "1e309"}) {
+TEST_CASE("a NUL byte is an error wherever it is") {
+  for (const std::string_view text :
+       {std::string_view("{}\0", 3), std::string_view("\0", 1),
+        std::string_view("{\"a\":\"\0\"}", 9), std::string_view("{\"a\":1\0}", 8),
+        std::string_view("{\"a\":tr\0ue}", 11)})
+    CHECK(failure(std::string(text)).find("NUL") != std::string::npos);
+  CHECK(passed_through(R"("\u0000")") == R"("\u0000")");
+}
+
+TEST_CASE("numbers that no type holds come out as they went in") {
+  for (const std::string number :
+       {"NaN", "Infinity", "-Infinity", "35e307", "-1.8e308", "1e400", "-1E+400",
+        "18446744073709551616", "-9223372036854775809", "123456789012345678901234567890"}) {
     INFO(number);
-    CHECK(failure("{\"a\": " + number + "}").find("too big") != std::string::npos);
+    const Json json = Json::parse("{\"n\":" + number + "}", "f.json");
+    const auto& value = *find_member(json.root(), "n");
+    CHECK(to_json(json.root()) == "{\"n\":" + number + "}");
+    CHECK_FALSE(is_string(value));
+    CHECK_FALSE(find_string(json.root(), "n").has_value());
+    rapidjson::Document copy;
+    copy.CopyFrom(json.root(), copy.GetAllocator());
+    CHECK(to_json(copy) == to_json(json.root()));
+    CHECK(copy == json.root());
   }
-  CHECK(failure("[179769313486231580e291, 35e306]").empty());
-  CHECK_THROWS_AS(Json::parse(R"({"a": 1, "b": 35e307})", "f.json", "a"), Error);
+  CHECK(passed_through("[18446744073709551615,-9223372036854775808,-0,1.5e300,1e-400]") ==
+        "[18446744073709551615,-9223372036854775808,0,1.5e300,0.0]");
+  CHECK(passed_through("[179769313486231580e291]") == "[1.7976931348623157e308]");
 }
 
-TEST_CASE("half of a surrogate pair is refused, whole ones are read") {
-  for (const char* bad : {R"({"a":"\ude00"})", R"({"\uDE00":1})", R"({"a":"\ud83d"})"})
-    CHECK(failure(bad).starts_with("f.json, line 1, column "));
-  const Json json = Json::parse(R"({"a":"\ud83d\ude80"})", "f.json");
-  CHECK(find_string(json.root(), "a") == "\xf0\x9f\x9a\x80");
+TEST_CASE("only numbers of JSON are numbers") {
+  for (const char* bad : {"01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "- 1", "nan", "inf",
+                          "Inf", "-NaN", "Nan", "Infinit", "1_000", "--1"})
+    CHECK_MESSAGE(failure(bad).starts_with("f.json, line 1, column "), bad);
 }
 
-TEST_CASE("with a key only what it leads to is kept, and all is checked") {
+TEST_CASE("what is run or sent is strict JSON") {
+  for (const char* bad :
+       {"NaN", "[Infinity]", "-Infinity", R"("\ud83d")", R"("\ude00")", "\"\xff\""})
+    CHECK_MESSAGE(failure(bad, JsonRules::strict).starts_with("f.json, line 1, column "), bad);
+  CHECK(passed_through(R"({"a":1,"a":123456789012345678901,"b":"\ud83d\ude80"})",
+                       JsonRules::strict) ==
+        "{\"a\":123456789012345678901,\"b\":\"\xf0\x9f\x9a\x80\"}");
+}
+
+TEST_CASE("half of a surrogate pair costs no more than itself") {
+  const auto text = [](const std::string& escaped) {
+    return std::string(text_of(Json::parse('"' + escaped + '"', "f.json").root()));
+  };
+  CHECK(text(R"(M\udcfcller)") == "M\uFFFDller");
+  CHECK(text(R"(\ud83d\ude80)") == "\xf0\x9f\x9a\x80");
+  CHECK(text(R"(\ud83d)") == "\uFFFD");
+  CHECK(text(R"(\uD83Dx)") == "\uFFFDx");
+  CHECK(text(R"(\ud83d\n)") == "\uFFFD\n");
+  CHECK(text(R"(\ud83d\u0041)") ==
+        "\uFFFD"
+        "A");
+  CHECK(text(R"(\ud83d\ud83d\ude80)") == "\uFFFD\xf0\x9f\x9a\x80");
+  CHECK(text(R"(\ude80\ud83d)") == "\uFFFD\uFFFD");
+  CHECK(text(R"(\u00fc\u20ac\u0000\/\b\f\n\r\t\"\\)") ==
+        std::string("\xc3\xbc\xe2\x82\xac\0/\b\f\n\r\t\"\\", 14));
+  for (const char* bad :
+       {R"("\u12")", R"("\u12g4")", R"("\x")", R"("\ud83d\u12")", R"("\ud83d\x")", "\"\\"})
+    CHECK_MESSAGE(failure(bad).starts_with("f.json, line 1, column "), bad);
+}
+
+TEST_CASE("pieces of a document are cut anywhere") {
+  const std::string unit = R"({"\ud83d\ude80\u00e4":["\n",-12.5e-3,1e400,true,null,"x"],"a":")"
+                           "\xc3\xbc\"},\n ";
+  std::string text = "[";
+  while (text.size() < 300'000) text += unit;
+  text += "0]";
+  const std::string expected = passed_through(text);
+  for (size_t shift = 1; shift < unit.size(); ++shift)
+    REQUIRE(passed_through(std::string(shift, ' ') + text) == expected);
+  CHECK(failure(text + "\n\nx").find("column 1: found 'x'") != std::string::npos);
+}
+
+TEST_CASE("with a key only what it leads to is kept, and of the rest the syntax is checked") {
   const std::string text =
       R"({"a":{"b":{"c":[1,{"d":2}],"x":3},"y":[4]},"a.b":5,"l":[{"a":6}],"a.b.c":{"z":7},"":{"":8}})";
   const auto kept = [&](std::string_view key) {
@@ -76,7 +168,12 @@ TEST_CASE("with a key only what it leads to is kept, and all is checked") {
   CHECK(kept("l.a") == R"({"l":[]})");
   CHECK(kept(".") == R"({"":{"":8}})");
   CHECK(kept("none") == "{}");
+  CHECK(to_json(Json::parse("{\"a\":\"text\",\"b\":[\"\\ud800\xff\",NaN]}", "t", "a.b").root()) ==
+        R"({"a":""})");
   CHECK_THROWS_AS(Json::parse(R"({"a":1,"b":[1,}})", "t", "a"), Error);
+  for (const char* bad : {R"({"b":"\x","a":1})", R"({"b":01,"a":1})", R"({"b":tru,"a":1})",
+                          "{\"b\":\"\n\",\"a\":1}", R"({"a":1,})", R"({"b":{"c"},"a":1})"})
+    CHECK_THROWS_AS(Json::parse(bad, "t", "a"), Error);
   CHECK_THROWS_AS(Json::parse(R"({"b":)" + nested(max_json_depth) + "}", "t", "a"), Error);
 }
 
@@ -86,13 +183,20 @@ TEST_CASE("nesting is bounded") {
   CHECK(failure(nested(1'000'000)).find("nested deeper than") != std::string::npos);
 }
 
-TEST_CASE("UTF-8 is checked by the table of well-formed sequences") {
-  for (const char* good :
-       {"", "abcdefgh\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x9a\x80", "\xed\x9f\xbf"})
-    CHECK(is_utf8(good));
-  for (const char* bad : {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                          "\xe2\x82", "abcdefgh\x80", "\xf0\x80\x80\x80", "\xfe"})
-    CHECK_FALSE(is_utf8(bad));
+TEST_CASE("a file that is rewritten in place is read again") {
+  const TemporaryDirectory directory;
+  directory.write("f.json", "{\"a\": 1");
+  std::jthread writer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    directory.write("f.json", "{\"a\": 1}");
+  });
+  const auto json = Json::read(directory.path() + "/f.json");
+  REQUIRE(json.has_value());
+  CHECK(to_json(json->root()) == R"({"a":1})");
+  directory.write("f.json", "{");
+  CHECK_THROWS_WITH_AS(Json::read(directory.path() + "/f.json"),
+                       doctest::Contains("line 1, column 2"), Error);
+  CHECK_FALSE(Json::read(directory.path() + "/missing.json").has_value());
 }
 
 }  // namespace jetpack::support

@@ -9,10 +9,14 @@ namespace {
 
 constexpr auto declaration = detail::plugin(
     "jetpack.host", JETPACK_PROJECT_VERSION,
-    command("help", "Show how a command is used", nullptr,
-            argument("COMMAND", "The command, of one to three words").optional().repeated(),
-            flag("json", "Print JSON: the notes of all plugins, with every parameter"),
-            example("jetpack help config", "Show the options of `jetpack config` and examples")),
+    command(
+        "help", "Show how a command is used", nullptr,
+        argument("COMMAND", "The command, of one to three words, or 'settings'")
+            .optional()
+            .repeated(),
+        flag("json", "Print JSON: the notes of all plugins, with every parameter, or the settings"),
+        example("jetpack help config", "Show the options of `jetpack config` and examples"),
+        example("jetpack help settings", "List every setting with its default")),
     command("plugin list", "List the plugins and what they provide", nullptr,
             flag("json", "Print JSON"),
             description("Plugins are read, not loaded. One that is refused is listed with the "

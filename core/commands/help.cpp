@@ -2,8 +2,9 @@
 #include "cli/help.hpp"
 #include "cli/answer.hpp"
 #include "commands/commands.hpp"
-#include "commands/json_writer.hpp"
 #include "loader/refusal.hpp"
+#include "support/json_writer.hpp"
+#include "support/settings.hpp"
 
 namespace jetpack::commands {
 
@@ -20,25 +21,50 @@ bool has_sound_details(const Note& plugin) {
 }
 
 std::string notes_json(Registry& registry) {
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartObject();
-  writer.Key("plugins");
-  writer.StartArray();
-  for (const auto& plugin : registry.all()) {
-    if (!plugin.refusal.empty() || !has_sound_details(*plugin.note)) continue;
-    const std::string& text = plugin.note->text();
-    writer.RawValue(text.data(), text.size(), rapidjson::kObjectType);
+  std::vector<std::string_view> notes;
+  for (const auto& plugin : registry.all())
+    if (plugin.refusal.empty() && has_sound_details(*plugin.note))
+      notes.push_back(plugin.note->text());
+  const auto add_note = [](support::JsonWriter& json, std::string_view note) {
+    json.RawValue(note.data(), note.size(), rapidjson::kObjectType);
+  };
+  return support::json_object(
+             [&](support::Object& json) { json.list("plugins", notes, add_note); }) +
+         '\n';
+}
+
+std::string settings_text() {
+  std::string text =
+      "Dotted keys belong to the node's configuration, keys after a [section] to\n"
+      "config/jetpack.ini. An invalid value is a warning, and the default is used.\n";
+  for (const auto& setting : support::settings()) {
+    const std::string expected = setting.expected();
+    text += '\n' + std::string(setting.key) + '\n';
+    text += "    " + std::string(setting.help) + '\n';
+    if (!expected.empty()) text += "    Values: " + expected + '\n';
+    if (!setting.fallback.empty()) text += "    Default: " + std::string(setting.fallback) + '\n';
   }
-  writer.EndArray();
-  writer.EndObject();
-  return line_of(buffer);
+  return text;
+}
+
+std::string settings_json() {
+  return support::json_array(support::settings(),
+                             [](support::JsonWriter& json, const support::Setting& setting) {
+                               support::Object(json)
+                                   .text("key", setting.key)
+                                   .text("expected", setting.expected())
+                                   .text("default", setting.fallback)
+                                   .text("help", setting.help);
+                             }) +
+         '\n';
 }
 
 }  // namespace
 
 int help(const Values& values, Registry& registry) {
   const auto words = values.texts("COMMAND");
+  if (words == std::vector<std::string>{"settings"})
+    return answer(values.flag("json") ? settings_json() : settings_text());
   if (values.flag("json")) return answer(notes_json(registry));
   if (words.empty()) return answer(overview(registry.commands()));
   std::string name;

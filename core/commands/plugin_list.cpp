@@ -1,7 +1,7 @@
 // `jetpack plugin list`: every plugin that was found, with its commands or why it is refused.
 #include "cli/answer.hpp"
 #include "commands/commands.hpp"
-#include "commands/json_writer.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::commands {
 
@@ -22,38 +22,26 @@ const char* origin_name(Origin origin) {
 }
 
 std::string plugins_json(Registry& registry) {
-  rapidjson::StringBuffer buffer;
-  Writer writer(buffer);
-  writer.StartArray();
-  for (const auto& plugin : registry.all()) {
-    writer.StartObject();
-    if (plugin.note) {
-      member(writer, "id", plugin.note->id());
-      member(writer, "version", plugin.note->version());
-      member(writer, "abi",
-             std::to_string(plugin.note->abi_major()) + "." +
-                 std::to_string(plugin.note->abi_minor()));
-    }
-    member(writer, "origin", origin_name(plugin.origin));
-    if (!plugin.path.empty()) member(writer, "path", plugin.path);
-    writer.Key("commands");
-    writer.StartArray();
-    if (plugin.note) {
-      for (const auto& entry : plugin.note->commands()) {
-        writer.StartObject();
-        member(writer, "name", entry.name);
-        member(writer, "summary", entry.summary);
-        if (const auto* other = registry.shadowed_by(plugin, entry.name))
-          member(writer, "shadowed_by", other->note->id());
-        writer.EndObject();
-      }
-    }
-    writer.EndArray();
-    if (!plugin.refusal.empty()) member(writer, "refused", plugin.refusal);
-    writer.EndObject();
-  }
-  writer.EndArray();
-  return line_of(buffer);
+  const auto add_plugin = [&](support::JsonWriter& json, const Plugin& plugin) {
+    const auto add_command = [&](support::JsonWriter&, const auto& entry) {
+      support::Object command(json);
+      command.text("name", entry.name).text("summary", entry.summary);
+      if (const auto* other = registry.shadowed_by(plugin, entry.name))
+        command.text("shadowed_by", other->note->id());
+    };
+    support::Object object(json);
+    if (plugin.note)
+      object.text("id", plugin.note->id())
+          .text("version", plugin.note->version())
+          .text("abi", std::to_string(plugin.note->abi_major()) + "." +
+                           std::to_string(plugin.note->abi_minor()));
+    object.text("origin", origin_name(plugin.origin));
+    if (!plugin.path.empty()) object.text("path", plugin.path);
+    using Entries = std::remove_cvref_t<decltype(plugin.note->commands())>;
+    object.list("commands", plugin.note ? plugin.note->commands() : Entries(), add_command);
+    if (!plugin.refusal.empty()) object.text("refused", plugin.refusal);
+  };
+  return support::json_array(registry.all(), add_plugin) + '\n';
 }
 
 std::string plugins_text(Registry& registry) {

@@ -27,13 +27,13 @@ auto from_note(Read read) {
 }
 
 std::string_view printable(const Value& value, const char* what) {
-  if (!value.IsString()) refuse(std::string("'") + what + "' is not a string");
+  if (!support::is_string(value)) refuse(std::string("'") + what + "' is not a string");
   return checked_text(support::text_of(value), what);
 }
 
 support::Json parse(const std::string& text) {
   try {
-    return support::Json::parse(text, "note");
+    return support::Json::parse(text, "note", {}, support::JsonRules::strict);
   } catch (const Error& e) {
     refuse(e.what());
   }

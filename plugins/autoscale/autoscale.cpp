@@ -91,7 +91,7 @@ class DefinitionReader {
   std::string read_name(const Value& definition) {
     const Value* name = support::find_member(definition, "Name");
     if (name == nullptr) fail("it has no \"Name\"; " + std::string(expected_form));
-    if (!name->IsString()) fail("\"Name\" is not a text; " + std::string(expected_form));
+    if (!support::is_string(*name)) fail("\"Name\" is not a text; " + std::string(expected_form));
     check_name(support::text_of(*name));
     if (!names_.emplace(support::text_of(*name)).second)
       fail("'" + std::string(support::text_of(*name)) + "' is there twice; leave one of them");
@@ -101,7 +101,7 @@ class DefinitionReader {
   void check_cluster(const Value& definition) const {
     const Value* cluster = support::find_member(definition, "ClusterName");
     if (cluster == nullptr) return;
-    if (!cluster->IsString() || support::text_of(*cluster) != cluster_)
+    if (!support::is_string(*cluster) || support::text_of(*cluster) != cluster_)
       fail("\"ClusterName\" is not this node's cluster, '" + cluster_ + "'; leave it out");
   }
 
@@ -152,7 +152,8 @@ int scale_by_file(const jetpack::Call& call, const std::string& file) {
     if (call.given(other))
       throw Error(Errc::usage, "--file cannot be combined with --" + std::string(other));
   const std::string cluster = call.service<jetpack::Session>().require("cluster");
-  const auto document = support::parse_json(read_definitions(file), file);
+  const auto document =
+      support::parse_json(read_definitions(file), file, support::JsonRules::strict);
   if (!document.IsArray())
     throw Error(Errc::corrupt, file + ", line 1, column 1: " + std::string(expected_form));
 

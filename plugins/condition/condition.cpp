@@ -68,7 +68,7 @@ class State {
       if (!members.IsObject()) throw Error(Errc::corrupt, path + " contains an invalid entry");
       Condition& condition = conditions[std::string(support::text_of(name))];
       for (const auto& [key, value] : members.GetObject())
-        if (value.IsString()) condition[key.GetString()] = support::text_of(value);
+        if (support::is_string(value)) condition[key.GetString()] = support::text_of(value);
     }
     return conditions;
   }

@@ -46,7 +46,8 @@ std::vector<std::string> read_public_keys(const Value& user, const std::string& 
   const Value* list = support::find_member(user, "publicKeys");
   if (list == nullptr || !list->IsArray()) return keys;
   for (const auto& entry : list->GetArray()) {
-    std::string key = entry.IsString() ? std::string(support::text_of(entry)) : std::string();
+    std::string key =
+        support::is_string(entry) ? std::string(support::text_of(entry)) : std::string();
     while (!key.empty() && (key.back() == '\n' || key.back() == '\r' || key.back() == ' '))
       key.pop_back();
     if (is_public_key(key)) {
@@ -108,15 +109,17 @@ Value merged(const Value* base, const Value* theirs, const Value* ours, Allocato
     if (changed_here) return Value(*ours, allocator);
     return theirs == nullptr ? Value() : Value(*theirs, allocator);
   }
-  const auto in = [](const Value* object, const Value& name) -> const Value* {
-    return object == nullptr ? nullptr : support::find_member(*object, name.GetString());
-  };
+  const support::MemberIndex in_base(base), in_theirs(theirs), in_ours(ours);
   Value result(rapidjson::kObjectType);
-  for (const auto& [name, value] : theirs->GetObject())
-    add_merged(result, name, in(base, name), &value, in(ours, name), allocator);
-  for (const auto& [name, value] : ours->GetObject())
-    if (in(theirs, name) == nullptr)
-      add_merged(result, name, in(base, name), nullptr, &value, allocator);
+  for (const auto& [key, value] : theirs->GetObject()) {
+    const auto name = support::text_of(key);
+    add_merged(result, key, in_base.find(name), &value, in_ours.find(name), allocator);
+  }
+  for (const auto& [key, value] : ours->GetObject()) {
+    const auto name = support::text_of(key);
+    if (in_theirs.find(name) == nullptr)
+      add_merged(result, key, in_base.find(name), nullptr, &value, allocator);
+  }
   return result;
 }
 
@@ -131,16 +134,16 @@ Userdata parse_userdata(std::string_view json) {
   userdata.version = support::text_or(document, "version", "");
   if (userdata.version.empty() || userdata.version.size() > max_version)
     throw fail("has no \"version\"");
-  const Value* configuration = support::find_member(document, "configuration");
+  const Value* configuration = support::find_value(document, "configuration");
   if (configuration == nullptr || !configuration->IsObject())
     throw fail("has no object \"configuration\"");
   userdata.configuration = support::to_pretty_json(*configuration) + '\n';
   userdata.properties.SetObject();
-  if (const Value* properties = support::find_member(document, "properties")) {
+  if (const Value* properties = support::find_value(document, "properties")) {
     if (!properties->IsObject()) throw fail("has \"properties\" that are no object");
     userdata.properties.CopyFrom(*properties, userdata.properties.GetAllocator());
   }
-  if (const Value* users = support::find_member(document, "users")) {
+  if (const Value* users = support::find_value(document, "users")) {
     if (!users->IsArray()) throw fail("has \"users\" that are no list");
     userdata.users = read_users(*users, userdata.warnings);
   }

@@ -45,11 +45,44 @@ TEST_CASE("users that cannot be made are left out with a reason") {
   const auto userdata = parse_userdata(R"({"version":"1","configuration":{},"users":[
     {"name":"ada","uid":20001,"isAdmin":true,"publicKeys":["ssh-ed25519 AAAAx a\n","rm -rf"]},
     {"name":"../x","uid":20002},{"name":"root2","uid":0},{"name":"-rf","uid":20003},
-    {"name":"a:b","uid":20004},{"name":"x","uid":"20005"},{"name":"ada","uid":20006},7]})");
+    {"name":"a:b","uid":20004},{"name":"x","uid":"20005x"},{"name":"ada","uid":20006},7]})");
   REQUIRE(userdata.users.has_value());
   REQUIRE(userdata.users->size() == 1);
   CHECK(userdata.users->front().public_keys == std::vector<std::string>{"ssh-ed25519 AAAAx a"});
   CHECK(userdata.warnings.size() == 7);
+}
+
+TEST_CASE("null is as if it were left out, as CycleCloud prints it for what is unset") {
+  const auto userdata = parse_userdata(
+      R"({"version":"2","configuration":{"a":null},"properties":null,"users":null})");
+  CHECK(userdata.configuration == "{\n    \"a\": null\n}\n");
+  CHECK(userdata.properties.ObjectEmpty());
+  CHECK_FALSE(userdata.users.has_value());
+  const auto users = parse_userdata(R"({"version":"2","configuration":{},"users":[
+    {"name":"ada","uid":20001,"fullName":null,"isAdmin":null,"isOwner":null,"publicKeys":null}]})");
+  CHECK(users.users->size() == 1);
+  CHECK(users.warnings.empty());
+}
+
+TEST_CASE("a uid may be written as text or as a float") {
+  const auto userdata = parse_userdata(R"({"version":"1","configuration":{},"users":[
+    {"name":"a","uid":"20006"},{"name":"b","uid":20001.0},{"name":"c","uid":" 20007 "},
+    {"name":"d","uid":20002.5},{"name":"e","uid":"2e4"},{"name":"f","uid":-20001.0},
+    {"name":"g","uid":NaN},{"name":"h","uid":99999999999999999999},{"name":"i","uid":""}]})");
+  REQUIRE(userdata.users->size() == 3);
+  CHECK(userdata.users->at(0).uid == 20006);
+  CHECK(userdata.users->at(1).uid == 20001);
+  CHECK(userdata.users->at(2).uid == 20007);
+  CHECK(userdata.warnings.size() == 6);
+}
+
+TEST_CASE("a configuration is written as it came, whatever its numbers are") {
+  const auto userdata = parse_userdata(
+      R"({"version":"1","configuration":{"a":1,"guid":18446744073709551616,"a":NaN},)"
+      R"("properties":{"big":1e400}})");
+  CHECK(userdata.configuration == "{\n    \"a\": NaN,\n    \"guid\": 18446744073709551616\n}\n");
+  CHECK(merges_to("{}", R"({"big":1e400,"n":NaN})", R"({"big":2})", R"({"big":2,"n":NaN})"));
+  CHECK(merges_to(R"({"big":1e400})", R"({"big":3})", R"({"big":1e400})", R"({"big":3})"));
 }
 
 TEST_CASE("auth.json has the name on a line of its own") {

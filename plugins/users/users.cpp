@@ -21,7 +21,7 @@ bool is_owner(const Value& user) {
 std::string text_of(const Value& user, const char* name) {
   const auto member = user.FindMember(name);
   if (member == user.MemberEnd() || member->value.IsNull()) return "";
-  if (member->value.IsString()) return support::one_line(support::text_of(member->value));
+  if (support::is_string(member->value)) return support::one_line(support::text_of(member->value));
   if (member->value.IsBool()) return member->value.GetBool() ? "True" : "False";
   if (member->value.IsInt64()) return std::to_string(member->value.GetInt64());
   throw Error(Errc::corrupt, std::string("config/auth.json: found a user whose '") + name +

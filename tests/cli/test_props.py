@@ -79,6 +79,15 @@ def test_json_that_is_none(jetpack, home, value):
     assert home.read_properties() == PROPERTIES
 
 
+def test_setting_one_leaves_the_others_as_they_are(jetpack, home):
+    home.properties('{"guid": 18446744073709551616, "bw": NaN, "x": 1e400, "n": 1, "n": 2, "t": "\\udc00"}')
+    set_locally(jetpack, "set", "acct", "--json", "123456789012345678901234567890")
+    assert (home / "config/properties.json").read_text(encoding="utf-8").split() == (
+        '{ "acct": 123456789012345678901234567890, "bw": NaN, "guid": 18446744073709551616, "n": 2,'
+        ' "t": "\ufffd", "x": 1e400 }').split()
+    assert jetpack.answer("props", "get", "guid") == "18446744073709551616\n"
+
+
 @pytest.mark.parametrize("key", ["", ".", "a.", ".a", "a..b", "n.deeper"])
 def test_a_key_that_cannot_be_set(jetpack, home, key):
     home.properties(PROPERTIES)

@@ -43,7 +43,7 @@ class Hub:
         self.process = None
         self.start()
         self.listen = urllib.parse.urlsplit(self.url).netloc
-        self.admin = like.admin if like else ("admin", self.keeper("admin").stdout.strip())
+        self.admin = like.admin if like else ("admin", self.administer("admin").stdout.strip())
 
     def start(self):
         """Starts it, at the same address each time."""
@@ -68,7 +68,7 @@ class Hub:
         """Its log."""
         return (self.data / "logs" / "hub.log").read_text()
 
-    def keeper(self, command, *arguments):
+    def administer(self, command, *arguments):
         """Runs `jetpack hub COMMAND` on the hub's data."""
         done = run("hub", command, *arguments, "--data", self.data, *self.database)
         assert done.returncode == 0, done.stderr
@@ -78,7 +78,7 @@ class Hub:
         """Enrolls a node; its user name and password."""
         home = self.folder / "homes" / cluster / node
         home.mkdir(parents=True, exist_ok=True)
-        self.keeper("enroll", "--cluster", cluster, "--node", node, "--home", home, *options)
+        self.administer("enroll", "--cluster", cluster, "--node", node, "--home", home, *options)
         connection = json.loads((home / "config" / "connection.json").read_text())
         return connection["username"], connection["password"]
 

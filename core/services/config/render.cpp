@@ -8,11 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
-
 #include <jetpack/error.hpp>
-#include "support/json.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack {
 
@@ -52,7 +49,7 @@ void write_sorted(const Value& value, Writer& writer) {
 
 std::string pretty(const Value& value) {
   rapidjson::StringBuffer buffer;
-  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+  support::PrettyJsonWriter writer(buffer);
   writer.SetIndent(' ', 4);
   write_sorted(value, writer);
   return {buffer.GetString(), buffer.GetSize()};
@@ -128,7 +125,8 @@ std::string python_string(std::string_view text) {
 
 void append_python(std::string& out, const Value& value) {
   if (value.IsString()) {
-    out += python_string(support::text_of(value));
+    const auto text = support::text_of(value);
+    out += support::is_number_text(text) ? std::string(text.substr(1)) : python_string(text);
   } else if (value.IsNull()) {
     out += "None";
   } else if (value.IsBool()) {
@@ -162,7 +160,7 @@ void append_python(std::string& out, const Value& value) {
 }
 
 std::string plain(const Value& value) {
-  if (value.IsString()) return std::string(support::text_of(value));
+  if (support::is_string(value)) return std::string(support::text_of(value));
   std::string out;
   append_python(out, value);
   return out;
@@ -170,7 +168,7 @@ std::string plain(const Value& value) {
 
 // A value on one line: a string with line breaks or none at all is quoted.
 std::string one_line(const Value& value) {
-  if (!value.IsString()) return plain(value);
+  if (!support::is_string(value)) return plain(value);
   const auto text = support::text_of(value);
   const bool quoted = text.empty() || std::any_of(text.begin(), text.end(), [](char c) {
                         return static_cast<unsigned char>(c) < 0x20;

@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include <jetpack/error.hpp>
 #include "services/config/render.hpp"
@@ -18,33 +17,16 @@ namespace {
 using rapidjson::Value;
 using Allocator = rapidjson::Document::AllocatorType;
 
-// Finds members of an object that is searched many times. (Members are counted here, because
-// RapidJSON's mutable iterators have an operator != that is ambiguous in C++20.)
-class MemberIndex {
- public:
-  explicit MemberIndex(Value& object) {
-    members_.reserve(object.MemberCount());
-    auto member = object.MemberBegin();
-    for (auto left = object.MemberCount(); left > 0; --left, ++member)
-      members_[support::text_of(member->name)] = &member->value;
-  }
-  Value* find(std::string_view name) const {
-    const auto found = members_.find(name);
-    return found == members_.end() ? nullptr : found->second;
-  }
-
- private:
-  std::unordered_map<std::string_view, Value*> members_;
-};
-
 // Moves the values of `layer` into `base`; both must outlive `base`.
 void merge(Value& base, Value& layer, Allocator& allocator, Tree::Precedence precedence) {
   std::vector<Value::MemberIterator> added;
   {
-    const MemberIndex index(base);
+    const support::MemberIndex index(&base);
+    // Counted, because RapidJSON's mutable iterators have an operator != that is ambiguous in
+    // C++20.
     auto member = layer.MemberBegin();
     for (auto left = layer.MemberCount(); left > 0; --left, ++member) {
-      Value* known = index.find(support::text_of(member->name));
+      auto* known = const_cast<Value*>(index.find(support::text_of(member->name)));
       if (known == nullptr) {
         added.push_back(member);
       } else if (known->IsObject() && member->value.IsObject()) {
@@ -63,7 +45,7 @@ std::optional<support::Json> read_object(const Home& home, const char* name,
   auto json = support::Json::read(path, key);
   if (json && !json->root().IsObject())
     throw Error(Errc::corrupt,
-                path + ": found no JSON object at the top; mend the file or restore it");
+                path + ": found no JSON object at the top; fix the file or restore it from backup");
   return json;
 }
 
@@ -118,7 +100,8 @@ Tree read_users(const Home& home) {
       static_cast<Value&>(document) = array;
     }
   if (!document.IsArray())
-    throw Error(Errc::corrupt, path + ": found no list of users; mend the file or restore it");
+    throw Error(Errc::corrupt,
+                path + ": found no list of users; fix the file or restore it from backup");
   return Tree(*std::move(json));
 }
 
@@ -127,7 +110,8 @@ void write_property(const Home& home, std::string_view key, std::string_view jso
       key.find("..") != std::string_view::npos || !support::is_utf8(key))
     throw Error(Errc::usage, "'" + std::string(key) + "' is not a property's key");
   home.check();
-  const support::Json value = support::Json::parse(std::string(json), "the property's value");
+  const support::Json value =
+      support::Json::parse(json, "the property's value", {}, support::JsonRules::strict);
   const support::FileLock lock =
       support::FileLock::wait(home.path("config/.properties.lock"), 0640);
   const std::string path = home.path("config/properties.json");

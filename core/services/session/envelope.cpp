@@ -19,7 +19,7 @@ void put_known(JsonWriter& json, const char* key, const std::string& text,
   json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
 }
 
-void write(JsonWriter& json, const Message& message, const Identity& now) {
+void write(JsonWriter& json, const Message& message, const node::Identity& now) {
   json.StartObject();
   put_known(json, "id", message.id);
   put_known(json, "cluster_name", message.from.cluster, now.cluster);
@@ -36,7 +36,7 @@ void write(JsonWriter& json, const Message& message, const Identity& now) {
 
 }  // namespace
 
-std::string envelope(const std::vector<Message>& messages, const Identity& now) {
+std::string envelope(const std::vector<Message>& messages, const node::Identity& now) {
   rapidjson::StringBuffer buffer;
   JsonWriter json(buffer);
   json.StartObject();

@@ -93,23 +93,23 @@ DelegationKey parse_delegation_key(std::string_view xml) {
                     node.child_value("SignedExpiry"),
                     node.child_value("SignedService"),
                     node.child_value("SignedVersion"),
-                    from_base64(node.child_value("Value")).value_or("")};
-  if (key.value.empty() || key.object_id.empty() || !parse_sas_time(key.expires))
+                    support::base64_decoded(node.child_value("Value")).value_or("")};
+  if (key.value.empty() || key.object_id.empty() || !support::parse_iso_8601(key.expires))
     throw Error(Errc::corrupt, "the locker answered a delegation key that is not whole");
   return key;
 }
 
 std::string iso_of_http_date(std::string_view date) {
   const auto time = support::parse_http_date(date);
-  return time ? sas_time(*time) : std::string();
+  return time ? support::iso_8601_seconds(*time) : std::string();
 }
 
 std::string hex_of_content_md5(std::string_view base64_text) {
-  const auto bytes = from_base64(base64_text);
+  const auto bytes = support::base64_decoded(base64_text);
   Md5Digest digest{};
   if (!bytes || bytes->size() != digest.size()) return {};
   std::copy(bytes->begin(), bytes->end(), digest.begin());
-  return hex_of(digest);
+  return support::hex(digest);
 }
 
 std::string json_line(const BlobInfo& blob) {

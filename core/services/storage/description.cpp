@@ -4,9 +4,10 @@
 #include <algorithm>
 
 #include <jetpack/error.hpp>
-#include "services/session/url.hpp"
 #include "support/encoding.hpp"
 #include "support/json.hpp"
+#include "support/times.hpp"
+#include "support/url.hpp"
 
 namespace jetpack::storage {
 
@@ -46,7 +47,7 @@ class DescriptionReader {
   std::optional<std::string> text(const char* name) const {
     const auto* member = support::find_member(json_.root(), name);
     if (member == nullptr || member->IsNull()) return std::nullopt;
-    if (!member->IsString()) fail(name, "is not text");
+    if (!support::is_string(*member)) fail(name, "is not text");
     if (member->GetStringLength() == 0) return std::nullopt;
     const auto value = support::text_of(*member);
     const auto is_odd = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; };
@@ -92,15 +93,15 @@ void DescriptionReader::read_base(Description& description, std::string_view tex
     fail(member, "has a query or an invalid path; a signature belongs into \"sas\"");
 
   const unsigned usual_port = scheme == "https" ? 443 : 80;
-  const auto endpoint = session::parse_endpoint(
+  const auto endpoint = support::parse_endpoint(
       authority, usual_port, [&](const std::string& what) { fail(member, what); });
-  if (scheme == "http" && !session::is_loopback(endpoint.host))
+  if (scheme == "http" && !support::is_loopback(endpoint.host))
     throw Error(Errc::denied, "the locker's address in " + source_ +
                                   " is http, which would show everything to the network; use "
                                   "https (http is for this machine alone)");
   description.host = endpoint.host;
   description.base = std::string(scheme) + "://" +
-                     session::authority_text(endpoint.host, endpoint.port, usual_port);
+                     support::authority_text(endpoint.host, endpoint.port, usual_port);
   if (has_container) {
     const size_t last = path.rfind('/');
     if (last == std::string_view::npos) fail(member, "names no container");
@@ -156,13 +157,13 @@ void DescriptionReader::read_sas(Description& description, std::string_view sas)
     fail("sas", "is no query of a shared access signature");
   description.credential = {Credential::Kind::sas, std::string(sas), {}};
   if (const auto expires = text("expires")) {
-    description.expires = parse_sas_time(*expires);
+    description.expires = support::parse_iso_8601(*expires);
     if (!description.expires) fail("expires", "is no time in ISO 8601");
     return;
   }
   const std::string query = '&' + std::string(sas);
   if (const size_t at = query.find("&se="); at != std::string::npos)
-    description.expires = parse_sas_time(
+    description.expires = support::parse_iso_8601(
         support::percent_decoded_leniently(query.substr(at + 4, query.find('&', at + 4) - at - 4)));
 }
 
@@ -176,7 +177,7 @@ void DescriptionReader::read_credential(Description& description) const {
                                    " has more than one of sas, account_key and identity; keep one");
   if (sas) return read_sas(description, *sas);
   if (key) {
-    const auto bytes = from_base64(*key);
+    const auto bytes = support::base64_decoded(*key);
     if (!bytes || bytes->empty()) fail("account_key", "is not base64");
     if (description.account.empty())
       fail("account", "is missing, and the url does not tell it; a key needs it");

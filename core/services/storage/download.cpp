@@ -13,6 +13,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
+#include "support/encoding.hpp"
 
 namespace jetpack::storage {
 
@@ -152,7 +153,7 @@ void Fetch::keep(Range range) {
 }
 
 void Fetch::bring(Range range, char* buffer) {
-  Tries tries(azure_->settings().tries);
+  http::Tries tries(azure_->settings().tries);
   Piece piece(*file_, writing_, range, buffer, received_);
   auto kept = steady_clock::now();
   const auto take = [&](std::string_view data) {
@@ -167,7 +168,7 @@ void Fetch::bring(Range range, char* buffer) {
     try {
       azure_->get(*blob_, before, range.end, take);
       piece.flush();
-    } catch (const Passing& failure) {
+    } catch (const http::Retryable& failure) {
       piece.flush();
       if (azure_->halt().is_set()) break;
       if (piece.at() - before >= least_progress) tries.progressed();
@@ -215,7 +216,7 @@ void Fetch::hash_file() {
     if (azure_->halt().is_set()) return;
     at = end;
   }
-  if (const std::string found = hex_of(md5.finish()); found != blob_->md5)
+  if (const std::string found = support::hex(md5.finish()); found != blob_->md5)
     throw Damaged("its MD5 is " + found + ", and the locker says " + blob_->md5);
 }
 

@@ -17,6 +17,7 @@
 #include "support/encoding.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/times.hpp"
 #include "support/utf8.hpp"
 
 namespace jetpack::storage {
@@ -94,7 +95,8 @@ BlobInfo info_of(const std::string& name, const struct stat& file) {
   BlobInfo info;
   info.name = name;
   info.bytes = static_cast<uint64_t>(file.st_size);
-  info.modified = sas_time(std::chrono::system_clock::from_time_t(file.st_mtim.tv_sec));
+  info.modified =
+      support::iso_8601_seconds(std::chrono::system_clock::from_time_t(file.st_mtim.tv_sec));
   info.etag = '"' + std::to_string(file.st_ino) + '-' + std::to_string(file.st_mtim.tv_sec) + '.' +
               std::to_string(file.st_mtim.tv_nsec) + '-' + std::to_string(file.st_size) + '"';
   return info;

@@ -1,0 +1,62 @@
+// The bytes of a JSON document, held a piece at a time, whatever its size.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace jetpack::support {
+
+class JsonInput {
+ public:
+  // `name` is for errors. The text must outlive the input.
+  JsonInput(std::string_view text, std::string name);
+  // An open regular file, from its beginning; it stays the caller's.
+  JsonInput(int fd, std::string name);
+
+  // The next byte; NUL where the document ends, and where a NUL byte is in it.
+  char peek() {
+    if (at_ == end_) fill();
+    return *at_;
+  }
+  // Only after peek().
+  void advance() { ++at_; }
+
+  // Advances over bytes that `is_member` holds of, up to the end of the piece at most, and returns
+  // them; they are valid until the next call. It must not hold of NUL.
+  template <class IsMember>
+  std::string_view advance_while(IsMember is_member) {
+    const char* start = at_;
+    while (is_member(*at_)) ++at_;
+    return {start, at_};
+  }
+
+  bool is_at_end() { return peek() == '\0' && at_ == end_; }
+  const std::string& name() const { return name_; }
+  uint64_t offset() const { return passed_ + static_cast<uint64_t>(at_ - piece_.get()); }
+
+  // Throws Errc::corrupt: "NAME, line 3, column 7: found 'x', WHAT; fix ...". At `offset`, or where
+  // the next byte is.
+  [[noreturn]] void fail(const std::string& what);
+  [[noreturn]] void fail_at(uint64_t offset, const std::string& what) const;
+
+ private:
+  // Replaces the piece, which is used up, by the next one; false at the end.
+  bool fill();
+  size_t read(uint64_t offset, char* to, size_t size) const;
+  std::string position(uint64_t offset) const;
+  std::string found_here();
+
+  std::string_view text_;
+  int fd_ = -1;
+  std::string name_;
+  size_t capacity_;
+  // A NUL byte follows it, which ends every advance_while.
+  std::unique_ptr<char[]> piece_;
+  const char* at_;
+  const char* end_;
+  uint64_t passed_ = 0;  // before the piece
+};
+
+}  // namespace jetpack::support

@@ -1,0 +1,76 @@
+// Reads a JSON document, or the part of it that a dotted key leads to, from its bytes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <rapidjson/document.h>
+
+#include "support/json.hpp"
+#include "support/json_input.hpp"
+
+namespace jetpack::support {
+
+// Not RapidJSON's reader: that one needs the whole text in memory, takes neither NaN nor large
+// numbers without changing them, and refuses a document for a single unreadable string.
+class JsonReader {
+ public:
+  // Gives what it finds to `document`, within its Populate().
+  JsonReader(JsonInput& input, rapidjson::Document& document, JsonRules rules)
+      : input_(input), document_(document), is_strict_(rules == JsonRules::strict) {}
+
+  // The whole document, or with a `key` no more than that leads to. Throws Errc::corrupt, or
+  // Errc::failed when what is kept needs more than max_json_memory.
+  void read(std::string_view key);
+
+ private:
+  // What the key asks of a value.
+  struct Wanted {
+    std::string_view rest;  // of the key
+    bool all = false;       // everything below is kept
+
+    std::optional<Wanted> below(std::string_view name) const;
+  };
+
+  void read_value(Wanted wanted);
+  void read_object(Wanted wanted);
+  void read_array();
+  void read_word_or_number();
+  void read_number();
+  void keep(std::string_view text);
+  void count(size_t bytes);
+  void skip_value();
+
+  void pass_name(bool keeps);
+  // Passes a string; with `keeps` what it stands for is in scratch_.
+  void pass_string(bool keeps);
+  void pass_escape(bool keeps);
+  void pass_unicode_escape(bool keeps);
+  unsigned read_unit();
+  unsigned lone_surrogate();
+  void keep_code_point(unsigned point, bool keeps);
+  void repair_text(uint64_t start);
+
+  bool pass_number();
+  void pass_character();
+  void pass_digits();
+  void pass_word(std::string_view word);
+  void append(std::string_view run);
+
+  char next_token();
+  void expect(char token);
+  // Passes the separator behind an element: whether another one follows.
+  bool continues(char close);
+  // Enters an object or array; false when it is empty.
+  bool enter(char close);
+
+  JsonInput& input_;
+  rapidjson::Document& document_;
+  bool is_strict_;
+  unsigned depth_ = 0;
+  size_t memory_ = 0;
+  std::string scratch_;
+};
+
+}  // namespace jetpack::support
