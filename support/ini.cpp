@@ -109,4 +109,13 @@ std::optional<std::string> Ini::get(std::string_view section, std::string_view k
   return std::nullopt;
 }
 
+std::vector<Ini::Entry> Ini::entries() const {
+  std::vector<Entry> all;
+  for (const auto& [place, value] : values_) {
+    const size_t middle = place.find('\n');
+    all.push_back({place.substr(0, middle), place.substr(middle + 1), value});
+  }
+  return all;
+}
+
 }  // namespace jetpack::support

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace jetpack::support {
 
@@ -21,6 +22,13 @@ class Ini {
 
   // The key in the section, else in [DEFAULT].
   std::optional<std::string> get(std::string_view section, std::string_view key) const;
+
+  struct Entry {
+    std::string section;
+    std::string key;  // lower case
+    std::string value;
+  };
+  std::vector<Entry> entries() const;
 
  private:
   std::map<std::string, std::string> values_;  // "section\nkey"

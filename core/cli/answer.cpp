@@ -7,8 +7,8 @@
 
 #include <jetpack/error.hpp>
 #include "cli/report.hpp"
-#include "cli/suggest.hpp"
 #include "support/files.hpp"
+#include "support/suggest.hpp"
 
 namespace jetpack {
 
@@ -33,10 +33,10 @@ int unknown_command(const std::string& name, Registry& registry) {
       names.push_back(command.name.substr(0, end));
     names.push_back(command.name);
   }
-  const std::string meant = nearest(name, names);
-  tell("jetpack: there is no command '" + name.substr(0, 80) + "'" +
-       (meant.empty() ? "; 'jetpack --help' lists them" : "; did you mean '" + meant + "'?"));
-  // Any of these may be what was meant: nobody can tell what they provide.
+  const std::string meant = support::nearest(name, names);
+  tell("jetpack: unknown command '" + name.substr(0, 80) + "'; " +
+       (meant.empty() ? "see 'jetpack --help'" : "did you mean '" + meant + "'?"));
+  // Any of these may be what was meant: there is no way to tell what they provide.
   for (const auto& plugin : registry.all())
     if (!plugin.note) tell("jetpack: refused: " + plugin.path + ": " + plugin.refusal);
   return exit_unknown_command;

@@ -11,7 +11,7 @@ namespace jetpack {
 // Writes to stdout and returns 0. Throws Errc::failed when it cannot be written.
 int answer(std::string_view text);
 
-// Tells that there is no such command, with a suggestion; returns 127.
+// Reports that there is no such command, with a suggestion; returns 127.
 int unknown_command(const std::string& name, Registry& registry);
 
 }  // namespace jetpack

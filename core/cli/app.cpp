@@ -10,10 +10,10 @@
 #include "cli/answer.hpp"
 #include "cli/command_line.hpp"
 #include "cli/help.hpp"
-#include "cli/host_commands.hpp"
 #include "cli/report.hpp"
+#include "cli/run_command.hpp"
+#include "commands/commands.hpp"
 #include "loader/refusal.hpp"
-#include "loader/runner.hpp"
 #include "services/config/home.hpp"
 #include "support/ini.hpp"
 
@@ -38,7 +38,7 @@ GlobalOptions take_global_options(std::vector<std::string> arguments) {
     } else if (*next == "-v" || *next == "--version") {
       options.version = true;
     } else if (*next == "--plugin-path") {
-      if (++next == arguments.end()) throw UsageError("option '--plugin-path' needs a value");
+      if (++next == arguments.end()) throw UsageError("option '--plugin-path' requires a value");
       options.plugin_path.push_back(*next);
     } else if (next->starts_with("--plugin-path=")) {
       options.plugin_path.push_back(next->substr(next->find('=') + 1));
@@ -56,14 +56,14 @@ std::vector<std::string> split(const std::string& text, char separator) {
   for (size_t end = 0; end != std::string::npos; start = end + 1) {
     end = text.find(separator, start);
     std::string part = text.substr(start, end == std::string::npos ? end : end - start);
-    // Only absolute folders: what is loaded must not depend on where we are called from.
+    // Only absolute directories: what is loaded must not depend on where we are called from.
     if (part.starts_with('/')) parts.push_back(std::move(part));
     if (end == std::string::npos) break;
   }
   return parts;
 }
 
-// Folders of plugins beside the built-ins and bundles: --plugin-path; for others than root also
+// Directories of plugins beside the built-ins and bundles: --plugin-path; for others than root also
 // JETPACK_PLUGIN_PATH; and `path` in section [plugins] of config/jetpack.ini.
 std::vector<std::string> plugin_directories(const Home& home, const GlobalOptions& options) {
   std::vector<std::string> directories = options.plugin_path;
@@ -71,7 +71,7 @@ std::vector<std::string> plugin_directories(const Home& home, const GlobalOption
   if (from_environment != nullptr && ::geteuid() != 0)
     for (auto& directory : split(from_environment, ':'))
       directories.push_back(std::move(directory));
-  // A damaged file is told by the commands that need it; help must work beside it.
+  // A damaged file is reported by the commands that need it; help must work all the same.
   try {
     if (const auto ini = support::Ini::read(home.path("config/jetpack.ini")))
       for (auto& directory : split(ini->get("plugins", "path").value_or(""), ':'))
@@ -79,14 +79,6 @@ std::vector<std::string> plugin_directories(const Home& home, const GlobalOption
   } catch (const Error&) {
   }
   return directories;
-}
-
-bool asks_for_help(const std::vector<std::string>& arguments) {
-  for (const auto& argument : arguments) {
-    if (argument == "--") return false;
-    if (argument == "-h" || argument == "--help") return true;
-  }
-  return false;
 }
 
 // What is neither a command nor followed by enough words to be one.
@@ -97,7 +89,7 @@ int run_incomplete(Registry& registry, const std::vector<std::string>& rest) {
   });
   if (group == names.rend()) return unknown_command(rest[0], registry);
   const std::string text = group_overview(*group, registry.commands());
-  if (asks_for_help(rest)) return answer(text);
+  if (asks_for_help({}, rest)) return answer(text);
   if (group != names.rbegin()) return unknown_command(*(group - 1), registry);
   tell("jetpack " + *group + ": missing subcommand; see 'jetpack help " + *group + "'\n" + text);
   return exit_usage;
@@ -111,7 +103,7 @@ int run_found(const Registry::Found& found, const std::vector<std::string>& argu
   return report_failure(command, plugin, [&] {
     if (!plugin.refusal.empty()) throw Refusal(plugin.refusal);
     command = plugin.note->command(found.name);
-    if (asks_for_help(arguments)) return answer(command_help(command));
+    if (asks_for_help(command, arguments)) return answer(command_help(command));
     const Values values = Values::parse(command, arguments);
     if (plugin.origin == Origin::host) return run_host_command(command, values, registry);
     HostServices services(home, prefix + JETPACK_SERVICE_DIR);
@@ -160,7 +152,7 @@ int run(const std::string& program, std::vector<std::string> arguments) {
     }
     return dispatch(take_global_options(std::move(arguments)));
   } catch (const UsageError& e) {
-    tell(std::string("jetpack: ") + e.what() + "; 'jetpack --help' tells more");
+    tell(std::string("jetpack: ") + e.what() + "; see 'jetpack --help'");
     return exit_usage;
   } catch (const Error& e) {
     tell(std::string("jetpack: ") + e.what());

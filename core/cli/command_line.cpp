@@ -12,7 +12,7 @@
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/value_semantic.hpp>
 
-#include "cli/suggest.hpp"
+#include "support/suggest.hpp"
 
 namespace jetpack {
 
@@ -20,7 +20,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-// The parser takes time in the square of the number of arguments.
+// The parser's time grows with the square of the number of arguments.
 constexpr size_t max_arguments = 10000;
 
 po::options_description describe(const CommandNote& command) {
@@ -39,32 +39,81 @@ po::options_description describe(const CommandNote& command) {
   return description;
 }
 
-bool takes_value(const CommandNote& command, std::string_view name) {
-  return std::any_of(command.options.begin(), command.options.end(), [&](const auto& option) {
-    return option.name == name && option.type != JP_FLAG;
-  });
+const ParameterNote* option_named(const CommandNote& command, std::string_view name) {
+  for (const auto& option : command.options)
+    if (option.name == name) return &option;
+  return nullptr;
 }
 
-// The parser has no "--name=" with an empty value, but takes an empty argument of its own.
-std::vector<std::string> split_empty_values(const CommandNote& command,
-                                            std::vector<std::string> arguments) {
-  std::vector<std::string> result;
-  result.reserve(arguments.size());
-  bool options = true;
-  for (auto& argument : arguments) {
-    if (argument == "--") options = false;
-    const bool empty_value =
-        options && argument.starts_with("--") && argument.ends_with('=') &&
-        takes_value(command, std::string_view(argument).substr(2, argument.size() - 3));
-    if (!empty_value) {
-      result.push_back(std::move(argument));
-      continue;
-    }
-    argument.pop_back();
-    result.push_back(std::move(argument));
-    result.emplace_back();
+const ParameterNote* option_lettered(const CommandNote& command, char letter) {
+  for (const auto& option : command.options)
+    if (option.letter == letter) return &option;
+  return nullptr;
+}
+
+// The options that `word` is made of, "--name", "-l", or "-abl" for several; none when it holds
+// anything else, such as the value of one.
+std::vector<const ParameterNote*> options_in(const CommandNote& command, std::string_view word) {
+  std::vector<const ParameterNote*> options;
+  if (word.starts_with("--")) {
+    if (const auto* option = option_named(command, word.substr(2))) options.push_back(option);
+    return options;
   }
-  return result;
+  if (!word.starts_with('-')) return options;
+  for (const char letter : word.substr(1)) {
+    const auto* option = option_lettered(command, letter);
+    if (option == nullptr || (!options.empty() && options.back()->type != JP_FLAG)) return {};
+    options.push_back(option);
+  }
+  return options;
+}
+
+// Whether the word after `word` is the value of an option, whatever it looks like.
+bool wants_next(const CommandNote& command, std::string_view word) {
+  const auto options = options_in(command, word);
+  return !options.empty() && options.back()->type != JP_FLAG;
+}
+
+bool is_negative_number(std::string_view word) {
+  double number = 0;
+  const char* end = word.data() + word.size();
+  const bool has_digit = word.find_first_of("0123456789") <= 2;
+  return has_digit && std::from_chars(word.data(), end, number).ptr == end;
+}
+
+// Whether a word is an argument although it begins with a dash: as argparse has it, a negative
+// number or text with a blank that begins with no declared option.
+bool is_argument(const CommandNote& command, std::string_view word) {
+  if (word.size() < 2 || word[0] != '-' || option_lettered(command, word[1]) != nullptr)
+    return false;
+  if (!options_in(command, word.substr(0, word.find('='))).empty()) return false;
+  return is_negative_number(word) || word.find_first_of(" \t\n") != std::string_view::npos;
+}
+
+po::option given(const std::string& name, std::vector<std::string> value) {
+  po::option option;
+  option.string_key = name;
+  option.value = std::move(value);
+  option.original_tokens = option.value;
+  return option;
+}
+
+// Decides of the first of `words`, before the parser does, where its own rules differ from ours.
+std::vector<po::option> take_word(const CommandNote& command, std::vector<std::string>& words) {
+  const std::string word = words.front();
+  const size_t mark = word.find('=');
+  const std::string name = word.substr(0, mark);
+  const bool has_value = mark != std::string::npos;
+  std::vector<po::option> taken;
+  if (is_argument(command, word)) {
+    taken.push_back(given("", {word}));
+  } else if (wants_next(command, name) && (has_value || words.size() > 1)) {
+    for (const auto* option : options_in(command, name)) taken.push_back(given(option->name, {}));
+    taken.back().value.push_back(has_value ? word.substr(mark + 1) : words[1]);
+    if (!has_value) words.erase(words.begin());
+  }
+  if (!taken.empty()) words.erase(words.begin());
+  return taken;
 }
 
 std::string unknown_option(const std::string& token, const CommandNote& command) {
@@ -72,7 +121,7 @@ std::string unknown_option(const std::string& token, const CommandNote& command)
   std::vector<std::string_view> names{"help"};
   for (const auto& option : command.options) names.push_back(option.name);
   const size_t dashes = std::min(name.find_first_not_of('-'), name.size());
-  const std::string meant = nearest(name.substr(dashes), names);
+  const std::string meant = support::nearest(name.substr(dashes), names);
   return "unknown option '" + name + "'" +
          (meant.empty() ? "" : "; did you mean '--" + meant + "'?");
 }
@@ -85,16 +134,18 @@ po::parsed_options run_parser(const CommandNote& command, const std::vector<std:
                            style::short_allow_adjacent | style::short_allow_next |
                            style::allow_sticky;
   try {
-    return po::command_line_parser(split_empty_values(command, arguments))
+    return po::command_line_parser(arguments)
         .options(description)
         .style(accepted)
+        .extra_style_parser(
+            [&](std::vector<std::string>& words) { return take_word(command, words); })
         .run();
   } catch (const po::unknown_option& e) {
     throw UsageError(unknown_option(e.get_option_name(), command));
   } catch (const po::invalid_command_line_syntax& e) {
     const std::string option = e.get_option_name();
     if (e.kind() == po::invalid_syntax::missing_parameter)
-      throw UsageError("option '" + option + "' needs a value");
+      throw UsageError("option '" + option + "' requires a value");
     if (e.kind() == po::invalid_syntax::extra_parameter ||
         e.kind() == po::invalid_syntax::empty_adjacent_parameter)
       throw UsageError("option '" + option + "' takes no value");
@@ -185,10 +236,18 @@ std::vector<std::string> flag_words(const po::parsed_options& parsed, const std:
 
 }  // namespace
 
+bool asks_for_help(const CommandNote& command, const std::vector<std::string>& arguments) {
+  for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    if (arguments[i] == "-h" || arguments[i] == "--help") return true;
+    if (wants_next(command, arguments[i])) ++i;
+  }
+  return false;
+}
+
 Values Values::parse(const CommandNote& command, const std::vector<std::string>& arguments) {
   if (arguments.size() > max_arguments)
-    throw UsageError("too many arguments: " + std::to_string(arguments.size()) + ", and at most " +
-                     std::to_string(max_arguments) + " are taken");
+    throw UsageError("too many arguments: " + std::to_string(arguments.size()) + "; the limit is " +
+                     std::to_string(max_arguments));
   const auto description = describe(command);
   const auto parsed = run_parser(command, arguments, description);
   Given given = sort_out(parsed);
@@ -212,7 +271,7 @@ Values Values::parse(const CommandNote& command, const std::vector<std::string>&
     next += take;
   }
   if (next != given.arguments.end())
-    throw UsageError("too many arguments: '" + next->substr(0, 80) + "' is not expected");
+    throw UsageError("too many arguments: unexpected '" + next->substr(0, 80) + "'");
   return values;
 }
 

@@ -18,12 +18,17 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Whether -h or --help is among the arguments, as an option and not as the value of one.
+bool asks_for_help(const CommandNote& command, const std::vector<std::string>& arguments);
+
 // The checked values of one invocation, in the form that crosses to the plugin.
 class Values {
  public:
   // Parses what follows the command's name. Options stand before or after arguments, as "--name
-  // value", "--name=value", "-l value" or "-lvalue"; "--" ends them. Of an option that is given
-  // several times the last counts, unless it is declared as repeated. Throws UsageError.
+  // value", "--name=value", "-l value", "-l=value" or "-lvalue"; "--" ends them. The word after an
+  // option that takes a value is its value, whatever it looks like; a negative number and a word
+  // with a blank are arguments although they begin with a dash. Of an option that is given several
+  // times the last counts, unless it is declared as repeated. Throws UsageError.
   static Values parse(const CommandNote& command, const std::vector<std::string>& arguments);
 
   // Every option, then every argument, as declared. Valid as long as this object.

@@ -100,13 +100,13 @@ TEST_CASE("a negatable flag takes the last word") {
 
 TEST_CASE("mistakes are told with what was found and expected") {
   CHECK(failure({}) == "missing argument MESSAGE");
-  CHECK(failure({"a", "b"}) == "too many arguments: 'b' is not expected");
+  CHECK(failure({"a", "b"}) == "too many arguments: unexpected 'b'");
   CHECK(failure({"m", "--level", "loud"}) ==
         "Invalid level: loud: expected one of info, warn, error");
   CHECK(failure({"m", "--levle=info"}) == "unknown option '--levle'; did you mean '--level'?");
   CHECK(failure({"m", "-x"}).starts_with("unknown option '-x'"));
   CHECK(failure({"m", "--lev=info"}).starts_with("unknown option"));
-  CHECK(failure({"m", "--level"}) == "option '--level' needs a value");
+  CHECK(failure({"m", "--level"}) == "option '--level' requires a value");
   CHECK(failure({"m", "--upload="}) == "option '--upload' takes no value");
   CHECK(failure({"m", "--upload=yes"}) == "option '--upload' takes no value");
   CHECK(failure({"m", "--count", "10"}) ==
@@ -115,6 +115,53 @@ TEST_CASE("mistakes are told with what was found and expected") {
   CHECK(failure({"m", "--wait", "soon"}).starts_with("Invalid wait: soon: expected a duration"));
   CHECK(failure({"m", "--wait", "9999999999999999d"}).starts_with("Invalid wait"));
   CHECK(failure(std::vector<std::string>(20'000, "x")).starts_with("too many arguments: 20000"));
+}
+
+TEST_CASE("the word after an option that takes a value is its value, whatever it looks like") {
+  CHECK(text(parse({"m", "-p", "-n"}), "priority") == "-n");
+  CHECK(text(parse({"m", "--priority", "--"}), "priority") == "--");
+  CHECK(text(parse({"m", "--priority", "--upload"}), "priority") == "--upload");
+  CHECK(text(parse({"m", "--priority", "--level=warn"}), "priority") == "--level=warn");
+  CHECK(text(parse({"m", "-p", ""}), "priority") == "");
+  CHECK(text(parse({"m", "-p=low"}), "priority") == "low");
+  CHECK(text(parse({"m", "-p="}), "priority") == "");
+  CHECK(text(parse({"m", "-plow=x"}), "priority") == "low=x");
+  CHECK(text(parse({"m", "--priority=--level"}), "priority") == "--level");
+  CHECK(failure({"m", "-p"}) == "option '--priority' requires a value");
+  CHECK(failure({"m", "--count", "-1"}) ==
+        "Invalid count: -1: expected a whole number from 0 to 9");
+}
+
+TEST_CASE("a value after several letters in one word") {
+  CommandNote command = log_command();
+  command.options[4].letter = 'u';
+  const Values values = Values::parse(command, {"-up", "-n", "m"});
+  CHECK(values.flag("upload"));
+  CHECK(text(values, "priority") == "-n");
+  CHECK(text(values, "MESSAGE") == "m");
+}
+
+TEST_CASE("a negative number and a word with a blank are arguments") {
+  for (const char* word : {"-1", "-0.5", "-.5", "-1e5", "--- Waiting for the MDS node ---",
+                           "-i 2048 -I 512", "-- a=b", "--x=y z", "- a", "-\tb", "-"})
+    CHECK(text(parse({word}), "MESSAGE") == word);
+  for (const char* word : {"-n", "--no-such", "-1x", "-inf", "---"})
+    CHECK(failure({word}).find("unknown option") != std::string::npos);
+  // What begins with a declared option is that option.
+  CHECK(text(parse({"m", "-p 1"}), "priority") == " 1");
+  CHECK(text(parse({"m", "--priority=a b"}), "priority") == "a b");
+  CHECK(failure({"m", "--upload=a b"}).find("takes no value") != std::string::npos);
+}
+
+TEST_CASE("help is asked for by an option, not by the value of one") {
+  const auto asks = [](const std::vector<std::string>& arguments) {
+    return asks_for_help(log_command(), arguments);
+  };
+  CHECK(asks({"a", "b", "--nonsense", "--help"}));
+  CHECK(asks({"-p", "x", "-h"}));
+  CHECK_FALSE(asks({"m", "-p", "-h"}));
+  CHECK_FALSE(asks({"m", "--priority", "--help"}));
+  CHECK_FALSE(asks({"--", "--help"}));
 }
 
 }  // namespace jetpack

@@ -167,7 +167,7 @@ std::string overview(const std::vector<Registry::Listed>& commands) {
          "cluster's server.\n" +
          section("commands", grouped(commands).rows) +
          "\n"
-         "'jetpack help COMMAND' tells more about one.\n";
+         "See 'jetpack help COMMAND' for the options of a command.\n";
 }
 
 std::string group_overview(const std::string& group,

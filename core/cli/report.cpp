@@ -1,4 +1,4 @@
-// How failures are told: one line on stderr, then details, and the exit code.
+// How failures are reported: one line on stderr, then details, and the exit code.
 #include "cli/report.hpp"
 
 #include <unistd.h>
@@ -29,8 +29,7 @@ int report_failure(const CommandNote& command, const Plugin& plugin,
                    const std::function<int()>& body) {
   const std::string start = "jetpack " + command.name + ": ";
   const auto usage = [&](const std::string& what) {
-    tell(start + what + '\n' + usage_line(command) + "'jetpack help " + command.name +
-         "' tells more.");
+    tell(start + what + '\n' + usage_line(command) + "See 'jetpack help " + command.name + "'.");
     return exit_usage;
   };
   try {

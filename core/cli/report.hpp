@@ -1,4 +1,4 @@
-// How failures are told: one line on stderr, then details, and the exit code.
+// How failures are reported: one line on stderr, then details, and the exit code.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,7 @@ enum ExitCode : int {
 // are replaced.
 void tell(std::string_view text);
 
-// Runs `body`; what it throws is told as coming from `command`, and becomes the exit code.
+// Runs `body`; what it throws is reported as coming from `command`, and becomes the exit code.
 int report_failure(const CommandNote& command, const Plugin& plugin,
                    const std::function<int()>& body);
 

@@ -1,5 +1,5 @@
-// Reads a plugin's note from its ELF file without loading it. The file is hostile until proven
-// else.
+// Reads a plugin's note from its ELF file without loading it. The file is untrusted until
+// proven otherwise.
 #pragma once
 
 #include <cstddef>

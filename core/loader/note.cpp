@@ -144,9 +144,9 @@ class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Lis
   bool in_name_ = false, in_summary_ = false;
 };
 
-void read_listing(const std::string& text, ListingReader& listing) {
-  std::string copy = text;
-  rapidjson::InsituStringStream stream(copy.data());
+// Reads the NUL-terminated text in place: what `listing` then points to is in there.
+void read_listing(std::vector<char>& text, ListingReader& listing) {
+  rapidjson::InsituStringStream stream(text.data());
   rapidjson::Reader reader;
   const auto result = reader.Parse<rapidjson::kParseInsituFlag>(stream, listing);
   if (result.IsError() && !listing.complete)
@@ -255,7 +255,8 @@ void read_details(const Value& details, CommandNote& command) {
 
 Note::Note(std::string text) : text_(std::move(text)) {
   ListingReader listing;
-  read_listing(text_, listing);
+  listing_.assign(text_.c_str(), text_.c_str() + text_.size() + 1);
+  read_listing(listing_, listing);
   if (listing.schema != 1) refuse("schema 1 is expected; the plugin may need a newer jetpack");
   if (listing.abi.size() != 2 || listing.abi[0] > UINT16_MAX || listing.abi[1] > UINT16_MAX)
     refuse("'abi' is not [MAJOR, MINOR]");
@@ -267,8 +268,9 @@ Note::Note(std::string text) : text_(std::move(text)) {
   needed_ = std::move(listing.needed);
   entries_ = std::move(listing.entries);
   for (const auto& entry : entries_) {
-    if (!is_name(entry.name, max_command_words)) refuse("'" + entry.name + "' cannot be a command");
-    if (entry.summary.empty()) refuse("command '" + entry.name + "' has no summary");
+    if (!is_name(entry.name, max_command_words))
+      refuse("'" + std::string(entry.name) + "' cannot be a command");
+    if (entry.summary.empty()) refuse("command '" + std::string(entry.name) + "' has no summary");
   }
   if (entries_.empty()) refuse("it declares no command");
 }

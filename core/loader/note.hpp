@@ -45,13 +45,16 @@ struct CommandNote {
 // A note. What a listing needs is read at once, a command's parameters when asked for.
 class Note {
  public:
+  // Valid as long as the note, even when it is moved.
   struct Entry {
-    std::string name;
-    std::string summary;
+    std::string_view name;
+    std::string_view summary;
   };
 
   // Throws Refusal when the text is not a note of a schema that we know.
   explicit Note(std::string text);
+  Note(Note&&) noexcept = default;
+  Note& operator=(Note&&) noexcept = default;
 
   const std::string& id() const { return id_; }
   const std::string& version() const { return version_; }
@@ -74,6 +77,7 @@ class Note {
 
  private:
   std::string text_;
+  std::vector<char> listing_;  // a copy of the text, which the entries point into
   std::string id_;
   std::string version_;
   uint16_t abi_major_ = 0, abi_minor_ = 0;

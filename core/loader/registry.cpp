@@ -10,8 +10,8 @@
 #include <memory>
 #include <set>
 
-#include "bundles/manifest.hpp"
 #include "loader/elf_note.hpp"
+#include "loader/manifest.hpp"
 #include "loader/refusal.hpp"
 #include "services/offered.hpp"
 #include "support/files.hpp"
@@ -148,15 +148,15 @@ void Registry::scan() {
   for (const auto& directory : path_.directories) scan_directory(directory, Origin::directory);
 }
 
-// Names in a folder, sorted; none when it does not exist. One that cannot be read is listed as a
+// Names in a directory, sorted; none when it does not exist. One that cannot be read is listed as a
 // refused plugin, since it may hold some.
 std::vector<std::string> Registry::names_in(const std::string& directory, Origin origin) {
-  const support::Directory folder(::opendir(directory.c_str()));
+  const support::Directory opened(::opendir(directory.c_str()));
   std::vector<std::string> names;
-  if (!folder && errno != ENOENT && errno != ENOTDIR)
-    add_refused(directory, origin, "the folder cannot be read: " + support::system_message(errno));
-  if (!folder) return names;
-  while (const dirent* entry = ::readdir(folder.get()))
+  if (!opened && errno != ENOENT && errno != ENOTDIR)
+    add_refused(directory, origin, "cannot read the directory: " + support::system_message(errno));
+  if (!opened) return names;
+  while (const dirent* entry = ::readdir(opened.get()))
     if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
   std::sort(names.begin(), names.end());
   return names;
@@ -185,17 +185,17 @@ void Registry::scan_bundles() {
   }
 }
 
-void Registry::add_bundle(const std::string& folder) {
+void Registry::add_bundle(const std::string& directory) {
   try {
-    const Manifest manifest = Manifest::read(folder);
-    const std::string start = folder + '/';
+    const Manifest manifest = Manifest::read(directory);
+    const std::string start = directory + '/';
     for (const auto& library : manifest.libraries()) {
       Plugin plugin = inspect(start + library, Origin::bundle);
       if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note, library);
       plugins_.push_back(std::move(plugin));
     }
   } catch (const Refusal& refusal) {
-    add_refused(folder, Origin::bundle, refusal.what());
+    add_refused(directory, Origin::bundle, refusal.what());
   }
 }
 

@@ -24,7 +24,7 @@ struct Plugin {
 // Where plugins are looked for.
 struct SearchPath {
   std::string builtin_dir;
-  // Folders that hold a link to each active bundle. Of two with one name the first counts.
+  // Directories that hold a link to each active bundle. Of two with one name the first counts.
   std::vector<std::string> bundle_dirs;
   std::vector<std::string> directories;  // configured, or given by --plugin-path
 };
@@ -74,7 +74,7 @@ class Registry {
   void add_refused(const std::string& path, Origin origin, const std::string& why);
   void scan_directory(const std::string& directory, Origin origin);
   void scan_bundles();
-  void add_bundle(const std::string& folder);
+  void add_bundle(const std::string& directory);
 
   SearchPath path_;
   std::vector<Plugin> plugins_;  // the host's own first

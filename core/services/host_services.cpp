@@ -2,10 +2,10 @@
 #include "services/host_services.hpp"
 
 #include <jetpack/error.hpp>
-#include "loader/library.hpp"
 #include "services/module.hpp"
 #include "services/offered.hpp"
 #include "services/process/process_service.hpp"
+#include "support/library.hpp"
 
 namespace jetpack {
 
@@ -48,7 +48,7 @@ const void* HostServices::load_module(std::string_view id) {
   };
   const ServiceModule* module = nullptr;
   try {
-    module = Library::load(path).find<ServiceModule>(service_module_symbol);
+    module = support::load_object<ServiceModule>(path, service_module_symbol);
   } catch (const Error& e) {
     throw unusable(e.what());
   }

@@ -1,6 +1,8 @@
 // The host as a service module sees it: other services, the node's settings, the log.
 #include "services/module_host.hpp"
 
+#include "support/settings.hpp"
+
 namespace jetpack {
 
 ModuleHost::ModuleHost(const jp_host& host)
@@ -26,6 +28,18 @@ std::optional<std::string> ModuleHost::setting(std::string_view key) const {
     }
     return std::nullopt;
   }
+}
+
+int64_t ModuleHost::number(std::string_view key) const {
+  return support::number_setting(key, setting(key),
+                                 [this](const std::string& text) { warn_once(text); });
+}
+
+void ModuleHost::warn_once(const std::string& text) const {
+  // Each text names one of a handful of settings; a value that keeps changing must not fill memory.
+  constexpr size_t most = 100;
+  const std::lock_guard lock(mutex_);
+  if (warned_.size() < most && warned_.insert(text).second) log_.warning(text);
 }
 
 void ModuleHost::warn(const std::string& text) const {

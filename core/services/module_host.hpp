@@ -1,13 +1,12 @@
 // The host as a service module sees it: other services, the node's settings, the log.
 #pragma once
 
-#include <algorithm>
-#include <charconv>
+#include <cstdint>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 #include <jetpack/config.hpp>
 #include <jetpack/error.hpp>
@@ -34,18 +33,12 @@ class ModuleHost {
   // nothing. That it is there and cannot be read is a warning, once and not for each key.
   std::optional<std::string> setting(std::string_view key) const;
 
-  // A setting that is a whole number, within these bounds; `fallback` when it is none.
-  template <class Number>
-  Number number(std::string_view key, Number fallback, std::type_identity_t<Number> least,
-                std::type_identity_t<Number> most) const {
-    const std::string text = setting(key).value_or("");
-    Number value = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc{} || end != text.data() + text.size()) value = fallback;
-    return std::clamp(value, least, most);
-  }
+  // A number of the table of settings; what is not valid is a warning, once, and the default.
+  int64_t number(std::string_view key) const;
 
   void warn(const std::string& text) const;
+  // The same, once for each text.
+  void warn_once(const std::string& text) const;
 
  private:
   template <class Service>
@@ -58,6 +51,7 @@ class ModuleHost {
 
   mutable std::mutex mutex_;
   mutable std::string unreadable_;  // why the configuration could not be read last
+  mutable std::set<std::string> warned_;
   const jp_host* host_;
   Config config_;
   Log log_;

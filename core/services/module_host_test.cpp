@@ -51,15 +51,23 @@ TEST_CASE("a configuration that is missing says nothing, and one that is broken 
   CHECK(node.log().size() > told.size());
 }
 
-TEST_CASE("a number lies within its bounds") {
+TEST_CASE("a number that is not valid is one warning, and the default") {
+  constexpr const char* key = "cyclecloud.jetpack.storage_tries";
   const Node node;
-  node.folder.write("config/node.json",
-                    R"({"n":7,"text":"8","low":-1,"high":100,"huge":99999999999,"half":1.5})");
-  CHECK(node.host.number("n", 3, 1, 9) == 7);
-  CHECK(node.host.number("text", 3, 1, 9) == 8);
-  CHECK(node.host.number("low", 3, 1, 9) == 1);
-  CHECK(node.host.number("high", 3, 1, 9) == 9);
-  for (const auto* key : {"huge", "half", "missing"}) CHECK(node.host.number(key, 3, 1, 9) == 3);
+  const auto tries = [&](const std::string& json) {
+    node.folder.write("config/node.json",
+                      R"({"cyclecloud":{"jetpack":{"storage_tries":)" + json + "}}}");
+    return node.host.number(key);
+  };
+  CHECK(tries("7") == 7);
+  CHECK(tries("\"8\"") == 8);
+  CHECK(node.log().empty());
+  for (const auto* bad : {"-1", "101", "99999999999", "1.5", "\"x\""}) CHECK(tries(bad) == 8);
+  const std::string warned = node.log();
+  CHECK(warned.find("storage_tries is '101'; expected a whole number from 1 to 100, using 8") !=
+        std::string::npos);
+  CHECK(tries("101") == 8);
+  CHECK(node.log() == warned);
 }
 
 TEST_CASE("a service that the host does not have is an error") {

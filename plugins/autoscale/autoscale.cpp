@@ -14,7 +14,6 @@
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
 #include "support/utf8.hpp"
-#include "support/verb.hpp"
 
 namespace {
 
@@ -49,7 +48,7 @@ void check_name(std::string_view name) {
                                  std::to_string(max_name) + " printable bytes");
 }
 
-void scale(support::Sender& sender, const std::string& cluster, const Target& target) {
+void scale(jetpack::Sender& sender, const std::string& cluster, const Target& target) {
   const std::string path = "/clusters/" + support::percent_encoded(cluster) + "/scale/" +
                            support::percent_encoded(target.name) +
                            (target.is_cores ? "?totalCoreCount=" : "?totalNodeCount=") +
@@ -151,8 +150,8 @@ std::string to_data(const Value& definitions, const std::string& cluster,
 int scale_by_file(const jetpack::Call& call, const std::string& file) {
   for (const char* other : {"corecount", "instancecount", "name"})
     if (call.given(other))
-      throw Error(Errc::usage, "--file says what is wanted; leave out --" + std::string(other));
-  const std::string cluster = support::required_fact(call.service<jetpack::Session>(), "cluster");
+      throw Error(Errc::usage, "--file cannot be combined with --" + std::string(other));
+  const std::string cluster = call.service<jetpack::Session>().require("cluster");
   const auto document =
       support::parse_json(read_definitions(file), file, support::JsonRules::strict);
   if (!document.IsArray())
@@ -167,7 +166,7 @@ int scale_by_file(const jetpack::Call& call, const std::string& file) {
   // not in it is not wanted any more, so a list is not divided.
   const bool has_only_targets = !targets.empty() && targets.size() == document.Size() &&
                                 !call.given("request-set") && !call.given("expires");
-  support::Sender sender(call);
+  jetpack::Sender sender(call);
   if (has_only_targets) {
     for (const auto& target : targets) scale(sender, cluster, target);
   } else {
@@ -182,16 +181,15 @@ int autoscale(const jetpack::Call& call) {
   const auto cores = call.integer("corecount");
   const auto nodes = call.integer("instancecount");
   if (cores && nodes)
-    throw Error(Errc::usage, "--corecount and --instancecount exclude each other");
+    throw Error(Errc::usage, "--corecount cannot be combined with --instancecount");
   if (!cores && !nodes)
-    throw Error(Errc::usage, "say what is wanted: --corecount N, --instancecount N or --file FILE");
+    throw Error(Errc::usage, "specify --corecount N, --instancecount N or --file FILE");
   for (const char* other : {"request-set", "expires"})
-    if (call.given(other))
-      throw Error(Errc::usage, "--" + std::string(other) + " goes with --file");
+    if (call.given(other)) throw Error(Errc::usage, "--" + std::string(other) + " requires --file");
   const std::string name(*call.text("name"));
   check_name(name);
-  const std::string cluster = support::required_fact(call.service<jetpack::Session>(), "cluster");
-  support::Sender sender(call);
+  const std::string cluster = call.service<jetpack::Session>().require("cluster");
+  jetpack::Sender sender(call);
   scale(sender, cluster, {name, cores.has_value(), cores ? *cores : *nodes});
   return sender.finish();
 }
@@ -202,20 +200,19 @@ JETPACK_PLUGIN(
     "jetpack.autoscale", "1.0.0", jetpack::needs<jetpack::Session>(),
     jetpack::command(
         "autoscale", "Autoscale the cluster that this node belongs to", autoscale,
-        jetpack::option("corecount", "N", "how many cores are wanted").integer(0, max_count),
-        jetpack::option("instancecount", "N", "how many nodes are wanted").integer(0, max_count),
-        jetpack::option("name", "NODEARRAY", "the node array that is to have them")
-            .fallback("execute"),
+        jetpack::option("corecount", "N", "Request N cores").integer(0, max_count),
+        jetpack::option("instancecount", "N", "Request N nodes").integer(0, max_count),
+        jetpack::option("name", "NODEARRAY", "The node array to scale").fallback("execute"),
         jetpack::option("file", 'f', "FILE",
-                        "a JSON list of node array definitions; - is standard input"),
+                        "Read a JSON list of node array definitions; - is standard input"),
         jetpack::option("request-set", "NAME",
-                        "with --file: whose demand it is; a later request of the same set "
-                        "replaces it")
+                        "With --file: the name of this demand; a later request of the same "
+                        "set replaces it")
             .fallback("standard"),
-        jetpack::option("expires", "DURATION", "with --file: when the demand ends by itself")
+        jetpack::option("expires", "DURATION", "With --file: when the demand expires")
             .duration()
             .fallback("5m"),
-        support::wait_option(), jetpack::flag("json", "Print what became of each part as JSON"),
+        jetpack::wait_option(), jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "Sets targets; the server starts what is missing. A target is queued durably and "
             "delivered in order: exit code 0 means delivered or safely queued, and standard error "
@@ -226,7 +223,9 @@ JETPACK_PLUGIN(
             "added. Counts are from 0 to 1000000. A list of nothing but targets goes to the node "
             "arrays as with --corecount, unless --request-set or --expires is given; any other "
             "list is all that its request set wants."),
-        jetpack::example("jetpack autoscale --corecount=100", "100 cores of node array execute"),
-        jetpack::example("jetpack autoscale --instancecount 5 --name=gpu", "5 nodes of gpu"),
+        jetpack::example("jetpack autoscale --corecount=100",
+                         "Request 100 cores of node array execute"),
+        jetpack::example("jetpack autoscale --instancecount 5 --name=gpu",
+                         "Request 5 nodes of gpu"),
         jetpack::example("jetpack autoscale --file=custom-autoscale.json",
-                         "What the definitions in the file say")));
+                         "Request what the definitions in the file say")));

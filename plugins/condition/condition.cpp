@@ -10,7 +10,6 @@
 #include "support/text.hpp"
 #include "support/times.hpp"
 #include "support/utf8.hpp"
-#include "support/verb.hpp"
 
 namespace {
 
@@ -66,7 +65,7 @@ class State {
     const auto document = support::parse_json(*text, path);
     if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
     for (const auto& [name, members] : document.GetObject()) {
-      if (!members.IsObject()) throw Error(Errc::corrupt, path + " has what is no condition");
+      if (!members.IsObject()) throw Error(Errc::corrupt, path + " contains an invalid entry");
       Condition& condition = conditions[std::string(support::text_of(name))];
       for (const auto& [key, value] : members.GetObject())
         if (support::is_string(value)) condition[key.GetString()] = support::text_of(value);
@@ -100,7 +99,7 @@ class State {
     } catch (const Error& e) {
       if (e.code() != Errc::corrupt) throw;
       call_.report("jetpack condition: " + std::string(e.what()) + "; it is now " +
-                   support::move_aside(path_) + ", and the list begins anew\n");
+                   support::move_aside(path_) + "; starting with an empty list\n");
     }
   }
 
@@ -161,15 +160,14 @@ int set_condition(const Call& call) {
   } else {
     state.set(name, condition);
   }
-  support::Sender sender(call);
+  jetpack::Sender sender(call);
   sender.publish("condition", data);
   return sender.finish();
 }
 
 int clear_condition(const Call& call) {
   const auto given = call.text("NAME");
-  if (given.has_value() == call.flag("all"))
-    throw Error(Errc::usage, "say which: NAME, or --all for all of them");
+  if (given.has_value() == call.flag("all")) throw Error(Errc::usage, "specify NAME, or --all");
   std::optional<std::string> single;
   if (given) single = checked_name(*given);
   State state(call);
@@ -177,7 +175,7 @@ int clear_condition(const Call& call) {
   if (single) names.push_back(*single);
   if (!single)
     for (const auto& [name, condition] : state.all()) names.push_back(name);
-  support::Sender sender(call);
+  jetpack::Sender sender(call);
   for (const auto& name : names) {
     state.remove(name);
     sender.publish("condition", message_data(name, {{"status", "OK"}}), "'" + name + "'");
@@ -223,31 +221,33 @@ JETPACK_PLUGIN(
     "jetpack.condition", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Config>(),
     jetpack::command(
         "condition set", "Report a condition of this node", set_condition,
-        jetpack::option("name", 'n', "NAME", "which condition: gpu, network, disk").required(),
-        jetpack::option("status", 's', "STATUS", "how it is; OK clears the condition")
+        jetpack::option("name", 'n', "NAME", "The condition: gpu, network, disk").required(),
+        jetpack::option("status", 's', "STATUS", "Its status; OK clears the condition")
             .choices("NA", "OK", "Warning", "Error")
             .required(),
-        jetpack::option("message", 'm', "TEXT", "what is the matter, in one line"),
-        jetpack::option("description", 'd', "TEXT", "what it means"),
-        jetpack::option("recommendations", 'r', "TEXT", "what a person should do"),
-        jetpack::option("details", "TEXT", "all that is known, in any number of lines"),
-        jetpack::option("action-type", "TYPE", "what the cloud is asked to do").choices("GHR"),
+        jetpack::option("message", 'm', "TEXT", "What is wrong, in one line"),
+        jetpack::option("description", 'd', "TEXT", "What it means"),
+        jetpack::option("recommendations", 'r', "TEXT", "What an administrator should do"),
+        jetpack::option("details", "TEXT", "All that is known, in any number of lines"),
+        jetpack::option("action-type", "TYPE", "The action requested from the cloud")
+            .choices("GHR"),
         jetpack::option("ghr-category", "CATEGORY",
-                        "with --action-type GHR: the impact category of Guest Health Reporting"),
-        support::wait_option(), jetpack::flag("json", "Print what became of the report as JSON"),
+                        "With --action-type GHR: the impact category of Guest Health Reporting"),
+        jetpack::wait_option(), jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "The condition is kept in run/conditions.json and reported to the cluster, durably: "
             "exit code 0 means delivered or safely queued, and standard error says which. Setting "
             "it again replaces all of its texts. A text has at most 64 KiB."),
         jetpack::example("jetpack condition set -n gpu -s Error -m 'GPU 3 fell off the bus'",
                          "Report an error"),
-        jetpack::example("jetpack condition set -n gpu -s OK", "It is well again")),
+        jetpack::example("jetpack condition set -n gpu -s OK", "Report that it is healthy again")),
     jetpack::command("condition list", "List the conditions that are set on this node",
                      list_conditions, jetpack::flag("json", "Print JSON"),
                      jetpack::example("jetpack condition list --json | jq -r '.[].name'",
-                                      "The names alone")),
+                                      "Print only the names")),
     jetpack::command("condition clear", "Clear conditions of this node", clear_condition,
-                     jetpack::argument("NAME", "which condition").optional(),
-                     jetpack::flag("all", "All that are set"), support::wait_option(),
-                     jetpack::flag("json", "Print what became of the reports as JSON"),
-                     jetpack::example("jetpack condition clear gpu", "As setting it to OK")));
+                     jetpack::argument("NAME", "The condition").optional(),
+                     jetpack::flag("all", "Clear all conditions"), jetpack::wait_option(),
+                     jetpack::flag("json", "Print JSON"),
+                     jetpack::example("jetpack condition clear gpu",
+                                      "Clear one, as setting it to OK does")));

@@ -109,39 +109,39 @@ int props(const jetpack::Call& call) {
 JETPACK_PLUGIN(
     "jetpack.config", "1.0.0", jetpack::needs<jetpack::Config>(),
     jetpack::command(
-        "config", "Gets a configuration value", config,
+        "config", "Print a configuration value", config,
         jetpack::argument("KEY", "Dotted path of the value: cyclecloud.cluster.name").optional(),
-        jetpack::argument("DEFAULT", "Printed when there is no such key").optional(),
+        jetpack::argument("DEFAULT", "Print this when there is no such key").optional(),
         jetpack::flag("json", "Print JSON: an object as it is, any other value under its key"),
         jetpack::description(
             "Prints a value of this node's configuration: config/node.json, overlaid by "
             "config/configuration.json and config/properties.json, as they are now. Booleans "
             "print as True and False, null as None, lists and objects as Python writes them. "
-            "Without KEY everything is printed, a line for each value.\n\n"
-            "Where there is no such key and no DEFAULT, nothing is printed and the exit code is "
+            "Without KEY, everything is printed, one line for each value.\n\n"
+            "When there is no such key and no DEFAULT, nothing is printed and the exit code is "
             "1. Files that cannot be read are an error even with a DEFAULT."),
-        jetpack::example("jetpack config cyclecloud.cluster.name", "Prints the cluster's name"),
+        jetpack::example("jetpack config cyclecloud.cluster.name", "Print the cluster's name"),
         jetpack::example("jetpack config slurm.autoscale False",
-                         "Prints False unless the key is set"),
-        jetpack::example("jetpack config cyclecloud --json", "Prints an object for jq")),
+                         "Print False unless the key is set"),
+        jetpack::example("jetpack config cyclecloud --json", "Print an object for jq")),
     jetpack::command(
-        "props get", "Gets a property of this node", props_get,
+        "props get", "Print a property of this node", props_get,
         jetpack::argument("KEY", "Dotted path of the property: os.version").optional(),
-        jetpack::argument("DEFAULT", "Printed when there is no such property").optional(),
+        jetpack::argument("DEFAULT", "Print this when there is no such property").optional(),
         jetpack::flag("json", "Print JSON: an object as it is, any other value under its key"),
-        jetpack::example("jetpack props get os.id_like rhel", "Prints rhel unless it is set"),
-        jetpack::example("jetpack props get --json", "Prints all properties")),
+        jetpack::example("jetpack props get os.id_like rhel", "Print rhel unless it is set"),
+        jetpack::example("jetpack props get --json", "Print all properties")),
     jetpack::command(
-        "props set", "Sets a property of this node", props_set,
+        "props set", "Set a property of this node", props_set,
         jetpack::argument("KEY", "Dotted path of the property"),
         jetpack::argument("VALUE", "Its value, a string unless --json is given"),
         jetpack::flag("json", "VALUE is JSON: true, 3, [\"a\"]"),
         jetpack::description("The property is kept in config/properties.json and sent to the "
                              "server; when that is down, as soon as it is back."),
-        jetpack::example("jetpack props set rack.name r12", "Sets a string"),
-        jetpack::example("jetpack props set rack.gpus 8 --json", "Sets a number")),
+        jetpack::example("jetpack props set rack.name r12", "Set a string"),
+        jetpack::example("jetpack props set rack.gpus 8 --json", "Set a number")),
     jetpack::command(
-        "props", "Sets a property of this node: props --set KEY=VALUE", props,
+        "props", "Set a property of this node: props --set KEY=VALUE", props,
         jetpack::option("set", "KEY[=VALUE]", "The property to set").required(),
         jetpack::argument("VALUE", "Its value, when --set has only the key").optional(),
-        jetpack::example("jetpack props --set rack.name=r12", "Sets a string")));
+        jetpack::example("jetpack props --set rack.name=r12", "Set a string")));

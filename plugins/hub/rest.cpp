@@ -63,8 +63,7 @@ void require_cluster(Session& session, const std::string& cluster) {
     throw Refusal(404, "there is no cluster '" + one_line(cluster) + "'");
 }
 
-// -- scaling
-// ---------------------------------------------------------------------------------------
+// -- scaling --------------------------------------------------------------------------------------
 
 std::optional<int64_t> target_of(const Parameters& query, const char* name) {
   const std::string text = parameter(query, name);
@@ -122,8 +121,7 @@ Answer scale(Database& database, const Request& request, const std::string& clus
   });
 }
 
-// -- nodes: actions
-// ----------------------------------------------------------------------------------
+// -- nodes: actions -------------------------------------------------------------------------------
 
 std::vector<std::string> texts_of(const rapidjson::Value& body, const char* name) {
   std::vector<std::string> texts;
@@ -220,8 +218,7 @@ Answer stop(Database& database, const Request& request, const std::string& clust
   });
 }
 
-// -- nodes: what there is
-// ----------------------------------------------------------------------------
+// -- nodes: what there is -------------------------------------------------------------------------
 
 using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;
 

@@ -16,7 +16,6 @@
 #include "support/json_writer.hpp"
 #include "support/log_file.hpp"
 #include "support/text.hpp"
-#include "support/verb.hpp"
 
 namespace {
 

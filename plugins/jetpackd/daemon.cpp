@@ -22,6 +22,7 @@
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/log_file.hpp"
+#include "support/settings.hpp"
 #include "support/times.hpp"
 
 namespace jetpack::jetpackd {
@@ -33,9 +34,6 @@ using jetpack::Errc;
 using jetpack::Error;
 using std::chrono::milliseconds;
 
-constexpr int64_t default_http_port = 9080;
-constexpr int64_t default_userdata_seconds = 60;
-constexpr int64_t most_userdata_seconds = 86400;
 constexpr unsigned lock_mode = 0660;
 // After SIGTERM; systemd and people expect the end within five seconds, whatever hangs.
 constexpr milliseconds longest_end{4000};
@@ -43,20 +41,16 @@ constexpr milliseconds longest_refresh{500};
 // Longer than anything that the worker does without noting progress in between.
 constexpr milliseconds stuck_after{45000};
 
-// A number of the configuration within its bounds; what is wrong is logged and not used.
-int64_t configured(const jetpack::Config& config, support::LogFile& log, const char* key,
-                   int64_t fallback, int64_t least, int64_t most) {
+int64_t configured(const jetpack::Config& config, const support::LogFile& log, const char* key) {
+  std::optional<std::string> text;
   try {
-    const int64_t value = config.integer_or(key, fallback);
-    if (value >= least && value <= most) return value;
-    log.warning(std::string(key) + " is " + std::to_string(value) + "; expected " +
-                std::to_string(least) + " to " + std::to_string(most) + ", and " +
-                std::to_string(fallback) + " is used");
+    text = config.get(key);
   } catch (const Error& e) {
     // A node that has not been told anything yet has no configuration at all.
     if (e.code() != Errc::unavailable) log.warning(e.what());
   }
-  return fallback;
+  return support::number_setting(key, text,
+                                 [&](const std::string& warning) { log.warning(warning); });
 }
 
 class Daemon {
@@ -83,6 +77,7 @@ class Daemon {
 
   int run() {
     log_.info("jetpackd " + board_.read().version + " starts, pid " + std::to_string(::getpid()));
+    for (const auto& problem : support::setting_problems(config_)) log_.warning(problem);
     serve_http();
     wait_for_signal();
     worker_.start();
@@ -96,13 +91,12 @@ class Daemon {
 
  private:
   milliseconds userdata_interval() {
-    return std::chrono::seconds(configured(config_, log_, "cyclecloud.jetpack.userdata_interval",
-                                           default_userdata_seconds, 1, most_userdata_seconds));
+    return std::chrono::seconds(configured(config_, log_, "cyclecloud.jetpack.userdata_interval"));
   }
 
   void serve_http() {
-    const auto port = static_cast<uint16_t>(
-        configured(config_, log_, "cyclecloud.jetpack.http_port", default_http_port, 0, 65535));
+    const auto port =
+        static_cast<uint16_t>(configured(config_, log_, "cyclecloud.jetpack.http_port"));
     if (port == 0) return;
     try {
       http_.emplace(loop_, port, [this](std::string_view path, HttpServer::Respond respond) {

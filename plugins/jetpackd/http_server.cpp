@@ -1,21 +1,28 @@
 // What jetpackd answers on loopback: /status, /healthz and /metrics.
 #include "jetpackd/http_server.hpp"
 
-#include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/address_v4.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_static_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include "support/text.hpp"
 
 namespace jetpack::jetpackd {
 
 namespace {
 
 namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
@@ -24,45 +31,11 @@ constexpr size_t max_request = 8 << 10;
 constexpr std::chrono::seconds longest_connection{5};
 constexpr std::chrono::seconds pause_after_failure{1};
 
-const char* reason_phrase(unsigned status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 431:
-      return "Request Header Fields Too Large";
-    default:
-      return "Service Unavailable";
-  }
-}
-
-std::string to_wire(const HttpAnswer& answer, bool has_body) {
-  std::string text = "HTTP/1.1 " + std::to_string(answer.status) + ' ' +
-                     reason_phrase(answer.status) + "\r\nContent-Type: " + answer.content_type +
-                     "\r\nContent-Length: " + std::to_string(answer.body.size()) +
-                     "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-                     "Connection: close\r\n";
-  if (answer.status == 405) text += "Allow: GET, HEAD\r\n";
-  return text + "\r\n" + (has_body ? answer.body : "");
-}
-
-// The name in the Host header, without port; a page of elsewhere that had its name resolve to this
-// machine would say that name.
-bool is_for_loopback(std::string_view head) {
-  std::string lower(head);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  const size_t at = lower.find("\r\nhost:");
-  if (at == std::string::npos) return true;
-  size_t start = at + std::string_view("\r\nhost:").size();
-  while (start < lower.size() && lower[start] == ' ') ++start;
-  const std::string_view name = std::string_view(lower).substr(start);
-  const std::string_view host = name.substr(0, name.find_first_of(":\r "));
-  return host == "127.0.0.1" || host == "localhost";
+// A page from elsewhere whose name was made to resolve to this machine would send that name.
+bool is_for_loopback(beast::string_view host) {
+  const std::string name =
+      support::lower_case({host.data(), std::min(host.find(':'), host.size())});
+  return name.empty() || name == "127.0.0.1" || name == "localhost";
 }
 
 }  // namespace
@@ -70,74 +43,67 @@ bool is_for_loopback(std::string_view head) {
 class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(HttpServer& server, tcp::socket socket)
-      : handler_(server.handler_),
-        open_(server.open_),
-        socket_(std::move(socket)),
-        timer_(server.loop_) {
+      : handler_(server.handler_), open_(server.open_), stream_(std::move(socket)) {
     ++*open_;
+    parser_.header_limit(max_request);
+    parser_.skip(true);  // no request here has a body
   }
   ~Connection() { --*open_; }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   void start() {
-    timer_.expires_after(longest_connection);
-    timer_.async_wait([weak = weak_from_this()](const error_code& error) {
-      const auto self = weak.lock();
-      if (error || !self) return;
-      error_code ignored;
-      self->socket_.close(ignored);
-    });
-    asio::async_read_until(socket_, asio::dynamic_buffer(request_, max_request), "\r\n\r\n",
-                           [self = shared_from_this()](const error_code& error, size_t size) {
-                             if (!error) return self->handle(size);
-                             // not_found: the buffer is full and there is no end.
-                             if (error == asio::error::not_found)
-                               self->respond({431, "text/plain", "the request is too long\n"});
-                           });
+    stream_.expires_after(longest_connection);
+    http::async_read_header(
+        stream_, buffer_, parser_,
+        [self = shared_from_this()](const error_code& error, size_t) { self->handle(error); });
   }
 
  private:
-  void handle(size_t size) {
-    const std::string_view head = std::string_view(request_).substr(0, size);
-    const std::string_view line = head.substr(0, head.find("\r\n"));
-    const size_t first = line.find(' ');
-    const size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);
-    if (second == std::string_view::npos || !line.substr(second + 1).starts_with("HTTP/1.") ||
-        line[first + 1] != '/' || !is_for_loopback(head))
+  void handle(const error_code& error) {
+    if (error == http::error::header_limit || error == http::error::buffer_overflow)
+      return respond({431, "text/plain", "the request is too long\n"});
+    const auto& request = parser_.get();
+    const bool is_request =
+        !error && request.target().starts_with('/') && is_for_loopback(request[http::field::host]);
+    if (!is_request) {
+      // The peer has gone, has sent nothing in time, or speaks something else.
+      if (error && error.category() != http::make_error_code(http::error::bad_method).category())
+        return;
       return respond({400, "text/plain", "not a request for this service\n"});
-    const std::string_view method = line.substr(0, first);
-    has_body_ = method != "HEAD";
-    if (method != "GET" && method != "HEAD")
+    }
+    if (request.method() != http::verb::get && request.method() != http::verb::head)
       return respond({405, "text/plain", "only GET is served\n"});
-    std::string_view path = line.substr(first + 1, second - first - 1);
-    path = path.substr(0, path.find('?'));
-    handler_(path,
+    const std::string_view target(request.target().data(), request.target().size());
+    handler_(target.substr(0, target.find('?')),
              [self = shared_from_this()](const HttpAnswer& answer) { self->respond(answer); });
   }
 
   void respond(const HttpAnswer& answer) {
-    response_ = to_wire(answer, has_body_);
-    asio::async_write(socket_, asio::buffer(response_),
-                      [self = shared_from_this()](const error_code&, size_t) {
-                        error_code ignored;
-                        self->socket_.shutdown(tcp::socket::shutdown_both, ignored);
-                        self->timer_.cancel();
-                      });
+    auto& response = response_.emplace(static_cast<http::status>(answer.status), 11);
+    response.set(http::field::content_type, answer.content_type);
+    response.set(http::field::cache_control, "no-store");
+    response.set("X-Content-Type-Options", "nosniff");
+    if (answer.status == 405) response.set(http::field::allow, "GET, HEAD");
+    response.keep_alive(false);
+    response.content_length(answer.body.size());
+    if (parser_.get().method() != http::verb::head) response.body() = answer.body;
+    http::async_write(stream_, response, [self = shared_from_this()](const error_code&, size_t) {
+      error_code ignored;
+      self->stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
+    });
   }
 
   HttpServer::Handler handler_;
   std::shared_ptr<size_t> open_;
-  tcp::socket socket_;
-  asio::steady_timer timer_;
-  std::string request_;
-  std::string response_;
-  bool has_body_ = true;
+  beast::tcp_stream stream_;
+  beast::flat_static_buffer<max_request> buffer_;
+  http::request_parser<http::empty_body> parser_;
+  std::optional<http::response<http::string_body>> response_;
 };
 
 HttpServer::HttpServer(asio::io_context& loop, uint16_t port, Handler handler)
-    : loop_(loop),
-      acceptor_(loop, {asio::ip::address_v4::loopback(), port}),
+    : acceptor_(loop, {asio::ip::address_v4::loopback(), port}),
       pause_(loop),
       handler_(std::move(handler)) {
   accept();

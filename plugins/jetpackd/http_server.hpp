@@ -39,7 +39,6 @@ class HttpServer {
   class Connection;
   void accept();
 
-  boost::asio::io_context& loop_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer pause_;
   Handler handler_;

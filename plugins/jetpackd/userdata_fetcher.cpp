@@ -13,7 +13,6 @@
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
 #include "support/times.hpp"
-#include "support/verb.hpp"
 
 namespace jetpack::jetpackd {
 

@@ -44,20 +44,11 @@ int log(const jetpack::Call& call) {
   const std::string_view level = *call.text("level");
   const std::string_view usual = level == "error" ? "high" : "medium";
   const std::string_view priority = call.text("priority").value_or(usual);
-  const auto wait = call.duration("wait");
 
   write_to_own_log(call.service<jetpack::Log>(), level, message);
-  const auto receipt =
-      call.service<jetpack::Session>().publish("log", to_json(level, message, priority), wait);
-  if (receipt.delivered) {
-    call.report("jetpack log: delivered\n");
-    return 0;
-  }
-  call.report("jetpack log: queued: " + receipt.note + "\n");
-  if (!wait || wait->count() == 0) return 0;
-  call.report("not delivered within " + std::to_string(wait->count()) +
-              " ms; it stays queued and will be sent later\n");
-  return 1;
+  jetpack::Sender sender(call);
+  sender.publish("log", to_json(level, message, priority));
+  return sender.finish();
 }
 
 }  // namespace
@@ -66,26 +57,24 @@ JETPACK_PLUGIN(
     "jetpack.log", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Log>(),
     jetpack::command(
         "log", "Log a message to the cluster", log,
-        jetpack::argument("MESSAGE", "what happened, in one line or several"),
-        jetpack::option("level", "LEVEL", "what kind of message it is")
+        jetpack::argument("MESSAGE", "What happened, in one or more lines"),
+        jetpack::option("level", "LEVEL", "The kind of message")
             .choices("info", "warn", "error")
             .fallback("info"),
         jetpack::option("priority", 'p', "PRIORITY",
-                        "how important it is: low stays off the cluster page; high when the level "
+                        "How important it is: low stays off the cluster page; high if the level "
                         "is error, else medium")
             .choices("low", "medium", "high"),
-        jetpack::option("wait", "DURATION",
-                        "fail unless the server has it within this time (10, 90s, 5m)")
-            .duration(),
+        jetpack::wait_option(),
         jetpack::description(
             "The message goes to the cluster's event log and, unless its priority is low, to the "
             "cluster page. It is written to disk before it is sent: exit code 0 means that it was "
             "delivered, or is safely queued and will be delivered in order once the server can be "
             "reached; standard error says which. A message has at most 64 KiB."),
-        jetpack::example("jetpack log 'system is now ready'", "show a message on the cluster page"),
+        jetpack::example("jetpack log 'system is now ready'", "Show a message on the cluster page"),
         jetpack::example("jetpack log 'system is now ready' --priority low",
-                         "keep it off the cluster page"),
+                         "Keep it off the cluster page"),
         jetpack::example("jetpack log 'the machine cannot process jobs' --level error",
-                         "an error, of high priority"),
+                         "Report an error, with high priority"),
         jetpack::example("jetpack log 'leaving' --wait 30s",
-                         "insist on delivery before going on")));
+                         "Insist on delivery before going on")));

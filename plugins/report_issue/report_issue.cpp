@@ -19,7 +19,6 @@
 #include "support/text.hpp"
 #include "support/times.hpp"
 #include "support/utf8.hpp"
-#include "support/verb.hpp"
 
 namespace {
 

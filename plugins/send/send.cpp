@@ -8,8 +8,8 @@
 
 #include <jetpack/plugin.hpp>
 #include "support/files.hpp"
+#include "support/settings.hpp"
 #include "support/text.hpp"
-#include "support/verb.hpp"
 
 namespace {
 
@@ -18,23 +18,21 @@ using jetpack::Errc;
 using jetpack::Error;
 
 constexpr std::string_view cap_key = "cyclecloud.jetpack.send_max_mib";
-constexpr int64_t default_cap_mib = 16;
-constexpr int64_t most_cap_mib = 64;
 constexpr size_t max_short_string = 255;  // bytes; AMQP 0-9-1, 4.2.5.3
 constexpr size_t max_header_count = 100;
 constexpr size_t max_header_value = 32 << 10;
 
-uint64_t cap_of(const jetpack::Config& config) {
-  int64_t mib = default_cap_mib;
+uint64_t cap_of(const jetpack::Call& call) {
+  const auto config = call.service<jetpack::Config>();
+  std::optional<std::string> text;
   try {
-    mib = config.integer_or(cap_key, default_cap_mib);
+    text = config.get(cap_key);
   } catch (const Error& e) {
     if (e.code() != Errc::unavailable) throw;
   }
-  if (mib < 1 || mib > most_cap_mib)
-    throw Error(Errc::corrupt, std::string(cap_key) + " is " + std::to_string(mib) +
-                                   "; expected a whole number from 1 to " +
-                                   std::to_string(most_cap_mib));
+  const int64_t mib = support::number_setting(cap_key, text, [&](const std::string& warning) {
+    call.report("jetpack send: " + warning + '\n');
+  });
   return static_cast<uint64_t>(mib) << 20;
 }
 
@@ -48,7 +46,8 @@ std::string read_descriptor(int fd, const std::string& name, uint64_t cap) {
   struct stat info {};
   if (::fstat(fd, &info) != 0)
     throw Error(Errc::failed, "cannot read " + name + ": " + support::system_message(errno));
-  if (S_ISDIR(info.st_mode)) throw Error(Errc::failed, "cannot read " + name + ": it is a folder");
+  if (S_ISDIR(info.st_mode))
+    throw Error(Errc::failed, "cannot read " + name + ": it is a directory");
   // Known before anything is read; a pipe is read to its end or to the cap.
   if (S_ISREG(info.st_mode) && static_cast<uint64_t>(info.st_size) > cap)
     too_large(name, std::to_string(info.st_size), cap);
@@ -59,9 +58,9 @@ std::string read_descriptor(int fd, const std::string& name, uint64_t cap) {
 void check_source(const jetpack::Call& call) {
   const bool has_message = call.given("MESSAGE");
   if (has_message && call.given("file"))
-    throw Error(Errc::usage, "MESSAGE and --file exclude each other");
+    throw Error(Errc::usage, "MESSAGE cannot be combined with --file");
   if (!has_message && !call.given("file"))
-    throw Error(Errc::usage, "say what is to be sent: MESSAGE, --file FILE, or - for a pipe");
+    throw Error(Errc::usage, "specify MESSAGE, --file FILE, or - for standard input");
 }
 
 std::string read_body(const jetpack::Call& call, uint64_t cap) {
@@ -132,10 +131,10 @@ int send_message(const jetpack::Call& call) {
   letter.content_type = content_type;
   letter.headers = read_headers(call);
   letter.persistent = call.flag("persistent");
-  support::required_fact(call.service<jetpack::Session>(), "broker");
-  const std::string body = read_body(call, cap_of(call.service<jetpack::Config>()));
+  call.service<jetpack::Session>().require("broker");
+  const std::string body = read_body(call, cap_of(call));
   letter.body = body;
-  support::Sender sender(call);
+  jetpack::Sender sender(call);
   sender.send(letter);
   return sender.finish();
 }
@@ -146,17 +145,16 @@ JETPACK_PLUGIN(
     "jetpack.send", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Config>(),
     jetpack::command(
         "send", "Send an arbitrary AMQP message to the cluster's broker", send_message,
-        jetpack::argument("MESSAGE", "what to send, byte for byte; - reads standard input")
-            .optional(),
-        jetpack::option("file", "FILE", "send the content of this file; - is standard input"),
-        jetpack::option("routing-key", "KEY", "where it goes: on the default exchange, a queue")
+        jetpack::argument("MESSAGE", "What to send, byte for byte; - is standard input").optional(),
+        jetpack::option("file", "FILE", "Send the content of FILE; - is standard input"),
+        jetpack::option("routing-key", "KEY", "Its destination: on the default exchange, a queue")
             .required(),
-        jetpack::option("exchange", "NAME", "the exchange that routes it").fallback(""),
-        jetpack::option("header", "NAME=VALUE", "a header, of type string").repeated(),
-        jetpack::option("content-type", "TYPE", "what the bytes are")
+        jetpack::option("exchange", "NAME", "The exchange that routes it").fallback(""),
+        jetpack::option("header", "NAME=VALUE", "Add a header, of type string").repeated(),
+        jetpack::option("content-type", "TYPE", "The type of the content")
             .fallback("application/octet-stream"),
-        jetpack::flag("persistent", "Ask the broker to keep it on disk"), support::wait_option(),
-        jetpack::flag("json", "Print what became of the message as JSON"),
+        jetpack::flag("persistent", "Ask the broker to keep it on disk"), jetpack::wait_option(),
+        jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "The message is queued durably on this node, published over AMQP 0-9-1 with a "
             "confirmation of the broker, and must reach a queue: one that no queue is bound to is "
@@ -165,8 +163,8 @@ JETPACK_PLUGIN(
             "The broker is [broker] url in config/jetpack.ini. A message has at most "
             "cyclecloud.jetpack.send_max_mib MiB, 16 unless configured."),
         jetpack::example("jetpack send 'job 17 ended' --routing-key scheduler.events",
-                         "A text to the queue scheduler.events"),
+                         "Send a text to the queue scheduler.events"),
         jetpack::example("jetpack send --file result.tar --exchange results --routing-key lab.a",
-                         "A file, routed by an exchange"),
+                         "Send a file, routed by an exchange"),
         jetpack::example("squeue --json | jetpack send - --routing-key jobs",
-                         "What a command prints")));
+                         "Send the output of a command")));

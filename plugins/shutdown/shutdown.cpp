@@ -5,7 +5,6 @@
 #include "support/encoding.hpp"
 #include "support/json_writer.hpp"
 #include "support/random.hpp"
-#include "support/verb.hpp"
 
 namespace {
 
@@ -15,7 +14,7 @@ using jetpack::Error;
 
 std::string reason_of(const jetpack::Call& call) {
   if (call.flag("idle") && call.flag("unhealthy"))
-    throw Error(Errc::usage, "--idle and --unhealthy exclude each other");
+    throw Error(Errc::usage, "--idle cannot be combined with --unhealthy");
   return call.flag("idle") ? "idle" : call.flag("unhealthy") ? "unhealthy" : "";
 }
 
@@ -29,8 +28,8 @@ std::string request_body(std::string_view node, std::string_view reason) {
 int shutdown_node(const jetpack::Call& call) {
   const std::string reason = reason_of(call);
   const auto session = call.service<jetpack::Session>();
-  const std::string cluster = support::required_fact(session, "cluster");
-  const std::string node = support::required_fact(session, "node");
+  const std::string cluster = session.require("cluster");
+  const std::string node = session.require("node");
   const std::string action = call.flag("deallocate") ? "deallocate" : "terminate";
   const std::string path = "/clusters/" + support::percent_encoded(cluster) + "/nodes/" + action;
   const std::string body = request_body(node, reason);
@@ -39,7 +38,7 @@ int shutdown_node(const jetpack::Call& call) {
   jetpack::Letter letter;
   letter.address = path;
   letter.body = body;
-  support::Sender sender(call);
+  jetpack::Sender sender(call);
   sender.send(letter);
   return sender.finish();
 }
@@ -50,14 +49,14 @@ JETPACK_PLUGIN(
     "jetpack.shutdown", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Log>(),
     jetpack::command(
         "shutdown", "Request the shutdown of this node by the cluster", shutdown_node,
-        jetpack::flag("idle", "The reason: the node has nothing to do"),
-        jetpack::flag("unhealthy", "The reason: the node is not healthy"),
+        jetpack::flag("idle", "Give as reason that the node is idle"),
+        jetpack::flag("unhealthy", "Give as reason that the node is unhealthy"),
         jetpack::flag("deallocate", "Keep the node's disks, so that it can be started again"),
-        support::wait_option(), jetpack::flag("json", "Print what became of the request as JSON"),
+        jetpack::wait_option(), jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "The server ends the node, not this command. The request is queued durably: exit code "
             "0 means that it was delivered, or will be as soon as the server can be reached; "
             "standard error says which."),
         jetpack::example("jetpack shutdown --unhealthy", "Terminate, because it is unhealthy"),
         jetpack::example("jetpack shutdown --idle --deallocate", "Deallocate, because it is idle"),
-        jetpack::example("jetpack shutdown --wait 30s", "Insist that the server knows")));
+        jetpack::example("jetpack shutdown --wait 30s", "Insist on delivery")));

@@ -1,4 +1,4 @@
-// `jetpack status`: how this node and its connection to the cluster are, also when little works.
+// `jetpack status`: the state of this node and its connection, even when little works.
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/settings.hpp"
 #include "support/text.hpp"
 #include "support/times.hpp"
 
@@ -34,6 +35,10 @@ constexpr size_t dead_letters_shown = 5;
 // What a person has to see to, in the order found.
 using Problems = std::vector<std::string>;
 
+std::string counted(size_t count, const char* noun) {
+  return std::to_string(count) + ' ' + noun + (count == 1 ? "" : "s");
+}
+
 // The answer while it is made: a JSON document, from which the text for people is made too.
 class Report {
  public:
@@ -41,13 +46,15 @@ class Report {
     document_.SetObject();
   }
 
-  // Each part is told even where another one fails.
+  // Each part is reported even when another fails.
   void gather() {
     part("identity", [&] { identity(); });
     part("outbox", [&] { outbox(); });
     part("daemon", [&] { daemon(); });
     part("plugins", [&] { plugins(); });
     part("disk", [&] { disk(); });
+    for (auto& problem : support::setting_problems(config_))
+      problems_.push_back(std::move(problem));
     Value list(rapidjson::kArrayType);
     for (const auto& problem : problems_) list.PushBack(text(problem), allocator());
     document_.AddMember("healthy", problems_.empty(), allocator());
@@ -82,7 +89,7 @@ class Report {
         known.AddMember(Value(fact, allocator()), text(*value), allocator());
     if (!known.HasMember("url"))
       problems_.emplace_back(
-          "no server is configured; enroll the node, or write config/connection.json");
+          "no server is configured; enroll the node or write config/connection.json");
     document_.AddMember("identity", known, allocator());
   }
 
@@ -94,7 +101,8 @@ class Report {
       const auto age = age_of(*oldest);
       state.AddMember("oldest_age_seconds", age.count(), allocator());
       if (age > longest_normal_wait)
-        problems_.push_back("messages wait since " + support::short_duration(age));
+        problems_.push_back("the oldest queued message is " + support::short_duration(age) +
+                            " old");
     }
     if (const Value* dead = support::find_member(state, "dead"); dead != nullptr && dead->IsArray())
       judge_dead(*dead);
@@ -108,11 +116,10 @@ class Report {
       if (!time || age_of(*time) < dead_letters_matter_for) ++recent;
     }
     if (recent > 0)
-      problems_.push_back(std::to_string(recent) +
-                          " messages of the last day were refused for good");
+      problems_.push_back(counted(recent, "message") + " rejected by the server in the last day");
   }
 
-  // Whether it runs is told by its lock: a number of a process may be another's by now.
+  // The lock says whether it is running: a process id may have been reused.
   void daemon() {
     const bool runs = support::FileLock::is_held(config_.path("run/jetpackd.lock"));
     rapidjson::Document state(&allocator());
@@ -122,7 +129,7 @@ class Report {
     if (!state.IsObject()) state.SetObject();
     if (!runs) state.RemoveMember("pid");
     state.AddMember("running", runs, allocator());
-    if (!runs) problems_.emplace_back("jetpackd does not run; start it: jetpack initialize");
+    if (!runs) problems_.emplace_back("jetpackd is not running; start it with: jetpack initialize");
     for (const char* kind : {"failure", "userdata_failure"}) {
       const Value* failure = support::find_member(state, kind);
       const Value* person =
@@ -136,7 +143,7 @@ class Report {
   void plugins() {
     std::array<char, PATH_MAX> self{};
     if (::readlink("/proc/self/exe", self.data(), self.size() - 1) <= 0)
-      throw Error(Errc::failed, "cannot find the jetpack that runs: /proc is not mounted");
+      throw Error(Errc::failed, "cannot find the running jetpack: /proc is not mounted");
     jetpack::ProcessSpec spec{{self.data(), "plugin", "list", "--json"}};
     spec.deadline = plugin_list_time;
     spec.capture_bytes = 1 << 20;
@@ -165,22 +172,23 @@ class Report {
   }
 
   void disk() {
-    const std::string folder = config_.path("run");
+    const std::string directory = config_.path("run");
     struct statvfs info {};
-    if (::statvfs(folder.c_str(), &info) != 0)
-      throw Error(Errc::failed, "cannot examine " + folder + ": " + support::system_message(errno));
+    if (::statvfs(directory.c_str(), &info) != 0)
+      throw Error(Errc::failed,
+                  "cannot examine " + directory + ": " + support::system_message(errno));
     const uint64_t bytes = uint64_t{info.f_bavail} * info.f_frsize;
     Value space(rapidjson::kObjectType);
-    space.AddMember("path", text(folder), allocator());
+    space.AddMember("path", text(directory), allocator());
     space.AddMember("free_bytes", bytes, allocator());
-    // Some file systems make inodes as they are needed, and say that there are none.
+    // File systems that allocate inodes on demand report none.
     const bool counts_inodes = info.f_files > 0;
     if (counts_inodes) space.AddMember("free_inodes", uint64_t{info.f_favail}, allocator());
     if (bytes < least_bytes)
-      problems_.push_back("the disk of " + folder +
-                          " is full; make space: nothing new can be queued");
+      problems_.push_back("the disk of " + directory +
+                          " is full; free some space: no message can be queued");
     if (counts_inodes && info.f_favail < least_inodes)
-      problems_.push_back("the disk of " + folder + " has no inodes left; remove files");
+      problems_.push_back("the disk of " + directory + " has no free inodes; remove files");
     document_.AddMember("disk", space, allocator());
   }
 
@@ -207,17 +215,17 @@ std::string outbox_text(const Value& outbox) {
   if (const std::string error = support::text_or(outbox, "error", ""); !error.empty())
     return line("outbox", error);
   const uint64_t depth = support::number_or(outbox, "depth", 0);
-  std::string waiting = depth == 0
-                            ? "empty"
-                            : std::to_string(depth) + " wait, " +
-                                  std::to_string(support::number_or(outbox, "bytes", 0)) + " bytes";
+  std::string queued = depth == 0
+                           ? "empty"
+                           : std::to_string(depth) + " queued, " +
+                                 std::to_string(support::number_or(outbox, "bytes", 0)) + " bytes";
   if (outbox.HasMember("oldest_age_seconds"))
-    waiting += ", the oldest since " +
-               support::short_duration(seconds(outbox["oldest_age_seconds"].GetInt64()));
-  std::string text = line("outbox", waiting);
+    queued += ", oldest " +
+              support::short_duration(seconds(outbox["oldest_age_seconds"].GetInt64())) + " ago";
+  std::string text = line("outbox", queued);
   const Value* dead = support::find_member(outbox, "dead");
   if (dead == nullptr || !dead->IsArray() || dead->Empty()) return text;
-  text += line("refused", std::to_string(dead->Size()) + " messages, the last of them:");
+  text += line("rejected", counted(dead->Size(), "message") + ", most recent:");
   const size_t first = dead->Size() - std::min<size_t>(dead->Size(), dead_letters_shown);
   for (size_t i = first; i < dead->Size(); ++i) {
     const Value& letter = (*dead)[static_cast<rapidjson::SizeType>(i)];
@@ -232,12 +240,12 @@ std::string daemon_text(const Value& daemon) {
   if (const std::string error = support::text_or(daemon, "error", ""); !error.empty())
     return line("jetpackd", error);
   const bool runs = daemon.HasMember("running") && daemon["running"].IsTrue();
-  std::string text =
-      line("jetpackd", runs ? "runs, pid " + std::to_string(support::number_or(daemon, "pid", 0)) +
-                                  ", version " + support::text_or(daemon, "version", "?") +
-                                  ", since " + support::text_or(daemon, "started", "?")
-                            : "does not run");
-  text += line("last contact", support::text_or(daemon, "last_contact", "not known"));
+  std::string text = line(
+      "jetpackd", runs ? "running, pid " + std::to_string(support::number_or(daemon, "pid", 0)) +
+                             ", version " + support::text_or(daemon, "version", "?") + ", since " +
+                             support::text_or(daemon, "started", "?")
+                       : "not running");
+  text += line("last contact", support::text_or(daemon, "last_contact", "unknown"));
   for (const char* kind : {"failure", "userdata_failure"})
     if (const Value* failure = support::find_member(daemon, kind); failure != nullptr)
       text += line("failure", support::text_or(*failure, "text", "") + ", since " +
@@ -269,7 +277,7 @@ std::string to_text(const Value& report) {
                  ? ", " + std::to_string(support::number_or(disk, "free_inodes", 0)) + " inodes"
                  : ""));
   if (report["problems"].Empty()) return text + line("state", "healthy");
-  const char* name = "to see to";
+  const char* name = "problems";
   for (const auto& problem : report["problems"].GetArray()) {
     text += line(name, std::string(support::text_of(problem)));
     name = "";
@@ -291,15 +299,16 @@ JETPACK_PLUGIN(
     "jetpack.status", "1.0.0",
     jetpack::needs<jetpack::Session, jetpack::Config, jetpack::Process>(),
     jetpack::command(
-        "status", "Show how this node and its connection are", status,
+        "status", "Show the state of this node and its connection", status,
         jetpack::flag("json", "Print JSON"),
         jetpack::description(
-            "Shows who this node is, what waits in the outbox and since when, what was refused for "
-            "good and why, whether jetpackd runs and when it last reached the server, plugins that "
-            "are refused, and the space in run/. It asks nobody, so it works while the server is "
-            "down and the disk full.\n\n"
-            "Exit code 0 means healthy; 1 that a person should see to something, which is the last "
-            "thing shown: the configuration, messages that wait for more than 15 minutes or were "
-            "refused within a day, a daemon that does not run or is turned away, a refused plugin, "
-            "or a full disk."),
-        jetpack::example("jetpack status --json | jq -r '.problems[]'", "What to see to")));
+            "Shows the node's identity, the messages queued in the outbox and the age of the "
+            "oldest, messages that the server rejected and why, whether jetpackd is running and "
+            "when it last reached the server, refused plugins, and the free space in run/. It "
+            "contacts no other machine, so it works while the server is down or the disk is "
+            "full.\n\n"
+            "Exits 0 when healthy, 1 when something needs attention; the problems are shown last: "
+            "the configuration and its settings, messages queued for more than 15 minutes or "
+            "rejected within a day, a daemon that is not running or that the server turns away, a "
+            "refused plugin, or a full disk."),
+        jetpack::example("jetpack status --json | jq -r '.problems[]'", "What needs attention")));

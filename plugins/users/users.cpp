@@ -71,6 +71,6 @@ JETPACK_PLUGIN("jetpack.users", "1.0.0", jetpack::needs<jetpack::Config>(),
                    jetpack::flag("json", "Print JSON: a list, with --owner one object"),
                    jetpack::flag("owner", "Only the cluster's owner"),
                    jetpack::description("Reads config/auth.json, which the server keeps current."),
-                   jetpack::example("jetpack users", "Prints a block for each user"),
+                   jetpack::example("jetpack users", "Print a block for each user"),
                    jetpack::example("jetpack users --owner --json | jq -r .name",
-                                    "The owner's login")));
+                                    "Print the owner's login")));

@@ -10,7 +10,10 @@ SIZED = re.compile(r"\s*uint32_t size;")
 
 @pytest.fixture(scope="module")
 def header(repository):
-    return (repository / "sdk/include/jetpack/abi.h").read_text()
+    """abi.h with its parts in their places."""
+    include = repository / "sdk/include"
+    return re.sub(r"#include <(jetpack/.*)>\n", lambda part: (include / part[1]).read_text(),
+                  (include / "jetpack/abi.h").read_text())
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_an_empty_list_says_that_nothing_is_wanted(jetpack, server):
 
 @pytest.mark.parametrize("args, expected", [
     ([], "--corecount"),
-    (["--corecount", "1", "--instancecount", "1"], "exclude"),
+    (["--corecount", "1", "--instancecount", "1"], "cannot be combined with"),
     (["--corecount", "-1"], "-1"),
     (["--corecount=-1"], "from 0 to 1000000"),
     (["--corecount", "1000001"], "from 0 to 1000000"),

@@ -19,7 +19,7 @@ def test_the_overview_names_every_command(jetpack):
     names = re.findall(r"^  ([a-z_]+(?: [a-z_]+)?)  ", text, re.M)
     assert names == sorted(names) and len(names) == len(set(names))
     assert {"config", "users", "props get", "props set", "log", "help", "plugin list"} <= set(names)
-    assert "Gets a configuration value" in text
+    assert "Print a configuration value" in text
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -96,7 +96,7 @@ def usage_error(jetpack, *args, words=()):
         (["log", "m", "--level", "loud"], ["Invalid level: loud", "info, warn, error"]),
         (["log", "m", "--level="], ["Invalid level: "]),
         (["log", "m", "-p", "urgent"], ["Invalid priority: urgent"]),
-        (["log", "m", "--priority"], ["--priority", "needs a value"]),
+        (["log", "m", "--priority"], ["--priority", "requires a value"]),
         (["log"], ["MESSAGE"]),
         (["log", "a", "b"], ["too many arguments"]),
         (["log", "m", "--wait", "soon"], ["soon", "90", "10m"]),
@@ -159,6 +159,27 @@ def test_a_dash_dash_ends_options(jetpack, home):
     assert jetpack.answer("config", "--", "--json") == "odd\n"
     assert jetpack.answer("config", "--", "-x") == "odd too\n"
     assert jetpack.answer("config", "--", "no.such.key", "--") == "--\n"
+
+
+@pytest.mark.parametrize("word", ["-1", "-2.5", "-i 2048 -I 512", "--- Waiting for the MDS node ---"])
+def test_a_negative_number_or_a_word_with_a_blank_is_an_argument(jetpack, home, word):
+    home.node({word: "the key"})
+    assert jetpack.answer("config", word) == "the key\n"
+    assert jetpack.answer("config", "no.such.key", word) == word + "\n"
+    assert jetpack("props", "set", "k", word).returncode == 0
+    assert jetpack.answer("props", "get", "k") == word + "\n"
+    assert jetpack.answer("props", "get", "no.such.key", word) == word + "\n"
+
+
+def test_the_word_after_an_option_is_its_value(jetpack, home):
+    home.write("config/connection.json", json.dumps(
+        {"url": "https://127.0.0.1:1", "username": "u", "password": "p", "cluster": "c"}))
+    home.write("config/jetpack.ini", "[identity]\nnode_name = n\n")
+    for word in ("-n", "--help", "-h", "--", "-m", "--name=x", "-1", ""):
+        result = jetpack("condition", "set", "-n", "gpu", "-s", "Error", "-m", word, "-r", word, "--wait", "0")
+        assert (result.returncode, result.stdout) == (0, ""), (word, result)
+        listed, = json.loads(jetpack.answer("condition", "list", "--json"))
+        assert (listed["message"], listed["recommendations"]) == (word, word)
 
 
 def test_an_argument_that_is_odd_text(jetpack, home):

@@ -30,7 +30,7 @@ def test_what_the_server_is_asked(args, action, reason, jetpack, home, server):
 
 def test_idle_and_unhealthy_exclude_each_other(jetpack, server):
     result = jetpack("shutdown", "--idle", "--unhealthy")
-    assert result.returncode == 2 and "exclude" in result.stderr
+    assert result.returncode == 2 and "cannot be combined with" in result.stderr
     assert not server.letters
 
 

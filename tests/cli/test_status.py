@@ -24,7 +24,7 @@ def test_who_and_where(jetpack, server):
     assert report["daemon"]["running"] is False
     assert report["plugins"]["count"] > 10 and report["plugins"]["refused"] == []
     assert report["disk"]["free_bytes"] > 0
-    assert report["problems"] == ["jetpackd does not run; start it: jetpack initialize"]
+    assert report["problems"] == ["jetpackd is not running; start it with: jetpack initialize"]
 
 
 def test_what_waits_and_what_was_refused(jetpack, server):
@@ -33,15 +33,15 @@ def test_what_waits_and_what_was_refused(jetpack, server):
         jetpack("log", f"m{i}", "--wait", "0")
     report = status(jetpack)
     assert report["outbox"]["depth"] == 3 and report["outbox"]["bytes"] > 0
-    assert "3 wait" in jetpack("status").stdout
+    assert "3 queued" in jetpack("status").stdout
     server.start()
     server.override["/clusterlink/messages"] = (422, {"error": "not\nlike\x1b[31m this"}, [])
     assert jetpack("log", "refused").returncode == 1
     report = status(jetpack)
     assert "not" in report["outbox"]["dead"][-1]["reason"]
-    assert any("refused for good" in problem for problem in report["problems"])
+    assert any("rejected by the server" in problem for problem in report["problems"])
     text = jetpack("status").stdout
-    assert "\x1b" not in text and "refused" in text
+    assert "\x1b" not in text and "rejected" in text
 
 
 @pytest.mark.parametrize("file", ["config/connection.json", "config/jetpack.ini",

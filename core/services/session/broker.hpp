@@ -69,8 +69,7 @@ struct BrokerModule {
 
 inline constexpr const char* broker_module_symbol = "jetpack_broker_v1";
 
-// -- The interface
-// ---------------------------------------------------------------------------------
+// -- The interface --------------------------------------------------------------------------------
 
 enum class PublishStatus : uint32_t {
   unknown = 0,    // no confirm came; the same again may be a second copy

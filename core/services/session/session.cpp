@@ -23,6 +23,7 @@
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/settings.hpp"
 #include "support/times.hpp"
 #include "support/utf8.hpp"
 
@@ -39,11 +40,6 @@ constexpr uint64_t default_max_reply = 16 << 20;
 constexpr size_t max_data = 1 << 20;
 constexpr size_t max_type = 100;
 constexpr size_t max_path = 8 << 10;
-constexpr int64_t default_outbox_mib = 64;
-constexpr int64_t least_outbox_mib = 4;
-constexpr int64_t most_outbox_mib = 1 << 20;
-constexpr int64_t default_send_mib = 16;
-constexpr int64_t most_send_mib = 64;
 // The headers go in one frame, of which the least that a broker may ask for is 4 KiB; RabbitMQ
 // takes 128 KiB.
 constexpr size_t max_headers = 64 << 10;
@@ -202,10 +198,7 @@ class Session {
   }
 
   uint64_t outbox_cap() const {
-    return static_cast<uint64_t>(host_.number("cyclecloud.jetpack.outbox_max_mib",
-                                              default_outbox_mib, least_outbox_mib,
-                                              most_outbox_mib))
-           << 20;
+    return static_cast<uint64_t>(host_.number("cyclecloud.jetpack.outbox_max_mib")) << 20;
   }
 
   Outbox::Options outbox_options() const {
@@ -311,14 +304,13 @@ jp_receipt Session::publish(const jp_message& raw) {
 
 void Session::check_size(std::string_view body) const {
   if (body.size() <= size_t{1} << 20) return;
-  const int64_t mib =
-      host_.number("cyclecloud.jetpack.send_max_mib", default_send_mib, 1, most_send_mib);
+  constexpr std::string_view key = "cyclecloud.jetpack.send_max_mib";
+  const int64_t mib = host_.number(key);
   if (body.size() > static_cast<size_t>(mib) << 20)
-    throw Error(Errc::failed,
-                "the letter has " + std::to_string(body.size()) + " bytes, and at most " +
-                    std::to_string(mib) +
-                    " MiB are taken; raise cyclecloud.jetpack.send_max_mib, at most " +
-                    std::to_string(most_send_mib) + ", or send less");
+    throw Error(Errc::failed, "the letter has " + std::to_string(body.size()) +
+                                  " bytes, and at most " + std::to_string(mib) +
+                                  " MiB are taken; raise " + std::string(key) + ", at most " +
+                                  std::to_string(support::setting(key).most) + ", or send less");
 }
 
 jp_receipt Session::send(const jp_letter& raw) {

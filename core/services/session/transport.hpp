@@ -65,8 +65,7 @@ struct TransportModule {
 
 inline constexpr const char* transport_module_symbol = "jetpack_transport_v1";
 
-// -- The interface
-// ---------------------------------------------------------------------------------
+// -- The interface --------------------------------------------------------------------------------
 
 struct Server {
   std::string url;

@@ -108,10 +108,10 @@ std::string StorageService::ask_server() const {
 
 Settings StorageService::settings() const {
   Settings settings;
-  settings.connections = host_.number("cyclecloud.jetpack.storage_connections", 4, 1, 32);
-  settings.tries = host_.number("cyclecloud.jetpack.storage_tries", 8, 1, 100);
-  settings.stall =
-      std::chrono::seconds{host_.number("cyclecloud.jetpack.storage_stall", 30, 1, 3600)};
+  settings.connections =
+      static_cast<int>(host_.number("cyclecloud.jetpack.storage_connections"));
+  settings.tries = static_cast<int>(host_.number("cyclecloud.jetpack.storage_tries"));
+  settings.stall = std::chrono::seconds{host_.number("cyclecloud.jetpack.storage_stall")};
   if (auto url = host_.setting("cyclecloud.jetpack.metadata_url"))
     settings.metadata_url =
         session::parse_url(*url, "the configuration key cyclecloud.jetpack.metadata_url").text();

@@ -1,7 +1,7 @@
 // jetpack/call.hpp: one invocation of a command: its checked values, its output, and the services.
 #pragma once
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -19,7 +19,10 @@ class Call {
   Call(const jp_host& host, const jp_call& call) noexcept : host_(&host), call_(&call) {}
 
   // The command's name: "condition set".
-  std::string_view command() const noexcept { return detail::view(call_->command); }
+  std::string_view command() const noexcept { return boundary::view(call_->command); }
+
+  // Whether the command declares a parameter of this name.
+  bool declares(std::string_view name) const noexcept { return find(name) != nullptr; }
 
   // Whether the value was written on the command line.
   bool given(std::string_view name) const { return value(name).given != 0; }
@@ -33,14 +36,14 @@ class Call {
   std::optional<std::string_view> text(std::string_view name) const {
     const auto& v = value(name);
     if (v.count == 0) return std::nullopt;
-    return detail::view(v.texts[v.count - 1]);
+    return boundary::view(v.texts[v.count - 1]);
   }
 
   std::vector<std::string_view> texts(std::string_view name) const {
     const auto& v = value(name);
     std::vector<std::string_view> all;
     all.reserve(v.count);
-    for (uint32_t i = 0; i < v.count; ++i) all.push_back(detail::view(v.texts[i]));
+    for (uint32_t i = 0; i < v.count; ++i) all.push_back(boundary::view(v.texts[i]));
     return all;
   }
 
@@ -65,22 +68,27 @@ class Call {
   bool out_is_terminal() const noexcept { return (call_->terminal & JP_OUT_IS_TERMINAL) != 0; }
   bool err_is_terminal() const noexcept { return (call_->terminal & JP_ERR_IS_TERMINAL) != 0; }
 
-  // A service: Config, Session, Storage, Process or Log. Throws when it cannot be had.
+  // A service: Config, Session, Storage, Process or Log. Throws when it is not available.
   template <class Service>
   Service service() const {
     const void* table = nullptr;
     jp_error err{};
-    detail::check(host_->service(host_->self, detail::borrow(Service::id), &table, &err), err);
+    boundary::check(host_->service(host_->self, boundary::borrow(Service::id), &table, &err), err);
     return Service(*static_cast<const typename Service::Table*>(table));
   }
 
   // This jetpack's version: "8.10.0-100".
-  std::string_view host_version() const noexcept { return detail::view(host_->version); }
+  std::string_view host_version() const noexcept { return boundary::view(host_->version); }
 
  private:
-  const jp_value& value(std::string_view name) const {
+  const jp_value* find(std::string_view name) const noexcept {
     for (uint32_t i = 0; i < call_->value_count; ++i)
-      if (detail::view(call_->values[i]->name) == name) return *call_->values[i];
+      if (boundary::view(call_->values[i]->name) == name) return call_->values[i];
+    return nullptr;
+  }
+
+  const jp_value& value(std::string_view name) const {
+    if (const jp_value* found = find(name)) return *found;
     throw Error(Errc::internal, "command '" + std::string(command()) + "' asks for '" +
                                     std::string(name) + "', which it does not declare");
   }

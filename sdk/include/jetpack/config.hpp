@@ -1,7 +1,7 @@
 // jetpack/config.hpp: what this node was told: configuration, properties, managed users, paths.
 #pragma once
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 
 #include <charconv>
 #include <cstdint>
@@ -53,12 +53,12 @@ class Config {
     return value ? *std::move(value) : std::string(fallback);
   }
 
-  // A boolean, or a string that reads as one (true, yes, 1; in any case).
+  // A boolean, or a string that reads as one (true, yes, on, 1; in any case).
   bool flag_or(std::string_view key, bool fallback) const {
     auto value = get(key);
     if (!value) return fallback;
     for (char& c : *value) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return *value == "true" || *value == "yes" || *value == "1";
+    return *value == "true" || *value == "yes" || *value == "on" || *value == "1";
   }
 
   // A whole number, or a string that reads as one; anything else is Errc::corrupt.
@@ -77,30 +77,31 @@ class Config {
   // Sets a property durably. `json` is one JSON value: "\"rhel\"", "3", "true".
   void set_property(std::string_view key, std::string_view json) const {
     jp_error err{};
-    detail::check(
-        table_->set_property(table_->self, detail::borrow(key), detail::borrow(json), &err), err);
+    boundary::check(
+        table_->set_property(table_->self, boundary::borrow(key), boundary::borrow(json), &err),
+        err);
   }
 
   // The absolute path of a name below the home tree; "" is the home itself.
   std::string path(std::string_view name) const {
     std::string path;
     jp_error err{};
-    detail::check(table_->path(table_->self, detail::borrow(name), detail::append_to(path), &err),
-                  err);
+    boundary::check(
+        table_->path(table_->self, boundary::borrow(name), boundary::append_to(path), &err), err);
     return path;
   }
 
  private:
   int32_t fetch(std::string_view tree, std::string_view key, Format format, jp_sink to,
                 jp_error& err) const {
-    return table_->get(table_->self, detail::borrow(tree), detail::borrow(key),
+    return table_->get(table_->self, boundary::borrow(tree), boundary::borrow(key),
                        static_cast<uint32_t>(format), to, &err);
   }
 
   std::string read(std::string_view tree, std::string_view key, Format format) const {
     std::string value;
     jp_error err{};
-    detail::check(fetch(tree, key, format, detail::append_to(value), err), err);
+    boundary::check(fetch(tree, key, format, boundary::append_to(value), err), err);
     return value;
   }
 
@@ -108,9 +109,9 @@ class Config {
                                   Format format) const {
     std::string value;
     jp_error err{};
-    const int32_t status = fetch(tree, key, format, detail::append_to(value), err);
+    const int32_t status = fetch(tree, key, format, boundary::append_to(value), err);
     if (status == JP_NOT_FOUND) return std::nullopt;
-    detail::check(status, err);
+    boundary::check(status, err);
     return value;
   }
 

@@ -1,9 +1,8 @@
 // jetpack/log.hpp: the agent's own log, logs/jetpack.log, and how it masks secrets.
 #pragma once
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 
-#include <exception>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -19,54 +18,39 @@ class Redactor {
 
   explicit Redactor(const jp_log& table) : table_(&table) {
     if (!JP_HAS(table_, redactor_close))
-      throw Error(Errc::unsupported, "this jetpack cannot mask secrets in streams; update it");
+      throw Error(Errc::unsupported, "this jetpack cannot mask secrets in streams; update jetpack");
     jp_error err{};
-    detail::check(table_->redactor_open(table_->self, &handle_, &err), err);
+    boundary::check(table_->redactor_open(table_->self, &handle_, &err), err);
   }
   ~Redactor() { table_->redactor_close(table_->self, handle_); }
   Redactor(const Redactor&) = delete;
   Redactor& operator=(const Redactor&) = delete;
 
   void feed(std::string_view piece, const Out& out) {
-    Passage passage{&out, {}};
+    boundary::Borrowed<Out> borrowed(out);
     jp_error err{};
-    passage.check(table_->redactor_feed(table_->self, handle_, detail::borrow(piece),
-                                        {&passage, Passage::write}, &err),
-                  err);
+    borrowed.check(table_->redactor_feed(table_->self, handle_, boundary::borrow(piece),
+                                         {&borrowed, write}, &err),
+                   err);
   }
 
-  // The rest, and how many secrets were masked; then another stream may begin.
+  // The rest, and how many secrets were masked; then another stream may start.
   uint64_t finish(const Out& out) {
-    Passage passage{&out, {}};
+    boundary::Borrowed<Out> borrowed(out);
     uint64_t secrets = 0;
     jp_error err{};
-    passage.check(
-        table_->redactor_finish(table_->self, handle_, {&passage, Passage::write}, &secrets, &err),
-        err);
+    borrowed.check(
+        table_->redactor_finish(table_->self, handle_, {&borrowed, write}, &secrets, &err), err);
     return secrets;
   }
 
  private:
-  struct Passage {
-    const Out* out;
-    std::exception_ptr thrown;
-
-    static int32_t write(void* ctx, const char* data, size_t size) noexcept {
-      auto& self = *static_cast<Passage*>(ctx);
-      try {
-        (*self.out)({data, size});
-        return 0;
-      } catch (...) {
-        self.thrown = std::current_exception();
-        return 1;
-      }
-    }
-
-    void check(int32_t status, const jp_error& err) const {
-      if (thrown) std::rethrow_exception(thrown);
-      detail::check(status, err);
-    }
-  };
+  static int32_t write(void* ctx, const char* data, size_t size) noexcept {
+    return static_cast<boundary::Borrowed<Out>*>(ctx)->run(1, [&](const Out& out) {
+      out({data, size});
+      return 0;
+    });
+  }
 
   const jp_log* table_;
   void* handle_ = nullptr;
@@ -89,7 +73,7 @@ class Log {
 
  private:
   void write(uint32_t level, std::string_view message) const {
-    table_->write(table_->self, level, detail::borrow(message));
+    table_->write(table_->self, level, boundary::borrow(message));
   }
 
   const Table* table_;

@@ -20,6 +20,7 @@
 #include <jetpack/json.hpp>
 #include <jetpack/log.hpp>
 #include <jetpack/process.hpp>
+#include <jetpack/sender.hpp>
 #include <jetpack/session.hpp>
 #include <jetpack/storage.hpp>
 
@@ -247,11 +248,11 @@ struct Entry {
   static constexpr auto commands = handlers<P>();
 
   static int32_t open(const jp_host* host, void** self, jp_error* err) noexcept {
-    return guard(err, [&] { *self = const_cast<jp_host*>(host); });
+    return boundary::guard(err, [&] { *self = const_cast<jp_host*>(host); });
   }
 
   static int32_t run(void* self, const jp_call* call, int32_t* exit_code, jp_error* err) noexcept {
-    return guard(err, [&] {
+    return boundary::guard(err, [&] {
       const Call invocation(*static_cast<const jp_host*>(self), *call);
       for (const auto& command : commands) {
         if (command.name != invocation.command()) continue;

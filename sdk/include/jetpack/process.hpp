@@ -2,7 +2,7 @@
 // left.
 #pragma once
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -49,8 +49,8 @@ class Process {
     raw.argv = argv.data();
     raw.env_count = static_cast<uint32_t>(env.size());
     raw.env = env.data();
-    raw.directory = detail::borrow(spec.directory);
-    raw.input = detail::borrow(spec.input);
+    raw.directory = boundary::borrow(spec.directory);
+    raw.input = boundary::borrow(spec.input);
     raw.deadline_ms = static_cast<int64_t>(spec.deadline.count());
     raw.grace_ms = static_cast<int64_t>(spec.grace.count());
     raw.capture_bytes = spec.capture_bytes;
@@ -59,9 +59,9 @@ class Process {
     jp_process_result answer{};
     answer.size = sizeof answer;
     jp_error err{};
-    detail::check(table_->run(table_->self, &raw, &answer, detail::append_to(result.out),
-                              detail::append_to(result.err), &err),
-                  err);
+    boundary::check(table_->run(table_->self, &raw, &answer, boundary::append_to(result.out),
+                                boundary::append_to(result.err), &err),
+                    err);
     result.exit_code = answer.exit_code;
     result.signal = answer.signal;
     result.timed_out = answer.timed_out != 0;
@@ -76,7 +76,7 @@ class Process {
   static std::vector<jp_str> borrow_all(const std::vector<std::string>& texts) {
     std::vector<jp_str> borrowed;
     borrowed.reserve(texts.size());
-    for (const auto& text : texts) borrowed.push_back(detail::borrow(text));
+    for (const auto& text : texts) borrowed.push_back(boundary::borrow(text));
     return borrowed;
   }
 

@@ -1,7 +1,7 @@
 // jetpack/session.hpp: this node's conversation with its cluster's server.
 #pragma once
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 
 #include <chrono>
 #include <optional>
@@ -16,7 +16,7 @@ namespace jetpack {
 struct Receipt {
   bool delivered = false;  // false: it is on disk, and will be delivered in order
   std::string id;          // the message's UUID
-  std::string note;        // not delivered: why it waits
+  std::string note;        // not delivered: why it is queued
 };
 
 struct Request {
@@ -24,7 +24,7 @@ struct Request {
   std::string_view path;  // below the server's address: "/clusters/demo/nodes"
   std::string_view body = {};
   bool body_is_json = true;
-  std::chrono::milliseconds timeout{0};  // for the whole exchange; 0: ten seconds
+  std::chrono::milliseconds timeout{0};  // for the whole request; 0: ten seconds
   uint64_t max_reply = 0;                // bytes; 0: 16 MiB
 };
 
@@ -66,10 +66,18 @@ class Session {
     std::string value;
     jp_error err{};
     const int32_t status =
-        table_->identity(table_->self, detail::borrow(fact), detail::append_to(value), &err);
+        table_->identity(table_->self, boundary::borrow(fact), boundary::append_to(value), &err);
     if (status == JP_NOT_FOUND) return std::nullopt;
-    detail::check(status, err);
+    boundary::check(status, err);
     return value;
+  }
+
+  // The same, but a fact that is unknown is Errc::failed, with a text that says where to configure
+  // it.
+  std::string require(std::string_view fact) const {
+    if (auto value = identity(fact)) return *std::move(value);
+    throw Error(Errc::failed,
+                "this node's " + std::string(fact) + " is not configured; " + remedy(fact));
   }
 
   // Stores a message durably and delivers it. Without `wait`: for at most five seconds, and only
@@ -78,13 +86,13 @@ class Session {
                   std::optional<std::chrono::milliseconds> wait = std::nullopt) const {
     jp_message message{};
     message.size = sizeof message;
-    message.type = detail::borrow(type);
-    message.data = detail::borrow(json_data);
+    message.type = boundary::borrow(type);
+    message.data = boundary::borrow(json_data);
     message.wait_ms = wait ? int64_t{wait->count()} : JP_WAIT_DEFAULT;
     jp_receipt receipt{};
     receipt.size = sizeof receipt;
     jp_error err{};
-    detail::check(table_->publish(table_->self, &message, &receipt, &err), err);
+    boundary::check(table_->publish(table_->self, &message, &receipt, &err), err);
     return from(receipt);
   }
 
@@ -92,18 +100,18 @@ class Session {
   Receipt send(const Letter& letter,
                std::optional<std::chrono::milliseconds> wait = std::nullopt) const {
     if (!JP_HAS(table_, send))
-      throw Error(Errc::unsupported, "this jetpack sends no letters; install a newer one");
+      throw Error(Errc::unsupported, "this jetpack cannot send letters; update jetpack");
     std::vector<jp_header> headers;
     for (const auto& [name, value] : letter.headers)
-      headers.push_back({detail::borrow(name), detail::borrow(value)});
+      headers.push_back({boundary::borrow(name), boundary::borrow(value)});
     jp_letter raw{};
     raw.size = sizeof raw;
     raw.channel = letter.channel;
-    raw.method = detail::borrow(letter.method);
-    raw.address = detail::borrow(letter.address);
-    raw.exchange = detail::borrow(letter.exchange);
-    raw.content_type = detail::borrow(letter.content_type);
-    raw.body = detail::borrow(letter.body);
+    raw.method = boundary::borrow(letter.method);
+    raw.address = boundary::borrow(letter.address);
+    raw.exchange = boundary::borrow(letter.exchange);
+    raw.content_type = boundary::borrow(letter.content_type);
+    raw.body = boundary::borrow(letter.body);
     raw.headers = headers.data();
     raw.header_count = static_cast<uint32_t>(headers.size());
     raw.persistent = letter.persistent ? 1 : 0;
@@ -111,39 +119,39 @@ class Session {
     jp_receipt receipt{};
     receipt.size = sizeof receipt;
     jp_error err{};
-    detail::check(table_->send(table_->self, &raw, &receipt, &err), err);
+    boundary::check(table_->send(table_->self, &raw, &receipt, &err), err);
     return from(receipt);
   }
 
-  // For the daemon alone: delivers what waits for at most `time`; see jp_session.deliver.
+  // For the daemon alone: delivers what is queued for at most `time`; see jp_session.deliver.
   Delivered deliver(std::chrono::milliseconds time) const {
     if (!JP_HAS(table_, deliver))
-      throw Error(Errc::unsupported, "this jetpack delivers by itself; install a newer one");
+      throw Error(Errc::unsupported, "this jetpack has no delivery for daemons; update jetpack");
     jp_delivered raw{};
     raw.size = sizeof raw;
     jp_error err{};
-    detail::check(table_->deliver(table_->self, int64_t{time.count()}, &raw, &err), err);
+    boundary::check(table_->deliver(table_->self, int64_t{time.count()}, &raw, &err), err);
     return {static_cast<jp_outcome>(raw.outcome), raw.messages, raw.dead,
             std::chrono::milliseconds{raw.retry_ms},
             std::string(raw.note, std::min<size_t>(raw.note_size, sizeof raw.note))};
   }
 
-  // One authenticated exchange. Throws Errc::unavailable when there was no complete answer.
+  // One authenticated request. Throws Errc::unavailable when there was no complete response.
   Reply request(const Request& request) const {
     jp_request raw{};
     raw.size = sizeof raw;
     raw.body_is_json = request.body_is_json ? 1 : 0;
-    raw.method = detail::borrow(request.method);
-    raw.path = detail::borrow(request.path);
-    raw.body = detail::borrow(request.body);
+    raw.method = boundary::borrow(request.method);
+    raw.path = boundary::borrow(request.path);
+    raw.body = boundary::borrow(request.body);
     raw.timeout_ms = static_cast<int64_t>(request.timeout.count());
     raw.max_reply = request.max_reply;
     jp_reply answer{};
     answer.size = sizeof answer;
     Reply reply;
     jp_error err{};
-    detail::check(table_->request(table_->self, &raw, &answer, detail::append_to(reply.body), &err),
-                  err);
+    boundary::check(
+        table_->request(table_->self, &raw, &answer, boundary::append_to(reply.body), &err), err);
     reply.status = answer.http_status;
     return reply;
   }
@@ -152,11 +160,23 @@ class Session {
   std::string outbox() const {
     std::string json;
     jp_error err{};
-    detail::check(table_->outbox(table_->self, detail::append_to(json), &err), err);
+    boundary::check(table_->outbox(table_->self, boundary::append_to(json), &err), err);
     return json;
   }
 
  private:
+  static std::string remedy(std::string_view fact) {
+    if (fact == "cluster")
+      return "set \"cluster\" in config/connection.json or [identity] cluster_name in "
+             "config/jetpack.ini";
+    if (fact == "node")
+      return "set [identity] node_name in config/jetpack.ini, or cyclecloud.node.name in the "
+             "configuration";
+    if (fact == "broker")
+      return "set [broker] url = amqps://USER:PASSWORD@HOST:PORT/VHOST in config/jetpack.ini";
+    return "enroll the node, or create config/connection.json";
+  }
+
   static Receipt from(const jp_receipt& receipt) {
     return {receipt.delivery == JP_DELIVERED, receipt.id,
             std::string(receipt.note, std::min<size_t>(receipt.note_size, sizeof receipt.note))};

@@ -1,5 +1,5 @@
 // Loads a plugin and runs one of its commands.
-#include "loader/runner.hpp"
+#include "cli/run_command.hpp"
 
 #include <unistd.h>
 
@@ -11,10 +11,10 @@
 #include <jetpack/error.hpp>
 #include "cli/report.hpp"
 #include "loader/isolation.hpp"
-#include "loader/library.hpp"
 #include "loader/refusal.hpp"
 #include "loader/trust.hpp"
 #include "support/files.hpp"
+#include "support/library.hpp"
 
 namespace jetpack {
 
@@ -63,7 +63,7 @@ const jp_plugin& load(const Plugin& plugin) {
   check_trust(path);
   const jp_plugin* entry = nullptr;
   try {
-    entry = Library::load(path).find<jp_plugin>(JP_ENTRY);
+    entry = support::load_object<jp_plugin>(path, JP_ENTRY);
   } catch (const Error& e) {
     throw Refusal(std::string("it cannot be loaded: ") + e.what());
   }

@@ -1,13 +1,13 @@
-// What somebody who mistyped may have meant.
+// What a mistyped word may have meant.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace jetpack {
+namespace jetpack::support {
 
 // The candidate nearest to `typed`, or "" when none is near: at most a third of its letters differ.
 std::string nearest(std::string_view typed, const std::vector<std::string_view>& candidates);
 
-}  // namespace jetpack
+}  // namespace jetpack::support

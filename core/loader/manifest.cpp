@@ -1,5 +1,5 @@
 // A bundle's plugin.json: what it says of the bundle, checked.
-#include "bundles/manifest.hpp"
+#include "loader/manifest.hpp"
 
 #include <algorithm>
 
@@ -11,7 +11,7 @@ namespace jetpack {
 
 namespace {
 
-// A path that stays in the bundle's folder.
+// A path that stays in the bundle's directory.
 bool is_inside(const std::string& path) {
   if (path.empty() || path[0] == '/') return false;
   return ("/" + path + "/").find("/../") == std::string::npos;
@@ -19,8 +19,8 @@ bool is_inside(const std::string& path) {
 
 }  // namespace
 
-Manifest Manifest::read(const std::string& folder) {
-  const std::string path = folder + "/plugin.json";
+Manifest Manifest::read(const std::string& directory) {
+  const std::string path = directory + "/plugin.json";
   std::optional<support::Json> json;
   try {
     json = support::Json::read(path, {}, support::JsonRules::strict);

@@ -10,14 +10,14 @@ namespace jetpack {
 
 // The form, schema 1: {"schema":1, "id", "version", "abi":[MAJOR,MINOR], "platform":"linux-x86_64",
 // "requires":[service], "commands":[{"name","summary","library"}],
-// "files":{path:{"sha256","size"}}}. Paths are relative to the bundle's folder. It repeats the note
+// "files":{path:{"sha256","size"}}}. Paths are relative to the bundle's directory. It repeats the note
 // of each library, which decides.
 class Manifest {
  public:
-  // Throws Refusal when FOLDER/plugin.json is missing or faulty.
-  static Manifest read(const std::string& folder);
+  // Throws Refusal when DIRECTORY/plugin.json is missing or faulty.
+  static Manifest read(const std::string& directory);
 
-  // The libraries that provide commands, relative to the folder, each once.
+  // The libraries that provide commands, relative to the directory, each once.
   const std::vector<std::string>& libraries() const { return libraries_; }
 
   // Where the manifest says otherwise than the note of `library`; empty when they agree.

@@ -1,9 +1,9 @@
 // Tests of suggestions.
-#include "cli/suggest.hpp"
+#include "support/suggest.hpp"
 
 #include <doctest/doctest.h>
 
-namespace jetpack {
+namespace jetpack::support {
 
 TEST_CASE("the nearest candidate, if one is near") {
   const std::vector<std::string_view> commands{"config", "converge", "log", "users", "keepalive"};
@@ -17,4 +17,4 @@ TEST_CASE("the nearest candidate, if one is near") {
   CHECK(nearest(std::string(100'000, 'c'), commands).empty());
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

@@ -1,10 +1,10 @@
-// What somebody who mistyped may have meant.
-#include "cli/suggest.hpp"
+// What a mistyped word may have meant.
+#include "support/suggest.hpp"
 
 #include <algorithm>
 #include <numeric>
 
-namespace jetpack {
+namespace jetpack::support {
 
 namespace {
 
@@ -46,4 +46,4 @@ std::string nearest(std::string_view typed, const std::vector<std::string_view>&
   return best_distance * 3 <= std::max(best.size(), typed.size()) + 1 ? std::string(best) : "";
 }
 
-}  // namespace jetpack
+}  // namespace jetpack::support

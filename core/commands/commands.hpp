@@ -1,4 +1,4 @@
-// The commands that belong to the host itself: help, version, plugin list.
+// The commands that belong to the host itself.
 #pragma once
 
 #include <string_view>
@@ -14,4 +14,11 @@ std::string_view host_note();
 // Runs one of them and returns the exit code. Throws Error or UsageError.
 int run_host_command(const CommandNote& command, const Values& values, Registry& registry);
 
+namespace commands {
+
+int help(const Values& values, Registry& registry);
+int plugin_list(const Values& values, Registry& registry);
+int version(const Values& values, Registry& registry);
+
+}  // namespace commands
 }  // namespace jetpack

@@ -1,0 +1,42 @@
+// The commands that belong to the host itself: what they take, and which function runs which.
+#include "commands/commands.hpp"
+
+#include <jetpack/plugin.hpp>
+
+namespace jetpack {
+
+namespace {
+
+constexpr auto declaration = detail::plugin(
+    "jetpack.host", JETPACK_PROJECT_VERSION,
+    command(
+        "help", "Show how a command is used", nullptr,
+        argument("COMMAND", "The command, of one to three words, or 'settings'")
+            .optional()
+            .repeated(),
+        flag("json", "Print JSON: the notes of all plugins, with every parameter, or the settings"),
+        example("jetpack help config", "Show the options of `jetpack config` and examples"),
+        example("jetpack help settings", "List every setting with its default")),
+    command("plugin list", "List the plugins and what they provide", nullptr,
+            flag("json", "Print JSON"),
+            description("Plugins are read, not loaded. One that is refused is listed with the "
+                        "reason; one whose command another plugin provides first is listed as "
+                        "shadowed.")),
+    command("version", "Print the version", nullptr,
+            flag("json", "Print JSON, with our own version, the plugin ABI and the compiler"),
+            description("The first line is the version of the reference whose behaviour jetpack "
+                        "matches, and our build number: what callers compare.")));
+
+constexpr auto own_note = detail::make_note<declaration>();
+
+}  // namespace
+
+std::string_view host_note() { return {own_note.descriptor, own_note.descriptor_size}; }
+
+int run_host_command(const CommandNote& command, const Values& values, Registry& registry) {
+  if (command.name == "help") return commands::help(values, registry);
+  if (command.name == "plugin list") return commands::plugin_list(values, registry);
+  return commands::version(values, registry);
+}
+
+}  // namespace jetpack

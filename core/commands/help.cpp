@@ -1,0 +1,85 @@
+// `jetpack help`: the overview, one command, or the notes of all plugins.
+#include "cli/help.hpp"
+#include "cli/answer.hpp"
+#include "commands/commands.hpp"
+#include "loader/refusal.hpp"
+#include "support/json_writer.hpp"
+#include "support/settings.hpp"
+
+namespace jetpack::commands {
+
+namespace {
+
+// Whether all of the note is what it should be, not only its listing.
+bool has_sound_details(const Note& plugin) {
+  try {
+    for (const auto& entry : plugin.commands()) plugin.command(entry.name);
+    return true;
+  } catch (const Refusal&) {
+    return false;
+  }
+}
+
+std::string notes_json(Registry& registry) {
+  std::vector<std::string_view> notes;
+  for (const auto& plugin : registry.all())
+    if (plugin.refusal.empty() && has_sound_details(*plugin.note))
+      notes.push_back(plugin.note->text());
+  const auto add_note = [](support::JsonWriter& json, std::string_view note) {
+    json.RawValue(note.data(), note.size(), rapidjson::kObjectType);
+  };
+  return support::json_object(
+             [&](support::Object& json) { json.list("plugins", notes, add_note); }) +
+         '\n';
+}
+
+std::string settings_text() {
+  std::string text =
+      "Dotted keys belong to the node's configuration, keys after a [section] to\n"
+      "config/jetpack.ini. An invalid value is a warning, and the default is used.\n";
+  for (const auto& setting : support::settings()) {
+    const std::string expected = setting.expected();
+    text += '\n' + std::string(setting.key) + '\n';
+    text += "    " + std::string(setting.help) + '\n';
+    if (!expected.empty()) text += "    Values: " + expected + '\n';
+    if (!setting.fallback.empty()) text += "    Default: " + std::string(setting.fallback) + '\n';
+  }
+  return text;
+}
+
+std::string settings_json() {
+  return support::json_array(support::settings(),
+                             [](support::JsonWriter& json, const support::Setting& setting) {
+                               support::Object(json)
+                                   .text("key", setting.key)
+                                   .text("expected", setting.expected())
+                                   .text("default", setting.fallback)
+                                   .text("help", setting.help);
+                             }) +
+         '\n';
+}
+
+}  // namespace
+
+int help(const Values& values, Registry& registry) {
+  const auto words = values.texts("COMMAND");
+  if (words == std::vector<std::string>{"settings"})
+    return answer(values.flag("json") ? settings_json() : settings_text());
+  if (values.flag("json")) return answer(notes_json(registry));
+  if (words.empty()) return answer(overview(registry.commands()));
+  std::string name;
+  for (const auto& word : words) name += (name.empty() ? "" : " ") + word;
+  const auto found = registry.find(words);
+  if (const Plugin* plugin = found.plugin;
+      plugin != nullptr && plugin->note && found.name == name) {
+    std::string text = command_help(plugin->note->command(name));
+    if (!plugin->refusal.empty())
+      text +=
+          "\nIt cannot be run: plugin " + plugin->path + " is refused: " + plugin->refusal + '\n';
+    return answer(text);
+  }
+  if (registry.has_group(name)) return answer(group_overview(name, registry.commands()));
+  return unknown_command(name, registry);
+}
+
+}  // namespace jetpack::commands

@@ -1,0 +1,71 @@
+// `jetpack plugin list`: every plugin that was found, with its commands or why it is refused.
+#include "cli/answer.hpp"
+#include "commands/commands.hpp"
+#include "support/json_writer.hpp"
+
+namespace jetpack::commands {
+
+namespace {
+
+const char* origin_name(Origin origin) {
+  switch (origin) {
+    case Origin::host:
+      return "host";
+    case Origin::builtin:
+      return "built-in";
+    case Origin::bundle:
+      return "bundle";
+    case Origin::directory:
+      return "directory";
+  }
+  return "";
+}
+
+std::string plugins_json(Registry& registry) {
+  const auto add_plugin = [&](support::JsonWriter& json, const Plugin& plugin) {
+    const auto add_command = [&](support::JsonWriter&, const auto& entry) {
+      support::Object command(json);
+      command.text("name", entry.name).text("summary", entry.summary);
+      if (const auto* other = registry.shadowed_by(plugin, entry.name))
+        command.text("shadowed_by", other->note->id());
+    };
+    support::Object object(json);
+    if (plugin.note)
+      object.text("id", plugin.note->id())
+          .text("version", plugin.note->version())
+          .text("abi", std::to_string(plugin.note->abi_major()) + "." +
+                           std::to_string(plugin.note->abi_minor()));
+    object.text("origin", origin_name(plugin.origin));
+    if (!plugin.path.empty()) object.text("path", plugin.path);
+    using Entries = std::remove_cvref_t<decltype(plugin.note->commands())>;
+    object.list("commands", plugin.note ? plugin.note->commands() : Entries(), add_command);
+    if (!plugin.refusal.empty()) object.text("refused", plugin.refusal);
+  };
+  return support::json_array(registry.all(), add_plugin) + '\n';
+}
+
+std::string plugins_text(Registry& registry) {
+  std::string text;
+  for (const auto& plugin : registry.all()) {
+    text += plugin.note ? plugin.note->id() + ' ' + plugin.note->version() : plugin.path;
+    text += std::string(" (") + origin_name(plugin.origin) + ")\n";
+    if (!plugin.refusal.empty()) text += "    refused: " + plugin.refusal + '\n';
+    if (plugin.note && !plugin.path.empty()) text += "    " + plugin.path + '\n';
+    if (!plugin.note) continue;
+    for (const auto& entry : plugin.note->commands()) {
+      text += "    " + std::string(entry.name) + ": " + std::string(entry.summary);
+      if (const auto* other = registry.shadowed_by(plugin, entry.name))
+        text += " [shadowed by " + other->note->id() + "]";
+      text += '\n';
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+int plugin_list(const Values& values, Registry& registry) {
+  return answer(values.flag("json") ? plugins_json(registry) : plugins_text(registry));
+}
+
+}  // namespace jetpack::commands

@@ -1,0 +1,42 @@
+/* jetpack.process/1: running scripts.
+ * Part of jetpack/abi.h; include that. */
+#pragma once
+
+#define JP_PROCESS "jetpack.process/1"
+
+typedef struct jp_process_spec {
+  uint32_t size;
+  uint32_t argc;      /* at least 1 */
+  const jp_str* argv; /* argv[0]: a path, or a name that PATH finds */
+  uint32_t env_count;
+  uint32_t reserved;
+  const jp_str* env;      /* "NAME=VALUE", added to the caller's environment; may be NULL */
+  jp_str directory;       /* working directory; empty: the caller's */
+  jp_str input;           /* what standard input holds; empty: /dev/null */
+  int64_t deadline_ms;    /* then SIGTERM, and SIGKILL after grace_ms; 0: none */
+  int64_t grace_ms;       /* 0: two seconds */
+  uint64_t capture_bytes; /* kept of each stream, half of it head and half tail; 0: 128 KiB */
+} jp_process_spec;
+
+typedef struct jp_process_result {
+  uint32_t size;
+  int32_t exit_code;  /* 0 to 255; -1 when a signal ended it */
+  int32_t signal;     /* the signal that ended it, or 0 */
+  uint32_t timed_out; /* 1: the deadline passed */
+  uint32_t killed;    /* processes it had started that were still running, and were killed */
+  uint32_t reserved;
+  uint64_t out_bytes; /* written in total, kept or not */
+  uint64_t err_bytes;
+  int64_t elapsed_ms;
+} jp_process_result;
+
+typedef struct jp_process {
+  uint32_t size;
+  uint32_t reserved;
+  void* self;
+  /* Runs a program to its end; nothing that it started is left. JP_OK whatever its exit code, which
+   * is in `result`; JP_NOT_FOUND or JP_DENIED when it could not be started. Where a stream was
+   * longer than capture_bytes, the line "[... N bytes left out ...]" stands in the middle. */
+  int32_t (*run)(void* self, const jp_process_spec* spec, jp_process_result* result, jp_sink out,
+                 jp_sink err_out, jp_error* err);
+} jp_process;

@@ -1,0 +1,97 @@
+/* jetpack.storage/1: the node's locker.
+ *
+ * A blob's name is its path in the locker: "projects/p/blobs/x.tgz". A name that is empty, holds a
+ * NUL or begins with "/", or has a segment "." or "..", is JP_USAGE.
+ * No text that comes out of this table holds a secret, but for the URL that `sign` makes.
+ * Part of jetpack/abi.h; include that. */
+#pragma once
+
+#define JP_STORAGE "jetpack.storage/1"
+
+/* Receives progress, in bytes; `total` is 0 while it is unknown. Called from the thread that
+ * called the service. Non-zero cancels. */
+typedef struct jp_progress {
+  void* ctx;
+  int32_t (*update)(void* ctx, uint64_t done, uint64_t total);
+} jp_progress;
+
+/* jp_download.flags */
+enum {
+  JP_DOWNLOAD_FRESH = 1 /* start over, even where a partial file could be resumed */
+};
+
+typedef struct jp_download {
+  uint32_t size;
+  uint32_t flags; /* JP_DOWNLOAD_FRESH, or 0 */
+  jp_str blob;
+  jp_str to_path;       /* where the file will be once it is complete and verified */
+  jp_progress progress; /* `update` may be NULL */
+} jp_download;
+
+typedef struct jp_downloaded {
+  uint32_t size;
+  uint32_t checked; /* 1: the MD5 of the whole was compared with what the locker holds */
+  uint64_t bytes;   /* of the file */
+  uint64_t resumed; /* of these, what an earlier download had already fetched */
+} jp_downloaded;
+
+typedef struct jp_upload {
+  uint32_t size;
+  uint32_t reserved;
+  jp_str blob;
+  jp_str content_type; /* empty: application/octet-stream */
+  jp_source source;    /* read from the thread that called */
+  jp_progress progress;
+} jp_upload;
+
+typedef struct jp_uploaded {
+  uint32_t size;
+  uint32_t reserved;
+  uint64_t bytes;
+} jp_uploaded;
+
+typedef struct jp_signature {
+  uint32_t size;
+  uint32_t reserved;
+  jp_str blob;
+  int64_t seconds;            /* how long the URL is to be valid; at least 1 */
+  jp_str content_disposition; /* what the reply is to say; empty: what the blob says */
+  jp_str content_type;        /* likewise */
+} jp_signature;
+
+typedef struct jp_signed {
+  uint32_t size;
+  uint32_t shortened; /* 1: the credential allows less time than was asked for */
+  int64_t expires;    /* the Unix second at which the URL ends */
+} jp_signed;
+
+typedef struct jp_storage {
+  uint32_t size;
+  uint32_t reserved;
+  void* self;
+  /* Writes the locker's address, without secrets: "az://account/container". */
+  int32_t (*locker)(void* self, jp_sink url, jp_error* err);
+  /* Writes one JSON object for each blob whose name begins with `prefix`, in the order of the names:
+   * {"name", "bytes", "modified": "ISO 8601", "etag", "md5"?: hex}. The sink is called once for
+   * each line, which ends in "\n", while pages arrive; when it stops, so does the listing:
+   * JP_FAILED. */
+  int32_t (*list)(void* self, jp_str prefix, jp_sink lines, jp_error* err);
+  /* Writes the same object for one blob, and "url": where it is, without a credential. JP_NOT_FOUND
+   * when there is none. */
+  int32_t (*properties)(void* self, jp_str blob, jp_sink line, jp_error* err);
+  /* Downloads a blob to a file. Until it is complete and verified, it grows beside it as
+   * ".NAME.jetpack-part" with its state in ".NAME.jetpack-state"; a later call resumes where an
+   * earlier one, even one that was killed, stopped, if the blob is still the same. A file at
+   * to_path is replaced in one step, or stays. JP_NOT_FOUND when there is no such blob. */
+  int32_t (*download)(void* self, const jp_download* download, jp_downloaded* result,
+                      jp_error* err);
+  /* Stores what the source gives, of any length. Nothing appears under the name until it is complete;
+   * a blob of that name is then replaced. */
+  int32_t (*upload)(void* self, const jp_upload* upload, jp_uploaded* result, jp_error* err);
+  /* JP_NOT_FOUND when there is no such blob. */
+  int32_t (*remove)(void* self, jp_str blob, jp_error* err);
+  /* Writes a URL that lets anyone who has it read the blob, over https only, until it expires.
+   * JP_UNSUPPORTED when this node's credential cannot sign. */
+  int32_t (*sign)(void* self, const jp_signature* signature, jp_sink url, jp_signed* result,
+                  jp_error* err);
+} jp_storage;

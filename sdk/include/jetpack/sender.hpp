@@ -1,0 +1,95 @@
+// jetpack/sender.hpp: for commands that send messages: the option --wait, and what they report.
+#pragma once
+
+#include <jetpack/command.hpp>
+#include <jetpack/json.hpp>
+#include <jetpack/session.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace jetpack {
+
+// The option --wait, which Sender obeys.
+consteval Parameter wait_option() {
+  return option("wait", "DURATION", "Fail unless delivered within this time (10, 90s, 5m)")
+      .duration();
+}
+
+// Sends what one run of a command has to say, in order, and reports what became of it. The command
+// must declare wait_option(), whose time is for all of it; where it declares a flag "json", the
+// report is on standard output too, as a JSON list. Without --wait, once something could not be
+// delivered the rest is only queued, so that a dead server is waited for once.
+class Sender {
+ public:
+  explicit Sender(const Call& call)
+      : call_(call), session_(call.service<Session>()), wait_(call.duration("wait")) {}
+
+  // `what` names one of several in the report: "node array 'execute'". Throws when it is rejected.
+  void publish(std::string_view type, std::string_view data, const std::string& what = {}) {
+    record(what, session_.publish(type, data, time_left()));
+  }
+  void send(const Letter& letter, const std::string& what = {}) {
+    record(what, session_.send(letter, time_left()));
+  }
+
+  // Reports what became of each and returns the exit code: 1 when --wait was not met.
+  int finish() const {
+    const std::string start = "jetpack " + std::string(call_.command()) + ": ";
+    for (const auto& [what, receipt] : all_)
+      call_.report(start + (what.empty() ? "" : what + ": ") +
+                   (receipt.delivered ? "delivered" : "queued: " + receipt.note) + '\n');
+    if (call_.declares("json") && call_.flag("json")) call_.print(to_json());
+    const bool all_delivered = std::all_of(all_.begin(), all_.end(),
+                                           [](const Sent& sent) { return sent.receipt.delivered; });
+    if (all_delivered || !wait_ || wait_->count() == 0) return 0;
+    call_.report("not delivered within " + std::to_string(wait_->count()) +
+                 " ms; it stays queued and will be sent later\n");
+    return 1;
+  }
+
+ private:
+  struct Sent {
+    std::string what;
+    Receipt receipt;
+  };
+
+  std::optional<std::chrono::milliseconds> time_left() const {
+    using std::chrono::milliseconds;
+    if (!wait_) return queued_why_.empty() ? std::nullopt : std::optional(milliseconds{0});
+    const auto spent = std::chrono::steady_clock::now() - start_;
+    return std::max(*wait_ - std::chrono::duration_cast<milliseconds>(spent), milliseconds{0});
+  }
+
+  void record(const std::string& what, Receipt receipt) {
+    if (!receipt.delivered && queued_why_.empty()) queued_why_ = receipt.note;
+    if (!receipt.delivered) receipt.note = queued_why_;
+    all_.push_back({what, std::move(receipt)});
+  }
+
+  std::string to_json() const {
+    std::string json;
+    for (const auto& [what, receipt] : all_) {
+      json += (json.empty() ? "[{\"id\":" : ",{\"id\":") + json_string(receipt.id);
+      json += std::string(",\"delivered\":") + (receipt.delivered ? "true" : "false");
+      if (!what.empty()) json += ",\"what\":" + json_string(what);
+      if (!receipt.delivered) json += ",\"note\":" + json_string(receipt.note);
+      json += '}';
+    }
+    return (json.empty() ? "[" : json) + "]\n";
+  }
+
+  const Call& call_;
+  Session session_;
+  std::optional<std::chrono::milliseconds> wait_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::string queued_why_;
+  std::vector<Sent> all_;
+};
+
+}  // namespace jetpack

@@ -1,0 +1,62 @@
+// Every setting of jetpack: its key, type, default, bounds and help. Whoever reads a setting reads
+// it through this table; `jetpack help settings` and docs/settings.md are made from it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <jetpack/config.hpp>
+#include "support/ini.hpp"
+
+namespace jetpack::support {
+
+struct Setting {
+  enum class Type { text, number, flag, choice };
+
+  // A dotted key of the node's configuration, or "[section] key" of config/jetpack.ini.
+  std::string_view key;
+  Type type = Type::text;
+  std::string_view fallback = {};  // the value when it is not set or not valid; "": none
+  int64_t least = 0;               // number: bounds
+  int64_t most = 0;
+  std::string_view help = {};
+  std::string_view choices = {};  // choice: separated by blanks
+
+  // "a whole number from 1 to 64"; "" for a text.
+  std::string expected() const;
+  // Whether `value` is one that the setting can have.
+  bool accepts(std::string_view value) const;
+};
+
+// In the order in which they are documented.
+std::span<const Setting> settings();
+
+// The setting with this key, which must be in the table.
+const Setting& setting(std::string_view key);
+
+// Told what is wrong with a value that is not valid, once for each read.
+using SettingWarning = std::function<void(const std::string& text)>;
+
+// The value of a setting that was found as `text`; its default, after a warning, when the text is
+// not valid, and without one when there is none.
+int64_t number_setting(std::string_view key, const std::optional<std::string>& text,
+                       const SettingWarning& warn);
+bool flag_setting(std::string_view key, const std::optional<std::string>& text,
+                  const SettingWarning& warn);
+std::string choice_setting(std::string_view key, const std::optional<std::string>& text,
+                           const SettingWarning& warn);
+
+// What is wrong with the settings of a node, in config/jetpack.ini and below cyclecloud.jetpack:
+// values that are not valid, and keys that look like ours and are none. A configuration that cannot
+// be read says nothing here.
+std::vector<std::string> setting_problems(const Config& config);
+
+// The same for given texts; `configured` is the JSON of cyclecloud.jetpack.
+std::vector<std::string> setting_problems(const Ini& ini, std::string_view configured);
+
+}  // namespace jetpack::support
