@@ -3,13 +3,15 @@
 
 #include <algorithm>
 
-#include <jetpack/error.hpp>
+#include "loader/listing.hpp"
 #include "loader/refusal.hpp"
-#include "support/json.hpp"
+#include "support/files.hpp"
 
 namespace jetpack {
 
 namespace {
+
+constexpr uint64_t max_size = 16 << 20;  // a bundle may hold very many files
 
 // A path that stays in the bundle's directory.
 bool is_inside(const std::string& path) {
@@ -21,27 +23,24 @@ bool is_inside(const std::string& path) {
 
 Manifest Manifest::read(const std::string& directory) {
   const std::string path = directory + "/plugin.json";
-  std::optional<support::Json> json;
-  try {
-    json = support::Json::read(path, {}, support::JsonRules::strict);
-  } catch (const Error& e) {
-    throw Refusal(e.what());
-  }
-  if (!json) throw Refusal("the bundle has no manifest: " + path + " does not exist");
   const auto fail = [&](const std::string& what) { throw Refusal(path + ": " + what); };
-  const auto& root = json->root();
-  const auto* schema = support::find_member(root, "schema");
-  if (schema == nullptr || !schema->IsInt() || schema->GetInt() != 1)
-    fail("schema 1 is expected; the bundle may need a newer jetpack");
+  std::vector<char> bytes;
+  Listing listing;
+  try {
+    const auto text = support::read_file(path, max_size);
+    if (!text) throw Refusal("the bundle has no manifest");
+    bytes.assign(text->c_str(), text->c_str() + text->size() + 1);
+    listing = read_listing(bytes);
+  } catch (const std::runtime_error& e) {
+    fail(e.what());
+  }
+  if (listing.schema != 1) fail("schema 1 is expected; the bundle may need a newer jetpack");
 
   Manifest manifest;
-  manifest.id_ = support::find_string(root, "id").value_or("");
-  manifest.version_ = support::find_string(root, "version").value_or("");
-  const auto* commands = support::find_member(root, "commands");
-  if (commands == nullptr || !commands->IsArray()) fail("'commands' is not a list");
-  for (const auto& command : commands->GetArray()) {
-    Entry entry{support::find_string(command, "name").value_or(""),
-                support::find_string(command, "library").value_or("")};
+  manifest.id_ = listing.id;
+  manifest.version_ = listing.version;
+  for (const auto& command : listing.commands) {
+    Entry entry{std::string(command.name), std::string(command.library)};
     if (entry.name.empty()) fail("a command has no name");
     if (!is_inside(entry.library))
       fail("the library of '" + entry.name + "' is not a path inside the bundle");

@@ -3,13 +3,10 @@
 
 #include <algorithm>
 
-#include <rapidjson/reader.h>
-#include <rapidjson/stream.h>
-
 #include <jetpack/error.hpp>
+#include "loader/listing.hpp"
 #include "loader/refusal.hpp"
 #include "support/json.hpp"
-#include "support/utf8.hpp"
 
 namespace jetpack {
 
@@ -17,29 +14,21 @@ namespace {
 
 using Value = rapidjson::Value;
 
-[[noreturn]] void refuse(const std::string& what) { throw Refusal("its note is faulty: " + what); }
+[[noreturn]] void refuse(const std::string& what) { throw Refusal(what); }
 
-// Nothing but printable ASCII: mostly so, and seen in a few instructions for 16 bytes.
-bool is_printable_ascii(std::string_view text) {
-  bool other = false;
-  for (const char c : text) other |= static_cast<unsigned char>(c - 0x20) > 0x7E - 0x20;
-  return !other;
-}
-
-// What a note says is shown on terminals, so control characters are refused. Paragraphs may have
-// line breaks.
-std::string_view checked(std::string_view text, const char* what) {
-  if (is_printable_ascii(text)) return text;
-  if (!support::is_utf8(text)) refuse(std::string("'") + what + "' is not UTF-8");
-  for (const char c : text)
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7F)
-      refuse(std::string("'") + what + "' has a control character");
-  return text;
+// What `read` returns; what it refuses is a fault of the note.
+template <class Read>
+auto from_note(Read read) {
+  try {
+    return read();
+  } catch (const Refusal& refusal) {
+    throw Refusal(std::string("its note is faulty: ") + refusal.what());
+  }
 }
 
 std::string_view printable(const Value& value, const char* what) {
   if (!support::is_string(value)) refuse(std::string("'") + what + "' is not a string");
-  return checked(support::text_of(value), what);
+  return checked_text(support::text_of(value), what);
 }
 
 support::Json parse(const std::string& text) {
@@ -48,109 +37,6 @@ support::Json parse(const std::string& text) {
   } catch (const Error& e) {
     refuse(e.what());
   }
-}
-
-// Takes from a note what a listing needs, which stands before "details". A listing reads the notes
-// of all plugins, and must cost next to nothing.
-class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListingReader> {
- public:
-  int64_t schema = 0;
-  std::string id, version;
-  std::vector<uint64_t> abi;
-  std::vector<std::string> needed;
-  std::vector<Note::Entry> entries;
-  bool complete = false;
-
-  bool Default() { return expected() == Expected::anything; }
-  bool Uint(unsigned number) { return Uint64(number); }
-  bool Uint64(uint64_t number) {
-    if (expected() != Expected::number) return Default();
-    if (top_ == Top::schema) schema = number == 1 ? 1 : 0;
-    if (top_ == Top::abi) abi.push_back(number);
-    return true;
-  }
-  bool String(const char* data, rapidjson::SizeType size, bool) {
-    if (expected() != Expected::text) return Default();
-    const std::string_view text(data, size);
-    if (top_ == Top::id) id = checked(text, "id");
-    if (top_ == Top::version) version = checked(text, "version");
-    if (top_ == Top::needed) needed.emplace_back(checked(text, "requires"));
-    if (top_ == Top::commands) {
-      (in_name_ ? entries.back().name : entries.back().summary) = checked(text, "commands");
-    }
-    return true;
-  }
-  bool Key(const char* data, rapidjson::SizeType size, bool) {
-    const std::string_view key(data, size);
-    if (depth_ == 1) top_ = top_of(key);
-    in_name_ = depth_ == 3 && key == "name";
-    in_summary_ = depth_ == 3 && key == "summary";
-    complete = depth_ == 1 && top_ == Top::details;
-    return !complete;
-  }
-  bool StartObject() {
-    const auto what = expected();
-    if (what != Expected::object && what != Expected::anything) return false;
-    if (what == Expected::object && depth_ == 2) entries.emplace_back();
-    return ++depth_ <= support::max_json_depth;
-  }
-  bool EndObject(rapidjson::SizeType) {
-    --depth_;
-    return true;
-  }
-  bool StartArray() {
-    const auto what = expected();
-    if (what != Expected::list && what != Expected::anything) return false;
-    return ++depth_ <= support::max_json_depth;
-  }
-  bool EndArray(rapidjson::SizeType) {
-    --depth_;
-    return true;
-  }
-
- private:
-  enum class Top { other, schema, id, version, abi, needed, commands, details };
-  enum class Expected { anything, number, text, list, object };
-
-  static Top top_of(std::string_view key) {
-    if (key == "schema") return Top::schema;
-    if (key == "id") return Top::id;
-    if (key == "version") return Top::version;
-    if (key == "abi") return Top::abi;
-    if (key == "requires") return Top::needed;
-    if (key == "commands") return Top::commands;
-    if (key == "details") return Top::details;
-    return Top::other;
-  }
-
-  // What may stand here: {"schema":1, "id":"", "version":"", "abi":[1,0], "requires":[""],
-  // "commands":[{"name":"", "summary":"", ...}], ...}
-  Expected expected() const {
-    if (depth_ == 0) return Expected::object;
-    if (depth_ > 3 || top_ == Top::other) return Expected::anything;
-    if (depth_ == 1) {
-      if (top_ == Top::schema) return Expected::number;
-      return top_ == Top::id || top_ == Top::version ? Expected::text : Expected::list;
-    }
-    if (depth_ == 2) {
-      if (top_ == Top::abi) return Expected::number;
-      return top_ == Top::needed ? Expected::text : Expected::object;
-    }
-    return in_name_ || in_summary_ ? Expected::text : Expected::anything;
-  }
-
-  unsigned depth_ = 0;
-  Top top_ = Top::other;
-  bool in_name_ = false, in_summary_ = false;
-};
-
-// Reads the NUL-terminated text in place: what `listing` then points to is in there.
-void read_listing(std::vector<char>& text, ListingReader& listing) {
-  rapidjson::InsituStringStream stream(text.data());
-  rapidjson::Reader reader;
-  const auto result = reader.Parse<rapidjson::kParseInsituFlag>(stream, listing);
-  if (result.IsError() && !listing.complete)
-    refuse("not the JSON that is expected, at byte " + std::to_string(result.Offset()));
 }
 
 std::string_view text_of(const Value& object, const char* name) {
@@ -253,26 +139,27 @@ void read_details(const Value& details, CommandNote& command) {
 
 }  // namespace
 
-Note::Note(std::string text) : text_(std::move(text)) {
-  ListingReader listing;
-  listing_.assign(text_.c_str(), text_.c_str() + text_.size() + 1);
-  read_listing(listing_, listing);
-  if (listing.schema != 1) refuse("schema 1 is expected; the plugin may need a newer jetpack");
-  if (listing.abi.size() != 2 || listing.abi[0] > UINT16_MAX || listing.abi[1] > UINT16_MAX)
-    refuse("'abi' is not [MAJOR, MINOR]");
-  if (listing.id.empty() || listing.version.empty()) refuse("it has no id or no version");
-  id_ = std::move(listing.id);
-  version_ = std::move(listing.version);
-  abi_major_ = static_cast<uint16_t>(listing.abi[0]);
-  abi_minor_ = static_cast<uint16_t>(listing.abi[1]);
-  needed_ = std::move(listing.needed);
-  entries_ = std::move(listing.entries);
-  for (const auto& entry : entries_) {
-    if (!is_name(entry.name, max_command_words))
-      refuse("'" + std::string(entry.name) + "' cannot be a command");
-    if (entry.summary.empty()) refuse("command '" + std::string(entry.name) + "' has no summary");
-  }
-  if (entries_.empty()) refuse("it declares no command");
+Note::Note(std::string text)
+    : text_(std::move(text)), listing_(text_.c_str(), text_.c_str() + text_.size() + 1) {
+  from_note([&] {
+    Listing listing = read_listing(listing_);
+    if (listing.schema != 1) refuse("schema 1 is expected; the plugin may need a newer jetpack");
+    if (listing.abi.size() != 2 || listing.abi[0] > UINT16_MAX || listing.abi[1] > UINT16_MAX)
+      refuse("'abi' is not [MAJOR, MINOR]");
+    if (listing.id.empty() || listing.version.empty()) refuse("it has no id or no version");
+    id_ = listing.id;
+    version_ = listing.version;
+    abi_major_ = static_cast<uint16_t>(listing.abi[0]);
+    abi_minor_ = static_cast<uint16_t>(listing.abi[1]);
+    needed_ = std::move(listing.needed);
+    for (const auto& [name, summary, library] : listing.commands) {
+      if (!is_name(name, max_command_words))
+        refuse("'" + std::string(name) + "' cannot be a command");
+      if (summary.empty()) refuse("command '" + std::string(name) + "' has no summary");
+      entries_.push_back({name, summary});
+    }
+    if (entries_.empty()) refuse("it declares no command");
+  });
 }
 
 bool Note::has_command(std::string_view name) const {
@@ -292,9 +179,11 @@ CommandNote Note::command(std::string_view name) const {
   command.name = name;
   for (const auto& entry : entries_)
     if (entry.name == name) command.summary = entry.summary;
-  const support::Json json = parse(text_);
-  for_each(json.root(), "details", [&](const Value& details) {
-    if (text_of(details, "command") == name) read_details(details, command);
+  from_note([&] {
+    const support::Json json = parse(text_);
+    for_each(json.root(), "details", [&](const Value& details) {
+      if (text_of(details, "command") == name) read_details(details, command);
+    });
   });
   return command;
 }

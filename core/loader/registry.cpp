@@ -112,7 +112,7 @@ bool Registry::has_group(std::string_view name) {
   });
 }
 
-const std::vector<Plugin>& Registry::all() {
+const std::deque<Plugin>& Registry::all() {
   if (!scanned_) scan();
   return plugins_;
 }
@@ -142,7 +142,6 @@ const Plugin* Registry::shadowed_by(const Plugin& plugin, std::string_view comma
 
 void Registry::scan() {
   scanned_ = true;
-  plugins_.reserve(64);  // moving them costs more than the space
   scan_directory(path_.builtin_dir, Origin::builtin);
   scan_bundles();
   for (const auto& directory : path_.directories) scan_directory(directory, Origin::directory);

@@ -1,7 +1,7 @@
 // Finds plugins and reads their notes, in the order of precedence, without loading one.
 #pragma once
 
-#include <list>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,7 +52,7 @@ class Registry {
   bool has_group(std::string_view name);
 
   // All plugins, in order of precedence.
-  const std::vector<Plugin>& all();
+  const std::deque<Plugin>& all();
 
   // A command as a listing shows it.
   struct Listed {
@@ -77,8 +77,8 @@ class Registry {
   void add_bundle(const std::string& directory);
 
   SearchPath path_;
-  std::vector<Plugin> plugins_;  // the host's own first
-  std::list<Plugin> quick_;      // built-ins that were found by their file name alone
+  std::deque<Plugin> plugins_;  // the host's own first; what points to one stays valid
+  std::deque<Plugin> quick_;    // built-ins that were found by their file name alone
   bool scanned_ = false;
 };
 

@@ -143,7 +143,7 @@ def test_no_note(build, refused):
         {**GOOD_NOTE, "commands": [{"name": "bad"}]},
         {**GOOD_NOTE, "commands": [{"name": "Bad\u001b[31m", "summary": "colours"}]},
         {**GOOD_NOTE, "commands": [{"name": "bad", "summary": "escape \u001b[31m"}]},
-        {**GOOD_NOTE, "commands": [{"name": "a b c", "summary": "three words"}]},
+        {**GOOD_NOTE, "commands": [{"name": "a b c d", "summary": "four words"}]},
         {**GOOD_NOTE, "commands": [{"name": "../bad", "summary": "a path"}]},
         {key: value for key, value in GOOD_NOTE.items() if key != "id"},
         {key: value for key, value in GOOD_NOTE.items() if key != "commands"},
@@ -484,5 +484,5 @@ def test_a_folder_of_plugins_that_may_not_be_read(jetpack, as_user, copied_home)
     folder.chmod(0o700)
     result = jetpack("log", "m", prefix=as_nobody)
     assert (result.returncode, result.stdout) == (127, "")
-    assert f"refused: {folder}: the folder cannot be read: Permission denied" in result.stderr
+    assert f"refused: {folder}: cannot read the directory: Permission denied" in result.stderr
     assert "cannot be read" in jetpack.answer("plugin", "list", prefix=as_nobody)
