@@ -22,7 +22,7 @@ TEST_CASE("sections, keys in any case, comments and continuations") {
 TEST_CASE("keys may be indented, and a deeper line continues the value before it") {
   const Ini ini = Ini::parse(
       "\xEF\xBB\xBF[cycle_server]\n  webserver = https://head.example:9443\n  api_username = u\n"
-      "    v\n\n    # comment\n    w\n\n  api_password = p\n y = z\n  "
+      "    v\n\n    # comment\n    w\n\n  api_password = p\n y = z\n"
       "[identity]\ncluster_name = c\n"
       "  d\nempty =\n",
       "jetpack.ini");

@@ -64,7 +64,9 @@ void drop_all_repeated(Value& value) {
     for (auto& element : value.GetArray()) drop_all_repeated(element);
   if (!value.IsObject()) return;
   if (has_repeated_name(value)) drop_repeated(value);
-  for (auto& member : value.GetObject()) drop_all_repeated(member.value);
+  // Counted: RapidJSON's mutable iterators have an operator != that is ambiguous in C++20.
+  for (SizeType i = 0; i < value.MemberCount(); ++i)
+    drop_all_repeated((value.MemberBegin() + i)->value);
 }
 
 void read_into(rapidjson::Document& document, JsonInput input, std::string_view key,

@@ -220,7 +220,7 @@ bool is_too_short(const WindowReader& text, const Name& name, size_t at) {
 }
 
 std::optional<Secret> named_secret(const WindowReader& text, const Name& name) {
-  size_t end = text.skip_while(name.end, is_decimal);
+  size_t end = text.skip_while(name.end, is_digit);
   if (end - name.end > 2 || is_name_char(text[end])) return std::nullopt;
   const size_t word = word_start(text, name.start);
   end = behind_quote(text, end);
@@ -246,7 +246,7 @@ std::optional<Secret> bearer_token(const WindowReader& text) {
   const size_t start = text.skip(name_end, blank_bytes);
   const size_t end = text.skip_while(start, [](char c) { return !ends(c, Masking::at_other); });
   bool has_digit = false;
-  for (size_t i = start; i < end; ++i) has_digit |= is_decimal(text[i]);
+  for (size_t i = start; i < end; ++i) has_digit |= is_digit(text[i]);
   if (start == name_end || end - start < least || !has_digit) return std::nullopt;
   return Secret{start, Masking::until(Masking::at_other)};
 }
@@ -276,7 +276,7 @@ std::optional<Secret> user_information(const WindowReader& text) {
   while (colon < end && text[colon] != ':') ++colon;
   const bool is_cut = end == text.size() && end - text.at() >= context_ahead;
   if (is_cut) {
-    if (colon == end || is_decimal(text[colon + 1])) return std::nullopt;
+    if (colon == end || is_digit(text[colon + 1])) return std::nullopt;
     return Secret{start, Masking::until(Masking::at_sign)};
   }
   size_t sign = end;
@@ -286,7 +286,7 @@ std::optional<Secret> user_information(const WindowReader& text) {
     return Secret{start, Masking::bytes(sign - start)};
   }
   // A password may hold / ? or #, which it should not; a port may not hold letters.
-  const bool is_port = text.skip_while(colon + 1, is_decimal) >= end;
+  const bool is_port = text.skip_while(colon + 1, is_digit) >= end;
   if (colon == end || is_port || text[start] == '[' || !is_one_of(text[end], "/?#"))
     return std::nullopt;
   end = text.skip_while(end, [](char c) { return c != '@' && !ends(c, Masking::at_sign); });

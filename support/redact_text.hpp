@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "support/redact_rules.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::support {
 
@@ -16,9 +17,8 @@ inline constexpr size_t deepest_quote = backslashes.size();
 inline constexpr std::string_view blank_bytes = " \t";
 inline constexpr size_t most_blanks = 16;
 
-constexpr bool is_decimal(char c) { return c >= '0' && c <= '9'; }
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-constexpr bool is_alnum(char c) { return is_decimal(c) || (lower(c) >= 'a' && lower(c) <= 'z'); }
+constexpr bool is_alnum(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z'); }
 constexpr bool is_name_char(char c) { return is_alnum(c) || c == '_' || c == '-'; }
 constexpr bool is_quote(char c) { return c == '"' || c == '\''; }
 constexpr bool is_one_of(char c, std::string_view set) {

@@ -1,5 +1,5 @@
-// fuzz_config.cpp: libFuzzer target for the configuration: two JSON documents and a key, separated
-// by 0xFF bytes, are parsed, laid over each other, searched and written in every form.
+// libFuzzer target for the configuration: two JSON documents and a key, separated by 0xFF bytes, are
+// parsed, laid over each other, searched and written in every form.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -33,12 +33,20 @@ void require(bool holds) {
 void check_forms(const rapidjson::Value& value) {
   for (const uint32_t format : std::array<uint32_t, 4>{JP_JSON, JP_JSON_PRETTY, JP_PLAIN, JP_LINES})
     require(jetpack::support::is_utf8(jetpack::render(value, format)));
-  const jetpack::support::Json again =
-      jetpack::support::Json::parse(jetpack::render(value, JP_JSON), "again");
+  const Json again = Json::parse(jetpack::render(value, JP_JSON), "again");
   require(jetpack::support::to_json(again.root()) == jetpack::support::to_json(value));
   const std::string pretty = jetpack::render(value, JP_JSON_PRETTY);
-  require(jetpack::render(jetpack::support::Json::parse(pretty, "pretty").root(), JP_JSON_PRETTY) ==
-          pretty);
+  require(jetpack::render(Json::parse(pretty, "pretty").root(), JP_JSON_PRETTY) == pretty);
+}
+
+// What is strict JSON reads the same by both rules.
+void check_rules(std::string_view text, const rapidjson::Value& lenient) {
+  try {
+    const Json strict = Json::parse(text, "strict", {}, jetpack::support::JsonRules::strict);
+    require(strict.root() == lenient);
+  } catch (const jetpack::Error& e) {
+    require(e.code() == jetpack::Errc::corrupt);
+  }
 }
 
 std::string found(const rapidjson::Value& tree, std::string_view key) {
@@ -51,8 +59,8 @@ using Precedence = jetpack::Tree::Precedence;
 // The two documents laid over each other, or what `key` leads to in them.
 jetpack::Tree laid_over(std::string_view base, std::string_view layer, std::string_view key,
                         Precedence precedence) {
-  jetpack::Tree tree(jetpack::support::Json::parse(base, "base", key));
-  tree.lay_over(jetpack::support::Json::parse(layer, "layer", key), precedence);
+  jetpack::Tree tree(Json::parse(base, "base", key));
+  tree.lay_over(Json::parse(layer, "layer", key), precedence);
   return tree;
 }
 
@@ -73,9 +81,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view base = next_part(input);
   const std::string_view layer = next_part(input);
   try {
-    check_forms(jetpack::support::Json::parse(base, "base").root());
-    const bool objects = jetpack::support::Json::parse(base, "base").root().IsObject() &&
-                         jetpack::support::Json::parse(layer, "layer").root().IsObject();
+    const Json document = Json::parse(base, "base");
+    check_forms(document.root());
+    check_rules(base, document.root());
+    const bool objects =
+        document.root().IsObject() && Json::parse(layer, "layer").root().IsObject();
     if (!objects || !jetpack::support::is_utf8(input)) return 0;
     lay_over_and_search(base, layer, input, Precedence::replace);
     lay_over_and_search(base, layer, input, Precedence::keep_objects);

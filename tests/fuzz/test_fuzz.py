@@ -47,6 +47,7 @@ CORPUS = {
     "fuzz_config": [
         b'{"a":{"b":1,"c":[true,false,null,-1.5e-9]},"d.e":"x"}\xff{"a":{"b":{"z":"\xc3\xa9"}}}\xffa.b.z',
         b'{"a":18446744073709551615,"b":-9223372036854775808,"":"\\u0000\\ud83d\\ude00"}\xff{"a":{}}\xff.',
+        b'\xef\xbb\xbf{"a":NaN,"b":[-Infinity,1e400,18446744073709551616],"a":{"b":1},"a":{"c":"\\udcfc\xfe"}}\xff{"a":1}\xffa.b',
         b'[[[[["\\n\\t\'\\""]]]]]\xff{}\xff',
         b"{" + b'"k":{' * 100 + b"}" * 101 + b"\xff{}\xffk.k.k",
     ],

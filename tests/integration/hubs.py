@@ -32,14 +32,14 @@ class Hub:
     """A hub process, with an administrator. `options` are of `hub serve`; `like` is another hub of the
     same database, whose authority and administrator it shares."""
 
-    def __init__(self, *options, database=None, like=None):
+    def __init__(self, *options, database=None, like=None, listen="127.0.0.1:0"):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-hub-"))
         self.data = self.folder / "data"
         if like:
             shutil.copytree(like.data / "tls", self.data / "tls")
         self.database = ["--database", database] if database else []
         self.options = [*map(str, options), *self.database]
-        self.listen = "127.0.0.1:0"
+        self.listen = listen
         self.process = None
         self.start()
         self.listen = urllib.parse.urlsplit(self.url).netloc

@@ -163,7 +163,7 @@ def test_the_database_goes_down_and_comes_back(own_postgresql):
 
 def test_an_unreachable_database(postgresql):
     url = postgresql.url("nowhere")
-    with pytest.raises(AssertionError, match="cannot open the hub's database.*nowhere") as raised:
+    with pytest.raises(AssertionError, match="failed to open the hub database.*nowhere") as raised:
         Hub(database=url)
     assert "s3cret" not in str(raised.value)
 

@@ -75,7 +75,7 @@ void Home::check() const {
                     (missing ? "; install jetpack there or set JETPACK_HOME" : ""));
   }
   if (!S_ISDIR(info.st_mode))
-    throw Error(Errc::failed, "the home tree " + root_ + chosen + " is not a folder");
+    throw Error(Errc::failed, "the home tree " + root_ + chosen + " is not a directory");
   if (::access(root_.c_str(), X_OK) != 0)
     throw Error(Errc::denied, "cannot enter the home tree " + root_ + chosen + ": " +
                                   support::system_message(errno) +

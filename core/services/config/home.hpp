@@ -22,7 +22,7 @@ class Home {
   // The absolute path of a name below the home. Throws Errc::usage for one that leads out of it.
   std::string path(std::string_view name) const;
 
-  // Throws Errc::unavailable or denied unless the home is a folder that can be entered.
+  // Throws Errc::unavailable or denied unless the home is a directory that can be entered.
   void check() const;
 
  private:

@@ -26,13 +26,13 @@ std::string value(const Home& home, std::string_view key) {
 }  // namespace
 
 TEST_CASE("configuration.json overlays node.json, and properties never replace an object") {
-  const support::TemporaryDirectory folder;
-  const Home home(folder.path());
-  folder.write("config/node.json",
-               R"({"a":{"x":1,"y":2},"cyclecloud":{"cluster":{"name":"demo"}},"s":"t"})");
-  folder.write("config/configuration.json", R"({"a":{"y":3,"z":4},"s":{"deep":true}})");
-  folder.write("config/properties.json",
-               R"({"cyclecloud":{"cluster":"demo","url":"u"},"os":{"id":"debian"}})");
+  const support::TemporaryDirectory directory;
+  const Home home(directory.path());
+  directory.write("config/node.json",
+                  R"({"a":{"x":1,"y":2},"cyclecloud":{"cluster":{"name":"demo"}},"s":"t"})");
+  directory.write("config/configuration.json", R"({"a":{"y":3,"z":4},"s":{"deep":true}})");
+  directory.write("config/properties.json",
+                  R"({"cyclecloud":{"cluster":"demo","url":"u"},"os":{"id":"debian"}})");
   CHECK(value(home, "a.x") == "1");
   CHECK(value(home, "a.y") == "3");
   CHECK(value(home, "a.z") == "4");
@@ -43,24 +43,24 @@ TEST_CASE("configuration.json overlays node.json, and properties never replace a
 }
 
 TEST_CASE("no configuration at all is an error, as is one that is no object") {
-  const support::TemporaryDirectory folder;
-  CHECK_THROWS_WITH_AS(read_configuration(Home(folder.path())),
+  const support::TemporaryDirectory directory;
+  CHECK_THROWS_WITH_AS(read_configuration(Home(directory.path())),
                        doctest::Contains("has no configuration yet"), Error);
-  CHECK_THROWS_WITH_AS(read_configuration(Home(folder.path() + "/none")),
+  CHECK_THROWS_WITH_AS(read_configuration(Home(directory.path() + "/none")),
                        doctest::Contains("cannot enter the home tree"), Error);
-  folder.write("config/node.json", "[]");
-  CHECK_THROWS_WITH_AS(read_configuration(Home(folder.path())), doctest::Contains("no JSON object"),
-                       Error);
+  directory.write("config/node.json", "[]");
+  CHECK_THROWS_WITH_AS(read_configuration(Home(directory.path())),
+                       doctest::Contains("no JSON object"), Error);
 }
 
 TEST_CASE("merging large objects takes no time in their product") {
-  const support::TemporaryDirectory folder;
+  const support::TemporaryDirectory directory;
   std::string large = "{";
   for (int i = 0; i < 100'000; ++i) large += (i > 0 ? ",\"k" : "\"k") + std::to_string(i) + "\":1";
   large += "}";
-  folder.write("config/node.json", large);
-  folder.write("config/configuration.json", large);
-  CHECK(value(Home(folder.path()), "k99999") == "1");
+  directory.write("config/node.json", large);
+  directory.write("config/configuration.json", large);
+  CHECK(value(Home(directory.path()), "k99999") == "1");
 }
 
 TEST_CASE("dotted keys") {
@@ -119,9 +119,9 @@ TEST_CASE("lines hold one leaf each") {
 }
 
 TEST_CASE("properties are set one by one and survive a reading") {
-  const support::TemporaryDirectory folder;
-  const Home home(folder.path());
-  folder.write("config/x", "");
+  const support::TemporaryDirectory directory;
+  const Home home(directory.path());
+  directory.write("config/x", "");
   write_property(home, "os.id", "\"debian\"");
   write_property(home, "os.version", "12");
   write_property(home, "os.id", "\"rhel\"");
@@ -131,19 +131,19 @@ TEST_CASE("properties are set one by one and survive a reading") {
   for (const char* key : {"", ".a", "a.", "a..b"})
     CHECK_THROWS_AS(write_property(home, key, "1"), Error);
   CHECK_THROWS_AS(write_property(home, "a", "{"), Error);
-  folder.write("config/properties.json", "{broken");
+  directory.write("config/properties.json", "{broken");
   CHECK_THROWS_AS(write_property(home, "a", "1"), Error);
   CHECK(jetpack::support::read_file(home.path("config/properties.json"), 100) == "{broken");
 }
 
 TEST_CASE("users are a list, or in an object") {
-  const support::TemporaryDirectory folder;
-  const Home home(folder.path());
-  folder.write("config/auth.json", R"([{"name":"a"}])");
+  const support::TemporaryDirectory directory;
+  const Home home(directory.path());
+  directory.write("config/auth.json", R"([{"name":"a"}])");
   CHECK(render(read_users(home).root(), JP_JSON) == R"([{"name":"a"}])");
-  folder.write("config/auth.json", R"({"users":[{"name":"b"}]})");
+  directory.write("config/auth.json", R"({"users":[{"name":"b"}]})");
   CHECK(render(read_users(home).root(), JP_JSON) == R"([{"name":"b"}])");
-  folder.write("config/auth.json", "{}");
+  directory.write("config/auth.json", "{}");
   CHECK_THROWS_WITH_AS(read_users(home), doctest::Contains("no list of users"), Error);
 }
 

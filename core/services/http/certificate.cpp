@@ -54,8 +54,9 @@ std::string CertificateProblem::text(const std::string& details,
     case X509_V_OK:
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return "has a certificate for another host" + (details.empty() ? "" : " (" + details + ')') +
-             "; use a name that the certificate has, or reissue it";
+      return "has a certificate for another host (" +
+             (verdict == X509_V_OK ? details : X509_verify_cert_error_string(verdict)) +
+             "); use a name that the certificate has, or reissue it";
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return "has a certificate that expired on " + support::iso_8601_seconds(not_after) +
              "; renew it (this node's clock says " + now + ')';

@@ -47,7 +47,7 @@ std::string server_in(const std::string& url) {
 }
 
 // Keeps SIGPIPE from this thread while it lives: OpenSSL writes to a connection that the other side
-// may have closed, and whoever called us may want the signal for its own pipes.
+// may have closed, and the caller may want the signal for its own pipes.
 class NoPipeSignal {
  public:
   NoPipeSignal() {

@@ -43,7 +43,7 @@ class NodeSettings {
   Identity identity() const;
 
   // One of those that jp_session.identity lists; nullopt when unknown. "userdata" is empty when the
-  // id is to be made from userdata_seed().
+  // id is derived from userdata_seed().
   std::optional<std::string> fact(std::string_view name) const;
 
   // "cluster/node", when both are known.

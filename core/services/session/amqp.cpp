@@ -1,6 +1,6 @@
-// The AMQP 0-9-1 client: publishes with confirms, and never counts as taken what the broker has not
-// confirmed. A module of its own, so that rabbitmq-c and OpenSSL are mapped only when something is
-// sent.
+// The AMQP 0-9-1 client: publishes with confirms, and never counts as delivered what the broker has
+// not confirmed. A module of its own, so that rabbitmq-c and OpenSSL are mapped only when something
+// is sent.
 #include <algorithm>
 #include <deque>
 #include <memory>

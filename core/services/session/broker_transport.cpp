@@ -30,7 +30,7 @@ size_t run_length(const std::vector<Batch>& batches, size_t begin) {
 }
 
 // Letters are judged one by one. Messages are never refused by a broker, only by the hub behind it:
-// where they cannot go, the hub or somebody's permission is missing, and they wait for that.
+// where they cannot go, the hub or a permission is missing, and they wait for that.
 Outcome outcome_of(const Batch& batch, const Published& published) {
   switch (published.status) {
     case PublishStatus::confirmed:

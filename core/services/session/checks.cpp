@@ -42,7 +42,7 @@ void check_headers(const jp_letter& letter) {
   }
   if (bytes > max_headers)
     throw Error(Errc::usage, "the headers have " + std::to_string(bytes) + " bytes, and at most " +
-                                 std::to_string(max_headers) + " are taken");
+                                 std::to_string(max_headers) + " are allowed");
 }
 
 void check_content_type(std::string_view type) {
@@ -60,7 +60,8 @@ void check_message(std::string_view type, std::string_view data) {
                                  " printable ASCII characters without blanks");
   if (data.size() > max_data)
     throw Error(Errc::usage, "the message's data has " + std::to_string(data.size()) +
-                                 " bytes, and at most " + std::to_string(max_data) + " are taken");
+                                 " bytes, and at most " + std::to_string(max_data) +
+                                 " are allowed");
   const auto json =
       support::Json::parse(data, "the message's data", {}, support::JsonRules::strict);
   if (!json.root().IsObject()) throw Error(Errc::usage, "the message's data is not a JSON object");

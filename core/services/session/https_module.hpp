@@ -38,7 +38,7 @@ struct RequestParameters {
   jp_str body;
   int64_t timeout_ms;        // of everything: name, connection, TLS, request, whole answer
   uint64_t max_reply;        // bytes of the answer's body
-  const jp_header* headers;  // beside those that the transport makes itself
+  const jp_header* headers;  // beside those that the client adds itself
   size_t header_count;
 };
 

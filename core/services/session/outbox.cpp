@@ -18,7 +18,7 @@ namespace jetpack::session {
 namespace {
 
 constexpr int64_t page_size = 4096;
-// When the write-ahead log has this many pages, whoever commits next empties it. Until then a
+// When the write-ahead log has this many pages, the next commit empties it. Until then a
 // commit costs one sync, and what the first process after a quiet time has to read is small.
 constexpr int max_log_pages = 64;
 // Dead letters are kept for an administrator to see, not forever.

@@ -65,7 +65,7 @@ class Outbox {
   };
   static constexpr uint64_t small = 1 << 20;
 
-  // Opens the database, makes it when missing, and replaces it when corrupt: it is moved aside,
+  // Opens the database, creates it when missing, and replaces it when corrupt: it is moved aside,
   // reported, and what can still be read is queued again. Throws Errc::denied or unavailable.
   explicit Outbox(Options options);
 

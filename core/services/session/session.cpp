@@ -226,7 +226,7 @@ void Session::check_size(std::string_view body) const {
   if (body.size() > static_cast<size_t>(mib) << 20)
     throw Error(Errc::failed, "the letter has " + std::to_string(body.size()) +
                                   " bytes, and at most " + std::to_string(mib) +
-                                  " MiB are taken; raise " + std::string(key) + ", at most " +
+                                  " MiB are allowed; raise " + std::string(key) + ", at most " +
                                   std::to_string(support::setting(key).most) + ", or send less");
 }
 
@@ -234,7 +234,7 @@ jp_receipt Session::send(const jp_letter& raw) {
   check_letter(raw);
   check_size(boundary::view(raw.body));
   const bool is_to_broker = raw.channel == JP_TO_BROKER;
-  // Without a broker a letter would wait until somebody wonders.
+  // Without a broker a letter would wait forever, unnoticed.
   if (is_to_broker) static_cast<void>(settings().broker());
   Message message;
   message.kind = is_to_broker ? Kind::letter_to_broker : Kind::letter_to_server;

@@ -32,7 +32,7 @@ struct Free {
   void operator()(char* text) const { std::free(text); }  // NOLINT(*-no-malloc): realpath's
 };
 
-// The run directory without symbolic links, which SQLite is told not to follow.
+// The run directory without symbolic links, which SQLite may not follow.
 std::string resolve(const std::string& directory) {
   const std::unique_ptr<char, Free> resolved(::realpath(directory.c_str(), nullptr));
   if (resolved) return resolved.get();
@@ -58,7 +58,7 @@ class Draft {
     // Whoever is not in the group keeps the file to himself and root.
     if (::fchown(fd_.get(), static_cast<uid_t>(-1), group) == 0) ::fchmod(fd_.get(), shared_mode);
   }
-  // EEXIST means that somebody was faster.
+  // EEXIST: another process was faster.
   int link_to(const std::string& path) const {
     return ::link(name_.c_str(), path.c_str()) == 0 || errno == EEXIST ? 0 : errno;
   }

@@ -20,7 +20,7 @@ class AccessTokens {
   // machine has no such identity, Errc::unavailable when the service does not answer.
   std::string get(http::Client& client, http::Halt& halt, const std::string& identity);
 
-  // The locker has refused it: the next get() asks anew.
+  // The locker has refused it: the next get() asks again.
   void drop(const std::string& token);
 
  private:

@@ -67,7 +67,7 @@ std::string clock_hint(const http::Response& reply) {
 Error refused(const Description& locker, const http::Response& reply, const std::string& why) {
   const std::string described = " (described in " + locker.source + ')';
   if (lacks_container(reply))
-    return {Errc::failed, "there is no such container" + described + ": " + status_text(reply) +
+    return {Errc::failed, "container not found" + described + ": " + status_text(reply) +
                               "; create it or describe another locker"};
   if (const std::string clock = clock_hint(reply); !clock.empty())
     return {Errc::denied,
@@ -136,7 +136,7 @@ void check_range(const http::Response& reply, const BlobInfo& blob, uint64_t beg
   if (!blob.etag.empty() && etag != blob.etag) throw BlobChanged{};
   if (reply.status == 200) {
     if (begin == 0 && end == blob.bytes && decimal(reply.header("content-length")) == end) return;
-    throw Error(Errc::failed, "it sends only whole blobs, not parts (200 instead of 206)");
+    throw Error(Errc::failed, "it does not support ranges (answered 200 instead of 206)");
   }
   if (reply.status != 206) throw unexpected(reply);
   // "bytes FIRST-LAST/TOTAL"; it may be less than was asked for, which is then asked for again.
@@ -240,7 +240,7 @@ http::Response Azure::exchange(const Call& call, const http::BodySink& sink) {
       is_token_new = true;
       continue;
     }
-    if (is_access_new) throw refused(*locker, reply, "the server's new one was refused, too");
+    if (is_access_new) throw refused(*locker, reply, "the server's new one was rejected too");
     const auto renewal = source_->renew(locker);
     if (!renewal.description) throw refused(*locker, reply, renewal.why);
     is_access_new = true;
@@ -274,7 +274,7 @@ BlobPage Azure::page(std::string_view prefix, const std::string& marker) {
   if (reply.status != 200) throw unexpected(reply);
   BlobPage page = parse_page(reply.body);
   if (!marker.empty() && page.next == marker)
-    throw Error(Errc::corrupt, "it lists the same page again and again");
+    throw Error(Errc::corrupt, "it returns the same page of the listing repeatedly");
   return page;
 }
 

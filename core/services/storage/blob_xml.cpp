@@ -20,8 +20,8 @@ namespace jetpack::storage {
 
 namespace {
 
-// Without what XML can do that nobody needs here: no doctype, no instructions, no entities but the
-// five of XML itself.
+// Without the features of XML that are not needed here: no doctype, no instructions, no entities
+// but the five of XML itself.
 constexpr unsigned xml_flags = pugi::parse_escapes | pugi::parse_eol | pugi::parse_ws_pcdata_single;
 
 void load_xml(pugi::xml_document& document, std::string_view xml, const char* root) {
@@ -95,7 +95,7 @@ DelegationKey parse_delegation_key(std::string_view xml) {
                     node.child_value("SignedVersion"),
                     support::base64_decoded(node.child_value("Value")).value_or("")};
   if (key.value.empty() || key.object_id.empty() || !support::parse_iso_8601(key.expires))
-    throw Error(Errc::corrupt, "the locker answered a delegation key that is not whole");
+    throw Error(Errc::corrupt, "the locker answered with an incomplete delegation key");
   return key;
 }
 

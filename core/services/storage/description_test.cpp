@@ -63,9 +63,9 @@ TEST_CASE("addresses by https") {
   CHECK(locker.account == "acct");
 }
 
-TEST_CASE("a folder") {
+TEST_CASE("a directory") {
   const auto locker = described(R"({"url": "file:///srv/locker/"})");
-  CHECK(locker.folder == "/srv/locker");
+  CHECK(locker.directory == "/srv/locker");
   CHECK(locker.address == "file:///srv/locker");
 }
 

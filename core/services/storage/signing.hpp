@@ -46,7 +46,7 @@ struct SasTerms {
 // The query of a URL that reads the blob by https alone, signed with the account's key.
 std::string service_sas(const SasTerms& terms, std::string_view key);
 
-// A key that Azure lends to an identity (Get User Delegation Key).
+// A key that Azure issues to an identity (Get User Delegation Key).
 struct DelegationKey {
   std::string object_id;
   std::string tenant_id;
@@ -57,7 +57,7 @@ struct DelegationKey {
   std::string value;  // decoded
 };
 
-// The same, signed with a key that was lent. It ends with the key at the latest.
+// The same, signed with a user delegation key. It expires with the key at the latest.
 std::string delegation_sas(const SasTerms& terms, const DelegationKey& key);
 
 }  // namespace jetpack::storage

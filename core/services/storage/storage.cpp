@@ -142,8 +142,8 @@ Store& StorageService::opened() {
         LockerSource::Options{host_.path("config/locker.json"), [this] { return ask_server(); },
                               [this](const std::string& text) { host_.warn(text); }});
   const auto locker = source_->current();
-  if (!locker->folder.empty()) {
-    store_ = open_folder_store(locker->folder, locker->source);
+  if (!locker->directory.empty()) {
+    store_ = open_directory_store(locker->directory, locker->source);
     return *store_;
   }
   const Settings wanted = settings();
@@ -178,8 +178,8 @@ int32_t StorageService::properties_entry(void* self, jp_str blob, jp_sink line,
     Store& store = from(self).opened();
     const auto info = store.properties(boundary::view(blob));
     if (!info)
-      throw Error(Errc::not_found, "there is no blob " + quoted(boundary::view(blob)) +
-                                       " in the locker " + store.address());
+      throw Error(Errc::not_found, "blob " + quoted(boundary::view(blob)) +
+                                       " not found in the locker " + store.address());
     write_to(line, json_line(*info) + '\n');
   });
 }
@@ -188,11 +188,11 @@ int32_t StorageService::download_entry(void* self, const jp_download* download,
                                        jp_downloaded* result, jp_error* err) noexcept {
   return boundary::guard(err, [&] {
     check_blob_name(boundary::view(download->blob));
-    const auto brought = from(self).opened().download(
+    const auto downloaded = from(self).opened().download(
         boundary::view(download->blob), std::string(boundary::view(download->to_path)),
         (download->flags & JP_DOWNLOAD_FRESH) != 0, watch_of(download->progress));
-    hand_out(jp_downloaded{sizeof(jp_downloaded), brought.checked ? 1u : 0u, brought.bytes,
-                           brought.resumed},
+    hand_out(jp_downloaded{sizeof(jp_downloaded), downloaded.checked ? 1u : 0u, downloaded.bytes,
+                           downloaded.resumed},
              result);
   });
 }

@@ -1,6 +1,7 @@
 // The layout of the hub's data directory.
 #include "common/data_directory.hpp"
 
+#include "common/json.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 
@@ -22,11 +23,9 @@ DataDirectory open_data_directory(const std::filesystem::path& root) {
 std::optional<std::string> last_url(const DataDirectory& data) {
   const auto text = support::read_file(data.status(), max_status);
   if (!text) return std::nullopt;
-  try {
-    return support::find_string(support::parse_json(*text, data.status()), "url");
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+  const auto status = parse_object(*text);
+  if (!status) return std::nullopt;
+  return support::find_string(*status, "url");
 }
 
 }  // namespace jetpack::hub

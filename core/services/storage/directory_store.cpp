@@ -1,4 +1,4 @@
-// A folder as a locker: the blobs are its files.
+// A directory as a locker: the blobs are its files.
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -25,7 +25,7 @@ namespace jetpack::storage {
 namespace {
 
 constexpr size_t copy_size = 512 << 10;
-constexpr int deepest_folder = 100;
+constexpr int deepest_directory = 100;
 
 bool is_of_a_transfer(std::string_view name) {
   return name.starts_with('.') &&
@@ -40,35 +40,35 @@ Error system_error(const std::string& doing, int error) {
   return {code, doing + ": " + support::system_message(error)};
 }
 
-// Opens a name below a folder, and nothing that leads out of it, by a link or otherwise.
-support::Fd open_below(int folder, const std::string& name, uint64_t flags) {
+// Opens a name below a directory, and nothing that leads out of it, by a link or otherwise.
+support::Fd open_below(int directory, const std::string& name, uint64_t flags) {
   open_how how{};
   how.flags = flags | O_CLOEXEC | O_NONBLOCK;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   return support::Fd(
-      static_cast<int>(::syscall(SYS_openat2, folder, name.c_str(), &how, sizeof how)));
+      static_cast<int>(::syscall(SYS_openat2, directory, name.c_str(), &how, sizeof how)));
 }
 
-class FolderStore : public Store {
+class DirectoryStore : public Store {
  public:
-  FolderStore(std::string folder, std::string source)
-      : folder_(std::move(folder)), source_(std::move(source)) {}
+  DirectoryStore(std::string directory, std::string source)
+      : directory_(std::move(directory)), source_(std::move(source)) {}
 
-  std::string address() override { return "file://" + folder_; }
+  std::string address() override { return "file://" + directory_; }
   void list(std::string_view prefix, const std::function<bool(const BlobInfo&)>& take) override;
   std::optional<BlobInfo> properties(std::string_view blob) override;
-  Brought download(std::string_view blob, const std::string& to, bool fresh,
-                   const Watch& watch) override;
+  Downloaded download(std::string_view blob, const std::string& to, bool fresh,
+                      const Watch& watch) override;
   uint64_t upload(std::string_view blob, const std::string& content_type, const Content& content,
                   const Watch& watch) override;
   void remove(std::string_view blob) override;
-  SignedAddress sign(const SignWish& wish) override;
+  SignedAddress sign(const SignRequest& wish) override;
 
  private:
   using Take = std::function<bool(const BlobInfo&)>;
 
   std::string step(const std::string& what, std::string_view blob) const {
-    return "cannot " + what + ' ' + quoted(blob) + " in the locker file://" + folder_;
+    return "cannot " + what + ' ' + quoted(blob) + " in the locker file://" + directory_;
   }
   support::Fd open_root() const;
   support::Fd open_blob(const support::Fd& root, std::string_view blob,
@@ -77,18 +77,19 @@ class FolderStore : public Store {
   bool walk(int root, const std::string& below, std::string_view prefix, const Take& take,
             int depth) const;
 
-  std::string folder_;
+  std::string directory_;
   std::string source_;
 };
 
-support::Fd FolderStore::open_root() const {
-  support::Fd root(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+support::Fd DirectoryStore::open_root() const {
+  support::Fd root(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (root) return root;
   if (errno == ENOENT || errno == ENOTDIR)
-    throw Error(Errc::failed, "the locker file://" + folder_ + " (described in " + source_ +
-                                  ") does not exist: there is no such folder; make it, mount it, "
-                                  "or describe another locker");
-  throw system_error("cannot open the locker file://" + folder_, errno);
+    throw Error(Errc::failed,
+                "the locker file://" + directory_ + " (described in " + source_ +
+                    ") does not exist: there is no such directory; make it, mount it, "
+                    "or describe another locker");
+  throw system_error("cannot open the locker file://" + directory_, errno);
 }
 
 BlobInfo info_of(const std::string& name, const struct stat& file) {
@@ -103,8 +104,8 @@ BlobInfo info_of(const std::string& name, const struct stat& file) {
 }
 
 // An invalid one when there is no such file.
-support::Fd FolderStore::open_blob(const support::Fd& root, std::string_view blob,
-                                   const std::string& what) const {
+support::Fd DirectoryStore::open_blob(const support::Fd& root, std::string_view blob,
+                                      const std::string& what) const {
   support::Fd file = open_below(root.get(), std::string(blob), O_RDONLY);
   struct stat info {};
   if (file && ::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode)) return file;
@@ -114,7 +115,7 @@ support::Fd FolderStore::open_blob(const support::Fd& root, std::string_view blo
   throw system_error(step(what, blob), errno);
 }
 
-std::optional<BlobInfo> FolderStore::properties(std::string_view blob) {
+std::optional<BlobInfo> DirectoryStore::properties(std::string_view blob) {
   const support::Fd root = open_root();
   const support::Fd file = open_blob(root, blob, "look up");
   struct stat info {};
@@ -124,16 +125,17 @@ std::optional<BlobInfo> FolderStore::properties(std::string_view blob) {
   return found;
 }
 
-// Lists what is below the folder `below`, which ends in '/' unless it is the root. False: enough.
-bool FolderStore::walk(int root, const std::string& below, std::string_view prefix,
-                       const Take& take, int depth) const {
+// Lists what is below the directory `below`, which ends in '/' unless it is the root. False:
+// enough.
+bool DirectoryStore::walk(int root, const std::string& below, std::string_view prefix,
+                          const Take& take, int depth) const {
   const support::Fd fd = open_below(root, below.empty() ? "." : below, O_RDONLY | O_DIRECTORY);
-  if (!fd || depth > deepest_folder) return true;
+  if (!fd || depth > deepest_directory) return true;
   // fdopendir takes over what it is given.
-  const support::Directory folder(::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
-  if (!folder) return true;
+  const support::Directory directory(::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
+  if (!directory) return true;
   std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(folder.get())) {
+  while (const dirent* entry = ::readdir(directory.get())) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == ".." || is_of_a_transfer(name) || !support::is_utf8(name)) continue;
     struct stat info {};
@@ -145,7 +147,7 @@ bool FolderStore::walk(int root, const std::string& below, std::string_view pref
     if (S_ISDIR(info.st_mode)) names.push_back(std::string(name) + '/');
     if (S_ISREG(info.st_mode)) names.emplace_back(name);
   }
-  // A folder's names sort where its '/' does.
+  // A directory's names sort where its '/' does.
   std::sort(names.begin(), names.end());
   for (const auto& name : names) {
     const std::string whole = below + name;
@@ -167,23 +169,23 @@ bool FolderStore::walk(int root, const std::string& below, std::string_view pref
   return true;
 }
 
-void FolderStore::list(std::string_view prefix, const Take& take) {
+void DirectoryStore::list(std::string_view prefix, const Take& take) {
   const support::Fd root = open_root();
   walk(root.get(), "", prefix, take, 0);
 }
 
-Brought FolderStore::download(std::string_view blob, const std::string& to, bool,
-                              const Watch& watch) {
+Downloaded DirectoryStore::download(std::string_view blob, const std::string& to, bool,
+                                    const Watch& watch) {
   const support::Fd root = open_root();
   const support::Fd file = open_blob(root, blob, "download");
   struct stat info {};
   if (!file || ::fstat(file.get(), &info) != 0)
-    throw Error(Errc::not_found, step("download", blob) + ": there is no such blob");
+    throw Error(Errc::not_found, step("download", blob) + ": blob not found");
   const BlobInfo known = info_of(std::string(blob), info);
   PartialFile partial(to, [&] {
     if (watch) watch(0, 0);
   });
-  partial.take_up({address() + '/' + known.name, known.etag, known.bytes}, true);
+  partial.resume({address() + '/' + known.name, known.etag, known.bytes}, true);
   const auto buffer = std::make_unique_for_overwrite<char[]>(copy_size);
   uint64_t at = 0;
   try {
@@ -209,8 +211,8 @@ Brought FolderStore::download(std::string_view blob, const std::string& to, bool
   return {known.bytes, 0, false};
 }
 
-// The folders in which the blob is to stand.
-void FolderStore::make_folders(std::string_view blob) const {
+// The directories of the blob.
+void DirectoryStore::make_folders(std::string_view blob) const {
   const support::Fd root = open_root();
   for (size_t slash = blob.find('/'); slash != std::string_view::npos;
        slash = blob.find('/', slash + 1)) {
@@ -223,14 +225,14 @@ void FolderStore::make_folders(std::string_view blob) const {
   }
 }
 
-uint64_t FolderStore::upload(std::string_view blob, const std::string&, const Content& content,
-                             const Watch& watch) {
-  if (blob.ends_with('/')) throw Error(Errc::usage, step("store", blob) + ": it names a folder");
+uint64_t DirectoryStore::upload(std::string_view blob, const std::string&, const Content& content,
+                                const Watch& watch) {
+  if (blob.ends_with('/')) throw Error(Errc::usage, step("store", blob) + ": it names a directory");
   make_folders(blob);
-  PartialFile partial(folder_ + '/' + std::string(blob), [&] {
+  PartialFile partial(directory_ + '/' + std::string(blob), [&] {
     if (watch) watch(0, 0);
   });
-  partial.take_up({}, true);
+  partial.resume({}, true);
   const auto buffer = std::make_unique_for_overwrite<char[]>(copy_size);
   uint64_t at = 0;
   try {
@@ -247,23 +249,23 @@ uint64_t FolderStore::upload(std::string_view blob, const std::string&, const Co
   return at;
 }
 
-void FolderStore::remove(std::string_view blob) {
+void DirectoryStore::remove(std::string_view blob) {
   const support::Fd root = open_root();
   if (!open_blob(root, blob, "remove"))
-    throw Error(Errc::not_found, step("remove", blob) + ": there is no such blob");
+    throw Error(Errc::not_found, step("remove", blob) + ": blob not found");
   if (::unlinkat(root.get(), std::string(blob).c_str(), 0) != 0)
     throw system_error(step("remove", blob), errno);
 }
 
-SignedAddress FolderStore::sign(const SignWish&) {
+SignedAddress DirectoryStore::sign(const SignRequest&) {
   throw Error(Errc::unsupported,
-              "the locker " + address() + " is a folder, for which there are no signed URLs");
+              "the locker " + address() + " is a directory, for which there are no signed URLs");
 }
 
 }  // namespace
 
-std::unique_ptr<Store> open_folder_store(std::string folder, std::string source) {
-  return std::make_unique<FolderStore>(std::move(folder), std::move(source));
+std::unique_ptr<Store> open_directory_store(std::string directory, std::string source) {
+  return std::make_unique<DirectoryStore>(std::move(directory), std::move(source));
 }
 
 }  // namespace jetpack::storage
