@@ -7,13 +7,13 @@
 #include "support/files.hpp"
 #include "support/rewritten.hpp"
 #include "support/text.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::support {
 
 namespace {
 
 constexpr uint64_t max_file = 1 << 20;
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 std::string slot(std::string_view section, std::string_view key) {
   return std::string(section) + '\n' + lower_case(key);

@@ -9,6 +9,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/encoding.hpp"
+#include "support/text.hpp"
 #include "support/utf8.hpp"
 
 namespace jetpack::support {
@@ -16,7 +17,6 @@ namespace jetpack::support {
 namespace {
 
 constexpr unsigned replacement_character = 0xFFFD;
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 // Whether the byte stands for itself in a string.
 bool is_plain(char c) {
@@ -29,7 +29,6 @@ bool is_plain(char c) {
 }
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_high_surrogate(unsigned unit) { return unit >= 0xD800 && unit < 0xDC00; }
 bool is_low_surrogate(unsigned unit) { return unit >= 0xDC00 && unit < 0xE000; }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "support/text.hpp"
+
 namespace jetpack::support {
 
 namespace {
@@ -16,7 +18,6 @@ constexpr std::string_view key_end = "-----END";
 // A log may hold the first line of a key and nothing more: so much that is no key is masked.
 constexpr size_t most_foreign = 16 << 10;
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 constexpr bool is_alnum(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z'); }
 constexpr bool is_name_char(char c) { return is_alnum(c) || c == '_' || c == '-'; }

@@ -6,6 +6,8 @@
 
 namespace jetpack::support {
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 // Without blanks and line ends around it.
 std::string_view trimmed(std::string_view text);
 

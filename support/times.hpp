@@ -9,7 +9,15 @@
 
 namespace jetpack::support {
 
-using SystemTime = std::chrono::system_clock::time_point;
+// A point in time to the millisecond. The clock's own time_point counts nanoseconds, which end in
+// the year 2262.
+struct SystemTime : std::chrono::sys_time<std::chrono::milliseconds> {
+  using Point = std::chrono::sys_time<std::chrono::milliseconds>;
+  using Point::Point;
+  constexpr SystemTime(Point time) : Point(time) {}  // NOLINT: implicit, as between time_points
+  constexpr SystemTime(std::chrono::system_clock::time_point time)  // NOLINT: the same
+      : Point(std::chrono::floor<std::chrono::milliseconds>(time)) {}
+};
 
 // Milliseconds since 1970, as messages and databases carry a time.
 int64_t unix_ms(SystemTime time);

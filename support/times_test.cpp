@@ -33,6 +33,9 @@ TEST_CASE("the forms of ISO 8601 that are in use") {
   CHECK(parse_iso_8601("2024-10-04T13:03Z") == time - std::chrono::seconds{40});
   CHECK(parse_iso_8601("2024-10-04") == from_unix_ms(1728000000000));
   CHECK(parse_iso_8601(iso_8601(time)) == time);
+  const auto far = parse_iso_8601("9999-12-31T23:59:59.999Z");
+  REQUIRE(far);
+  CHECK(iso_8601(*far) == "9999-12-31T23:59:59.999Z");
   for (const auto* text : {"", "2024", "2024-13-04T13:03:40Z", "2024-02-30", "1969-12-31",
                            "2024-10-04T24:03:40Z", "2024-10-04T13:03:40+2:00", "yesterday",
                            "2024-10-04T13:03:40Zx", "2024-10-04T", "+024-10-04"})

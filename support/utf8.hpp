@@ -6,6 +6,9 @@
 
 namespace jetpack::support {
 
+// What some editors begin a UTF-8 file with.
+inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
 // Where the first ill-formed byte is, or npos.
 size_t find_ill_formed(std::string_view text);
 

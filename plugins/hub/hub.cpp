@@ -1,14 +1,11 @@
-// hub.cpp: declares the hub's commands.
-#include "administer.hpp"
-#include "blobs.hpp"
-#include "enroll.hpp"
-#include "list.hpp"
-#include "serve.hpp"
+// Declares the hub's commands.
 
 #include <jetpack/plugin.hpp>
+#include "commands/commands.hpp"
 
 namespace {
 
+namespace hub = jetpack::hub;
 using jetpack::argument;
 using jetpack::command;
 using jetpack::description;
@@ -16,8 +13,9 @@ using jetpack::example;
 using jetpack::flag;
 using jetpack::option;
 
+// The options that many commands have, worded once.
 consteval jetpack::Parameter data() {
-  return option("data", "DIR", "Where the hub keeps its data; by default hub in the home tree");
+  return option("data", "DIR", "The hub's data directory; by default hub in the home tree");
 }
 
 consteval jetpack::Parameter database() {
@@ -25,18 +23,56 @@ consteval jetpack::Parameter database() {
                 "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; by default SQLite in --data");
 }
 
-consteval jetpack::Parameter list_action() {
-  return argument("ACTION", "What to do").choices("list");
-}
-
 consteval jetpack::Parameter json() { return flag("json", "Print JSON"); }
 
 consteval jetpack::Parameter cluster() {
-  return option("cluster", 'c', "NAME", "The cluster; by default the node's own, or all");
+  return option("cluster", 'c', "NAME", "The cluster; by default this node's own");
+}
+
+consteval jetpack::Parameter any_cluster() {
+  return option("cluster", 'c', "NAME",
+                "The cluster; by default this node's own, with --data or --database all");
 }
 
 consteval jetpack::Parameter limit() {
-  return option("limit", 'n', "N", "How many, the newest").integer(1, 100'000).fallback("100");
+  return option("limit", 'n', "N", "Print only the newest N").integer(1, 100'000).fallback("100");
+}
+
+consteval jetpack::Parameter file(const char* help) { return option("file", 'f', "FILE", help); }
+
+consteval jetpack::Parameter container() {
+  return option("container", "NAME", "The container").fallback("locker");
+}
+
+consteval jetpack::Parameter nodes() { return argument("NAME", "The nodes").repeated(); }
+
+consteval jetpack::Parameter own_or_named_cluster() {
+  return argument("NAME", "The cluster; by default this node's own").optional();
+}
+
+consteval jetpack::Description queries_hub() {
+  return description(
+      "Queries the hub as this node, for its own cluster; with --data or --database "
+      "as the hub's administrator, directly on its database.");
+}
+
+consteval jetpack::Description works_on_database() {
+  return description(
+      "Works as the hub's administrator, directly on its database, whether the hub "
+      "runs or not.");
+}
+
+consteval jetpack::Description records_operation() {
+  return description(
+      "Works as the hub's administrator, directly on its database, whether the hub "
+      "runs or not. Records an operation and sets the phase of the nodes; the hub "
+      "itself starts and stops no machines.");
+}
+
+consteval jetpack::Description works_on_blobs() {
+  return description(
+      "Works as the hub's administrator, directly on its data directory, whether "
+      "the hub runs or not.");
 }
 
 }  // namespace
@@ -44,104 +80,142 @@ consteval jetpack::Parameter limit() {
 JETPACK_PLUGIN(
     "jetpack.hub", JETPACK_HUB_VERSION,
     command("hub serve", "Run an application server for clusters", hub::serve,
-            description("Takes the messages of enrolled nodes over HTTPS, keeps them, and serves "
-                        "the cluster page. Prints one JSON line when it is ready: the address, "
-                        "the certificate of its authority, the process. Ends on SIGTERM."),
+            description("Receives the messages of enrolled nodes over HTTPS, stores them, and "
+                        "serves the cluster page. Prints one JSON line when it is ready: the "
+                        "address, the certificate of its authority, the process id. Stops on "
+                        "SIGTERM."),
             data(), database(),
             option("broker", "URL",
-                   "Take messages from RabbitMQ too: amqps://USER:PASSWORD@HOST:PORT/VHOST"),
-            option("broker-ca", "FILE", "Certificates to trust the broker by"),
-            option("listen", 'l', "HOST:PORT", "Address to listen on; port 0 takes a free one")
+                   "Also consume messages from RabbitMQ: amqps://USER:PASSWORD@HOST:PORT/VHOST"),
+            option("broker-ca", "FILE", "Certificates to verify the broker with"),
+            option("listen", 'l', "HOST:PORT", "Address to listen on; port 0 picks a free one")
                 .fallback("127.0.0.1:9443"),
             option("name", "NAME", "Host name or address for the certificate").repeated(),
-            option("url", "URL", "Address that nodes are told; by default from --listen"),
-            option("keep", "N", "Messages to keep; older ones go")
+            option("url", "URL", "Address to give to nodes; by default from --listen"),
+            option("keep", "N", "Keep the newest N messages")
                 .integer(1000, 1'000'000'000)
                 .fallback("1000000"),
-            option("blob-port", "PORT", "Port of the blob store; 0 takes a free one")
+            option("blob-port", "PORT", "Port of the blob store; 0 picks a free one")
                 .integer(0, 65535)
                 .fallback("0"),
             flag("no-blobs", "Serve no blobs; the nodes' locker is elsewhere"),
             flag("locker-key", "Give nodes the blob account's key, so that they can sign URLs"),
             example("jetpack hub serve --data /var/lib/hub --listen 0.0.0.0:9443 --name head",
                     "Serve a cluster whose nodes reach this machine as 'head'")),
-    command("hub enroll", "Give a node an account and write its connection files", hub::enroll,
+    command("hub enroll", "Create a node's account and write its connection files", hub::enroll,
             description("Writes config/connection.json, config/jetpack.ini and config/ca.pem into "
-                        "the node's home tree. Enrolling again gives a new password. The hub may "
-                        "run meanwhile."),
-            data(), database(), option("cluster", "NAME", "The node's cluster").required(),
+                        "the node's home tree. Enrolling again sets a new password. The hub may "
+                        "be running."),
+            data(), database(), option("cluster", 'c', "NAME", "The node's cluster").required(),
             option("node", "NAME", "The node's name").required(),
             option("home", "HOME", "The node's home tree").required(),
             option("url", "URL", "Address of the hub; by default where it serves"),
             option("instance-id", "ID", "The machine's id; by default the known one, or a new one"),
-            option("nodearray", "NAME", "The node array that it is of"),
+            option("nodearray", "NAME", "The node's node array"),
             option("broker", "URL", "The node's broker: amqps://USER:PASSWORD@HOST:PORT/VHOST"),
-            option("broker-ca", "FILE", "Certificates that the node trusts the broker by"),
+            option("broker-ca", "FILE", "Certificates for the node to verify the broker with"),
             option("transport", "NAME", "How the node sends its messages").choices("https", "amqp"),
             example("jetpack hub enroll --cluster demo --node n1 --home /opt/cycle/jetpack",
                     "Make this machine node n1 of cluster demo")),
     command("hub admin", "Set an administrator's password for the cluster page", hub::admin,
-            description("Makes the administrator if need be, and prints a new password, once."),
+            description("Creates the administrator if there is none of this name, and prints a new "
+                        "password, once."),
             data(), database(),
             option("name", "NAME", "The administrator's name").fallback("admin")),
-    command("hub event", "List the events of a cluster", hub::list_events,
-            description("As this node, of its own cluster; with --data or --database as the hub's "
-                        "keeper, of any."),
-            list_action(), json(), limit(), cluster(), data(), database(),
-            option("node", "NAME", "Only events of this node"),
-            flag("all", 'a', "Events of low priority too")),
-    command("hub message", "List the messages that the hub took", hub::list_messages,
-            description("As this node, of its own cluster; with --data or --database as the hub's "
-                        "keeper, of any."),
-            list_action(), json(), limit(), cluster(), data(), database(),
-            option("type", "TYPE", "Only messages of this type")),
-    command("hub node", "List nodes, or do something with them", hub::administer_node,
-            description("'list' and 'show' ask the hub as this node; with --data or --database, "
-                        "and for all else, they work as the hub's keeper on its database, whether "
-                        "it runs or not. 'add' gives new nodes an account each and shows their "
-                        "passwords, once, for machines that write their own files; 'remove' "
-                        "forgets the node and its account; 'configure' gives it the JSON object in "
-                        "--file as configuration of its own."),
-            argument("ACTION", "What to do")
-                .choices("list", "show", "add", "terminate", "deallocate", "shutdown", "start",
-                         "restart", "reimage", "remove", "configure"),
-            argument("NAME", "The nodes").optional().repeated(), json(), cluster(), data(),
-            database(), option("file", 'f', "FILE", "A JSON object"),
-            option("count", "N", "Add N nodes: NAME1 to NAMEN").integer(1, 100'000),
+
+    command("hub event list", "List the events of a cluster", hub::event_list, queries_hub(),
+            json(), limit(), any_cluster(), data(), database(),
+            option("node", "NAME", "Print only events of this node"),
+            flag("all", 'a', "Print events of low priority too")),
+    command("hub message list", "List the messages that the hub received", hub::message_list,
+            queries_hub(), json(), limit(), any_cluster(), data(), database(),
+            option("type", "TYPE", "Print only messages of this type")),
+
+    command("hub node list", "List nodes", hub::node_list, queries_hub(), json(), any_cluster(),
+            data(), database()),
+    command("hub node show", "Show a node with its conditions, properties and events",
+            hub::node_show, queries_hub(), argument("NAME", "The node"), json(), cluster(), data(),
+            database()),
+    command("hub node add", "Create accounts for new nodes", hub::node_add,
+            description("Works as the hub's administrator, directly on its database. Prints the "
+                        "nodes' passwords, once, for machines that write their own connection "
+                        "files; 'jetpack hub enroll' writes them."),
+            nodes(), json(), cluster(), data(), database(),
+            option("count", "N", "Add N nodes: NAME1 to NAMEN").integer(1, 100'000)),
+    command("hub node configure", "Set the configuration of one node", hub::node_configure,
+            description("Works as the hub's administrator, directly on its database. The JSON "
+                        "object is merged over the configuration of the node's cluster."),
+            argument("NAME", "The node"), json(), cluster(), data(), database(),
+            file("A JSON object").required()),
+    command("hub node remove", "Remove nodes and their accounts", hub::node_remove,
+            works_on_database(), nodes(), json(), cluster(), data(), database()),
+    command("hub node terminate", "Request the termination of nodes", hub::node_terminate,
+            records_operation(), nodes(), json(), cluster(), data(), database(),
             example("jetpack hub node terminate -c demo n1 n2 --data /var/lib/hub",
-                    "Ask two nodes to end")),
-    command("hub cluster", "List, make and show clusters", hub::administer_cluster,
-            description("'configure' gives all nodes of the cluster the JSON object in --file as "
-                        "configuration."),
-            argument("ACTION", "What to do").choices("list", "create", "show", "configure"),
-            argument("NAME", "The cluster").optional(), json(), data(), database(),
-            option("file", 'f', "FILE", "A JSON object")),
-    command("hub user", "List, add and remove the users that a cluster's nodes let in",
-            hub::administer_user,
-            description("'add' replaces a user who is there. Nodes follow within their time of "
-                        "asking."),
-            argument("ACTION", "What to do").choices("list", "add", "remove"),
-            argument("NAME", "The user").optional(), json(), cluster(), data(), database(),
-            option("uid", "N", "The user's number; by default the next free one from 20000")
+                    "Ask two nodes to terminate")),
+    command("hub node deallocate", "Request the deallocation of nodes", hub::node_deallocate,
+            records_operation(), nodes(), json(), cluster(), data(), database()),
+    command("hub node shutdown", "Request the shutdown of nodes", hub::node_shutdown,
+            records_operation(), nodes(), json(), cluster(), data(), database()),
+    command("hub node start", "Request the start of nodes", hub::node_start, records_operation(),
+            nodes(), json(), cluster(), data(), database()),
+    command("hub node restart", "Request the restart of nodes", hub::node_restart,
+            records_operation(), nodes(), json(), cluster(), data(), database()),
+    command("hub node reimage", "Request a new image for nodes", hub::node_reimage,
+            records_operation(), nodes(), json(), cluster(), data(), database()),
+
+    command("hub cluster list", "List clusters", hub::cluster_list, queries_hub(), json(), data(),
+            database()),
+    command("hub cluster create", "Create a cluster", hub::cluster_create, works_on_database(),
+            argument("NAME", "The cluster"), json(), data(), database()),
+    command("hub cluster show", "Show a cluster with its nodes and node arrays", hub::cluster_show,
+            queries_hub(), own_or_named_cluster(), json(), data(), database()),
+    command("hub cluster configure", "Set the configuration of all nodes of a cluster",
+            hub::cluster_configure, works_on_database(), own_or_named_cluster(), json(), data(),
+            database(), file("A JSON object").required()),
+
+    command("hub user list", "List the users of a cluster", hub::user_list, works_on_database(),
+            json(), cluster(), data(), database()),
+    command("hub user add", "Add or replace a user of a cluster's nodes", hub::user_add,
+            description("Works as the hub's administrator, directly on its database. Nodes pick "
+                        "it up at their next poll."),
+            argument("NAME", "The user"), json(), cluster(), data(), database(),
+            option("uid", "N", "The user's UID; by default the next free one from 20000")
                 .integer(1, 2'000'000'000),
             option("full-name", "TEXT", "The user's full name"),
             option("key", "FILE", "A file of public keys").repeated(),
-            flag("admin", "May become root on the nodes"), flag("owner", "Owns the cluster"),
+            flag("admin", "Allow the user to become root on the nodes"),
+            flag("owner", "Make the user the owner of the cluster"),
             example("jetpack hub user add ann -c demo --key ann.pub --admin --data /var/lib/hub",
                     "Let ann in, with sudo")),
-    command("hub nodearray", "List, add and remove node arrays", hub::administer_nodearray,
-            argument("ACTION", "What to do").choices("list", "add", "remove"),
-            argument("NAME", "The node array").optional(), json(), cluster(), data(), database(),
-            option("file", 'f', "FILE", "Its definition, a JSON object")),
-    command("hub blob", "List, put, get and remove blobs of the hub's locker",
-            hub::administer_blobs,
-            description("Works as the hub's keeper on its data folder, whether the hub runs or "
-                        "not. 'jetpack download' on a node looks for blobs/PROJECT/BLOB, then for "
-                        "projects/PROJECT/blobs/BLOB."),
-            argument("ACTION", "What to do").choices("list", "put", "get", "remove"),
-            argument("NAME", "The blob, or with 'list' how names begin").optional(),
-            argument("FILE", "The file to put, or to get it to; by default of the blob's name")
-                .optional(),
-            json(), data(), option("container", "NAME", "The container").fallback("locker"),
+    command("hub user remove", "Remove a user from a cluster's nodes", hub::user_remove,
+            works_on_database(), argument("NAME", "The user"), json(), cluster(), data(),
+            database()),
+
+    command("hub nodearray list", "List node arrays and their targets", hub::nodearray_list,
+            queries_hub(), json(), cluster(), data(), database()),
+    command("hub nodearray add", "Add or replace a node array", hub::nodearray_add,
+            works_on_database(), argument("NAME", "The node array"), json(), cluster(), data(),
+            database(), file("Its definition, a JSON object")),
+    command("hub nodearray remove", "Remove a node array", hub::nodearray_remove,
+            works_on_database(), argument("NAME", "The node array"), json(), cluster(), data(),
+            database()),
+
+    command("hub blob list", "List the blobs of the hub's locker", hub::blob_list, works_on_blobs(),
+            argument("PREFIX", "List only blobs whose names begin so").optional(), json(), data(),
+            container()),
+    command("hub blob put", "Store a file as a blob", hub::blob_put,
+            description("Works as the hub's administrator, directly on its data directory, whether "
+                        "the hub runs or not. 'jetpack download' on a node looks for "
+                        "blobs/PROJECT/BLOB, then for projects/PROJECT/blobs/BLOB."),
+            argument("NAME", "The blob"),
+            argument("FILE", "The file; by default named like the blob").optional(), json(), data(),
+            container(),
             example("jetpack hub blob put blobs/demo/tool.tgz tool.tgz --data /var/lib/hub",
-                    "Offer a file to 'jetpack download --project demo tool.tgz'")));
+                    "Offer a file to 'jetpack download --project demo tool.tgz'")),
+    command("hub blob get", "Write a blob to a file", hub::blob_get, works_on_blobs(),
+            argument("NAME", "The blob"),
+            argument("FILE", "The file; by default named like the blob").optional(), json(), data(),
+            container()),
+    command("hub blob remove", "Remove a blob", hub::blob_remove, works_on_blobs(),
+            argument("NAME", "The blob"), json(), data(), container()));

@@ -11,7 +11,7 @@ from servers.process import wait_for
 
 
 class Cluster(DevCluster):
-    """A hub with the cluster demo, and what its nodes say to it."""
+    """A hub with the cluster demo, and messages from its nodes."""
 
     start_options = ("--no-daemon",)  # the tests alone speak for the nodes
 
@@ -20,11 +20,11 @@ class Cluster(DevCluster):
         self.credentials = {"execute-1": self.node}
 
     def enroll(self, *nodes, cluster="demo"):
-        """Makes nodes."""
+        """Creates nodes."""
         for node in nodes:
             home = self.folder / "homes" / cluster / node
             home.mkdir(parents=True)
-            done = self.keeper("hub", "enroll", "--data", self.data, "--cluster", cluster,
+            done = self.administer("hub", "enroll", "--data", self.data, "--cluster", cluster,
                                "--node", node, "--home", home)
             assert done.returncode == 0, done.stderr
             connection = json.loads((home / "config" / "connection.json").read_text())
@@ -39,12 +39,12 @@ class Cluster(DevCluster):
 
     @contextlib.contextmanager
     def database(self):
-        """The hub's database, in one transaction: for what would take too long to be said."""
+        """The hub's database, in one transaction: for what would take too long over HTTP."""
         with contextlib.closing(sqlite3.connect(self.data / "hub.db")) as db, db:
             yield db
 
     def demand(self, *definitions, interval=300):
-        """What a scheduler asks for."""
+        """A scheduler's demand."""
         self.say("autoscale", {"request_set": "standard", "expiration_interval": interval,
                                "definitions": list(definitions)})
 
@@ -77,7 +77,7 @@ class Page:
         self.wait_for_state("live")
 
     def resize(self, width, height):
-        """The size of what is seen."""
+        """The size of the viewport."""
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
 
@@ -112,7 +112,7 @@ class Page:
         self.wait_for_texts("#events .text", *expected)
 
     def nodes(self):
-        """The names of the nodes that are drawn."""
+        """The names of the drawn nodes."""
         return self.texts("#node-rows .name")
 
     def wait_for_nodes(self, *expected):
@@ -134,13 +134,13 @@ class Page:
                            " || document.activeElement.tagName")
 
     def complaints(self):
-        """What the browser has to say, but for what the test expects."""
+        """What the browser logged, without what the test expects."""
         return [entry["message"] for entry in self.browser.get_log("browser")
                 if entry["level"] == "SEVERE"
                 and not any(text in entry["message"] for text in self.expected)]
 
     def picture(self, name):
-        """Saves what is seen, light and dark, where JETPACK_SCREENSHOT_DIR says."""
+        """Saves screenshots, light and dark, in JETPACK_SCREENSHOT_DIR."""
         folder = os.environ.get("JETPACK_SCREENSHOT_DIR")
         if not folder:
             return

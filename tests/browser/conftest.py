@@ -50,7 +50,7 @@ def browser():
 
 @pytest.fixture
 def open_page_of(browser):
-    """Opens the page of a hub; afterwards the browser has nothing to complain about."""
+    """Opens the page of a hub; afterwards the browser must have logged nothing."""
     pages = []
 
     def opened(hub, path="/clusters/demo", **size):

@@ -15,7 +15,7 @@ CONTRAST = (pathlib.Path(__file__).parent / "contrast.js").read_text()
 
 @pytest.fixture(scope="module")
 def lively():
-    """A cluster in which something of everything happened; no test changes it."""
+    """A cluster with a bit of everything; no test changes it."""
     hub = Cluster()
     try:
         fill(hub)
@@ -113,7 +113,7 @@ def test_everything_has_a_name(open_page, view):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast(open_page, scheme):
-    """WCAG 2.1 AA for every text that is seen."""
+    """WCAG 2.1 AA for every visible text."""
     for view in VIEWS:
         page = open_page(view)
         page.prefer(scheme)

@@ -39,7 +39,7 @@ def test_new_events_appear_without_a_reload(open_page, hub):
     assert page.script("window.notReloaded")
 
 
-def test_what_jetpack_log_says_is_shown(open_page, hub):
+def test_messages_of_jetpack_log_are_shown(open_page, hub):
     page = open_page("/")
     done = hub.jetpack("log", "said on the node", "--level", "warn")
     assert done.returncode == 0, done.stderr
@@ -47,7 +47,7 @@ def test_what_jetpack_log_says_is_shown(open_page, hub):
     assert page.texts("#events .origin") == ["execute-1  ·  demo"]
 
 
-def test_a_restart_of_the_hub_loses_and_doubles_nothing(open_page, hub):
+def test_a_restart_of_the_hub_loses_and_repeats_nothing(open_page, hub):
     page = open_page()
     page.script("window.notReloaded = true")
     hub.log("before")
@@ -63,7 +63,7 @@ def test_a_restart_of_the_hub_loses_and_doubles_nothing(open_page, hub):
     assert page.script("window.notReloaded")
 
 
-def test_without_a_stream_the_page_asks(open_page, hub):
+def test_without_a_stream_the_page_polls(open_page, hub):
     """A proxy may not pass streams on; the page must not depend on them."""
     page = open_page()
     page.browser.execute_cdp_cmd("Network.enable", {})
@@ -113,7 +113,7 @@ MARKUP = "<script>document.title='owned'</script><img src=x onerror=\"document.t
 
 
 def is_harmless(page):
-    """Whether nothing of a node's became part of the page."""
+    """Whether nothing from a node became markup."""
     return (page.script("document.querySelectorAll('main :is(script, img, b)').length") == 0
             and page.browser.title != "owned")
 
@@ -142,7 +142,7 @@ def test_markup_is_shown_as_text(open_page, hub):
 
 @pytest.mark.parametrize("name", [f"b{MARKUP}", "<b>", "__proto__", "constructor"])
 def test_hostile_targets(open_page, hub, name):
-    """Names of arrays and request sets, where the hub takes them at all."""
+    """Names of arrays and request sets, as far as the hub accepts them."""
     hub.post([{**log_message(""), "type": "autoscale", "data": {
         "request_set": name, "expiration_interval": 300,
         "definitions": [{"Name": name, "TargetCoreCount": 8},

@@ -7,7 +7,7 @@ CONDITION = {"name": "gpu", "status": "Error", "message": "GPU 3 is lost",
              "ghr_category": "Resource.Hpc.Reset"}
 
 
-def test_all_that_is_known_of_a_node(open_page, hub):
+def test_everything_about_a_node(open_page, hub):
     hub.enroll("execute-2")
     hub.say("condition", {"name": "ib", "status": "OK"})
     hub.say("condition", CONDITION)
@@ -50,7 +50,7 @@ def test_it_stays_up_to_date(open_page, hub):
     assert page.script("window.notReloaded")
 
 
-def test_a_node_that_is_not_known(open_page, hub):
+def test_an_unknown_node(open_page, hub):
     hub.log("of another")
     page = open_page("/clusters/demo/nodes/nobody")
     page.expected.append("/api/node?")

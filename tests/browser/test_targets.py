@@ -39,7 +39,7 @@ def test_the_chart_changes_without_a_reload(open_page, hub):
     page.picture("targets")
 
 
-def test_lines_are_read_out_and_turned_off(open_page, hub):
+def test_lines_are_announced_and_turned_off(open_page, hub):
     hub.demand({"Name": "execute", "TargetCoreCount": 8}, {"Name": "htc", "TargetCoreCount": 16})
     hub.demand({"Name": "execute", "TargetCoreCount": 24}, {"Name": "htc", "TargetCoreCount": 16})
     page = open_page()

@@ -2,11 +2,20 @@
 
 import contextlib
 import json
+import os
 import socket
 import ssl
 import subprocess
 import threading
 import time
+from pathlib import Path
+
+
+def is_built_with_cpprest():
+    """Whether the HTTP library is cpprestsdk (-Dhttp_client=cpprest), which cannot do everything."""
+    build = Path(__file__).resolve().parents[2] / os.environ.get("JETPACK_BUILD", "build")
+    module = build / "home/lib/jetpack/services/https.so"
+    return module.exists() and b"libcpprest" in module.read_bytes()
 
 
 def make_certificate(folder, names="IP:127.0.0.1,DNS:localhost", name="server"):

@@ -8,12 +8,26 @@ import threading
 
 import pytest
 
+from fault_server import is_built_with_cpprest
+from servers import nginx
+from servers.certificates import make_ca, make_certificate
+
 DELIVERED = "jetpack log: delivered\n"
+def curl_only(reason):
+    """Skips a test where the HTTP library is cpprestsdk, which cannot do it."""
+    return pytest.mark.skipif(is_built_with_cpprest(),
+                              reason=f"-Dhttp_client=cpprest: {reason}")
 
 
 def delivered(jetpack):
     result = jetpack("log", "m", "--wait", "3s")
     return result.stderr == DELIVERED, result.stderr
+
+
+def headers_of(head):
+    """The headers of a request, names in lower case."""
+    pairs = (line.split(":", 1) for line in head.split("\r\n")[1:] if line)
+    return {name.lower(): value.strip() for name, value in pairs}
 
 
 def test_a_request_has_the_password_and_the_context_path(start_server, connect, jetpack):
@@ -22,24 +36,123 @@ def test_a_request_has_the_password_and_the_context_path(start_server, connect, 
     assert delivered(jetpack)[0]
     head = server.requests[0]
     assert head.startswith("POST /ctx/clusterlink/messages HTTP/1.1\r\n")
-    password = base64.b64encode(b"node:s3cret").decode()
-    assert f"Authorization:Basic {password}\r\n" in head
-    assert "Content-Type:application/json\r\n" in head
+    headers = headers_of(head)
+    assert headers["authorization"] == "Basic " + base64.b64encode(b"node:s3cret").decode()
+    assert headers["content-type"] == "application/json"
 
 
-def test_a_name_is_looked_up_and_each_of_its_addresses_tried(start_server, connect, jetpack):
+def test_a_name_is_looked_up(start_server, connect, jetpack):
     server, ca = start_server("DNS:localhost")
     connect(f"https://localhost:{server.port}", ca)
     assert delivered(jetpack) == (True, DELIVERED)
-    assert "Host:localhost\r\n" in server.requests[0]
+
+
+@curl_only("it sends the name alone")
+def test_the_host_header_has_the_port(start_server, connect, jetpack):
+    server, ca = start_server("DNS:localhost")
+    connect(f"https://localhost:{server.port}", ca)
+    assert delivered(jetpack) == (True, DELIVERED)
+    assert headers_of(server.requests[0])["host"] == f"localhost:{server.port}"
+
+
+@curl_only("it does not connect to IPv6 addresses")
+@pytest.mark.parametrize("host", ["[::1]", "localhost"])
+def test_a_server_that_listens_on_ipv6_alone(host, start_server, connect, jetpack):
+    server, ca = start_server("IP:::1,DNS:localhost", address="::1")
+    connect(f"https://{host}:{server.port}", ca)
+    assert delivered(jetpack) == (True, DELIVERED)
+    assert headers_of(server.requests[0])["host"] == f"{host}:{server.port}"
+
+
+@curl_only("it speaks HTTP/1.1 alone")
+def test_http_2_is_spoken_where_the_server_has_it(connect, jetpack):
+    location = "location /clusterlink/messages { access_log {folder}/access.log; return 202; }"
+    server = nginx.Nginx(location, tls="ssl http2")
+    try:
+        connect(server.tls_url, server.ca)
+        assert delivered(jetpack) == (True, DELIVERED)
+        assert "POST /clusterlink/messages HTTP/2.0" in (server.folder / "access.log").read_text()
+    finally:
+        server.stop()
+
+
+def interim(connection):
+    connection.start_tls()
+    while True:
+        head, body = connection.read_request()
+        connection.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n")
+        connection.answer_well(head, body)
+
+
+@curl_only("it takes the first of several responses for the last")
+def test_interim_responses_are_skipped(server, jetpack):
+    server.behave = interim
+    assert delivered(jetpack) == (True, DELIVERED)
+    assert len(server.messages) == 1
+
+
+def test_a_web_page_acknowledges_nothing(server, jetpack):
+    page = b"<html><body>Sign in</body></html>"
+
+    def sign_in(connection):
+        connection.start_tls()
+        while True:
+            connection.read_request()
+            connection.answer(200, page, "Content-Type: text/html")
+
+    server.behave = sign_in
+    result = jetpack("log", "the node is broken", "--wait", "1s")
+    assert result.returncode == 1
+    assert "answered 200" in result.stderr and "login page" in result.stderr, result
+    server.behave = server.good
+    assert delivered(jetpack)[0]
+    assert [m["data"]["message"] for m in server.messages] == ["the node is broken", "m"]
+
+
+@pytest.mark.parametrize("status, expected", [
+    (304, "a cache in between"), (421, "retrying on a new one"), (407, "the proxy's address")])
+def test_a_status_that_is_easily_misunderstood_is_explained(status, expected, server, jetpack):
+    def respond(connection):
+        connection.start_tls()
+        while True:
+            connection.read_request()
+            connection.answer(status)
+
+    server.behave = respond
+    result = jetpack("log", "m", "--wait", "1s")
+    assert result.returncode == 1
+    assert f"answered {status}" in result.stderr and expected in result.stderr, result
+
+
+def close_on_second_request(connection):
+    """As a server that ends an idle connection just when the next request is on its way."""
+    connection.start_tls()
+    head, body = connection.read_request()
+    connection.answer_well(head, body)
+    connection.read_request()
+
+
+@curl_only("it reports a closed connection as a failure")
+@pytest.mark.parametrize("how", ["while idle", "on the next request"])
+def test_a_kept_connection_that_was_closed_is_replaced(how, server, jetpack, daemon, home):
+    if how == "on the next request":
+        server.behave = close_on_second_request
+    daemon.start()
+    expected = ["first", "second", "third"]
+    for text in expected:
+        assert jetpack("log", text, "--wait", "5s").stderr == DELIVERED
+        if how == "while idle":
+            server.drop()
+    assert [m["data"]["message"] for m in server.messages if m["type"] == "log"] == expected
+    assert "WARNING" not in (home / "logs/jetpackd.log").read_text()
+    assert daemon.stop() == 0
 
 
 @pytest.mark.parametrize("url, expected", [
-    ("https://no-such-host.invalid:9443", "could not be looked up"),
+    ("https://no-such-host.invalid:9443", "could not be resolved"),
     ("https://127.0.0.1:1", "refused the connection"),
     ("http://192.0.2.1:8080", "allow_http"),
     ("https://u:topsecret@127.0.0.1:1", "keys of their own"),
-    ("https://[::1]:9443", "give the server a host name"),
     ("ftp://127.0.0.1", "neither https nor http"),
 ])
 def test_a_server_that_cannot_be_used_is_named(url, expected, connect, jetpack):
@@ -65,7 +178,24 @@ def test_a_certificate_that_is_not_the_servers_gets_nothing(
     assert "validation is switched off" in (home / "logs/jetpack.log").read_text()
 
 
-def test_a_ca_file_that_is_none_is_named(server, connect, jetpack, home):
+@curl_only("it does not tell the certificate's dates")
+@pytest.mark.parametrize("made, expected", [
+    ("2020-01-01 00:00:00", "expired on 2020-01-31T00:00:00Z; renew it"),
+    ("2028-01-01 00:00:00", "not valid before 2028-01-01T00:00:00Z; this node's clock says 202")])
+def test_a_certificate_at_the_wrong_time(made, expected, start_server, connect, jetpack, tmp_path):
+    authority = tmp_path / "authority"
+    authority.mkdir()
+    make_ca(authority)
+    make_certificate(authority, days=30, at=made)
+    server, _ = start_server()
+    server.context.load_cert_chain(authority / "server.pem", authority / "server.key")
+    connect(server.url, authority / "ca.pem")
+    ok, err = delivered(jetpack)
+    assert not ok and expected in err and "skip_ssl" not in err, err
+    assert server.requests == []
+
+
+def test_an_invalid_ca_file_is_named(server, connect, jetpack, home):
     home.write("config/ca.pem", "rubbish")
     ok, err = delivered(jetpack)
     assert not ok and "ca.pem" in err and "PEM" in err, err
@@ -85,6 +215,10 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 
     def do_CONNECT(self):
         self.server.asked.append(self.path)
+        self.server.credentials.append(self.headers.get("Proxy-Authorization"))
+        if self.server.wants and self.server.wants != self.server.credentials[-1]:
+            self.send_error(407)
+            return
         host, _, port = self.path.rpartition(":")
         with socket.create_connection((host, int(port))) as upstream:
             self.send_response(200)
@@ -113,6 +247,8 @@ def proxy():
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     running.daemon_threads = True
     running.asked = []
+    running.credentials = []
+    running.wants = None
     thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()
     yield running
@@ -133,14 +269,42 @@ def test_a_proxy_of_the_environment(server, proxy, certificate, connect, jetpack
     env = {"https_proxy": f"http://127.0.0.1:{proxy.server_port}"}
     assert jetpack("log", "m", env=env).stderr == DELIVERED
     assert len(proxy.asked) == 1
-    assert jetpack("log", "m", env={**env, "no_proxy": "127.0.0.1"}).stderr == DELIVERED
-    assert len(proxy.asked) == 1
+    for exempt in ("127.0.0.1", "127.0.0.0/8", f"127.0.0.1:{server.port}", "localhost 127.0.0.1"):
+        assert jetpack("log", "m", env={**env, "no_proxy": exempt}).stderr == DELIVERED
+        assert len(proxy.asked) == 1, exempt
+    for name in ("HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        proxy.asked.clear()
+        env = {name: f"127.0.0.1:{proxy.server_port}", "NO_PROXY": "127.0.0.1:1"}
+        assert jetpack("log", "m", env=env).stderr == DELIVERED
+        assert len(proxy.asked) == 1, name
+
+
+@curl_only("it sends no credentials to a proxy that does not ask")
+def test_a_proxy_gets_its_credentials(server, proxy, certificate, connect, jetpack):
+    connect(server.url, certificate[0], proxy_method="environment")
+    proxy.wants = "Basic " + base64.b64encode(b"us er:p@ss").decode()
+    env = {"https_proxy": f"http://us%20er:p%40ss@127.0.0.1:{proxy.server_port}"}
+    assert jetpack("log", "m", env=env).stderr == DELIVERED
+    assert proxy.credentials[-1] == proxy.wants
+    env = {"https_proxy": f"http://127.0.0.1:{proxy.server_port}"}
+    result = jetpack("log", "m", "--wait", "3s", env=env)
+    assert result.returncode == 1
+    assert f"the proxy http://127.0.0.1:{proxy.server_port} answered 407" in result.stderr, result
+
+
+def test_a_proxy_that_cannot_be_used_is_named(server, certificate, connect, jetpack):
+    connect(server.url, certificate[0], proxy_method="environment")
+    for proxy, expected in (("socks5://u:hunter2@127.0.0.1:1", "variable https_proxy is not http"),
+                            ("http://u:hunter2@127.0.0.1:1", "the proxy http://127.0.0.1:1")):
+        result = jetpack("log", "m", "--wait", "1s", env={"https_proxy": proxy})
+        assert result.returncode == 1 and expected in result.stderr, result
+        assert "hunter2" not in result.stderr
 
 
 def test_a_message_that_is_only_queued_maps_no_network_library(server, jetpack):
     result = jetpack("log", "m", "--wait", "0", env={"LD_DEBUG": "files"})
     assert "libsqlite3" in result.stderr
-    for library in ("libssl", "libcrypto", "libcpprest", "https.so"):
+    for library in ("libssl", "libcrypto", "libcurl", "libcpprest", "https.so"):
         assert library not in result.stderr
 
 

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from fault_server import is_built_with_cpprest
+
 # What comes in is looked at every 25 ms, or a little later on a loaded machine.
 MAX_RSS_KIB = 160 * 1024
 
@@ -55,7 +57,7 @@ FAULTS = {
     "closes at once": (lambda c: None, "TLS handshake"),
     "hangs before TLS": (hang_in_tls, "did not answer"),
     "speaks no TLS": (lambda c: c.raw.sendall(b"220 smtp.example ESMTP\r\n"), "TLS handshake"),
-    "closes after the request": (after_request(lambda c: None), "broke off"),
+    "closes after the request": (after_request(lambda c: None), "closed the connection"),
     "hangs after the request": (after_request(lambda c: c.wait_until_left()), "did not answer"),
     "answers garbage": (after_request(lambda c: c.send(b"\x00\xff garbage\r\n\r\n")), ""),
     "answers binary without end": (endless(b"", b"\x00\xff" * 4096), ""),
@@ -86,6 +88,9 @@ FAULTS = {
 }
 
 
+UNBOUNDED = ("announces a huge chunk", "sends headers without end", "answers binary without end")
+
+
 # Runs a command as the child of a small process, because a process's peak counts what its parent had
 # when it began; writes the peak to a descriptor.
 MEASURE = """
@@ -110,6 +115,8 @@ def run_measured(jetpack, *args):
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_message_survives_a_server_that(fault, server, jetpack):
+    if fault in UNBOUNDED and is_built_with_cpprest():
+        pytest.skip("-Dhttp_client=cpprest: it bounds neither headers nor chunks")
     server.behave, expected = FAULTS[fault]
     # On a loaded machine the first time may be too short for more than waiting.
     for tries, wait in enumerate(("700ms", "10s"), 1):

@@ -116,6 +116,17 @@ def test_a_reply_that_is_wrong_makes_no_wrong_file(store, download, fault):
     assert_whole(download())
 
 
+@pytest.mark.parametrize("good_replies", [0, 1])
+def test_a_login_page_is_not_a_blob(store, download, good_replies):
+    # After the properties, the page stands in for the content.
+    store.put("blobs/p/x", b"<html><body>Hello</body></html>!!")
+    store.faults = [lambda *_: False] * good_replies + [blob_server.sign_in]
+    code, said, found = download()
+    assert (code, found) == (1, None)
+    assert "login page" in said
+    assert_whole(download(), b"<html><body>Hello</body></html>!!")
+
+
 def test_a_blob_whose_checksum_is_wrong_is_not_taken(store, download):
     store.blobs["blobs/p/x"] = store.blobs["blobs/p/x"]._replace(
         md5=blob_server.make_blob(b"other").md5)

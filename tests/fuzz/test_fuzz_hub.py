@@ -1,5 +1,5 @@
-"""Random and mutated requests to every address of the hub: whatever arrives, it answers no 500, stays
-within its memory, and goes on serving. For $JETPACK_FUZZ_HUB_SECONDS; by default 6."""
+"""Random and mutated requests to every endpoint of the hub: whatever arrives, it never responds 500, stays
+within its memory, and keeps serving. For $JETPACK_FUZZ_HUB_SECONDS; by default 6."""
 
 import base64
 import contextlib
@@ -53,7 +53,7 @@ METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "GE T", "\x01", "g
 
 
 class Fuzzer:
-    """Makes requests out of a seed."""
+    """Creates requests from a seed."""
 
     def __init__(self, seed, accounts):
         self.random, self.accounts = random.Random(seed), accounts
@@ -76,7 +76,7 @@ class Fuzzer:
         return self.random.choice(VALUES)
 
     def body(self):
-        """Bytes that are nearly what some address expects."""
+        """Bytes that are nearly what some endpoint expects."""
         kind = self.random.choice(list(DATA))
         message = {**MESSAGE, "type": kind, "data": DATA[kind]}
         message["id"] = MESSAGE["id"][:-6] + f"{self.random.randrange(1 << 24):06x}"
@@ -123,7 +123,7 @@ class Fuzzer:
         return path + ("?" + "&".join(query) if query else "")
 
     def request(self):
-        """The bytes of a request, and whether they are HTTP that an answer must follow."""
+        """The bytes of a request, and whether they are HTTP that requires a response."""
         method = self.random.choice(METHODS) if self.random.random() < 0.1 else self.random.choice(
             ["GET", "POST"])
         body = self.body() if method != "GET" or self.random.random() < 0.1 else b""
@@ -145,7 +145,7 @@ class Fuzzer:
 
 
 def exchange(address, context, data):
-    """The status of the answer to these bytes; None when there was none."""
+    """The status of the response to these bytes; None without one."""
     with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
         with socket.create_connection(address, timeout=1) as raw, \
                 context.wrap_socket(raw, server_hostname="127.0.0.1") as connection:

@@ -138,8 +138,8 @@ class DevCluster:
         return subprocess.run([BINARY, *map(str, arguments)], env=environment, text=True,
                               capture_output=True, timeout=60, stdin=subprocess.DEVNULL, **options)
 
-    def keeper(self, *arguments):
-        """Runs a command of the hub's keeper, out of the home that was built."""
+    def administer(self, *arguments):
+        """Runs a command as the hub's administrator, from the built home."""
         return self.jetpack(*arguments, home=BINARY.parent.parent)
 
 

@@ -32,18 +32,18 @@ class Hub:
     """A hub process, with an administrator. `options` are of `hub serve`; `like` is another hub of the
     same database, whose authority and administrator it shares."""
 
-    def __init__(self, *options, database=None, like=None):
+    def __init__(self, *options, database=None, like=None, listen="127.0.0.1:0"):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-hub-"))
         self.data = self.folder / "data"
         if like:
             shutil.copytree(like.data / "tls", self.data / "tls")
         self.database = ["--database", database] if database else []
         self.options = [*map(str, options), *self.database]
-        self.listen = "127.0.0.1:0"
+        self.listen = listen
         self.process = None
         self.start()
         self.listen = urllib.parse.urlsplit(self.url).netloc
-        self.admin = like.admin if like else ("admin", self.keeper("admin").stdout.strip())
+        self.admin = like.admin if like else ("admin", self.administer("admin").stdout.strip())
 
     def start(self):
         """Starts it, at the same address each time."""
@@ -68,7 +68,7 @@ class Hub:
         """Its log."""
         return (self.data / "logs" / "hub.log").read_text()
 
-    def keeper(self, command, *arguments):
+    def administer(self, command, *arguments):
         """Runs `jetpack hub COMMAND` on the hub's data."""
         done = run("hub", command, *arguments, "--data", self.data, *self.database)
         assert done.returncode == 0, done.stderr
@@ -78,7 +78,7 @@ class Hub:
         """Enrolls a node; its user name and password."""
         home = self.folder / "homes" / cluster / node
         home.mkdir(parents=True, exist_ok=True)
-        self.keeper("enroll", "--cluster", cluster, "--node", node, "--home", home, *options)
+        self.administer("enroll", "--cluster", cluster, "--node", node, "--home", home, *options)
         connection = json.loads((home / "config" / "connection.json").read_text())
         return connection["username"], connection["password"]
 

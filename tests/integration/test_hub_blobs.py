@@ -1,4 +1,4 @@
-"""The hub's blob store, asked by clients that we did not write (curl, @azure/storage-blob) and by a signer
+"""The hub's blob store, used by clients that we did not write (curl, @azure/storage-blob) and by a signer
 of the tests' own."""
 
 import base64
@@ -68,11 +68,11 @@ def account(hub):
 
 @pytest.fixture(scope="module")
 def locker(hub):
-    """What the hub tells a node."""
+    """The hub's response to a node."""
     return hub.ask("GET", "/clusterlink/locker", hub.enroll("n1")).json
 
 
-def test_a_node_is_given_its_locker_for_some_hours(hub, account, locker):
+def test_a_node_gets_its_locker_for_some_hours(hub, account, locker):
     assert locker["url"] == "az://jetpackhub/locker"
     assert locker["endpoint"] == account.endpoint
     assert set(locker) == {"url", "endpoint", "sas", "expires"}
@@ -88,13 +88,13 @@ def test_a_node_is_given_its_locker_for_some_hours(hub, account, locker):
     assert account.key not in json.dumps(locker)
 
 
-def test_a_locker_is_for_nodes_alone(hub):
+def test_only_nodes_get_a_locker(hub):
     assert hub.ask("GET", "/clusterlink/locker").status == 403
     assert hub.ask("POST", "/clusterlink/locker", hub.enroll("n1"), {}).status == 405
     assert hub.ask("GET", "/clusterlink/locker", ("nobody", "x")).status == 401
 
 
-def test_a_hub_gives_its_key_or_serves_no_blobs_when_told_so():
+def test_options_give_the_key_or_serve_no_blobs():
     for option, blobs in (("--locker-key", True), ("--no-blobs", False)):
         other = Hub(option)
         try:
@@ -200,7 +200,7 @@ def test_a_listing_has_pages_and_folders(account):
 
 @pytest.mark.parametrize("version", ["2015-04-05", "2017-11-09", "2018-11-09", "2019-12-12",
                                      "2020-12-06", "2021-12-02", "2024-11-04"])
-def test_a_sas_of_every_version_is_taken(account, version):
+def test_a_sas_of_every_version_is_accepted(account, version):
     account.put("locker/signed", b"content")
     sas = account.sas("locker/signed", version=version, rscd="file; attachment", rsct="binary")
     reply = blob_client.ask(f"{account.url('locker/signed')}?{sas}", ca=account.ca)
@@ -303,23 +303,23 @@ def test_many_write_one_name_and_readers_see_one_of_them(account):
     assert account.get("locker/raced/name") in contents
 
 
-def test_a_blob_survives_the_hub_and_is_there_after_kill(tmp_path):
+def test_a_blob_survives_a_kill_of_the_hub(tmp_path):
     hub = Hub()
     try:
         (tmp_path / "file").write_bytes(b"kept")
-        hub.keeper("blob", "put", "projects/p/blobs/file", tmp_path / "file")
+        hub.administer("blob", "put", "projects/p/blobs/file", tmp_path / "file")
         hub.kill()
-        hub.keeper("blob", "get", "projects/p/blobs/file", tmp_path / "back")
+        hub.administer("blob", "get", "projects/p/blobs/file", tmp_path / "back")
         assert (tmp_path / "back").read_bytes() == b"kept"
         hub.start()
         assert account_of(hub).get("locker/projects/p/blobs/file") == b"kept"
-        listed = json.loads(hub.keeper("blob", "list", "--json").stdout)
+        listed = json.loads(hub.administer("blob", "list", "--json").stdout)
         assert [(blob["name"], blob["bytes"]) for blob in listed] == [("projects/p/blobs/file", 4)]
-        hub.keeper("blob", "remove", "projects/p/blobs/file")
+        hub.administer("blob", "remove", "projects/p/blobs/file")
         assert account_of(hub).get("locker/projects/p/blobs/file") is None
         gone = run("hub", "blob", "get", "projects/p/blobs/file", "--data", hub.data)
         assert (gone.returncode, gone.stdout) == (1, "")
-        assert "no blob" in gone.stderr
+        assert "not found" in gone.stderr
         bad = run("hub", "blob", "put", "../x", tmp_path / "file", "--data", hub.data)
         assert bad.returncode == 2
         nowhere = run("hub", "blob", "list", "--data", tmp_path)
@@ -328,7 +328,7 @@ def test_a_blob_survives_the_hub_and_is_there_after_kill(tmp_path):
         hub.remove()
 
 
-def test_azure_s_own_client_for_node_agrees(account, locker):
+def test_azures_own_client_for_node(account, locker):
     modules = npm.azure_storage_blob()
     if not shutil.which("node"):
         pytest.skip("node is missing: apt-get install nodejs")

@@ -1,4 +1,4 @@
-"""Several hubs on one PostgreSQL and one RabbitMQ: order, once, nothing lost; what the broker brings."""
+"""Several hubs on one PostgreSQL and one RabbitMQ: order, exactly once, nothing lost; messages from the broker."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ CLUSTER = "demo"
 
 @contextlib.contextmanager
 def hubs(count, *options, database):
-    """So many hubs that share a database and an authority, as they do in a cluster."""
+    """Hubs that share a database and an authority, as in a cluster."""
     running = []
     try:
         for _ in range(count):
@@ -37,7 +37,7 @@ def envelope(*messages):
 
 
 class Amqp(amqp.Amqp):
-    """A client that may say who it is, which the broker then vouches for."""
+    """A client that may name its user, which the broker then vouches for."""
 
     user = None
 
@@ -77,7 +77,7 @@ def texts(hub, node=None):
 
 # -- several hubs on one database --------------------------------------------------------------------
 
-def test_hubs_that_start_at_once_make_one_schema(postgresql):
+def test_hubs_that_start_at_once_create_one_schema(postgresql):
     url = postgresql.database()
     started, failures = [], []
 
@@ -98,7 +98,7 @@ def test_hubs_that_start_at_once_make_one_schema(postgresql):
     assert postgresql.sql("SELECT count(*), max(version) FROM hub_schema", url) == [["1", "2"]]
 
 
-def test_what_one_hub_takes_the_page_of_another_shows(postgresql):
+def test_the_page_of_one_hub_shows_messages_to_another(postgresql):
     with hubs(2, database=postgresql.database()) as (one, other):
         node = one.enroll("n1")
         stream = Stream(other)
@@ -112,8 +112,8 @@ def test_what_one_hub_takes_the_page_of_another_shows(postgresql):
             "seen everywhere", "from the other"]
 
 
-def test_a_reader_by_id_skips_nothing(postgresql):
-    """Whoever follows by id must never see a number before a lower one."""
+def test_a_reader_by_id_misses_nothing(postgresql):
+    """A reader by id must never see a number before a lower one."""
     with hubs(2, database=postgresql.database()) as pair:
         nodes = [pair[0].enroll(f"n{number}") for number in range(4)]
         stop, seen = threading.Event(), []
@@ -145,7 +145,7 @@ def test_a_reader_by_id_skips_nothing(postgresql):
         assert seen == sorted(set(seen)) and len(seen) == 600
 
 
-def test_the_database_may_go_and_come_back(own_postgresql):
+def test_the_database_goes_down_and_comes_back(own_postgresql):
     with hubs(1, database=own_postgresql.database()) as (hub,):
         node = hub.enroll("n1")
         hub.say(node, "log", message="before")
@@ -161,9 +161,9 @@ def test_the_database_may_go_and_come_back(own_postgresql):
         assert "s3cret" not in hub.log()
 
 
-def test_a_database_that_is_not_there(postgresql):
+def test_an_unreachable_database(postgresql):
     url = postgresql.url("nowhere")
-    with pytest.raises(AssertionError, match="cannot open the hub's database.*nowhere") as raised:
+    with pytest.raises(AssertionError, match="failed to open the hub database.*nowhere") as raised:
         Hub(database=url)
     assert "s3cret" not in str(raised.value)
 
@@ -180,7 +180,7 @@ def consuming(hub):
     return wait_for(lambda: "consuming from the broker" in hub.log(), "the hub to consume")
 
 
-def test_messages_of_the_broker_are_applied_in_order_and_once(rabbitmq, broker, postgresql):
+def test_messages_from_the_broker_are_applied_in_order_and_once(rabbitmq, broker, postgresql):
     options = ("--broker", broker.url, "--broker-ca", rabbitmq.ca)
     with hubs(2, *options, database=postgresql.database()) as pair:
         consuming(pair[0])
@@ -200,7 +200,7 @@ def test_messages_of_the_broker_are_applied_in_order_and_once(rabbitmq, broker, 
         assert pair[0].node("n1")["phase"] == "Installing"
 
 
-def test_when_a_hub_dies_another_goes_on(rabbitmq, broker, postgresql):
+def test_when_a_hub_dies_another_takes_over(rabbitmq, broker, postgresql):
     options = ("--broker", broker.url, "--broker-ca", rabbitmq.ca)
     with hubs(2, *options, database=postgresql.database()) as pair:
         consuming(pair[0])
@@ -227,7 +227,7 @@ BAD = {
 }
 
 
-def test_what_can_never_be_applied_is_put_aside(rabbitmq, broker):
+def test_invalid_messages_are_moved_to_the_refused_queue(rabbitmq, broker):
     hub = Hub("--broker", broker.url, "--broker-ca", rabbitmq.ca)
     try:
         consuming(hub)
@@ -246,7 +246,7 @@ def test_what_can_never_be_applied_is_put_aside(rabbitmq, broker):
 
 
 def test_a_node_cannot_speak_for_another(rabbitmq, broker):
-    """The broker vouches for user_id: a node with an account of its own there is held to it."""
+    """The broker vouches for user_id: a node with an account of its own there is bound to it."""
     rabbitmq.account(user="demo/n1", vhost=broker.vhost)
     hub = Hub("--broker", broker.url, "--broker-ca", rabbitmq.ca)
     try:
@@ -264,7 +264,7 @@ def test_a_node_cannot_speak_for_another(rabbitmq, broker):
         hub.remove()
 
 
-def test_the_broker_may_go_and_come_back(own_rabbitmq):
+def test_the_broker_goes_down_and_comes_back(own_rabbitmq):
     account = own_rabbitmq.account()
     hub = Hub("--broker", account.url, "--broker-ca", own_rabbitmq.ca)
     try:
@@ -281,7 +281,7 @@ def test_the_broker_may_go_and_come_back(own_rabbitmq):
         hub.remove()
 
 
-def test_a_broker_that_is_not_trusted(rabbitmq, broker):
+def test_an_untrusted_broker(rabbitmq, broker):
     hub = Hub("--broker", broker.url)
     try:
         wait_for(lambda: "--broker-ca" in hub.log(), "the reason")
@@ -292,7 +292,7 @@ def test_a_broker_that_is_not_trusted(rabbitmq, broker):
         hub.remove()
 
 
-def test_a_wrong_password_for_the_broker_is_told(rabbitmq, broker):
+def test_a_wrong_password_for_the_broker_is_reported(rabbitmq, broker):
     hub = Hub("--broker", broker.url.replace("node-s3cret", "wrong"), "--broker-ca", rabbitmq.ca)
     try:
         wait_for(lambda: "403 ACCESS_REFUSED" in hub.log(), "the reason")

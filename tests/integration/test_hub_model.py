@@ -1,4 +1,4 @@
-"""What the hub knows of clusters, and how it is asked and told: the same on SQLite and PostgreSQL."""
+"""The hub's model of clusters and its endpoints: the same on SQLite and PostgreSQL."""
 
 import json
 import os
@@ -90,7 +90,7 @@ def test_conditions(hub, cluster):
     assert counts == {"OK": 1, "Warning": 1}
 
 
-def test_nodes_in_parts(hub, cluster):
+def test_nodes_in_pages(hub, cluster):
     for number in range(5):
         hub.enroll(f"n{number}", cluster)
     path = f"/api/nodes?cluster={cluster}&limit=2"
@@ -109,9 +109,9 @@ def test_a_node_has_its_own_events(hub, cluster):
     assert [e["message"] for e in hub.node("n1", cluster)["events"]] == ["of one"]
 
 
-# -- what is asked to be done with nodes -----------------------------------------------------------
+# -- operations on nodes -------------------------------------------------------------------------
 
-def test_a_node_ends_itself(hub, cluster):
+def test_a_node_terminates_itself(hub, cluster):
     node = hub.enroll("n1", cluster)
     hub.say(node, "log", message="alive")
     reply = hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", node,
@@ -128,7 +128,7 @@ def test_a_node_ends_itself(hub, cluster):
     assert by_request["operations"][0]["operationId"] == operation["operationId"]
 
 
-def test_a_node_ends_nobody_else(hub, cluster):
+def test_a_node_cannot_terminate_another(hub, cluster):
     node = hub.enroll("n1", cluster)
     hub.enroll("n2", cluster)
     hub.enroll("n1", cluster + "-other")
@@ -154,7 +154,7 @@ def test_an_administrator_selects_in_many_ways(hub, cluster):
     assert hub.node("n3", cluster)["phase"] == "Preparing"
 
 
-def test_the_address_of_old_scripts(hub, cluster):
+def test_the_endpoint_of_old_scripts(hub, cluster):
     node = hub.enroll("n1", cluster)
     hub.say(node, "log", message="x")
     path = f"/cloud/actions/autoscale/{cluster}/stop?instance="
@@ -168,7 +168,7 @@ def test_the_address_of_old_scripts(hub, cluster):
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"names":"n1"}', b'{"names":[1]}',
                                   b'{"filter":"x > 1"}', b"[" * 100_000, b'{"names":[]}',
                                   b'{"requestId":5,"names":["n1"]}'])
-def test_actions_that_make_no_sense(plain_hub, body):
+def test_invalid_actions(plain_hub, body):
     reply = plain_hub.ask("POST", "/clusters/bad/nodes/terminate", None, body)
     assert reply.status == 400 and reply.json["error"]
 
@@ -197,13 +197,13 @@ def test_scaling_a_node_array(hub, cluster):
 @pytest.mark.parametrize("query,status", [
     ("totalCoreCount=-1", 400), ("totalCoreCount=1000001", 400), ("totalCoreCount=x", 400),
     ("", 400), ("totalCoreCount=1&totalNodeCount=1", 400), ("totalCoreCount=1e3", 400)])
-def test_counts_that_make_no_sense(plain_hub, query, status):
+def test_invalid_counts(plain_hub, query, status):
     assert plain_hub.ask("POST", "/clusters/bad/scale/execute?" + query).status == status
 
 
-def test_an_unknown_node_array_is_told_with_the_known_ones(hub, cluster):
+def test_the_error_for_an_unknown_node_array_lists_the_known_ones(hub, cluster):
     hub.enroll("n1", cluster)
-    hub.keeper("nodearray", "add", "hpc", "--cluster", cluster)
+    hub.administer("nodearray", "add", "hpc", "--cluster", cluster)
     reply = hub.ask("POST", f"/clusters/{cluster}/scale/nothing?totalCoreCount=1")
     assert reply.status == 404 and "it has: execute, hpc" in reply.json["error"]
     assert hub.ask("POST", "/clusters/nowhere/scale/execute?totalCoreCount=1").status == 404
@@ -265,7 +265,7 @@ BAD_DATA = [
 
 
 @pytest.mark.parametrize("kind,data", BAD_DATA, ids=range(len(BAD_DATA)))
-def test_data_that_makes_no_sense(plain_hub, kind, data):
+def test_invalid_data(plain_hub, kind, data):
     reply = plain_hub.post(plain_hub.bad_node, [message("log", "bad", message="fine"),
                                                 message(kind, "bad", **data)])
     assert reply.status == 400
@@ -274,7 +274,7 @@ def test_data_that_makes_no_sense(plain_hub, kind, data):
 
 # -- once --------------------------------------------------------------------------------------------
 
-def test_a_request_with_a_key_is_done_once(hub, cluster):
+def test_a_request_with_a_key_is_applied_once(hub, cluster):
     node = hub.enroll("n1", cluster)
     path = f"/clusters/{cluster}/scale/execute?totalCoreCount="
     first = hub.ask("POST", path + "8", node, Idempotency_Key="k")
@@ -286,7 +286,7 @@ def test_a_request_with_a_key_is_done_once(hub, cluster):
     assert hub.ask("POST", path + "8", node, Idempotency_Key="k" * 129).status == 400
 
 
-def test_the_same_request_at_once_is_done_once(hub, cluster):
+def test_concurrent_repetitions_are_applied_once(hub, cluster):
     node = hub.enroll("n1", cluster)
     answers = []
 
@@ -305,7 +305,7 @@ def test_the_same_request_at_once_is_done_once(hub, cluster):
     assert len(operations) == 1
 
 
-# -- what a node is told -----------------------------------------------------------------------------
+# -- userdata ----------------------------------------------------------------------------------------
 
 def test_userdata(hub, cluster, tmp_path):
     node = hub.enroll("n1", cluster, "--nodearray", "execute")
@@ -323,9 +323,9 @@ def test_userdata(hub, cluster, tmp_path):
     single.write_text('{"slurm": {"version": "24"}}')
     key = tmp_path / "key.pub"
     key.write_text("ssh-ed25519 AAAA ann@example\n")
-    hub.keeper("cluster", "configure", cluster, "--file", shared)
-    hub.keeper("node", "configure", "n1", "--cluster", cluster, "--file", single)
-    hub.keeper("user", "add", "ann", "--cluster", cluster, "--key", key, "--admin", "--owner",
+    hub.administer("cluster", "configure", cluster, "--file", shared)
+    hub.administer("node", "configure", "n1", "--cluster", cluster, "--file", single)
+    hub.administer("user", "add", "ann", "--cluster", cluster, "--key", key, "--admin", "--owner",
                "--full-name", "Ann Example")
     second = hub.get(f"{path}?known={first['version']}", node)
     assert second["configuration"]["slurm"] == {"version": "24", "hpc": True}
@@ -347,7 +347,7 @@ def test_userdata_of_others(hub, cluster):
     assert hub.get(f"/clusterlink/userdata/{other}")["configuration"]
 
 
-def test_an_installation_that_runs_is_waited_for(hub, cluster):
+def test_a_node_is_not_ready_while_its_installation_runs(hub, cluster):
     node = hub.enroll("n1", cluster)
     hub.say(node, "installation", status="running")
     path = "/clusterlink/userdata/" + re.search(r"userdata_id=(\w+)", hub.ini("n1", cluster))[1]
@@ -357,69 +357,102 @@ def test_an_installation_that_runs_is_waited_for(hub, cluster):
 
 # -- news --------------------------------------------------------------------------------------------
 
-def test_the_stream_tells_what_changed(hub, cluster):
+def test_the_stream_reports_changes(hub, cluster):
     node = hub.enroll("n1", cluster)
     stream = Stream(hub, f"&cluster={cluster}")
     hub.say(node, "condition", name="gpu", status="Error")
     change = stream.wait_for("change", lambda c: c["what"] == "condition")
     assert change == {"what": "condition", "cluster": cluster, "node": "n1"}
-    # What a command of the keeper writes reaches the page as well.
-    hub.keeper("node", "terminate", "n1", "--cluster", cluster)
+    # What a command of the administrator writes reaches the page as well.
+    hub.administer("node", "terminate", "n1", "--cluster", cluster)
     stream.wait_for("change", lambda c: c == {"what": "node", "cluster": cluster, "node": "n1"})
     stream.close()
 
 
-# -- the keeper's commands ---------------------------------------------------------------------------
+# -- the administrator's commands-------------------------------------------------------------------------
 
-def test_the_keepers_commands(hub, cluster, tmp_path):
-    hub.keeper("cluster", "create", cluster)
+def test_the_administrators_commands(hub, cluster, tmp_path):
+    hub.administer("cluster", "create", cluster)
     hub.say(hub.enroll("n1", cluster), "log", message="event of the node")
-    names = [c["name"] for c in json.loads(hub.keeper("cluster", "list", "--json").stdout)]
+    names = [c["name"] for c in json.loads(hub.administer("cluster", "list", "--json").stdout)]
     assert cluster in names
-    nodes = json.loads(hub.keeper("node", "list", "--cluster", cluster, "--json").stdout)
+    nodes = json.loads(hub.administer("node", "list", "--cluster", cluster, "--json").stdout)
     assert [(n["name"], n["phase"]) for n in nodes] == [("n1", "Installing")]
-    events = json.loads(hub.keeper("event", "list", "--cluster", cluster, "--json").stdout)
+    events = json.loads(hub.administer("event", "list", "--cluster", cluster, "--json").stdout)
     assert [e["message"] for e in events] == ["event of the node"]
-    messages = json.loads(hub.keeper("message", "list", "--cluster", cluster, "--json").stdout)
+    messages = json.loads(hub.administer("message", "list", "--cluster", cluster, "--json").stdout)
     assert len(messages) == 1
-    shown = json.loads(hub.keeper("node", "show", "n1", "--cluster", cluster).stdout)
+    shown = json.loads(hub.administer("node", "show", "n1", "--cluster", cluster).stdout)
     assert shown["events"][0]["message"] == "event of the node"
-    assert "nodearrays" in json.loads(hub.keeper("cluster", "show", cluster).stdout)
+    assert "nodearrays" in json.loads(hub.administer("cluster", "show", cluster).stdout)
     definition = tmp_path / "array.json"
     definition.write_text('{"MachineType": "Standard_A1"}')
-    hub.keeper("nodearray", "add", "hpc", "--cluster", cluster, "--file", definition)
-    arrays = json.loads(hub.keeper("nodearray", "list", "--cluster", cluster, "--json").stdout)
+    hub.administer("nodearray", "add", "hpc", "--cluster", cluster, "--file", definition)
+    arrays = json.loads(hub.administer("nodearray", "list", "--cluster", cluster, "--json").stdout)
     assert [a["name"] for a in arrays] == ["execute", "hpc"]
-    hub.keeper("nodearray", "remove", "hpc", "--cluster", cluster)
-    hub.keeper("user", "add", "ann", "--cluster", cluster)
-    hub.keeper("user", "add", "bob", "--cluster", cluster)
-    users = json.loads(hub.keeper("user", "list", "--cluster", cluster, "--json").stdout)
+    hub.administer("nodearray", "remove", "hpc", "--cluster", cluster)
+    hub.administer("user", "add", "ann", "--cluster", cluster)
+    hub.administer("user", "add", "bob", "--cluster", cluster)
+    users = json.loads(hub.administer("user", "list", "--cluster", cluster, "--json").stdout)
     assert [(u["name"], u["uid"]) for u in users] == [("ann", 20000), ("bob", 20001)]
-    hub.keeper("user", "remove", "ann", "--cluster", cluster)
-    hub.keeper("node", "remove", "n1", "--cluster", cluster)
+    hub.administer("user", "remove", "ann", "--cluster", cluster)
+    hub.administer("node", "remove", "n1", "--cluster", cluster)
     assert hub.get(f"/api/nodes?cluster={cluster}")["nodes"] == []
 
 
 @pytest.mark.parametrize("arguments,code,text", [
-    (["node", "terminate", "nobody", "--cluster", "demo"], 1, "there is no cluster 'demo'"),
-    (["node", "remove", "x", "--cluster", "demo"], 1, "has no node 'x'"),
-    (["node", "terminate", "x"], 2, "--cluster"), (["node", "remove", "--cluster", "c"], 2, "name"),
-    (["user", "add", "a b", "--cluster", "demo"], 2, "cannot be a name"),
+    (["node", "terminate", "nobody", "--cluster", "demo"], 1, "cluster 'demo' not found"),
+    (["node", "remove", "x", "--cluster", "demo"], 1, "node 'x' not found in cluster 'demo'"),
+    (["node", "terminate", "x"], 2, "--cluster"), (["node", "remove", "--cluster", "c"], 2, "NAME"),
+    (["user", "add", "a b", "--cluster", "demo"], 2, "not a valid name"),
     (["user", "add", "root", "--cluster", "demo", "--uid", "5"], 2, "--uid"),
-    (["user", "add", "a", "--cluster", "demo"], 1, "no cluster 'demo'"),
+    (["user", "add", "a", "--cluster", "demo"], 1, "cluster 'demo' not found"),
     (["cluster", "configure", "demo", "--file", "/nonexistent"], 1, "no such file"),
     (["cluster", "configure", "demo", "--file", "/etc/passwd"], 2, "one JSON object"),
-    (["nodearray", "add", "a/b", "--cluster", "demo"], 2, "cannot name a node array"),
+    (["nodearray", "add", "a/b", "--cluster", "demo"], 2, "not a valid node array name"),
 ])
-def test_commands_that_make_no_sense(plain_hub, arguments, code, text):
+def test_invalid_commands(plain_hub, arguments, code, text):
     done = run("hub", *arguments, "--data", plain_hub.data)
     assert (done.returncode, done.stdout) == (code, ""), done
     assert text in done.stderr
 
 
-def test_a_folder_without_a_hub_is_left_alone(tmp_path):
+def test_the_nodes_own_cluster_is_the_default(hub, cluster):
+    hub.enroll("n1", cluster)
+    home = hub.folder / "homes" / cluster / "n1"
+    on_database = ["--data", hub.data, *hub.database]
+
+    def as_node(*arguments):
+        done = run("hub", *arguments, home=home)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    as_node("user", "add", "ann", *on_database)
+    assert "ann" in as_node("user", "list", *on_database)
+    as_node("node", "terminate", "n1", *on_database)
+    assert json.loads(as_node("node", "show", "n1"))["phase"] == "Terminated"
+    as_node("nodearray", "add", "hpc", *on_database)
+    assert "hpc" in as_node("nodearray", "list")
+    assert json.loads(as_node("cluster", "show"))["nodes"][0]["Name"] == "n1"
+    assert [n["name"] for n in json.loads(as_node("node", "list", "--json"))] == ["n1"]
+    as_node("node", "remove", "n1", *on_database)
+    assert hub.get(f"/api/nodes?cluster={cluster}")["nodes"] == []
+
+
+def test_each_command_has_its_own_help():
+    add = run("help", "hub", "node", "add").stdout
+    assert "--count" in add and "--file" not in add
+    configure = run("hub", "node", "configure", "--help").stdout
+    assert "--file" in configure and "--count" not in configure
+    group = run("hub", "node")
+    assert group.returncode == 2 and "hub node terminate" in group.stdout + group.stderr
+    unknown = run("hub", "node", "terminat")
+    assert unknown.returncode == 127 and "'hub node terminate'" in unknown.stderr
+
+
+def test_a_directory_without_a_hub_is_left_alone(tmp_path):
     done = run("hub", "cluster", "list", "--data", tmp_path / "nothing")
-    assert done.returncode == 1 and "there is no hub in" in done.stderr
+    assert done.returncode == 1 and "no hub found in" in done.stderr
     assert not (tmp_path / "nothing").exists()
 
 
@@ -438,11 +471,11 @@ def test_an_enrolled_node_knows_its_broker(hub, cluster, tmp_path):
 
 # -- unit tests of the database, on PostgreSQL --------------------------------------------------------
 
-CASES = ["a transaction that fails*", "ranges", "a batch larger*", "the oldest messages go"]
+CASES = ["a failed transaction*", "ranges", "a batch larger*", "the oldest messages*"]
 
 
 def test_unit_tests_on_postgresql(postgresql):
-    """Those whose subject no test here reaches."""
+    """Those whose subject no test here covers."""
     program = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "plugins/hub/hub-test"
     if not program.exists():
         pytest.skip("the unit tests are not built")

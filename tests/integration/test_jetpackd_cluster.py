@@ -127,13 +127,13 @@ def test_targets(cluster):
 def test_configuration_and_users_follow_the_server(cluster):
     configuration = cluster.folder / "configuration.json"
     configuration.write_text(json.dumps({"slurm": {"autoscale": True}}))
-    cluster.keeper("hub", "cluster", "configure", "demo", "--data", cluster.data,
+    cluster.administer("hub", "cluster", "configure", "demo", "--data", cluster.data,
                    "--file", configuration)
     wait_for(lambda: cluster.jetpack("config", "slurm.autoscale", "").stdout == "True\n",
              "the configuration")
     key = cluster.folder / "key.pub"
     key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDemoKeyOfNobody zoe@demo\n")
-    added = cluster.keeper("hub", "user", "add", "zoe-test", "--cluster", "demo", "--data",
+    added = cluster.administer("hub", "user", "add", "zoe-test", "--cluster", "demo", "--data",
                            cluster.data, "--uid", "23456", "--key", key, "--admin")
     assert added.returncode == 0, added.stderr
     keys = cluster.root / "home/zoe-test/.ssh/authorized_keys"
@@ -143,7 +143,7 @@ def test_configuration_and_users_follow_the_server(cluster):
     sudoers = cluster.root / "etc/sudoers.d/jetpack"
     wait_for(lambda: sudoers.exists() and "zoe-test" in sudoers.read_text(), "sudo for the user")
     assert "zoe-test" not in pathlib.Path("/etc/passwd").read_text()
-    cluster.keeper("hub", "user", "remove", "zoe-test", "--cluster", "demo", "--data", cluster.data)
+    cluster.administer("hub", "user", "remove", "zoe-test", "--cluster", "demo", "--data", cluster.data)
     wait_for(lambda: "/home/zoe-test:/sbin/nologin" in (cluster.root / "etc/passwd").read_text(),
              "the user's end")
 
@@ -155,7 +155,7 @@ def test_properties_go_there_and_come_back(cluster):
     # The next version of the userdata does not take it away.
     configuration = cluster.folder / "configuration.json"
     configuration.write_text(json.dumps({"next": "version"}))
-    cluster.keeper("hub", "cluster", "configure", "demo", "--data", cluster.data,
+    cluster.administer("hub", "cluster", "configure", "demo", "--data", cluster.data,
                    "--file", configuration)
     wait_for(lambda: cluster.jetpack("config", "next", "").stdout == "version\n", "the version")
     assert run(cluster, "props", "get", "rack.name").stdout == "r12\n"

@@ -105,6 +105,15 @@ def redirect(to, status=307):
     return fault
 
 
+def sign_in(exchange, _):
+    """Answers as the login page of a gateway does, which nothing of Azure's headers is on."""
+    page = b"<html><body>Sign in</body></html>"
+    exchange.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: "
+                         + str(len(page)).encode() + b"\r\n\r\n"
+                         + (b"" if exchange.command == "HEAD" else page))
+    return True
+
+
 def slow(seconds, parts=20):
     """In small parts, with time between them."""
     def fault(exchange, blob):

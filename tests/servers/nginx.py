@@ -23,7 +23,7 @@ http {{
   scgi_temp_path {folder}/scgi;
   server {{
     listen 127.0.0.1:{port};
-    listen 127.0.0.1:{tls_port} ssl;
+    listen 127.0.0.1:{tls_port} {tls};
     ssl_certificate {folder}/server.pem;
     ssl_certificate_key {folder}/server.key;
     root {folder}/files;
@@ -39,7 +39,7 @@ http {{
 class Nginx(Server):
     """Started when made. What stands in `files` is at `url` and `tls_url`, beside more `locations`."""
 
-    def __init__(self, locations=""):
+    def __init__(self, locations="", tls="ssl"):
         super().__init__("nginx")
         self.port, self.tls_port = free_port(), free_port()
         self.files = self.folder / "files"
@@ -48,7 +48,8 @@ class Nginx(Server):
         make_certificate(self.folder)
         configuration = self.folder / "nginx.conf"
         configuration.write_text(CONFIGURATION.format(folder=self.folder, port=self.port,
-                                                      tls_port=self.tls_port, locations=locations))
+                                                      tls_port=self.tls_port, tls=tls,
+                                                      locations=locations.replace("{folder}", str(self.folder))))
         self.process = self.spawn(["nginx", "-p", self.folder, "-c", configuration])
         self.wait_until(lambda: is_open(self.tls_port))
 

@@ -1,6 +1,6 @@
-// The AMQP 0-9-1 client: publishes with confirms, and never counts as taken what the broker has not
-// confirmed. A module of its own, so that rabbitmq-c and OpenSSL are mapped only when something is
-// sent.
+// The AMQP 0-9-1 client: publishes with confirms, and never counts as delivered what the broker has
+// not confirmed. A module of its own, so that rabbitmq-c and OpenSSL are mapped only when something
+// is sent.
 #include <algorithm>
 #include <deque>
 #include <memory>
@@ -36,40 +36,40 @@ struct Flight {
   std::string why;
 };
 
-size_t digest_of(const PublishTable& message) {
+size_t digest_of(const PublishParameters& message) {
   return std::hash<std::string_view>{}(detail::view(message.body));
 }
 
 class AmqpClient {
  public:
-  explicit AmqpClient(BrokerAddress address)
+  explicit AmqpClient(node::BrokerAddress address)
       : address_(std::move(address)), peer_("the broker at " + address_.text()) {}
   ~AmqpClient();
   AmqpClient(const AmqpClient&) = delete;
   AmqpClient& operator=(const AmqpClient&) = delete;
 
-  void publish(const PublishTable* messages, size_t count, milliseconds timeout,
-               PublishedTable* results);
-  void tend();
+  void publish(const PublishParameters* messages, size_t count, milliseconds timeout,
+               PublishResult* results);
+  void heartbeat();
 
  private:
   void connect(AmqpClock::time_point deadline);
   void drop();
-  std::string publish_all(const PublishTable* messages, size_t count,
+  std::string publish_all(const PublishParameters* messages, size_t count,
                           AmqpClock::time_point deadline);
-  void launch(const PublishTable& message, AmqpClock::time_point deadline);
+  void launch(const PublishParameters& message, AmqpClock::time_point deadline);
   bool is_missing(const std::string& exchange, AmqpClock::time_point deadline);
   void wait_for_all(AmqpClock::time_point deadline);
   void handle(const AmqpConnection::Event& event);
   void settle(Flight& flight, AmqpConnection::Event::Type type) const;
   void blame(const ClosedByBroker& closed);
-  Flight* find(const PublishTable& message);
+  Flight* find(const PublishParameters& message);
   bool has_waiting() const;
   bool is_overdue() const;
-  void hand_over(const PublishTable* messages, size_t count, const std::string& why,
-                 PublishedTable* results);
+  void hand_over(const PublishParameters* messages, size_t count, const std::string& why,
+                 PublishResult* results);
 
-  BrokerAddress address_;
+  node::BrokerAddress address_;
   std::string peer_;
   std::unique_ptr<AmqpConnection> connection_;
   // What was written on this connection and not yet reported. What the broker has not confirmed in
@@ -86,7 +86,7 @@ AmqpClient::~AmqpClient() {
 }
 
 void AmqpClient::connect(AmqpClock::time_point deadline) {
-  if (connection_) tend();
+  if (connection_) heartbeat();
   if (connection_) return;
   connection_ = std::make_unique<AmqpConnection>(address_, deadline);
 }
@@ -97,7 +97,7 @@ void AmqpClient::drop() {
   exchanges_.clear();
 }
 
-void AmqpClient::tend() {
+void AmqpClient::heartbeat() {
   if (!connection_) return;
   try {
     while (const auto event = connection_->receive(AmqpClock::now())) handle(*event);
@@ -121,7 +121,7 @@ bool AmqpClient::is_overdue() const {
   });
 }
 
-Flight* AmqpClient::find(const PublishTable& message) {
+Flight* AmqpClient::find(const PublishParameters& message) {
   const auto id = detail::view(message.message_id);
   const auto found = std::find_if(flights_.begin(), flights_.end(), [&](const Flight& flight) {
     return flight.id == id && flight.digest == digest_of(message);
@@ -153,7 +153,7 @@ void AmqpClient::handle(const AmqpConnection::Event& event) {
 }
 
 // "no queue is bound to ..." is said here, where exchange and key are known.
-std::string unroutable_text(const std::string& peer, const PublishTable& message) {
+std::string unroutable_text(const std::string& peer, const PublishParameters& message) {
   const std::string key(detail::view(message.routing_key));
   const std::string exchange(detail::view(message.exchange));
   if (exchange.empty())
@@ -170,8 +170,8 @@ bool AmqpClient::is_missing(const std::string& exchange, AmqpClock::time_point d
   return false;
 }
 
-// Writes a message that is not yet under way.
-void AmqpClient::launch(const PublishTable& message, AmqpClock::time_point deadline) {
+// Writes a message that is not yet under queue.
+void AmqpClient::launch(const PublishParameters& message, AmqpClock::time_point deadline) {
   Flight flight;
   flight.id = detail::view(message.message_id);
   flight.digest = digest_of(message);
@@ -213,7 +213,7 @@ void AmqpClient::blame(const ClosedByBroker& closed) {
 }
 
 // Returns why not all were written or confirmed; empty when they were.
-std::string AmqpClient::publish_all(const PublishTable* messages, size_t count,
+std::string AmqpClient::publish_all(const PublishParameters* messages, size_t count,
                                     AmqpClock::time_point deadline) {
   try {
     for (size_t i = 0; i < count; ++i) {
@@ -238,10 +238,10 @@ std::string AmqpClient::publish_all(const PublishTable* messages, size_t count,
   return "";
 }
 
-void AmqpClient::hand_over(const PublishTable* messages, size_t count, const std::string& why,
-                           PublishedTable* results) {
+void AmqpClient::hand_over(const PublishParameters* messages, size_t count, const std::string& why,
+                           PublishResult* results) {
   for (size_t i = 0; i < count; ++i) {
-    PublishedTable& result = results[i];
+    PublishResult& result = results[i];
     const Flight* flight = find(messages[i]);
     if (flight == nullptr) {
       result.status = static_cast<uint32_t>(PublishStatus::untried);
@@ -259,8 +259,8 @@ void AmqpClient::hand_over(const PublishTable* messages, size_t count, const std
   std::erase_if(flights_, [](const Flight& flight) { return flight.is_settled; });
 }
 
-void AmqpClient::publish(const PublishTable* messages, size_t count, milliseconds timeout,
-                         PublishedTable* results) {
+void AmqpClient::publish(const PublishParameters* messages, size_t count, milliseconds timeout,
+                         PublishResult* results) {
   const auto deadline = AmqpClock::now() + timeout;
   connect(deadline);
   const std::string why = publish_all(messages, count, deadline);
@@ -270,9 +270,9 @@ void AmqpClient::publish(const PublishTable* messages, size_t count, millisecond
   drop();
 }
 
-int32_t open_client(const BrokerTable* broker, void** self, jp_error* err) noexcept {
+int32_t open_client(const BrokerParameters* broker, void** self, jp_error* err) noexcept {
   return detail::guard(err, [&] {
-    BrokerAddress address;
+    node::BrokerAddress address;
     address.host = detail::view(broker->host);
     address.port = broker->port;
     address.is_tls = broker->is_tls != 0;
@@ -285,8 +285,8 @@ int32_t open_client(const BrokerTable* broker, void** self, jp_error* err) noexc
   });
 }
 
-int32_t publish(void* self, const PublishTable* messages, size_t count, int64_t timeout_ms,
-                PublishedTable* results, jp_error* err) noexcept {
+int32_t publish(void* self, const PublishParameters* messages, size_t count, int64_t timeout_ms,
+                PublishResult* results, jp_error* err) noexcept {
   return detail::guard(err, [&] {
     static_cast<AmqpClient*>(self)->publish(messages, count, milliseconds{timeout_ms}, results);
   });
@@ -294,7 +294,7 @@ int32_t publish(void* self, const PublishTable* messages, size_t count, int64_t 
 
 void tend_client(void* self) noexcept {
   jp_error ignored{};
-  static_cast<void>(detail::guard(&ignored, [&] { static_cast<AmqpClient*>(self)->tend(); }));
+  static_cast<void>(detail::guard(&ignored, [&] { static_cast<AmqpClient*>(self)->heartbeat(); }));
 }
 
 void close_client(void* self) noexcept {

@@ -13,6 +13,7 @@
 #include <string>
 
 #include <jetpack/error.hpp>
+#include "services/http/certificate.hpp"
 #include "services/session/broker.hpp"
 
 namespace jetpack::session {
@@ -36,13 +37,13 @@ class AmqpConnection {
   // The channel that messages go on.
   static constexpr amqp_channel_t channel = 1;
 
-  // Throws Errc::unavailable when the broker cannot be had, Errc::denied when it or its certificate
-  // refuses, Errc::corrupt when the CA's file cannot be read.
-  AmqpConnection(const BrokerAddress& address, AmqpClock::time_point deadline);
+  // Throws Errc::unavailable when the broker cannot be reached, Errc::denied when it or its
+  // certificate refuses, Errc::corrupt when the CA's file cannot be read.
+  AmqpConnection(const node::BrokerAddress& address, AmqpClock::time_point deadline);
 
   // Starts to write one message; complete when this returns. Throws Errc::unavailable when the
   // broker takes no more before the deadline, or ClosedByBroker; the connection is then of no use.
-  void write(const PublishTable& message, AmqpClock::time_point deadline);
+  void write(const PublishParameters& message, AmqpClock::time_point deadline);
 
   // What was received that concerns messages.
   struct Event {
@@ -73,13 +74,13 @@ class AmqpConnection {
     void operator()(amqp_connection_state_t state) const { amqp_destroy_connection(state); }
   };
 
-  void open_socket(const BrokerAddress& address, AmqpClock::time_point deadline);
-  void log_in(const BrokerAddress& address, AmqpClock::time_point deadline);
+  void open_socket(const node::BrokerAddress& address, AmqpClock::time_point deadline);
+  void log_in(const node::BrokerAddress& address, AmqpClock::time_point deadline);
   void open_channel(AmqpClock::time_point deadline);
   void limit(AmqpClock::time_point deadline);
   void check_reply(const amqp_rpc_reply_t& reply, const char* doing);
   void check_status(int status);
-  void write_large(const PublishTable& message, const amqp_basic_properties_t& properties,
+  void write_large(const PublishParameters& message, const amqp_basic_properties_t& properties,
                    AmqpClock::time_point deadline);
   void write_frame(const amqp_frame_t& frame, AmqpClock::time_point deadline);
   void wait_for_room(AmqpClock::time_point deadline);
@@ -92,10 +93,10 @@ class AmqpConnection {
   // Lives as long as the state, which its TLS context refers to.
   struct Verification {
     std::string server_name;  // empty: the host is a numeric address
-    long result = 0;          // X509_V_OK
+    http::CertificateProblem problem;
   };
-  static void watch_handshake(const SSL* ssl, int where, int result);
-  static void prepare_tls(amqp_socket_t* socket, const BrokerAddress& address,
+  static void set_server_name(const SSL* ssl, int where, int result);
+  static void prepare_tls(amqp_socket_t* socket, const node::BrokerAddress& address,
                           Verification& verification);
 
   std::string peer_;

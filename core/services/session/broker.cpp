@@ -1,4 +1,4 @@
-// Loads the broker module and speaks to it over its C table.
+// Loads the AMQP module and calls it over its C table.
 #include "services/session/broker.hpp"
 
 #include <jetpack/error.hpp>
@@ -10,8 +10,8 @@ namespace {
 
 class LoadedBroker : public Broker {
  public:
-  LoadedBroker(const BrokerModule& module, const BrokerAddress& address) : module_(module) {
-    BrokerTable table{};
+  LoadedBroker(const BrokerModule& module, const node::BrokerAddress& address) : module_(module) {
+    BrokerParameters table{};
     table.size = sizeof table;
     table.port = address.port;
     table.is_tls = address.is_tls ? 1 : 0;
@@ -29,12 +29,12 @@ class LoadedBroker : public Broker {
   std::vector<Published> publish(const std::vector<Publication>& messages,
                                  std::chrono::milliseconds timeout) override {
     std::vector<std::vector<jp_header>> headers;
-    std::vector<PublishTable> tables;
+    std::vector<PublishParameters> tables;
     headers.reserve(messages.size());
     tables.reserve(messages.size());
     for (const auto& message : messages)
       tables.push_back(table_of(message, headers.emplace_back()));
-    std::vector<PublishedTable> raw(messages.size());
+    std::vector<PublishResult> raw(messages.size());
     for (auto& result : raw) result.size = sizeof result;
     jp_error err{};
     detail::check(
@@ -48,14 +48,14 @@ class LoadedBroker : public Broker {
     return results;
   }
 
-  void tend() override { module_.tend(self_); }
+  void heartbeat() override { module_.heartbeat(self_); }
 
  private:
-  static PublishTable table_of(const Publication& message, std::vector<jp_header>& headers) {
+  static PublishParameters table_of(const Publication& message, std::vector<jp_header>& headers) {
     headers.reserve(message.headers.size());
     for (const auto& [name, value] : message.headers)
       headers.push_back({detail::borrow(name), detail::borrow(value)});
-    PublishTable table{};
+    PublishParameters table{};
     table.size = sizeof table;
     table.persistent = message.persistent ? 1 : 0;
     table.exchange = detail::borrow(message.exchange);
@@ -75,7 +75,7 @@ class LoadedBroker : public Broker {
 
 }  // namespace
 
-std::unique_ptr<Broker> load_broker(const std::string& path, const BrokerAddress& address) {
+std::unique_ptr<Broker> load_broker(const std::string& path, const node::BrokerAddress& address) {
   return std::make_unique<LoadedBroker>(load_module<BrokerModule>(path, broker_module_symbol),
                                         address);
 }

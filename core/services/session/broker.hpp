@@ -1,6 +1,5 @@
-// What carries messages to an AMQP broker: the interface that its carrier is written against, and
-// the C boundary behind which the implementation lives in a module of its own, amqp.so, which is
-// loaded only when something must be sent.
+// Publishing to an AMQP broker through amqp.so, which is loaded only when something must be sent:
+// its C boundary, and the client around it.
 #pragma once
 
 #include <jetpack/abi.h>
@@ -13,14 +12,13 @@
 #include <utility>
 #include <vector>
 
-namespace jetpack::session {
+#include "services/node/addresses.hpp"
 
-// Bytes of a "short string" in AMQP 0-9-1: a routing key, the name of an exchange.
-inline constexpr size_t max_short_string = 255;
+namespace jetpack::session {
 
 // -- The C boundary; the conventions are those of <jetpack/abi.h> ---------------------------------
 
-struct BrokerTable {
+struct BrokerParameters {
   uint32_t size;
   uint32_t port;
   uint32_t is_tls;
@@ -32,7 +30,7 @@ struct BrokerTable {
   jp_str ca_file;  // PEM, trusted beside the system's store; may be empty
 };
 
-struct PublishTable {
+struct PublishParameters {
   uint32_t size;
   uint32_t persistent;
   jp_str exchange;
@@ -45,7 +43,7 @@ struct PublishTable {
   size_t header_count;
 };
 
-struct PublishedTable {
+struct PublishResult {
   uint32_t size;
   uint32_t status;  // a PublishStatus
   uint32_t reply;   // the reply code of AMQP 0-9-1 that caused it; 0: none
@@ -56,20 +54,20 @@ struct PublishedTable {
 struct BrokerModule {
   uint32_t size;
   uint32_t reserved;
-  // Makes a client of one broker; it connects at the first publish.
-  int32_t (*open)(const BrokerTable* broker, void** self, jp_error* err);
+  // Creates a client of one broker; it connects at the first publish.
+  int32_t (*open)(const BrokerParameters* broker, void** self, jp_error* err);
   // Publishes `count` messages in order, mandatory and with confirms, and fills a result for each.
-  // JP_UNAVAILABLE or JP_DENIED when there is no connection to be had; then no result is filled.
-  int32_t (*publish)(void* self, const PublishTable* messages, size_t count, int64_t timeout_ms,
-                     PublishedTable* results, jp_error* err);
+  // JP_UNAVAILABLE or JP_DENIED when no connection can be made; then no result is filled.
+  int32_t (*publish)(void* self, const PublishParameters* messages, size_t count,
+                     int64_t timeout_ms, PublishResult* results, jp_error* err);
   // Answers what came in meanwhile, and sends a heartbeat when it is time for one.
-  void (*tend)(void* self);
+  void (*heartbeat)(void* self);
   void (*close)(void* self);
 };
 
 inline constexpr const char* broker_module_symbol = "jetpack_broker_v1";
 
-// -- The interface --------------------------------------------------------------------------------
+// -- The client -----------------------------------------------------------------------------------
 
 enum class PublishStatus : uint32_t {
   unknown = 0,    // no confirm came; the same again may be a second copy
@@ -84,20 +82,6 @@ inline constexpr uint32_t unroutable = 312;
 inline constexpr uint32_t access_refused = 403;
 inline constexpr uint32_t not_found = 404;
 }  // namespace amqp_reply
-
-struct BrokerAddress {
-  std::string host;
-  unsigned port = 0;
-  bool is_tls = true;
-  std::string username;
-  std::string password;
-  std::string vhost;
-  std::string ca_file;
-  bool verify = true;
-
-  // "amqps://user@host:5671/vhost", without the password.
-  std::string text() const;
-};
 
 struct Publication {
   std::string_view exchange;
@@ -126,15 +110,10 @@ class Broker {
   // A result for each, in this order. Throws Errc::unavailable or denied as BrokerModule says.
   virtual std::vector<Published> publish(const std::vector<Publication>& messages,
                                          std::chrono::milliseconds timeout) = 0;
-  virtual void tend() = 0;
+  virtual void heartbeat() = 0;
 };
 
 // A client made by the module at `path`, which stays loaded.
-std::unique_ptr<Broker> load_broker(const std::string& path, const BrokerAddress& address);
-
-// Reads amqps://USER:PASSWORD@HOST[:PORT][/VHOST], with user, password and vhost percent-encoded;
-// without a vhost it is "/". Throws Errc::corrupt, naming `where` the text stands, and never
-// repeats what could hold a password.
-BrokerAddress parse_broker_address(std::string_view text, const std::string& where);
+std::unique_ptr<Broker> load_broker(const std::string& path, const node::BrokerAddress& address);
 
 }  // namespace jetpack::session

@@ -32,9 +32,9 @@ const char* remedy_of(int code, int system_error) {
       return "; another process holds it, try again";
     case SQLITE_PERM:
     case SQLITE_READONLY:
-      return "; the group of its folder must be able to write it";
+      return "; the group of its directory must be able to write it";
     case SQLITE_CANTOPEN:
-      return system_error == EACCES ? "; join the group of its folder or run as root" : "";
+      return system_error == EACCES ? "; join the group of its directory or run as root" : "";
     default:
       return "";
   }

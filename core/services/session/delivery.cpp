@@ -1,4 +1,4 @@
-// Brings what waits in the outbox to its place.
+// Delivers what is queued in the outbox.
 #include "services/session/delivery.hpp"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ constexpr uint64_t max_batch_bytes = 1 << 20;
 constexpr milliseconds poll_interval{20};
 // An attempt with less time than this would only hide why the one before it failed.
 constexpr milliseconds shortest_attempt{200};
-// Where a person has to act, trying again soon would only be noise for the other side.
+// Where an administrator has to act, retrying soon would only be noise for the other side.
 constexpr milliseconds rest_when_stopped{60'000};
 // Whatever the time of a drain, an exchange that has begun gets this long, and longer for a large
 // letter: cut short it would only begin again.
@@ -33,22 +33,22 @@ milliseconds left_until(Clock::time_point deadline) {
   return std::chrono::ceil<milliseconds>(deadline - Clock::now());
 }
 
-milliseconds patience_for(const std::vector<Parcel>& parcels) {
+milliseconds patience_for(const std::vector<Batch>& batches) {
   uint64_t bytes = 0;
-  for (const auto& parcel : parcels)
-    for (const auto& message : parcel) bytes += message.data.size();
+  for (const auto& batch : batches)
+    for (const auto& message : batch) bytes += message.data.size();
   return patience + milliseconds{bytes * 1000 / slowest};
 }
 
-std::vector<Parcel> pack(std::vector<Message> messages) {
-  std::vector<Parcel> parcels;
+std::vector<Batch> pack(std::vector<Message> messages) {
+  std::vector<Batch> batches;
   for (auto& message : messages) {
-    const bool joins = !parcels.empty() && message.kind == Kind::message &&
-                       parcels.back().front().kind == Kind::message;
-    if (!joins) parcels.emplace_back();
-    parcels.back().push_back(std::move(message));
+    const bool joins = !batches.empty() && message.kind == Kind::message &&
+                       batches.back().front().kind == Kind::message;
+    if (!joins) batches.emplace_back();
+    batches.back().push_back(std::move(message));
   }
-  return parcels;
+  return batches;
 }
 
 }  // namespace
@@ -64,36 +64,36 @@ milliseconds backoff(unsigned number) {
 
 Delivery::Delivery(Outbox& outbox, Options options)
     : outbox_(outbox), options_(std::move(options)) {
-  ways_[0].lane = Lane::server;
-  ways_[0].kinds = {Kind::letter_to_server};
-  ways_[1].lane = Lane::broker;
-  ways_[1].kinds = {Kind::letter_to_broker};
-  ways_[options_.messages == Lane::server ? 0 : 1].kinds.push_back(Kind::message);
+  queues_[0].route = Route::server;
+  queues_[0].kinds = {Kind::letter_to_server};
+  queues_[1].route = Route::broker;
+  queues_[1].kinds = {Kind::letter_to_broker};
+  queues_[options_.messages == Route::server ? 0 : 1].kinds.push_back(Kind::message);
 }
 
-Delivery::Way& Delivery::way_of(Kind kind) {
-  const auto& kinds = ways_[0].kinds;
-  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end() ? ways_[0] : ways_[1];
+Delivery::Queue& Delivery::queue_of(Kind kind) {
+  const auto& kinds = queues_[0].kinds;
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end() ? queues_[0] : queues_[1];
 }
 
 std::optional<std::string> Delivery::deliver(Message& message, Clock::time_point deadline) {
-  Way& way = way_of(message.kind);
-  way.why = "another process is delivering";
+  Queue& queue = queue_of(message.kind);
+  queue.why = "another process is delivering";
   for (;;) {
     if (auto lock = support::FileLock::attempt(options_.lock_path, 0660))
-      return deliver_until_gone(way, message, deadline) ? std::nullopt : std::optional(way.why);
+      return deliver_until_gone(queue, message, deadline) ? std::nullopt : std::optional(queue.why);
     if (outbox_.state_of(message) != Outbox::State::waiting) return std::nullopt;
-    if (left_until(deadline) <= milliseconds::zero()) return way.why;
+    if (left_until(deadline) <= milliseconds::zero()) return queue.why;
     options_.pause(std::min(poll_interval, left_until(deadline)));
   }
 }
 
 // True when the message is no longer waiting. Called with the lock held.
-bool Delivery::deliver_until_gone(Way& way, Message& message, Clock::time_point deadline) {
+bool Delivery::deliver_until_gone(Queue& queue, Message& message, Clock::time_point deadline) {
   unsigned attempt = 0;
   while (outbox_.state_of(message) == Outbox::State::waiting) {
     if (left_until(deadline) <= milliseconds::zero()) return false;
-    switch (deliver_next(way, deadline)) {
+    switch (deliver_next(queue, deadline)) {
       case Progress::done:
       case Progress::empty:
         attempt = 0;
@@ -103,7 +103,7 @@ bool Delivery::deliver_until_gone(Way& way, Message& message, Clock::time_point 
       case Progress::failed:
         break;
     }
-    const milliseconds time = std::max(way.retry_after, backoff(attempt++));
+    const milliseconds time = std::max(queue.retry_after, backoff(attempt++));
     if (time + shortest_attempt >= left_until(deadline)) return false;
     options_.pause(time);
   }
@@ -118,57 +118,57 @@ Drained Delivery::drain(milliseconds time) {
   is_draining_ = true;
   outbox_.remove_remembered();
   // What works goes first, so that it does not wait for what may not.
-  Way& first = ways_[1].failures < ways_[0].failures ? ways_[1] : ways_[0];
-  Way& second = first.lane == Lane::server ? ways_[1] : ways_[0];
-  drain_way(first, outbox_.has(second.kinds) ? start + time / 2 : start + time);
-  drain_way(second, start + time);
+  Queue& first = queues_[1].failures < queues_[0].failures ? queues_[1] : queues_[0];
+  Queue& second = first.route == Route::server ? queues_[1] : queues_[0];
+  drain_queue(first, outbox_.has(second.kinds) ? start + time / 2 : start + time);
+  drain_queue(second, start + time);
   return summary();
 }
 
-void Delivery::drain_way(Way& way, Clock::time_point deadline) {
-  const bool has_failed = way.state == Progress::failed || way.state == Progress::stopped;
-  if (has_failed && Clock::now() < way.not_before && outbox_.has(way.kinds)) return;
+void Delivery::drain_queue(Queue& queue, Clock::time_point deadline) {
+  const bool has_failed = queue.state == Progress::failed || queue.state == Progress::stopped;
+  if (has_failed && Clock::now() < queue.not_before && outbox_.has(queue.kinds)) return;
   do {
-    way.state = deliver_next(way, deadline);
-  } while (way.state == Progress::done && Clock::now() < deadline);
+    queue.state = deliver_next(queue, deadline);
+  } while (queue.state == Progress::done && Clock::now() < deadline);
 
-  switch (way.state) {
+  switch (queue.state) {
     case Progress::done:
-      way.failures = 0;
+      queue.failures = 0;
       return;
     case Progress::empty:
-      way.failures = 0;
-      rest(way);
+      queue.failures = 0;
+      keep_alive(queue);
       return;
     case Progress::failed:
-      way.not_before = Clock::now() + std::max(way.retry_after, backoff(way.failures++));
+      queue.not_before = Clock::now() + std::max(queue.retry_after, backoff(queue.failures++));
       return;
     case Progress::stopped:
-      ++way.failures;
-      way.not_before = Clock::now() + rest_when_stopped;
+      ++queue.failures;
+      queue.not_before = Clock::now() + rest_when_stopped;
   }
 }
 
-void Delivery::rest(Way& way) {
-  if (!way.carrier) return;
-  if (Clock::now() - way.last_used > longest_idle) {
-    way.carrier.reset();
+void Delivery::keep_alive(Queue& queue) {
+  if (!queue.transport) return;
+  if (Clock::now() - queue.last_used > longest_idle) {
+    queue.transport.reset();
   } else {
-    way.carrier->tend();
+    queue.transport->heartbeat();
   }
 }
 
-// The outcome that asks for the next call soonest: a way that stands still must not make the other
+// The outcome that asks for the next call soonest: a queue that is stopped must not make the other
 // wait.
 Drained Delivery::summary() {
   Drained drained{JP_DRAINED, delivered_, dead_, milliseconds::zero(), ""};
   const auto now = Clock::now();
-  for (const auto& way : ways_) {
-    if (way.state != Progress::failed && way.state != Progress::stopped) continue;
-    drained.note += (drained.note.empty() ? "" : "; ") + way.why;
+  for (const auto& queue : queues_) {
+    if (queue.state != Progress::failed && queue.state != Progress::stopped) continue;
+    drained.note += (drained.note.empty() ? "" : "; ") + queue.why;
     const auto left =
-        std::max(milliseconds::zero(), std::chrono::ceil<milliseconds>(way.not_before - now));
-    if (way.state == Progress::stopped) {
+        std::max(milliseconds::zero(), std::chrono::ceil<milliseconds>(queue.not_before - now));
+    if (queue.state == Progress::stopped) {
       if (drained.outcome != JP_RETRY) drained.outcome = JP_STOPPED;
     } else {
       const bool is_sooner = drained.outcome != JP_RETRY || left < drained.retry_after;
@@ -176,8 +176,8 @@ Drained Delivery::summary() {
       drained.outcome = JP_RETRY;
     }
   }
-  const auto has_more = [](const Way& way) { return way.state == Progress::done; };
-  if (std::any_of(ways_.begin(), ways_.end(), has_more)) drained.outcome = JP_MORE;
+  const auto has_more = [](const Queue& queue) { return queue.state == Progress::done; };
+  if (std::any_of(queues_.begin(), queues_.end(), has_more)) drained.outcome = JP_MORE;
   if (const auto why = outbox_.remove_remembered()) {
     drained.note += (drained.note.empty() ? "" : "; ") + *why;
     if (drained.outcome == JP_DRAINED) drained.outcome = JP_RETRY;
@@ -185,72 +185,72 @@ Drained Delivery::summary() {
   return drained;
 }
 
-Delivery::Progress Delivery::deliver_next(Way& way, Clock::time_point deadline) {
-  auto batch = outbox_.oldest(way.kinds, max_batch, max_batch_bytes);
-  if (batch.empty()) return Progress::empty;
-  return send(way, pack(std::move(batch)), deadline);
+Delivery::Progress Delivery::deliver_next(Queue& queue, Clock::time_point deadline) {
+  auto messages = outbox_.oldest(queue.kinds, max_batch, max_batch_bytes);
+  if (messages.empty()) return Progress::empty;
+  return send(queue, pack(std::move(messages)), deadline);
 }
 
-std::vector<Outcome> Delivery::bring(Way& way, const std::vector<Parcel>& parcels,
-                                     Clock::time_point deadline) {
+std::vector<Outcome> Delivery::attempt(Queue& queue, const std::vector<Batch>& batches,
+                                       Clock::time_point deadline) {
   try {
-    if (!way.carrier) way.carrier = options_.connect(way.lane);
-    way.last_used = Clock::now();
-    const auto patient = is_draining_ ? way.last_used + patience_for(parcels) : deadline;
-    return way.carrier->bring(parcels, std::max(deadline, patient));
+    if (!queue.transport) queue.transport = options_.connect(queue.route);
+    queue.last_used = Clock::now();
+    const auto patient = is_draining_ ? queue.last_used + patience_for(batches) : deadline;
+    return queue.transport->send(batches, std::max(deadline, patient));
   } catch (const Error& e) {
-    return {{e.code() == Errc::unavailable ? Verdict::try_later : Verdict::stop, e.what()}};
+    return {{e.code() == Errc::unavailable ? Verdict::retry : Verdict::stop, e.what()}};
   }
 }
 
-Delivery::Progress Delivery::send(Way& way, std::vector<Parcel> parcels,
+Delivery::Progress Delivery::send(Queue& queue, std::vector<Batch> batches,
                                   Clock::time_point deadline) {
-  const auto outcomes = bring(way, parcels, deadline);
-  way.retry_after = milliseconds::zero();
-  Parcel accepted;  // not yet removed
+  const auto outcomes = attempt(queue, batches, deadline);
+  queue.retry_after = milliseconds::zero();
+  Batch accepted;  // not yet removed
   for (size_t i = 0; i < outcomes.size(); ++i) {
     const Outcome& outcome = outcomes[i];
-    Parcel& parcel = parcels[i];
+    Batch& batch = batches[i];
     if (outcome.verdict == Verdict::accepted) {
-      std::move(parcel.begin(), parcel.end(), std::back_inserter(accepted));
+      std::move(batch.begin(), batch.end(), std::back_inserter(accepted));
       continue;
     }
     forget(accepted);
     accepted.clear();
-    if (outcome.verdict == Verdict::refused && parcel.size() > 1)
-      return send_halves(way, parcel, deadline);
+    if (outcome.verdict == Verdict::refused && batch.size() > 1)
+      return send_halves(queue, batch, deadline);
     if (outcome.verdict == Verdict::refused) {
-      if (bury(way, parcel.front(), outcome.why)) continue;
+      if (move_to_dead_letters(queue, batch.front(), outcome.why)) continue;
       return Progress::failed;
     }
-    way.why = outcome.why;
-    way.retry_after = outcome.retry_after;
+    queue.why = outcome.why;
+    queue.retry_after = outcome.retry_after;
     return outcome.verdict == Verdict::stop ? Progress::stopped : Progress::failed;
   }
   forget(accepted);
   return Progress::done;
 }
 
-// Somewhere in the parcel is what the other side will not take; the rest must not wait for it.
-Delivery::Progress Delivery::send_halves(Way& way, const Parcel& parcel,
+// Something in the batch is refused; the rest must not wait for it.
+Delivery::Progress Delivery::send_halves(Queue& queue, const Batch& batch,
                                          Clock::time_point deadline) {
-  const auto middle = parcel.begin() + static_cast<std::ptrdiff_t>(parcel.size() / 2);
-  const Progress first = send(way, {{parcel.begin(), middle}}, deadline);
-  return first == Progress::done ? send(way, {{middle, parcel.end()}}, deadline) : first;
+  const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
+  const Progress first = send(queue, {{batch.begin(), middle}}, deadline);
+  return first == Progress::done ? send(queue, {{middle, batch.end()}}, deadline) : first;
 }
 
-void Delivery::forget(const Parcel& delivered) {
+void Delivery::forget(const Batch& delivered) {
   if (delivered.empty()) return;
   outbox_.remove(delivered);
   delivered_ += delivered.size();
 }
 
 // False when there is no room to keep why it was refused.
-bool Delivery::bury(Way& way, const Message& message, const std::string& why) {
+bool Delivery::move_to_dead_letters(Queue& queue, const Message& message, const std::string& why) {
   try {
-    outbox_.bury(message, why);
+    outbox_.move_to_dead_letters(message, why);
   } catch (const Error& e) {
-    way.why = e.what();
+    queue.why = e.what();
     return false;
   }
   ++dead_;

@@ -1,8 +1,7 @@
-// Brings what waits in the outbox to its place: who delivers, in which order, and when to give up
-// for now.
+// Delivers what is queued in the outbox: who delivers, in which order, and when to give up for now.
 //
-// What waits goes in two lanes, each in the order of publishing: to the server and to the broker.
-// A lane that fails does not hold up the other.
+// There are two queues, each in the order of publishing: for the server and for the broker. One
+// that fails does not hold up the other.
 #pragma once
 
 #include <array>
@@ -13,13 +12,13 @@
 #include <string>
 #include <vector>
 
-#include "services/session/carrier.hpp"
-#include "services/session/identity.hpp"
+#include "services/node/node_settings.hpp"
 #include "services/session/outbox.hpp"
+#include "services/session/transport.hpp"
 
 namespace jetpack::session {
 
-enum class Lane : uint8_t { server, broker };
+using node::Route;
 
 // What became of one attempt to empty the outbox; see jp_delivered.
 struct Drained {
@@ -33,10 +32,10 @@ struct Drained {
 class Delivery {
  public:
   struct Options {
-    std::string lock_path;         // held by whoever delivers
-    Lane messages = Lane::server;  // which lane messages take
-    // Called when there is something to send; throws when the lane leads nowhere.
-    std::function<std::unique_ptr<Carrier>(Lane)> connect;
+    std::string lock_path;           // held while delivering
+    Route messages = Route::server;  // where messages go
+    // Called when there is something to send; throws when it is not configured.
+    std::function<std::unique_ptr<Transport>(Route)> connect;
     std::function<void(const std::string&)> warn;
     // Waits between attempts; returns at the latest after `time`.
     std::function<void(std::chrono::milliseconds time)> pause;
@@ -48,18 +47,18 @@ class Delivery {
   // another process delivers. Returns why it still waits; nullopt when it does not.
   std::optional<std::string> deliver(Message& message, Clock::time_point deadline);
 
-  // Delivers what waits in both lanes, for at most `time`; but an exchange that has begun gets five
-  // seconds and a large letter what its size needs. A lane that failed is left alone until
+  // Delivers what is in both queues, for at most `time`; but an exchange that has begun gets five
+  // seconds and a large letter what its size needs. A queue that failed is left alone until
   // its time has come, however often this is called; Drained.retry_after says when that is.
   Drained drain(std::chrono::milliseconds time);
 
  private:
   enum class Progress { done, empty, failed, stopped };
 
-  struct Way {
-    Lane lane;
+  struct Queue {
+    Route route;
     Kinds kinds;
-    std::unique_ptr<Carrier> carrier;
+    std::unique_ptr<Transport> transport;
     std::string why;  // the last failure
     Progress state = Progress::empty;
     unsigned failures = 0;  // one after another
@@ -68,22 +67,22 @@ class Delivery {
     Clock::time_point last_used{};
   };
 
-  Way& way_of(Kind kind);
-  bool deliver_until_gone(Way& way, Message& message, Clock::time_point deadline);
-  Progress deliver_next(Way& way, Clock::time_point deadline);
-  std::vector<Outcome> bring(Way& way, const std::vector<Parcel>& parcels,
-                             Clock::time_point deadline);
-  Progress send(Way& way, std::vector<Parcel> parcels, Clock::time_point deadline);
-  Progress send_halves(Way& way, const Parcel& parcel, Clock::time_point deadline);
-  void forget(const Parcel& delivered);
-  bool bury(Way& way, const Message& message, const std::string& why);
-  void drain_way(Way& way, Clock::time_point deadline);
-  void rest(Way& way);
+  Queue& queue_of(Kind kind);
+  bool deliver_until_gone(Queue& queue, Message& message, Clock::time_point deadline);
+  Progress deliver_next(Queue& queue, Clock::time_point deadline);
+  std::vector<Outcome> attempt(Queue& queue, const std::vector<Batch>& batches,
+                               Clock::time_point deadline);
+  Progress send(Queue& queue, std::vector<Batch> batches, Clock::time_point deadline);
+  Progress send_halves(Queue& queue, const Batch& batch, Clock::time_point deadline);
+  void forget(const Batch& delivered);
+  bool move_to_dead_letters(Queue& queue, const Message& message, const std::string& why);
+  void drain_queue(Queue& queue, Clock::time_point deadline);
+  void keep_alive(Queue& queue);
   Drained summary();
 
   Outbox& outbox_;
   Options options_;
-  std::array<Way, 2> ways_;
+  std::array<Queue, 2> queues_;
   bool is_draining_ = false;
   uint64_t delivered_ = 0;
   uint64_t dead_ = 0;

@@ -8,10 +8,11 @@
 
 #include <jetpack/error.hpp>
 #include "services/session/envelope.hpp"
-#include "services/session/server_carrier.hpp"
+#include "services/session/server_transport.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/random.hpp"
 #include "support/testing/temporary_directory.hpp"
 
 using namespace jetpack::session;
@@ -27,22 +28,22 @@ namespace {
 
 // A server that does what `behave` says, and what it was sent.
 struct FakeServer {
-  std::function<Answer(const std::vector<std::string>& datas)> behave;
+  std::function<Response(const std::vector<std::string>& datas)> behave;
   std::vector<std::vector<std::string>> batches;  // the "data" of the messages, as JSON
   std::vector<std::string> bodies;
   std::vector<std::string> letters;  // "PATH BODY KEY"
 };
 
-class FakeTransport : public Transport {
+class FakeClient : public HttpsClient {
  public:
-  explicit FakeTransport(FakeServer& server) : server_(server) {}
+  explicit FakeClient(FakeServer& server) : server_(server) {}
 
-  Answer exchange(const Exchange& exchange) override {
-    CHECK(exchange.method == "POST");
-    CHECK(exchange.timeout > milliseconds::zero());
-    if (exchange.path != "/clusterlink/messages") return take_letter(exchange);
-    server_.bodies.emplace_back(exchange.body);
-    const jetpack::support::Json body = jetpack::support::Json::parse(exchange.body, "body");
+  Response exchange(const Request& request) override {
+    CHECK(request.method == "POST");
+    CHECK(request.timeout > milliseconds::zero());
+    if (request.path != "/clusterlink/messages") return receive_letter(request);
+    server_.bodies.emplace_back(request.body);
+    const jetpack::support::Json body = jetpack::support::Json::parse(request.body, "body");
     std::vector<std::string> datas;
     for (const auto& message : body.root()["messages"].GetArray())
       datas.push_back(jetpack::support::to_json(message["data"]));
@@ -51,38 +52,38 @@ class FakeTransport : public Transport {
   }
 
  private:
-  Answer take_letter(const Exchange& exchange) {
-    REQUIRE(exchange.headers.size() == 1);
-    CHECK(exchange.headers[0].first == "Idempotency-Key");
-    server_.letters.push_back(std::string(exchange.path) + " " + std::string(exchange.body) + " " +
-                              std::string(exchange.headers[0].second));
+  Response receive_letter(const Request& request) {
+    REQUIRE(request.headers.size() == 1);
+    CHECK(request.headers[0].first == "Idempotency-Key");
+    server_.letters.push_back(std::string(request.path) + " " + std::string(request.body) + " " +
+                              std::string(request.headers[0].second));
     return server_.behave({});
   }
 
   FakeServer& server_;
 };
 
-Answer status(uint32_t code, const std::string& body = "") { return {code, std::nullopt, body}; }
+Response status(uint32_t code, const std::string& body = "") { return {code, std::nullopt, body}; }
 
 const Kinds all{Kind::message, Kind::letter_to_server, Kind::letter_to_broker};
 
-// A broker that does what `behave` says, and the ids that it was brought.
+// A broker that does what `behave` says, and the ids that it was sent.
 struct FakeBroker {
-  std::function<Outcome(const Parcel&)> behave = [](const Parcel&) {
+  std::function<Outcome(const Batch&)> behave = [](const Batch&) {
     return Outcome{Verdict::accepted, ""};
   };
   std::vector<std::string> ids;
 };
 
-class FakeCarrier : public Carrier {
+class FakeBrokerTransport : public Transport {
  public:
-  explicit FakeCarrier(FakeBroker& broker) : broker_(broker) {}
+  explicit FakeBrokerTransport(FakeBroker& broker) : broker_(broker) {}
 
-  std::vector<Outcome> bring(const std::vector<Parcel>& parcels, Clock::time_point) override {
+  std::vector<Outcome> send(const std::vector<Batch>& batches, Clock::time_point) override {
     std::vector<Outcome> outcomes;
-    for (const auto& parcel : parcels) {
-      for (const auto& message : parcel) broker_.ids.push_back(message.id);
-      outcomes.push_back(broker_.behave(parcel));
+    for (const auto& batch : batches) {
+      for (const auto& message : batch) broker_.ids.push_back(message.id);
+      outcomes.push_back(broker_.behave(batch));
       if (outcomes.back().verdict != Verdict::accepted) break;
     }
     return outcomes;
@@ -93,16 +94,16 @@ class FakeCarrier : public Carrier {
 };
 
 struct World {
-  TemporaryDirectory folder;
+  TemporaryDirectory directory;
   FakeServer server;
   FakeBroker broker;
-  Outbox outbox{{folder.path(), [] { return uint64_t{64} << 20; }, [](const std::string&) {}}};
+  Outbox outbox{{directory.path(), [] { return uint64_t{64} << 20; }, [](const std::string&) {}}};
   std::vector<milliseconds> pauses;
   std::vector<std::string> warnings;
 
   Message add(const std::string& data = "{}") {
     Message message;
-    message.id = make_uuid();
+    message.id = jetpack::support::random_uuid();
     message.type = "log";
     message.data = data;
     message.time = "2024-10-04T13:03:40.298Z";
@@ -112,7 +113,7 @@ struct World {
 
   Message add_letter(Kind kind, const std::string& address, const std::string& body = "{}") {
     Message message;
-    message.id = make_uuid();
+    message.id = jetpack::support::random_uuid();
     message.kind = kind;
     message.type = "letter";
     message.data = body;
@@ -127,12 +128,12 @@ struct World {
 
   Delivery delivery() {
     Delivery::Options options;
-    options.lock_path = folder.file("outbox.lock");
-    options.connect = [this](Lane lane) -> std::unique_ptr<Carrier> {
-      if (lane == Lane::broker) return std::make_unique<FakeCarrier>(broker);
-      const Identity identity{"demo", "execute-1", "i-1", "s-1"};
-      return std::make_unique<ServerCarrier>(
-          "https://hub", identity, [this] { return std::make_unique<FakeTransport>(server); });
+    options.lock_path = directory.file("outbox.lock");
+    options.connect = [this](Route route) -> std::unique_ptr<Transport> {
+      if (route == Route::broker) return std::make_unique<FakeBrokerTransport>(broker);
+      const jetpack::node::Identity identity{"demo", "execute-1", "i-1", "s-1"};
+      return std::make_unique<ServerTransport>(
+          "https://hub", identity, [this] { return std::make_unique<FakeClient>(server); });
     };
     options.warn = [this](const std::string& text) { warnings.push_back(text); };
     options.pause = [this](milliseconds pause) { pauses.push_back(pause); };
@@ -162,7 +163,7 @@ TEST_CASE("a message has the form that servers know, with our additions") {
 TEST_CASE("what was known at publishing is kept") {
   World world;
   Message message;
-  message.id = make_uuid();
+  message.id = jetpack::support::random_uuid();
   message.from.cluster = "then";
   message.data = "{}";
   const auto json =
@@ -188,7 +189,7 @@ TEST_CASE("everything that waits goes in order, in batches") {
 TEST_CASE("a connection that fails is tried again with growing, random pauses") {
   World world;
   int tries = 0;
-  world.server.behave = [&](const auto&) -> Answer {
+  world.server.behave = [&](const auto&) -> Response {
     if (++tries < 4)
       throw Error(Errc::unavailable, "the server at https://hub refused the connection");
     return status(202);
@@ -203,7 +204,7 @@ TEST_CASE("a connection that fails is tried again with growing, random pauses") 
 
 TEST_CASE("no time left: it stays queued and says why") {
   World world;
-  world.server.behave = [](const auto&) -> Answer {
+  world.server.behave = [](const auto&) -> Response {
     throw Error(Errc::unavailable, "the server at https://hub refused the connection");
   };
   CHECK(world.deliver(world.add(), milliseconds(20)) ==
@@ -215,18 +216,42 @@ TEST_CASE("Retry-After is honoured") {
   World world;
   int tries = 0;
   world.server.behave = [&](const auto&) {
-    return ++tries == 1 ? Answer{429, seconds(2), ""} : status(202);
+    return ++tries == 1 ? Response{429, seconds(2), ""} : status(202);
   };
   CHECK_FALSE(world.deliver(world.add()).has_value());
   REQUIRE(world.pauses.size() == 1);
   CHECK(world.pauses[0] == seconds(2));
   SUBCASE("and beyond the deadline it is left for later") {
-    world.server.behave = [&](const auto&) { return Answer{503, seconds(999999999), ""}; };
+    world.server.behave = [&](const auto&) { return Response{503, seconds(999999999), ""}; };
     world.pauses.clear();
     CHECK(world.deliver(world.add()) ==
           "the server at https://hub answered 503 and asks to wait 86400 s");
     CHECK(world.pauses.empty());
   }
+}
+
+TEST_CASE("what does not come from the server acknowledges nothing") {
+  const std::string page = "\n<html>Sign in</html>";
+  CHECK(judge(status(202)) == Verdict::accepted);
+  CHECK(judge(status(202, page)) == Verdict::accepted);
+  CHECK(judge(status(200)) == Verdict::accepted);
+  CHECK(judge(status(200, R"({"ok":true})")) == Verdict::accepted);
+  CHECK(judge(status(204)) == Verdict::accepted);
+  CHECK(judge(status(200, page)) == Verdict::retry);
+  CHECK(judge(status(200, "OK")) == Verdict::retry);
+  CHECK(judge(status(206)) == Verdict::retry);
+  CHECK(judge_letter(status(200, "OK")) == Verdict::accepted);
+  CHECK(judge_letter(status(201, "<?xml version='1.0'?><a/>")) == Verdict::accepted);
+  CHECK(judge_letter(status(200, page)) == Verdict::retry);
+  CHECK(judge_letter(status(202, "\xef\xbb\xbf<!DOCTYPE html>")) == Verdict::retry);
+  CHECK(judge_letter(status(404)) == Verdict::refused);
+  CHECK(judge(status(404)) == Verdict::stop);
+  CHECK(judge(status(421)) == Verdict::retry);
+
+  World world;
+  world.server.behave = [&](const auto&) { return status(200, page); };
+  CHECK(world.deliver(world.add(), seconds(1))->find("login page") != std::string::npos);
+  CHECK(world.depth() == 1);
 }
 
 TEST_CASE("a wrong password or account stops at once and loses nothing") {
@@ -241,7 +266,7 @@ TEST_CASE("a wrong password or account stops at once and loses nothing") {
   }
 }
 
-TEST_CASE("what the server will not take is found in a batch, and the rest arrives in order") {
+TEST_CASE("what the server refuses is found in a batch, and the rest arrives in order") {
   World world;
   std::vector<std::string> arrived;
   world.server.behave = [&](const auto& datas) {
@@ -298,7 +323,7 @@ TEST_CASE("while another process delivers, its work is waited for") {
   World world;
   world.server.behave = [](const auto&) { return status(202); };
   auto message = world.add();
-  auto lock = jetpack::support::FileLock::attempt(world.folder.file("outbox.lock"), 0660);
+  auto lock = jetpack::support::FileLock::attempt(world.directory.file("outbox.lock"), 0660);
   REQUIRE(lock.has_value());
   CHECK(world.deliver(message, milliseconds(1)) == "another process is delivering");
   CHECK(world.server.batches.empty());
@@ -306,7 +331,7 @@ TEST_CASE("while another process delivers, its work is waited for") {
   CHECK_FALSE(world.deliver(message, milliseconds(1)).has_value());
 }
 
-TEST_CASE("letters and messages of a lane arrive in the order of publishing") {
+TEST_CASE("letters and messages of a route arrive in the order of publishing") {
   World world;
   world.server.behave = [](const auto&) { return status(202); };
   world.add("{\"n\":1}");
@@ -342,7 +367,7 @@ TEST_CASE("a wrong password holds a letter back") {
   CHECK(world.depth() == 1);
 }
 
-TEST_CASE("a drain empties both lanes") {
+TEST_CASE("a drain empties both queues") {
   World world;
   world.server.behave = [](const auto&) { return status(202); };
   auto delivery = world.delivery();
@@ -356,9 +381,9 @@ TEST_CASE("a drain empties both lanes") {
   CHECK(world.depth() == 0);
 }
 
-TEST_CASE("a lane that fails does not hold up the other, and is left alone for a while") {
+TEST_CASE("a queue that fails does not hold up the other, and is left alone for a while") {
   World world;
-  world.server.behave = [](const auto&) -> Answer {
+  world.server.behave = [](const auto&) -> Response {
     throw Error(Errc::unavailable, "the server at https://hub refused the connection");
   };
   auto delivery = world.delivery();
@@ -371,7 +396,7 @@ TEST_CASE("a lane that fails does not hold up the other, and is left alone for a
   CHECK(drained.retry_after > milliseconds::zero());
   CHECK(world.server.batches.size() == 1);
 
-  world.server.behave = [](const auto&) { return Answer{429, seconds(3600), ""}; };
+  world.server.behave = [](const auto&) { return Response{429, seconds(3600), ""}; };
   while (world.server.batches.size() < 2) delivery.drain(seconds(5));
   world.add_letter(Kind::letter_to_broker, "key");
   drained = delivery.drain(seconds(5));
@@ -381,7 +406,8 @@ TEST_CASE("a lane that fails does not hold up the other, and is left alone for a
   CHECK(world.server.batches.size() == 2);
 }
 
-TEST_CASE("what needs a person is not hammered, and says so when nothing else is to be done") {
+TEST_CASE(
+    "what needs an administrator is not hammered, and is reported when nothing else is left") {
   World world;
   world.server.behave = [](const auto&) { return status(401); };
   world.add();
@@ -392,7 +418,7 @@ TEST_CASE("what needs a person is not hammered, and says so when nothing else is
     CHECK(drained.note.find("answered 401") != std::string::npos);
   }
   CHECK(world.server.batches.size() == 1);
-  world.broker.behave = [](const Parcel&) { return Outcome{Verdict::try_later, "blocked"}; };
+  world.broker.behave = [](const Batch&) { return Outcome{Verdict::retry, "blocked"}; };
   world.add_letter(Kind::letter_to_broker, "key");
   const auto drained = delivery.drain(seconds(5));
   CHECK(drained.outcome == JP_RETRY);
@@ -401,9 +427,7 @@ TEST_CASE("what needs a person is not hammered, and says so when nothing else is
 
 TEST_CASE("a broker's refusal is a dead letter") {
   World world;
-  world.broker.behave = [](const Parcel&) {
-    return Outcome{Verdict::refused, "no queue is bound"};
-  };
+  world.broker.behave = [](const Batch&) { return Outcome{Verdict::refused, "no queue is bound"}; };
   auto delivery = world.delivery();
   const auto letter = world.add_letter(Kind::letter_to_broker, "nobody");
   const auto drained = delivery.drain(seconds(5));
@@ -412,9 +436,9 @@ TEST_CASE("a broker's refusal is a dead letter") {
   CHECK(world.outbox.reason_of(letter) == "no queue is bound");
 }
 
-TEST_CASE("while another process delivers, a drain is told so") {
+TEST_CASE("while another process delivers, a drain reports it") {
   World world;
   world.add();
-  const auto lock = jetpack::support::FileLock::attempt(world.folder.file("outbox.lock"), 0660);
+  const auto lock = jetpack::support::FileLock::attempt(world.directory.file("outbox.lock"), 0660);
   CHECK(world.delivery().drain(seconds(5)).outcome == JP_BUSY);
 }

@@ -1,14 +1,12 @@
 // Messages as the cluster's server reads them, the same on every transport.
 #include "services/session/envelope.hpp"
-
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include "support/json_writer.hpp"
 
 namespace jetpack::session {
 
 namespace {
 
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
+using support::JsonWriter;
 
 // Leaves out what is empty.
 void put_known(JsonWriter& json, const char* key, const std::string& text,
@@ -19,7 +17,7 @@ void put_known(JsonWriter& json, const char* key, const std::string& text,
   json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
 }
 
-void write(JsonWriter& json, const Message& message, const Identity& now) {
+void write(JsonWriter& json, const Message& message, const node::Identity& now) {
   json.StartObject();
   put_known(json, "id", message.id);
   put_known(json, "cluster_name", message.from.cluster, now.cluster);
@@ -36,7 +34,7 @@ void write(JsonWriter& json, const Message& message, const Identity& now) {
 
 }  // namespace
 
-std::string envelope(const std::vector<Message>& messages, const Identity& now) {
+std::string envelope(const std::vector<Message>& messages, const node::Identity& now) {
   rapidjson::StringBuffer buffer;
   JsonWriter json(buffer);
   json.StartObject();

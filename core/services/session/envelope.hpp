@@ -10,6 +10,6 @@ namespace jetpack::session {
 
 // The body of POST /clusterlink/messages. What a message did not know of its sender when it was
 // published is taken from `now`.
-std::string envelope(const std::vector<Message>& messages, const Identity& now);
+std::string envelope(const std::vector<Message>& messages, const node::Identity& now);
 
 }  // namespace jetpack::session

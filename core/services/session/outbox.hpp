@@ -1,7 +1,7 @@
 // The durable queue of what this node sends: run/outbox.db.
 //
-// Many processes use it at once, root and members of the folder's group. A message is in it from
-// the return of add() until remove() or bury(), whatever is killed in between.
+// Many processes use it at once, root and members of the directory's group. A message is in it from
+// the return of add() until remove() or move_to_dead_letters(), whatever is killed in between.
 #pragma once
 
 #include <sys/types.h>
@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "services/node/node_settings.hpp"
 #include "services/session/database.hpp"
-#include "services/session/identity.hpp"
 
 namespace jetpack::session {
 
@@ -43,24 +43,21 @@ struct Message {
   ino_t database = 0;
   std::string id;  // a UUID; the receiver applies a message once
   std::string type;
-  std::string data;  // a message's JSON object, a letter's body
-  std::string time;  // when it was published, ISO 8601
-  Identity from;     // as far as it was known then
+  std::string data;     // a message's JSON object, a letter's body
+  std::string time;     // when it was published, ISO 8601
+  node::Identity from;  // as far as it was known then
   std::string hostname;
   Kind kind = Kind::message;
   Letter letter;  // of a letter
 };
 
-// The kinds that go one way, in one order.
+// The kinds that go one queue, in one order.
 using Kinds = std::vector<Kind>;
-
-// A random UUID, version 4.
-std::string make_uuid();
 
 class Outbox {
  public:
   struct Options {
-    std::string folder;  // the run folder; must exist
+    std::string directory;  // the run directory; must exist
     // The cap on the database in bytes. Asked only once the queue has outgrown `small`, because
     // knowing it may cost more than queueing a message.
     std::function<uint64_t()> max_bytes;
@@ -68,7 +65,7 @@ class Outbox {
   };
   static constexpr uint64_t small = 1 << 20;
 
-  // Opens the database, makes it when missing, and replaces it when corrupt: it is moved aside,
+  // Opens the database, creates it when missing, and replaces it when corrupt: it is moved aside,
   // reported, and what can still be read is queued again. Throws Errc::denied or unavailable.
   explicit Outbox(Options options);
 
@@ -92,7 +89,7 @@ class Outbox {
 
   // Moves a message that was refused for good to the dead letters. A letter's body is kept
   // with it up to 256 KiB.
-  void bury(const Message& message, const std::string& reason);
+  void move_to_dead_letters(const Message& message, const std::string& reason);
 
   // What became of a message that add() returned. When the database was replaced since, nothing
   // is known, and the message is queued again: its id makes a second copy harmless.
@@ -110,11 +107,9 @@ class Outbox {
   void open();
   void open_in_place();
   void reopen_if_replaced();
-  void prepare_schema();
   void limit_size(uint64_t more);
   void repair();
   bool is_in_place() const;
-  int64_t insert(const Message& message);
   int64_t store(const Message& message);
   bool erase(const std::vector<Message>& messages);
   void erase_remembered();
@@ -133,9 +128,5 @@ class Outbox {
   std::map<Kind, int64_t> delivered_;
   std::string why_not_removed_;
 };
-
-// A path in the run folder, resolved, of a file that exists from now on with mode 0660 and the
-// folder's group, whatever the umask. Throws when the folder is missing or may not be written.
-std::string shared_file(const std::string& folder, const std::string& name);
 
 }  // namespace jetpack::session

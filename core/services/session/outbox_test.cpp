@@ -13,14 +13,15 @@
 #include <set>
 
 #include "support/json.hpp"
+#include "support/random.hpp"
 #include "support/testing/temporary_directory.hpp"
 
 using jetpack::Errc;
 using jetpack::session::Kind;
 using jetpack::session::Kinds;
-using jetpack::session::make_uuid;
 using jetpack::session::Message;
 using jetpack::session::Outbox;
+using jetpack::support::random_uuid;
 using jetpack::support::TemporaryDirectory;
 
 namespace {
@@ -28,9 +29,9 @@ namespace {
 constexpr uint64_t mib = 1 << 20;
 const Kinds all{Kind::message, Kind::letter_to_server, Kind::letter_to_broker};
 
-Outbox::Options options(const TemporaryDirectory& folder, uint64_t cap = 64 * mib,
+Outbox::Options options(const TemporaryDirectory& directory, uint64_t cap = 64 * mib,
                         std::vector<std::string>* warnings = nullptr) {
-  return {folder.path(), [cap] { return cap; },
+  return {directory.path(), [cap] { return cap; },
           [warnings](const std::string& text) {
             if (warnings != nullptr) warnings->push_back(text);
           }};
@@ -38,7 +39,7 @@ Outbox::Options options(const TemporaryDirectory& folder, uint64_t cap = 64 * mi
 
 Message message(const std::string& data = "{}") {
   Message m;
-  m.id = make_uuid();
+  m.id = random_uuid();
   m.type = "log";
   m.data = data;
   m.time = "2024-10-04T13:03:40.298Z";
@@ -81,7 +82,7 @@ void overwrite(const std::string& path, off_t at, size_t size) {
 
 TEST_CASE("ids are UUIDs of version 4, each another") {
   std::set<std::string> ids;
-  for (int i = 0; i < 1000; ++i) ids.insert(make_uuid());
+  for (int i = 0; i < 1000; ++i) ids.insert(random_uuid());
   CHECK(ids.size() == 1000);
   const auto id = *ids.begin();
   CHECK(id.size() == 36);
@@ -90,14 +91,14 @@ TEST_CASE("ids are UUIDs of version 4, each another") {
 }
 
 TEST_CASE("messages stay, in order, until they are removed") {
-  const TemporaryDirectory folder;
+  const TemporaryDirectory directory;
   std::vector<Message> added;
   {
-    Outbox outbox(options(folder));
+    Outbox outbox(options(directory));
     for (int i = 0; i < 5; ++i)
       added.push_back(outbox.add(message("{\"n\":" + std::to_string(i) + "}")));
   }
-  Outbox outbox(options(folder));
+  Outbox outbox(options(directory));
   const auto stored = outbox.oldest(all, 10, mib);
   REQUIRE(stored.size() == 5);
   for (size_t i = 0; i < 5; ++i) {
@@ -116,8 +117,8 @@ TEST_CASE("messages stay, in order, until they are removed") {
 }
 
 TEST_CASE("a batch is bounded in number and in bytes, and never empty") {
-  const TemporaryDirectory folder;
-  Outbox outbox(options(folder));
+  const TemporaryDirectory directory;
+  Outbox outbox(options(directory));
   for (int i = 0; i < 4; ++i) outbox.add(message(big(1000)));
   CHECK(outbox.oldest(all, 3, mib).size() == 3);
   CHECK(outbox.oldest(all, 10, 2500).size() == 2);
@@ -125,11 +126,11 @@ TEST_CASE("a batch is bounded in number and in bytes, and never empty") {
 }
 
 TEST_CASE("what is refused for good is kept apart, with the reason") {
-  const TemporaryDirectory folder;
-  Outbox outbox(options(folder));
+  const TemporaryDirectory directory;
+  Outbox outbox(options(directory));
   auto bad = outbox.add(message());
   outbox.add(message());
-  outbox.bury(bad, "the server answered 400");
+  outbox.move_to_dead_letters(bad, "the server answered 400");
   CHECK(outbox.state_of(bad) == Outbox::State::dead);
   CHECK(outbox.reason_of(bad) == "the server answered 400");
   CHECK(outbox.oldest(all, 10, mib).size() == 1);
@@ -142,17 +143,17 @@ TEST_CASE("what is refused for good is kept apart, with the reason") {
 }
 
 TEST_CASE("dead letters are bounded") {
-  const TemporaryDirectory folder;
+  const TemporaryDirectory directory;
   std::vector<std::string> warnings;
-  Outbox outbox(options(folder, 8 * mib, &warnings));
-  for (int i = 0; i < 6; ++i) outbox.bury(outbox.add(message(big(300000))), "no");
+  Outbox outbox(options(directory, 8 * mib, &warnings));
+  for (int i = 0; i < 6; ++i) outbox.move_to_dead_letters(outbox.add(message(big(300000))), "no");
   CHECK(jetpack::support::Json::parse(outbox.describe(), "state").root()["dead"].Size() == 3);
   CHECK(warnings.size() == 3);
 }
 
 TEST_CASE("a full queue refuses what does not fit, and names cap, number and age") {
-  const TemporaryDirectory folder;
-  Outbox outbox(options(folder, 8 * mib));
+  const TemporaryDirectory directory;
+  Outbox outbox(options(directory, 8 * mib));
   std::string error;
   int taken = 0;
   for (; error.empty() && taken < 100; ++taken) {
@@ -174,10 +175,10 @@ TEST_CASE("a full queue refuses what does not fit, and names cap, number and age
 }
 
 TEST_CASE("what is no database is moved aside, and work goes on") {
-  const TemporaryDirectory folder;
+  const TemporaryDirectory directory;
   std::vector<std::string> warnings;
-  folder.write("outbox.db", std::string(10000, '#'));
-  Outbox outbox(options(folder, 64 * mib, &warnings));
+  directory.write("outbox.db", std::string(10000, '#'));
+  Outbox outbox(options(directory, 64 * mib, &warnings));
   outbox.add(message());
   CHECK(outbox.oldest(all, 10, mib).size() == 1);
   REQUIRE(warnings.size() == 2);
@@ -186,17 +187,17 @@ TEST_CASE("what is no database is moved aside, and work goes on") {
 }
 
 TEST_CASE("of a damaged database, what can be read is queued again") {
-  const TemporaryDirectory folder;
+  const TemporaryDirectory directory;
   std::vector<std::string> warnings;
   Message first;
   {
-    Outbox outbox(options(folder));
+    Outbox outbox(options(directory));
     first = outbox.add(message(big(2000)));
     for (int i = 0; i < 2000; ++i) outbox.add(message(big(2000)));
   }
   // Pages near the end, of which some hold messages.
-  overwrite(folder.file("outbox.db"), 3 * static_cast<off_t>(mib), mib / 2);
-  Outbox outbox(options(folder, 64 * mib, &warnings));
+  overwrite(directory.file("outbox.db"), 3 * static_cast<off_t>(mib), mib / 2);
+  Outbox outbox(options(directory, 64 * mib, &warnings));
   size_t seen = 0;
   for (auto batch = outbox.oldest(all, 500, mib); !batch.empty();
        batch = outbox.oldest(all, 500, mib)) {
@@ -211,28 +212,28 @@ TEST_CASE("of a damaged database, what can be read is queued again") {
 }
 
 TEST_CASE("a message whose database is replaced is queued again") {
-  const TemporaryDirectory folder;
-  Outbox mine(options(folder));
+  const TemporaryDirectory directory;
+  Outbox mine(options(directory));
   auto waiting = mine.add(message());
-  std::filesystem::rename(folder.file("outbox.db"), folder.file("gone"));
-  std::filesystem::remove(folder.file("outbox.db-wal"));
-  std::filesystem::remove(folder.file("outbox.db-shm"));
+  std::filesystem::rename(directory.file("outbox.db"), directory.file("gone"));
+  std::filesystem::remove(directory.file("outbox.db-wal"));
+  std::filesystem::remove(directory.file("outbox.db-shm"));
   CHECK(mine.state_of(waiting) == Outbox::State::waiting);
-  Outbox other(options(folder));
+  Outbox other(options(directory));
   REQUIRE(other.oldest(all, 10, mib).size() == 1);
   CHECK(other.oldest(all, 10, mib)[0].id == waiting.id);
 }
 
 TEST_CASE("a database of a newer jetpack is left alone") {
-  const TemporaryDirectory folder;
-  { Outbox outbox(options(folder)); }
+  const TemporaryDirectory directory;
+  { Outbox outbox(options(directory)); }
   {
-    jetpack::session::Database raw(std::filesystem::canonical(folder.file("outbox.db")),
+    jetpack::session::Database raw(std::filesystem::canonical(directory.file("outbox.db")),
                                    SQLITE_OPEN_READWRITE, std::chrono::seconds(1));
     raw.execute("PRAGMA user_version = 7");
   }
   try {
-    Outbox outbox(options(folder));
+    Outbox outbox(options(directory));
     FAIL("it was opened");
   } catch (const jetpack::Error& e) {
     CHECK(e.code() == Errc::unsupported);
@@ -253,8 +254,8 @@ Message letter(Kind kind, const std::string& body) {
 }  // namespace
 
 TEST_CASE("a letter comes out as it went in, whatever bytes it holds") {
-  const TemporaryDirectory folder;
-  Outbox outbox(options(folder));
+  const TemporaryDirectory directory;
+  Outbox outbox(options(directory));
   std::string body;
   for (int i = 0; i < 512; ++i) body += static_cast<char>(i);
   const auto added = outbox.add(letter(Kind::letter_to_broker, body));
@@ -275,8 +276,8 @@ TEST_CASE("a letter comes out as it went in, whatever bytes it holds") {
 }
 
 TEST_CASE("the kinds are apart, each in its order") {
-  const TemporaryDirectory folder;
-  Outbox outbox(options(folder));
+  const TemporaryDirectory directory;
+  Outbox outbox(options(directory));
   const auto first = outbox.add(letter(Kind::letter_to_broker, "1"));
   const auto second = outbox.add(message());
   const auto third = outbox.add(letter(Kind::letter_to_server, "2"));
@@ -292,19 +293,19 @@ TEST_CASE("the kinds are apart, each in its order") {
   outbox.remove(to_broker);
   CHECK_FALSE(outbox.has({Kind::letter_to_broker}));
   CHECK(outbox.has({Kind::letter_to_server}));
-  outbox.bury(third, "no such node array");
+  outbox.move_to_dead_letters(third, "no such node array");
   const auto state = jetpack::support::Json::parse(outbox.describe(), "state");
   CHECK(state.root()["depth"].GetInt() == 1);
   CHECK(jetpack::support::find_string(state.root()["dead"][0], "to") == "POST /clusters/x");
 }
 
 TEST_CASE("a letter above the usual size is taken within the cap") {
-  const TemporaryDirectory folder;
-  Outbox outbox(options(folder));
+  const TemporaryDirectory directory;
+  Outbox outbox(options(directory));
   const std::string body(16 * mib, '\xff');
   const auto added = outbox.add(letter(Kind::letter_to_broker, body));
   CHECK(outbox.oldest(all, 10, mib).at(0).data == body);
-  outbox.bury(added, "no");
+  outbox.move_to_dead_letters(added, "no");
   CHECK(outbox.reason_of(added) == "no");
   const TemporaryDirectory other;
   Outbox small(options(other, 8 * mib));
@@ -312,10 +313,10 @@ TEST_CASE("a letter above the usual size is taken within the cap") {
 }
 
 TEST_CASE("an outbox of the first version is taken over with all that waits in it") {
-  const TemporaryDirectory folder;
+  const TemporaryDirectory directory;
   {
-    folder.write("outbox.db", "");
-    jetpack::session::Database raw(std::filesystem::canonical(folder.file("outbox.db")),
+    directory.write("outbox.db", "");
+    jetpack::session::Database raw(std::filesystem::canonical(directory.file("outbox.db")),
                                    SQLITE_OPEN_READWRITE, std::chrono::seconds(1));
     raw.execute(R"(
       PRAGMA journal_mode = WAL;
@@ -332,7 +333,7 @@ TEST_CASE("an outbox of the first version is taken over with all that waits in i
       INSERT INTO dead(seq, id, type, data, time, reason) VALUES(9, 'c', 'log', '{}', 't', 'no');
       PRAGMA user_version = 1;)");
   }
-  Outbox outbox(options(folder));
+  Outbox outbox(options(directory));
   const auto waiting = outbox.oldest(all, 10, mib);
   REQUIRE(waiting.size() == 2);
   CHECK(waiting[0].id == "a");
@@ -345,14 +346,14 @@ TEST_CASE("an outbox of the first version is taken over with all that waits in i
 }
 
 TEST_CASE("letters of a damaged database are queued again") {
-  const TemporaryDirectory folder;
+  const TemporaryDirectory directory;
   {
-    Outbox outbox(options(folder));
+    Outbox outbox(options(directory));
     outbox.add(letter(Kind::letter_to_broker, std::string("a\0b", 3)));
     for (int i = 0; i < 2000; ++i) outbox.add(message(big(2000)));
   }
-  overwrite(folder.file("outbox.db"), 3 * static_cast<off_t>(mib), mib / 2);
-  Outbox outbox(options(folder));
+  overwrite(directory.file("outbox.db"), 3 * static_cast<off_t>(mib), mib / 2);
+  Outbox outbox(options(directory));
   const auto letters = outbox.oldest({Kind::letter_to_broker}, 10, mib);
   REQUIRE(letters.size() == 1);
   CHECK(letters[0].data == std::string("a\0b", 3));
@@ -364,16 +365,17 @@ TEST_CASE("on a full disk what was delivered is remembered, and removed when the
     MESSAGE("skipped: needs root to mount a small file system");
     return;
   }
-  const TemporaryDirectory folder;
-  if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=4m") != 0) {
+  const TemporaryDirectory directory;
+  if (::mount("tmpfs", directory.path().c_str(), "tmpfs", 0, "size=4m") != 0) {
     MESSAGE("skipped: cannot mount a small file system here");
     return;
   }
-  const auto unmount = [&] { ::umount2(folder.path().c_str(), MNT_DETACH); };
+  const auto unmount = [&] { ::umount2(directory.path().c_str(), MNT_DETACH); };
   {
-    Outbox outbox(options(folder));
+    Outbox outbox(options(directory));
     for (int i = 0; i < 100; ++i) outbox.add(message());
-    const int filler = ::open(folder.file("filler").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const int filler =
+        ::open(directory.file("filler").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     const std::string block(4096, 'x');
     while (::write(filler, block.data(), block.size()) > 0) {
     }
@@ -391,16 +393,16 @@ TEST_CASE("on a full disk what was delivered is remembered, and removed when the
     CHECK(seen == 100);
     CHECK(ids.size() == 100);
     CHECK_THROWS_AS(outbox.add(message(big(100000))), jetpack::Error);
-    std::filesystem::remove(folder.file("filler"));
+    std::filesystem::remove(directory.file("filler"));
     CHECK_FALSE(outbox.remove_remembered().has_value());
     CHECK_NOTHROW(outbox.add(message(big(100000))));
-    CHECK(Outbox(options(folder)).oldest(all, 10, mib).size() == 1);
+    CHECK(Outbox(options(directory)).oldest(all, 10, mib).size() == 1);
   }
   unmount();
 }
 
 TEST_CASE("many processes write and remove at once, and every message is seen once") {
-  const TemporaryDirectory folder;
+  const TemporaryDirectory directory;
   constexpr int writers = 4;
   constexpr int each = 50;
   std::vector<pid_t> children;
@@ -409,7 +411,7 @@ TEST_CASE("many processes write and remove at once, and every message is seen on
     if (child == 0) {
       int code = 0;
       try {
-        Outbox outbox(options(folder));
+        Outbox outbox(options(directory));
         for (int i = 0; i < each; ++i) outbox.add(message());
       } catch (...) {
         code = 1;
@@ -420,7 +422,7 @@ TEST_CASE("many processes write and remove at once, and every message is seen on
   }
   std::set<std::string> seen;
   size_t count = 0;
-  Outbox outbox(options(folder));
+  Outbox outbox(options(directory));
   const auto take = [&] {
     const auto batch = outbox.oldest(all, 10, mib);
     for (const auto& m : batch) seen.insert(m.id);
@@ -440,17 +442,17 @@ TEST_CASE("many processes write and remove at once, and every message is seen on
   CHECK(count == writers * each);
 }
 
-TEST_CASE("members of the folder's group share it, whoever came first; others are told") {
+TEST_CASE("members of the directory's group share it, whoever came first; others are told") {
   if (::geteuid() != 0) {
     MESSAGE("skipped: needs root to act as other users");
     return;
   }
   constexpr gid_t group = 4242;
-  const TemporaryDirectory folder;
-  REQUIRE(::chown(folder.path().c_str(), 0, group) == 0);
-  REQUIRE(::chmod(folder.path().c_str(), 02770) == 0);
+  const TemporaryDirectory directory;
+  REQUIRE(::chown(directory.path().c_str(), 0, group) == 0);
+  REQUIRE(::chmod(directory.path().c_str(), 02770) == 0);
   const auto add_one = [&] {
-    Outbox(options(folder)).add(message());
+    Outbox(options(directory)).add(message());
     return 0;
   };
   SUBCASE("root first") {
@@ -466,23 +468,23 @@ TEST_CASE("members of the folder's group share it, whoever came first; others ar
 }
 
 TEST_CASE("a symbolic link in place of the database is not followed") {
-  const TemporaryDirectory folder;
+  const TemporaryDirectory directory;
   const TemporaryDirectory elsewhere;
   elsewhere.write("victim", "");
-  std::filesystem::create_symlink(elsewhere.file("victim"), folder.file("outbox.db"));
-  CHECK_THROWS_AS(Outbox{options(folder)}, jetpack::Error);
+  std::filesystem::create_symlink(elsewhere.file("victim"), directory.file("outbox.db"));
+  CHECK_THROWS_AS(Outbox{options(directory)}, jetpack::Error);
   CHECK(std::filesystem::file_size(elsewhere.file("victim")) == 0);
 }
 
-TEST_CASE("a missing folder is named") {
-  const TemporaryDirectory folder;
-  auto wrong = options(folder);
-  wrong.folder = folder.file("no/run");
+TEST_CASE("a missing directory is named") {
+  const TemporaryDirectory directory;
+  auto wrong = options(directory);
+  wrong.directory = directory.file("no/run");
   try {
     Outbox outbox(wrong);
     FAIL("it was opened");
   } catch (const jetpack::Error& e) {
     CHECK(e.code() == Errc::unavailable);
-    CHECK(std::string(e.what()).find(wrong.folder) != std::string::npos);
+    CHECK(std::string(e.what()).find(wrong.directory) != std::string::npos);
   }
 }

@@ -1,8 +1,6 @@
-// What the HTTP library does not tell or bound: slow name look-ups, refused connections, bytes.
+// Name look-ups with a deadline, and why there is no connection, for libraries that offer neither.
 #include "services/session/sockets.hpp"
 
-#include <arpa/inet.h>
-#include <linux/tcp.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -59,25 +57,17 @@ void look_up(const std::string& host, LookUp& result) {
 
 }  // namespace
 
-bool is_ipv4(const std::string& host) {
-  in_addr address{};
-  return ::inet_pton(AF_INET, host.c_str(), &address) == 1;
-}
-
 std::vector<std::string> resolve(const std::string& host,
                                  std::chrono::steady_clock::time_point deadline) {
-  if (is_ipv4(host)) return {host};
   const auto result = std::make_shared<LookUp>();
-  // Detached, because a look-up cannot be called off; it holds all that it touches.
+  // Detached, because a look-up cannot be cancelled; it owns all that it touches.
   std::thread([host, result] { look_up(host, *result); }).detach();
   std::unique_lock lock(result->mutex);
   if (!result->done.wait_until(lock, deadline, [&] { return result->is_done; }))
-    throw Error(Errc::unavailable, "the name " + host + " could not be looked up in time");
+    throw Error(Errc::unavailable, "looking up the host name " + host + " timed out");
   if (result->addresses.empty())
-    throw Error(Errc::unavailable,
-                "the name " + host + " could not be looked up: " + ::gai_strerror(result->error));
-  std::erase_if(result->addresses, [](const auto& address) { return !is_ipv4(address); });
-  if (result->addresses.empty()) return {host};
+    throw Error(Errc::unavailable, "the host name " + host +
+                                       " could not be resolved: " + ::gai_strerror(result->error));
   return result->addresses;
 }
 
@@ -99,13 +89,6 @@ std::string why_unreachable(const std::string& address, unsigned port) {
   socklen_t size = sizeof error;
   ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   return error == 0 ? std::string() : support::system_message(error);
-}
-
-uint64_t bytes_received(int socket) {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
-  return info.tcpi_bytes_received;
 }
 
 }  // namespace jetpack::session

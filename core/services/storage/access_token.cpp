@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include <jetpack/error.hpp>
+#include "services/http/status.hpp"
 #include "support/json.hpp"
 
 namespace jetpack::storage {
@@ -49,21 +50,21 @@ bool is_plain_token(std::string_view text) {
 
 }  // namespace
 
-HttpReply AccessTokens::ask(HttpClient& client, const std::string& identity) const {
-  HttpSettings settings;
+http::Response AccessTokens::ask(http::Client& client, const std::string& identity) const {
+  http::Settings settings;
   settings.stall = token_timeout;
   settings.longest = token_timeout;
-  HttpRequest request;
+  http::Request request;
   request.url = metadata_url_ +
                 "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2F"
                 "storage.azure.com%2F" +
                 (identity.empty() ? "" : '&' + identity);
   request.headers = {{"metadata", "true"}};
-  HttpReply reply = client.perform(settings, request, most_answer);
+  http::Response reply = client.perform(settings, request, most_answer);
   // By its documentation it may answer 404 and 410 for a while, too.
-  if (is_passing(reply.status) || reply.status == 404 || reply.status == 410)
-    throw Passing("the metadata service at " + metadata_url_ + " answered " +
-                  std::to_string(reply.status) + " to the request for a token");
+  if (http::is_retryable(reply.status) || reply.status == 404 || reply.status == 410)
+    throw http::Retryable("the metadata service at " + metadata_url_ + " answered " +
+                          std::to_string(reply.status) + " to the request for a token");
   if (reply.status != 200)
     throw Error(Errc::denied, "the metadata service at " + metadata_url_ + " gives no token for " +
                                   (identity.empty() ? "the identity of this machine" : identity) +
@@ -74,11 +75,12 @@ HttpReply AccessTokens::ask(HttpClient& client, const std::string& identity) con
   return reply;
 }
 
-std::string AccessTokens::get(HttpClient& client, Halt& halt, const std::string& identity) {
+std::string AccessTokens::get(http::Client& client, http::Halt& halt, const std::string& identity) {
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (!token_.empty() && identity_ == identity && now < ends_) return token_;
-  const HttpReply reply = with_retries(tries_, halt, [&] { return ask(client, identity); });
+  const http::Response reply =
+      http::with_retries(tries_, halt, [&] { return ask(client, identity); });
   std::optional<std::string> token;
   int64_t lifetime = 0;
   try {

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <string>
 
-#include "services/storage/http.hpp"
+#include "services/http/client.hpp"
 
 namespace jetpack::storage {
 
@@ -18,13 +18,13 @@ class AccessTokens {
 
   // A token for Azure Storage. `identity` is Credential::identity. Throws Errc::denied when the
   // machine has no such identity, Errc::unavailable when the service does not answer.
-  std::string get(HttpClient& client, Halt& halt, const std::string& identity);
+  std::string get(http::Client& client, http::Halt& halt, const std::string& identity);
 
-  // The locker has refused it: the next get() asks anew.
+  // The locker has refused it: the next get() asks again.
   void drop(const std::string& token);
 
  private:
-  HttpReply ask(HttpClient& client, const std::string& identity) const;
+  http::Response ask(http::Client& client, const std::string& identity) const;
 
   std::string metadata_url_;
   int tries_;

@@ -2,13 +2,13 @@
 #include "services/storage/azure.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <ctime>
 
 #include <jetpack/error.hpp>
-#include "services/session/retry_after.hpp"
+#include "services/http/retry_after.hpp"
+#include "services/http/status.hpp"
 #include "support/encoding.hpp"
+#include "support/text.hpp"
 #include "support/times.hpp"
 
 namespace jetpack::storage {
@@ -24,15 +24,6 @@ constexpr uint64_t most_page = 16 << 20;
 // Azure takes requests whose date is so far from its own.
 constexpr seconds most_skew{300};
 
-std::string http_date() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm fields{};
-  ::gmtime_r(&now, &fields);
-  std::array<char, 40> text{};
-  const size_t size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &fields);
-  return {text.data(), size};
-}
-
 std::string query_text(const Parameters& query) {
   std::string text;
   for (const auto& [name, value] : query)
@@ -41,7 +32,7 @@ std::string query_text(const Parameters& query) {
 }
 
 // "503 (ServerBusy)". The code is a header of the other side's: only what it should hold is shown.
-std::string status_text(const HttpReply& reply) {
+std::string status_text(const http::Response& reply) {
   std::string text = std::to_string(reply.status);
   const std::string code = reply.header("x-ms-error-code");
   const auto is_letter = [](char c) {
@@ -52,31 +43,31 @@ std::string status_text(const HttpReply& reply) {
   return text + " (" + code + ')';
 }
 
-bool lacks_container(const HttpReply& reply) {
+bool lacks_container(const http::Response& reply) {
   return reply.status == 404 && reply.header("x-ms-error-code").starts_with("Container");
 }
 
-bool is_refusal(const HttpReply& reply) {
+bool is_refusal(const http::Response& reply) {
   return reply.status == 401 || reply.status == 403 || lacks_container(reply) ||
          (reply.status == 400 && reply.header("x-ms-error-code") == "InvalidAuthenticationInfo");
 }
 
 // What a refusal may come from when the clocks differ; empty when they do not.
-std::string clock_hint(const HttpReply& reply) {
+std::string clock_hint(const http::Response& reply) {
   const auto theirs = support::parse_http_date(reply.header("date"));
   if (!theirs) return {};
   const auto ahead =
       std::chrono::duration_cast<seconds>(std::chrono::system_clock::now() - *theirs);
   if (std::chrono::abs(ahead) <= most_skew) return {};
   return "; this node's clock is " + std::to_string(std::chrono::abs(ahead).count()) + " s " +
-         (ahead.count() > 0 ? "ahead of" : "behind") + " the locker's (" + sas_time(*theirs) +
-         "): set it, then try again";
+         (ahead.count() > 0 ? "ahead of" : "behind") + " the locker's (" +
+         support::iso_8601_seconds(*theirs) + "): set it, then try again";
 }
 
-Error refused(const Description& locker, const HttpReply& reply, const std::string& why) {
+Error refused(const Description& locker, const http::Response& reply, const std::string& why) {
   const std::string described = " (described in " + locker.source + ')';
   if (lacks_container(reply))
-    return {Errc::failed, "there is no such container" + described + ": " + status_text(reply) +
+    return {Errc::failed, "container not found" + described + ": " + status_text(reply) +
                               "; create it or describe another locker"};
   if (const std::string clock = clock_hint(reply); !clock.empty())
     return {Errc::denied,
@@ -85,11 +76,13 @@ Error refused(const Description& locker, const HttpReply& reply, const std::stri
                                  ? "; it has no credential: add sas, account_key or identity"
                                  : "; give the node a credential that is valid and allows this";
   return {Errc::denied, "it refused this node's access" + described + ": " + status_text(reply) +
-                            "; no other was to be had: " + why + advice};
+                            "; and no other credential is available: " + why + advice};
 }
 
-Error unexpected(const HttpReply& reply) {
-  return {Errc::failed, "it answered " + status_text(reply)};
+Error unexpected(const http::Response& reply) {
+  const auto advice = http::meaning_of(reply.status).advice;
+  return {Errc::failed,
+          "it answered " + status_text(reply) + (advice.empty() ? "" : ": " + std::string(advice))};
 }
 
 std::string where_to(const std::string& location) {
@@ -101,13 +94,26 @@ std::string where_to(const std::string& location) {
   return is_plain && host.size() <= 200 ? host : "another server";
 }
 
+// A gateway or a login page in between answers with 200 and HTML; every answer of the service has
+// headers of its own.
+bool is_foreign_page(const http::Response& reply) {
+  const auto is_azure = [](const auto& header) { return header.first.starts_with("x-ms-"); };
+  return reply.status >= 200 && reply.status < 300 &&
+         support::lower_case(reply.header("content-type")).starts_with("text/html") &&
+         std::none_of(reply.headers.begin(), reply.headers.end(), is_azure);
+}
+
 // Throws what is neither an answer nor a refusal.
-void check_answer(const HttpReply& reply) {
-  if (is_passing(reply.status))
-    throw Passing("it answered " + status_text(reply),
-                  session::retry_after(reply.header("retry-after"), reply.header("date"),
-                                       std::chrono::system_clock::now()));
-  if (reply.status >= 300 && reply.status < 400)
+void check_answer(const http::Response& reply) {
+  if (is_foreign_page(reply))
+    throw Error(Errc::failed, "it answered " + std::to_string(reply.status) +
+                                  " with a web page instead of a blob; is a login page or gateway "
+                                  "in between?");
+  if (http::is_retryable(reply.status))
+    throw http::Retryable("it answered " + status_text(reply),
+                          http::retry_after(reply.header("retry-after"), reply.header("date"),
+                                            std::chrono::system_clock::now()));
+  if (reply.status >= 300 && reply.status < 400 && reply.status != 304)
     throw Error(Errc::denied, "it redirects to " + where_to(reply.header("location")) +
                                   ", which is not followed: it would carry the credential "
                                   "elsewhere; put the right address into the locker's description");
@@ -122,15 +128,15 @@ uint64_t decimal(std::string_view text) {
   return value;
 }
 
-bool is_weak(const std::string& etag) { return etag.empty() || etag.starts_with("W/"); }
+bool is_weak(const std::string& etag) { return etag.starts_with("W/"); }
 
 // Throws unless the reply holds the bytes that were asked for, of the blob that was asked for.
-void check_range(const HttpReply& reply, const BlobInfo& blob, uint64_t begin, uint64_t end) {
+void check_range(const http::Response& reply, const BlobInfo& blob, uint64_t begin, uint64_t end) {
   const std::string etag = reply.header("etag");
   if (!blob.etag.empty() && etag != blob.etag) throw BlobChanged{};
   if (reply.status == 200) {
     if (begin == 0 && end == blob.bytes && decimal(reply.header("content-length")) == end) return;
-    throw Error(Errc::failed, "it sends only whole blobs, not parts (200 instead of 206)");
+    throw Error(Errc::failed, "it does not support ranges (answered 200 instead of 206)");
   }
   if (reply.status != 206) throw unexpected(reply);
   // "bytes FIRST-LAST/TOTAL"; it may be less than was asked for, which is then asked for again.
@@ -155,7 +161,7 @@ class Azure::Lease {
   explicit Lease(Azure& azure) : azure_(&azure) {
     const std::lock_guard lock(azure.mutex_);
     if (azure.idle_.empty()) {
-      client_ = std::make_unique<HttpClient>(azure.halt_);
+      client_ = std::make_unique<http::Client>(azure.halt_);
     } else {
       client_ = std::move(azure.idle_.back());
       azure.idle_.pop_back();
@@ -168,11 +174,11 @@ class Azure::Lease {
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
 
-  HttpClient& client() const { return *client_; }
+  http::Client& client() const { return *client_; }
 
  private:
   Azure* azure_;
-  std::unique_ptr<HttpClient> client_;
+  std::unique_ptr<http::Client> client_;
 };
 
 Azure::Azure(LockerSource& source, Settings settings, Network network)
@@ -181,7 +187,7 @@ Azure::Azure(LockerSource& source, Settings settings, Network network)
       network_(std::move(network)),
       tokens_(settings_.metadata_url, settings_.tries) {}
 
-HttpSettings Azure::network_for(const LockerSource::Known& locker) {
+http::Settings Azure::network_for(const LockerSource::Known& locker) {
   const std::lock_guard lock(mutex_);
   if (reached_ != locker) {
     reach_ = network_(*locker);
@@ -190,23 +196,23 @@ HttpSettings Azure::network_for(const LockerSource::Known& locker) {
   return reach_;
 }
 
-std::string Azure::token_for(HttpClient& client, const Description& locker) {
+std::string Azure::token_for(http::Client& client, const Description& locker) {
   if (locker.credential.kind != Credential::Kind::identity) return {};
   return tokens_.get(client, halt_, locker.credential.identity);
 }
 
-HttpReply Azure::send(HttpClient& client, const LockerSource::Known& locker,
-                      const std::string& token, const Call& call, const BodySink& sink) {
+http::Response Azure::send(http::Client& client, const LockerSource::Known& locker,
+                           const std::string& token, const Call& call, const http::BodySink& sink) {
   std::string url = call.is_for_service ? locker->base + '/' : locker->container_url();
   if (!call.blob.empty()) url += '/' + support::percent_encoded_path(call.blob);
   const std::string path = url.substr(url.find('/', url.find("://") + 3));
   std::string query = query_text(call.query);
 
-  HttpRequest request;
+  http::Request request;
   request.method = call.method;
   request.headers = call.headers;
   request.headers["x-ms-version"] = rest_version;
-  request.headers["x-ms-date"] = http_date();
+  request.headers["x-ms-date"] = support::http_date(std::chrono::system_clock::now());
   request.body = call.body;
   if (!token.empty()) request.headers["authorization"] = "Bearer " + token;
   if (locker->credential.kind == Credential::Kind::key)
@@ -219,14 +225,14 @@ HttpReply Azure::send(HttpClient& client, const LockerSource::Known& locker,
   return client.perform(network_for(locker), request, call.max_body, sink);
 }
 
-HttpReply Azure::exchange(const Call& call, const BodySink& sink) {
+http::Response Azure::exchange(const Call& call, const http::BodySink& sink) {
   const Lease lease(*this);
   bool is_token_new = false;
   bool is_access_new = false;
   for (;;) {
     const auto locker = source_->current();
     const std::string token = token_for(lease.client(), *locker);
-    HttpReply reply = send(lease.client(), locker, token, call, sink);
+    http::Response reply = send(lease.client(), locker, token, call, sink);
     check_answer(reply);
     if (!is_refusal(reply)) return reply;
     if (!token.empty() && !is_token_new) {
@@ -234,7 +240,7 @@ HttpReply Azure::exchange(const Call& call, const BodySink& sink) {
       is_token_new = true;
       continue;
     }
-    if (is_access_new) throw refused(*locker, reply, "the server's new one was refused, too");
+    if (is_access_new) throw refused(*locker, reply, "the server's new one was rejected too");
     const auto renewal = source_->renew(locker);
     if (!renewal.description) throw refused(*locker, reply, renewal.why);
     is_access_new = true;
@@ -245,7 +251,7 @@ std::optional<BlobInfo> Azure::properties(std::string_view blob) {
   Call call;
   call.method = "HEAD";
   call.blob = blob;
-  const HttpReply reply = exchange(call);
+  const http::Response reply = exchange(call);
   if (reply.status == 404) return std::nullopt;
   if (reply.status != 200) throw unexpected(reply);
   BlobInfo info;
@@ -264,11 +270,11 @@ BlobPage Azure::page(std::string_view prefix, const std::string& marker) {
   if (!prefix.empty()) call.query["prefix"] = prefix;
   if (!marker.empty()) call.query["marker"] = marker;
   call.max_body = most_page;
-  const HttpReply reply = exchange(call);
+  const http::Response reply = exchange(call);
   if (reply.status != 200) throw unexpected(reply);
   BlobPage page = parse_page(reply.body);
   if (!marker.empty() && page.next == marker)
-    throw Error(Errc::corrupt, "it lists the same page again and again");
+    throw Error(Errc::corrupt, "it returns the same page of the listing repeatedly");
   return page;
 }
 
@@ -278,19 +284,23 @@ void Azure::get(const BlobInfo& blob, uint64_t begin, uint64_t end,
   call.blob = blob.name;
   call.headers = {{"range", "bytes=" + std::to_string(begin) + '-' + std::to_string(end - 1)}};
   // A weak ETag matches nothing.
-  if (!is_weak(blob.etag)) call.headers["if-match"] = blob.etag;
+  if (!blob.etag.empty() && !is_weak(blob.etag)) call.headers["if-match"] = blob.etag;
   bool is_checked = false;
   uint64_t left = end - begin;
-  const HttpReply reply = exchange(call, [&](const HttpReply& head, std::string_view piece) {
-    if (!is_checked) check_range(head, blob, begin, end);
-    is_checked = true;
-    if (piece.size() > left) throw Error(Errc::corrupt, "it sent more than was asked for");
-    left -= piece.size();
-    take(piece);
-  });
+  const http::Response reply =
+      exchange(call, [&](const http::Response& head, std::string_view piece) {
+        if (!is_checked) {
+          check_answer(head);
+          check_range(head, blob, begin, end);
+        }
+        is_checked = true;
+        if (piece.size() > left) throw Error(Errc::corrupt, "it sent more than was asked for");
+        left -= piece.size();
+        take(piece);
+      });
   if (reply.status == 412 || reply.status == 416 || reply.status == 404) throw BlobChanged{};
   if (reply.status != 200 && reply.status != 206) throw unexpected(reply);
-  if (left > 0) throw Passing("it ended its answer too early");
+  if (left > 0) throw http::Retryable("it ended its answer too early");
 }
 
 void Azure::put(std::string_view blob, const std::string& content_type, std::string_view content) {
@@ -298,11 +308,12 @@ void Azure::put(std::string_view blob, const std::string& content_type, std::str
   Call call;
   call.method = "PUT";
   call.blob = blob;
-  call.headers = {{"x-ms-blob-type", "BlockBlob"},
-                  {"content-type", content_type},
-                  {"content-md5", base64({reinterpret_cast<const char*>(md5.data()), md5.size()})}};
+  call.headers = {
+      {"x-ms-blob-type", "BlockBlob"},
+      {"content-type", content_type},
+      {"content-md5", support::base64({reinterpret_cast<const char*>(md5.data()), md5.size()})}};
   call.body = content;
-  const HttpReply reply = exchange(call);
+  const http::Response reply = exchange(call);
   if (reply.status != 201) throw unexpected(reply);
 }
 
@@ -312,9 +323,10 @@ void Azure::put_block(std::string_view blob, const std::string& id, std::string_
   call.method = "PUT";
   call.blob = blob;
   call.query = {{"comp", "block"}, {"blockid", id}};
-  call.headers = {{"content-md5", base64({reinterpret_cast<const char*>(md5.data()), md5.size()})}};
+  call.headers = {
+      {"content-md5", support::base64({reinterpret_cast<const char*>(md5.data()), md5.size()})}};
   call.body = content;
-  const HttpReply reply = exchange(call);
+  const http::Response reply = exchange(call);
   if (reply.status != 201) throw unexpected(reply);
 }
 
@@ -329,7 +341,7 @@ void Azure::put_block_list(std::string_view blob, const std::vector<std::string>
   call.query = {{"comp", "blocklist"}};
   call.headers = {{"x-ms-blob-content-type", content_type}};
   call.body = xml;
-  const HttpReply reply = exchange(call);
+  const http::Response reply = exchange(call);
   if (reply.status != 201) throw unexpected(reply);
 }
 
@@ -337,7 +349,7 @@ bool Azure::remove(std::string_view blob) {
   Call call;
   call.method = "DELETE";
   call.blob = blob;
-  const HttpReply reply = exchange(call);
+  const http::Response reply = exchange(call);
   if (reply.status == 404) return false;
   if (reply.status != 202 && reply.status != 200) throw unexpected(reply);
   return true;
@@ -345,15 +357,15 @@ bool Azure::remove(std::string_view blob) {
 
 DelegationKey Azure::delegation_key(support::SystemTime starts, support::SystemTime expires) {
   const std::string xml = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<KeyInfo><Start>" +
-                          sas_time(starts) + "</Start><Expiry>" + sas_time(expires) +
-                          "</Expiry></KeyInfo>";
+                          support::iso_8601_seconds(starts) + "</Start><Expiry>" +
+                          support::iso_8601_seconds(expires) + "</Expiry></KeyInfo>";
   Call call;
   call.method = "POST";
   call.is_for_service = true;
   call.query = {{"restype", "service"}, {"comp", "userdelegationkey"}};
   call.headers = {{"content-type", "application/xml"}};
   call.body = xml;
-  const HttpReply reply = exchange(call);
+  const http::Response reply = exchange(call);
   if (reply.status != 200) throw unexpected(reply);
   return parse_delegation_key(reply.body);
 }

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "services/http/client.hpp"
 #include "services/storage/access_token.hpp"
 #include "services/storage/blob_xml.hpp"
-#include "services/storage/http.hpp"
 #include "services/storage/locker_source.hpp"
 #include "services/storage/md5.hpp"
 
@@ -32,24 +32,24 @@ struct Settings {
 };
 
 // May be used by several threads. Every call is one exchange, two or three where the credential
-// had to be renewed, and throws Passing when a later one may succeed.
+// had to be renewed, and throws http::Retryable when a later one may succeed.
 class Azure {
  public:
   // How to reach a locker: certificates and proxy.
-  using Network = std::function<HttpSettings(const Description&)>;
+  using Network = std::function<http::Settings(const Description&)>;
 
   Azure(LockerSource& source, Settings settings, Network network);
 
   const Settings& settings() const { return settings_; }
-  Halt& halt() { return halt_; }
+  http::Halt& halt() { return halt_; }
 
   // To be called before a transfer: forgets that the one before was halted.
   void begin() { halt_.clear(); }
 
-  // Calls it again while it throws Passing.
+  // Calls it again while it throws http::Retryable.
   template <class Attempt>
   auto retried(Attempt&& attempt) {
-    return with_retries(settings_.tries, halt_, std::forward<Attempt>(attempt));
+    return http::with_retries(settings_.tries, halt_, std::forward<Attempt>(attempt));
   }
 
   // "az://account/container".
@@ -91,21 +91,21 @@ class Azure {
   };
   class Lease;
 
-  HttpReply exchange(const Call& call, const BodySink& sink = nullptr);
-  HttpReply send(HttpClient& client, const LockerSource::Known& locker, const std::string& token,
-                 const Call& call, const BodySink& sink);
-  std::string token_for(HttpClient& client, const Description& locker);
-  HttpSettings network_for(const LockerSource::Known& locker);
+  http::Response exchange(const Call& call, const http::BodySink& sink = nullptr);
+  http::Response send(http::Client& client, const LockerSource::Known& locker,
+                      const std::string& token, const Call& call, const http::BodySink& sink);
+  std::string token_for(http::Client& client, const Description& locker);
+  http::Settings network_for(const LockerSource::Known& locker);
 
   LockerSource* source_;
   Settings settings_;
   Network network_;
   AccessTokens tokens_;
-  Halt halt_;
+  http::Halt halt_;
   std::mutex mutex_;  // of what follows
-  std::vector<std::unique_ptr<HttpClient>> idle_;
+  std::vector<std::unique_ptr<http::Client>> idle_;
   LockerSource::Known reached_;  // the locker that reach_ is for
-  HttpSettings reach_;
+  http::Settings reach_;
 };
 
 }  // namespace jetpack::storage

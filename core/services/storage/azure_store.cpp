@@ -11,9 +11,9 @@ namespace {
 
 using std::chrono::seconds;
 
-// How often a download begins anew because the blob was replaced meanwhile.
+// How often a download starts again because the blob was replaced meanwhile.
 constexpr int most_changes = 5;
-// Azure lends keys for seven days by its own clock; ours may be ahead.
+// Azure issues keys for seven days by its own clock; ours may be ahead.
 constexpr seconds longest_delegation = std::chrono::hours(24 * 7);
 constexpr seconds delegation_margin = std::chrono::minutes(5);
 // A signature begins a little in the past, because clocks differ.
@@ -29,12 +29,12 @@ class AzureStore : public Store {
   std::string address() override { return azure_.address(); }
   void list(std::string_view prefix, const std::function<bool(const BlobInfo&)>& take) override;
   std::optional<BlobInfo> properties(std::string_view blob) override;
-  Brought download(std::string_view blob, const std::string& to, bool fresh,
-                   const Watch& watch) override;
+  Downloaded download(std::string_view blob, const std::string& to, bool fresh,
+                      const Watch& watch) override;
   uint64_t upload(std::string_view blob, const std::string& content_type, const Content& content,
                   const Watch& watch) override;
   void remove(std::string_view blob) override;
-  SignedAddress sign(const SignWish& wish) override;
+  SignedAddress sign(const SignRequest& wish) override;
 
  private:
   // Calls it and puts in front of its failures what was being done.
@@ -46,13 +46,13 @@ class AzureStore : public Store {
     } catch (const Error& e) {
       throw Error(e.code(), context + e.what());
     } catch (const BlobChanged&) {
-      throw Error(Errc::unavailable, context + "it changes all the time; try again later");
+      throw Error(Errc::unavailable, context + "it keeps changing; try again later");
     }
   }
 
   BlobInfo found(std::string_view blob);
   BlobInfo found_again(std::string_view blob, PartialFile& file);
-  Brought bring(const BlobInfo& blob, PartialFile& file, bool fresh, const Watch& watch);
+  Downloaded fetch_into(const BlobInfo& blob, PartialFile& file, bool fresh, const Watch& watch);
 
   Azure azure_;
 };
@@ -78,7 +78,7 @@ std::optional<BlobInfo> AzureStore::properties(std::string_view blob) {
 
 BlobInfo AzureStore::found(std::string_view blob) {
   auto info = azure_.retried([&] { return azure_.properties(blob); });
-  if (!info) throw Error(Errc::not_found, "there is no such blob");
+  if (!info) throw Error(Errc::not_found, "blob not found");
   return *info;
 }
 
@@ -92,15 +92,16 @@ BlobInfo AzureStore::found_again(std::string_view blob, PartialFile& file) {
   }
 }
 
-Brought AzureStore::bring(const BlobInfo& blob, PartialFile& file, bool fresh, const Watch& watch) {
+Downloaded AzureStore::fetch_into(const BlobInfo& blob, PartialFile& file, bool fresh,
+                                  const Watch& watch) {
   const std::string name = azure_.address() + '/' + blob.name;
-  Ranges there = file.take_up({name, blob.etag, blob.bytes}, fresh);
+  Ranges there = file.resume({name, blob.etag, blob.bytes}, fresh);
   const uint64_t resumed = there.bytes();
   try {
     fetch(azure_, blob, file, std::move(there), watch);
   } catch (const Damaged&) {
     // What was there from before may be what is damaged.
-    if (resumed > 0) return bring(blob, file, true, watch);
+    if (resumed > 0) return fetch_into(blob, file, true, watch);
     file.discard();
     throw;
   }
@@ -108,9 +109,9 @@ Brought AzureStore::bring(const BlobInfo& blob, PartialFile& file, bool fresh, c
   return {blob.bytes, resumed, !blob.md5.empty()};
 }
 
-Brought AzureStore::download(std::string_view blob, const std::string& to, bool fresh,
-                             const Watch& watch) {
-  return as_step("download " + quoted(blob) + " from", [&]() -> Brought {
+Downloaded AzureStore::download(std::string_view blob, const std::string& to, bool fresh,
+                                const Watch& watch) {
+  return as_step("download " + quoted(blob) + " from", [&]() -> Downloaded {
     azure_.begin();
     // First, so that a name that does not exist leaves nothing beside the destination.
     BlobInfo info = found(blob);
@@ -119,7 +120,7 @@ Brought AzureStore::download(std::string_view blob, const std::string& to, bool 
     });
     for (int change = 0;; ++change) {
       try {
-        return bring(info, file, fresh, watch);
+        return fetch_into(info, file, fresh, watch);
       } catch (const BlobChanged&) {
         if (change == most_changes) {
           file.discard();
@@ -143,11 +144,11 @@ void AzureStore::remove(std::string_view blob) {
   azure_.begin();
   as_step("remove " + quoted(blob) + " from", [&] {
     if (!azure_.retried([&] { return azure_.remove(blob); }))
-      throw Error(Errc::not_found, "there is no such blob");
+      throw Error(Errc::not_found, "blob not found");
   });
 }
 
-SignedAddress AzureStore::sign(const SignWish& wish) {
+SignedAddress AzureStore::sign(const SignRequest& wish) {
   azure_.begin();
   return as_step("sign a URL for " + quoted(wish.blob) + " in", [&]() -> SignedAddress {
     const auto locker = azure_.access();
@@ -162,7 +163,7 @@ SignedAddress AzureStore::sign(const SignWish& wish) {
     SignedAddress address;
     const bool is_lent = kind == Credential::Kind::identity;
     const seconds allowed = is_lent ? longest_delegation : longest_validity;
-    // The margin is not worth a word: the end is told to the second.
+    // The margin is not worth a word: the end is exact to the second.
     address.shortened = wish.validity > allowed;
     address.expires =
         now + std::min(wish.validity, allowed - (is_lent ? delegation_margin : seconds{0}));

@@ -5,14 +5,13 @@
 #include <charconv>
 #include <cstring>
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <pugixml.hpp>
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
 #include "support/encoding.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
 #include "support/times.hpp"
 #include "support/utf8.hpp"
 
@@ -20,8 +19,8 @@ namespace jetpack::storage {
 
 namespace {
 
-// Without what XML can do that nobody needs here: no doctype, no instructions, no entities but the
-// five of XML itself.
+// Without the features of XML that are not needed here: no doctype, no instructions, no entities
+// but the five of XML itself.
 constexpr unsigned xml_flags = pugi::parse_escapes | pugi::parse_eol | pugi::parse_ws_pcdata_single;
 
 void load_xml(pugi::xml_document& document, std::string_view xml, const char* root) {
@@ -93,28 +92,28 @@ DelegationKey parse_delegation_key(std::string_view xml) {
                     node.child_value("SignedExpiry"),
                     node.child_value("SignedService"),
                     node.child_value("SignedVersion"),
-                    from_base64(node.child_value("Value")).value_or("")};
-  if (key.value.empty() || key.object_id.empty() || !parse_sas_time(key.expires))
-    throw Error(Errc::corrupt, "the locker answered a delegation key that is not whole");
+                    support::base64_decoded(node.child_value("Value")).value_or("")};
+  if (key.value.empty() || key.object_id.empty() || !support::parse_iso_8601(key.expires))
+    throw Error(Errc::corrupt, "the locker answered with an incomplete delegation key");
   return key;
 }
 
 std::string iso_of_http_date(std::string_view date) {
   const auto time = support::parse_http_date(date);
-  return time ? sas_time(*time) : std::string();
+  return time ? support::iso_8601_seconds(*time) : std::string();
 }
 
 std::string hex_of_content_md5(std::string_view base64_text) {
-  const auto bytes = from_base64(base64_text);
+  const auto bytes = support::base64_decoded(base64_text);
   Md5Digest digest{};
   if (!bytes || bytes->size() != digest.size()) return {};
   std::copy(bytes->begin(), bytes->end(), digest.begin());
-  return hex_of(digest);
+  return support::hex(digest);
 }
 
 std::string json_line(const BlobInfo& blob) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  support::JsonWriter writer(buffer);
   const auto member = [&](const char* name, const std::string& value) {
     const std::string text = utf8_or_nothing(value);
     writer.Key(name);

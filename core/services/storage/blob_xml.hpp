@@ -29,7 +29,7 @@ struct BlobPage {
 BlobPage parse_page(std::string_view xml);
 DelegationKey parse_delegation_key(std::string_view xml);
 
-// "Mon, 19 Sep 2016 18:29:47 GMT" as "2016-09-19T18:29:47Z"; empty when it is no HTTP date.
+// "Mon, 19 Sep 2016 18:29:47 GMT" as "2016-09-19T18:29:47Z"; empty when it is not an HTTP date.
 std::string iso_of_http_date(std::string_view date);
 
 // The hex of a Content-MD5 header; empty when it is none.

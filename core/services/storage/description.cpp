@@ -4,9 +4,10 @@
 #include <algorithm>
 
 #include <jetpack/error.hpp>
-#include "services/session/url.hpp"
 #include "support/encoding.hpp"
 #include "support/json.hpp"
+#include "support/times.hpp"
+#include "support/url.hpp"
 
 namespace jetpack::storage {
 
@@ -29,8 +30,8 @@ class DescriptionReader {
     read_url(description);
     description.ca_file = text("ca_file").value_or("");
     if (!description.ca_file.empty() && !description.ca_file.starts_with('/'))
-      fail("ca_file", "is no absolute path");
-    if (description.folder.empty()) read_credential(description);
+      fail("ca_file", "is not an absolute path");
+    if (description.directory.empty()) read_credential(description);
     if (const auto* member = support::find_member(json_.root(), "from_server"))
       description.from_server = member->IsTrue();
     return description;
@@ -39,7 +40,7 @@ class DescriptionReader {
  private:
   [[noreturn]] void fail(const std::string& member, const std::string& what) const {
     throw Error(Errc::corrupt, "the locker's description in " + source_ + ": \"" + member + "\" " +
-                                   what + "; mend it");
+                                   what + "; fix it");
   }
 
   // nullopt when it is missing, null or empty.
@@ -92,15 +93,15 @@ void DescriptionReader::read_base(Description& description, std::string_view tex
     fail(member, "has a query or an invalid path; a signature belongs into \"sas\"");
 
   const unsigned usual_port = scheme == "https" ? 443 : 80;
-  const auto endpoint = session::parse_endpoint(
+  const auto endpoint = support::parse_endpoint(
       authority, usual_port, [&](const std::string& what) { fail(member, what); });
-  if (scheme == "http" && !session::is_loopback(endpoint.host))
+  if (scheme == "http" && !support::is_loopback(endpoint.host))
     throw Error(Errc::denied, "the locker's address in " + source_ +
                                   " is http, which would show everything to the network; use "
                                   "https (http is for this machine alone)");
   description.host = endpoint.host;
   description.base = std::string(scheme) + "://" +
-                     session::authority_text(endpoint.host, endpoint.port, usual_port);
+                     support::authority_text(endpoint.host, endpoint.port, usual_port);
   if (has_container) {
     const size_t last = path.rfind('/');
     if (last == std::string_view::npos) fail(member, "names no container");
@@ -120,20 +121,20 @@ void DescriptionReader::read_url(Description& description) const {
   if (!url)
     fail("url",
          "is missing; expected az://ACCOUNT/CONTAINER, https://HOST/CONTAINER or "
-         "file:///FOLDER");
+         "file:///DIRECTORY");
   if (url->starts_with("file://")) {
-    description.folder = url->substr(7);
-    while (description.folder.size() > 1 && description.folder.ends_with('/'))
-      description.folder.pop_back();
-    if (!description.folder.starts_with('/')) fail("url", "is no file:///FOLDER");
-    description.address = "file://" + description.folder;
+    description.directory = url->substr(7);
+    while (description.directory.size() > 1 && description.directory.ends_with('/'))
+      description.directory.pop_back();
+    if (!description.directory.starts_with('/')) fail("url", "is not file:///DIRECTORY");
+    description.address = "file://" + description.directory;
     return;
   }
   if (url->starts_with("az://")) {
     std::string_view rest = std::string_view(*url).substr(5);
     while (rest.ends_with('/')) rest.remove_suffix(1);
     const size_t slash = rest.find('/');
-    if (slash == 0 || slash == std::string_view::npos) fail("url", "is no az://ACCOUNT/CONTAINER");
+    if (slash == 0 || slash == std::string_view::npos) fail("url", "is not az://ACCOUNT/CONTAINER");
     description.container = container(rest.substr(slash + 1));
     description.account = container(rest.substr(0, slash));
     description.address = "az://" + description.account + '/' + description.container;
@@ -153,16 +154,16 @@ void DescriptionReader::read_sas(Description& description, std::string_view sas)
   if (sas.starts_with('?')) sas.remove_prefix(1);
   if (sas.find_first_of("#? \"<>") != std::string_view::npos ||
       sas.find("sig=") == std::string_view::npos)
-    fail("sas", "is no query of a shared access signature");
+    fail("sas", "is not a valid SAS query");
   description.credential = {Credential::Kind::sas, std::string(sas), {}};
   if (const auto expires = text("expires")) {
-    description.expires = parse_sas_time(*expires);
-    if (!description.expires) fail("expires", "is no time in ISO 8601");
+    description.expires = support::parse_iso_8601(*expires);
+    if (!description.expires) fail("expires", "is not a time in ISO 8601");
     return;
   }
   const std::string query = '&' + std::string(sas);
   if (const size_t at = query.find("&se="); at != std::string::npos)
-    description.expires = parse_sas_time(
+    description.expires = support::parse_iso_8601(
         support::percent_decoded_leniently(query.substr(at + 4, query.find('&', at + 4) - at - 4)));
 }
 
@@ -176,10 +177,10 @@ void DescriptionReader::read_credential(Description& description) const {
                                    " has more than one of sas, account_key and identity; keep one");
   if (sas) return read_sas(description, *sas);
   if (key) {
-    const auto bytes = from_base64(*key);
+    const auto bytes = support::base64_decoded(*key);
     if (!bytes || bytes->empty()) fail("account_key", "is not base64");
     if (description.account.empty())
-      fail("account", "is missing, and the url does not tell it; a key needs it");
+      fail("account", "is missing, and the url does not contain it; a key needs it");
     description.credential = {Credential::Kind::key, *bytes, {}};
     return;
   }

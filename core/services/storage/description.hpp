@@ -27,17 +27,17 @@ struct Credential {
 };
 
 struct Description {
-  std::string address;  // as people know it, without secrets: "az://account/container"
-  std::string folder;   // of a locker on a file system; else empty
-  std::string base;     // the address of the service: "https://account.blob.core.windows.net"
-  std::string host;     // in `base`
-  std::string account;  // empty when it is unknown
+  std::string address;    // as people know it, without secrets: "az://account/container"
+  std::string directory;  // of a locker on a file system; else empty
+  std::string base;       // the address of the service: "https://account.blob.core.windows.net"
+  std::string host;       // in `base`
+  std::string account;    // empty when it is unknown
   std::string container;
   std::string ca_file;  // PEM; empty: not given
   Credential credential;
   std::optional<support::SystemTime> expires;  // of the credential
   std::string source;        // where it was found, for errors: "/opt/.../config/locker.json"
-  bool from_server = false;  // the server has told it, now or earlier
+  bool from_server = false;  // the server has sent it, now or earlier
 
   // "https://127.0.0.1:10000/account/container".
   std::string container_url() const { return base + '/' + container; }

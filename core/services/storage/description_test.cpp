@@ -1,5 +1,6 @@
 // What is taken as the description of a locker, and what is refused without telling a secret.
 #include "services/storage/description.hpp"
+#include "support/times.hpp"
 
 #include <doctest/doctest.h>
 
@@ -32,7 +33,7 @@ TEST_CASE("an account of Azure") {
   CHECK(locker.credential.kind == Credential::Kind::sas);
   CHECK(locker.credential.secret == "sv=1&se=2026-01-02T03:04:05Z&sig=x%3D");
   REQUIRE(locker.expires);
-  CHECK(jetpack::storage::sas_time(*locker.expires) == "2026-01-02T03:04:05Z");
+  CHECK(jetpack::support::iso_8601_seconds(*locker.expires) == "2026-01-02T03:04:05Z");
 }
 
 TEST_CASE("an endpoint of its own, with the account in the path") {
@@ -62,9 +63,9 @@ TEST_CASE("addresses by https") {
   CHECK(locker.account == "acct");
 }
 
-TEST_CASE("a folder") {
+TEST_CASE("a directory") {
   const auto locker = described(R"({"url": "file:///srv/locker/"})");
-  CHECK(locker.folder == "/srv/locker");
+  CHECK(locker.directory == "/srv/locker");
   CHECK(locker.address == "file:///srv/locker");
 }
 

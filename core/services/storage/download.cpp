@@ -1,4 +1,4 @@
-// Brings a blob to a partial file.
+// Downloads a blob to a partial file.
 #include "services/storage/download.hpp"
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
+#include "support/encoding.hpp"
 
 namespace jetpack::storage {
 
@@ -27,7 +28,7 @@ constexpr uint64_t least_piece = 1 << 20;
 // Written at once, at multiples of it: the kernel then takes large folios of its cache, which costs
 // half of what it costs by pages.
 constexpr size_t write_size = 512 << 10;
-// An attempt that brought at least this much got somewhere.
+// An attempt that fetched at least this much got somewhere.
 constexpr uint64_t least_progress = 64 << 10;
 constexpr milliseconds watch_interval{100};
 // So much time of each connection is lost at most when the process is killed.
@@ -101,9 +102,9 @@ class Fetch {
 
  private:
   void work();
-  void bring(Range range, char* buffer);
+  void fetch_range(Range range, char* buffer);
   std::optional<Range> next();
-  void keep(Range range);
+  void record(Range range);
   void check_md5();
   void hash_file();
   uint64_t wait_for_more(uint64_t hashed);
@@ -144,22 +145,22 @@ std::optional<Range> Fetch::next() {
   return missing_[next_++];
 }
 
-void Fetch::keep(Range range) {
+void Fetch::record(Range range) {
   const std::lock_guard lock(mutex_);
   there_.add(range);
   file_->record(there_);
   changed_.notify_all();
 }
 
-void Fetch::bring(Range range, char* buffer) {
-  Tries tries(azure_->settings().tries);
+void Fetch::fetch_range(Range range, char* buffer) {
+  http::Tries tries(azure_->settings().tries);
   Piece piece(*file_, writing_, range, buffer, received_);
   auto kept = steady_clock::now();
   const auto take = [&](std::string_view data) {
     piece.take(data);
     if (const auto now = steady_clock::now(); now - kept >= keep_interval) {
       kept = now;
-      keep(piece.written());
+      record(piece.written());
     }
   };
   while (piece.at() < range.end) {
@@ -167,25 +168,25 @@ void Fetch::bring(Range range, char* buffer) {
     try {
       azure_->get(*blob_, before, range.end, take);
       piece.flush();
-    } catch (const Passing& failure) {
+    } catch (const http::Retryable& failure) {
       piece.flush();
       if (azure_->halt().is_set()) break;
       if (piece.at() - before >= least_progress) tries.progressed();
       const auto pause = tries.after(failure);
       if (!pause) {
-        keep(piece.written());
+        record(piece.written());
         throw tries.gives_up(failure);
       }
       azure_->halt().wait(*pause);
     }
   }
-  keep(piece.written());
+  record(piece.written());
 }
 
 void Fetch::work() {
   try {
     const auto buffer = std::make_unique_for_overwrite<char[]>(write_size);
-    while (const auto range = next()) bring(*range, buffer.get());
+    while (const auto range = next()) fetch_range(*range, buffer.get());
   } catch (...) {
     fail(std::current_exception());
   }
@@ -215,7 +216,7 @@ void Fetch::hash_file() {
     if (azure_->halt().is_set()) return;
     at = end;
   }
-  if (const std::string found = hex_of(md5.finish()); found != blob_->md5)
+  if (const std::string found = support::hex(md5.finish()); found != blob_->md5)
     throw Damaged("its MD5 is " + found + ", and the locker says " + blob_->md5);
 }
 

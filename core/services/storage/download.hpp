@@ -1,4 +1,4 @@
-// Brings a blob to a partial file: parallel ranges, taken up, checked.
+// Downloads a blob to a partial file: parallel ranges, resumed, checked.
 #pragma once
 
 #include <cstdint>

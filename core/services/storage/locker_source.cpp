@@ -15,7 +15,7 @@ constexpr uint64_t most_description = 64 << 10;
 constexpr unsigned description_mode = 0640;
 // A credential that ends sooner than this is as good as ended: a request must have time.
 constexpr std::chrono::seconds renewal_margin{120};
-// How long to go on with an old one when no new one was to be had.
+// How long to go on with an old one when no new one is available.
 constexpr std::chrono::seconds renewal_pause{60};
 
 }  // namespace
@@ -33,7 +33,7 @@ LockerSource::Known LockerSource::current() {
   // The old one may still do: the two clocks may differ.
   if (!renewal.description)
     options_.warn("the access to the locker " + known_->address +
-                  " ends or has ended, and there is no new one: " + renewal.why);
+                  " expires or has expired, and no new one is available: " + renewal.why);
   return known_;
 }
 
@@ -50,7 +50,7 @@ LockerSource::Known LockerSource::load() {
   } catch (const Error& e) {
     throw Error(
         e.code() == Errc::corrupt || e.code() == Errc::unavailable ? e.code() : Errc::not_found,
-        "this node has no locker: there is no " + options_.file +
+        "no locker is configured: not found: " + options_.file +
             ", and the server did not describe one: " + e.what() + "; write " + options_.file +
             ", or have the server hand one out");
   }
@@ -63,13 +63,13 @@ LockerSource::Known LockerSource::from_server(const Check& check) {
       parse_description(json, "the server's answer to GET /clusterlink/locker");
   description.from_server = true;
   check(description);
-  keep(json);
+  store(json);
   return std::make_shared<const Description>(std::move(description));
 }
 
 // In the file, for the next process, where it may be written. A description lives on in memory
 // alone otherwise.
-void LockerSource::keep(const std::string& json) const {
+void LockerSource::store(const std::string& json) const {
   support::Json document = support::Json::parse(json, "the server's answer");
   auto& root = document.document();
   root.RemoveMember("from_server");

@@ -46,7 +46,7 @@ class LockerSource {
   Known read_file_again(const Description& refused) const;
   Known from_server(const Check& check);
   Renewal renew_locked(const Known& refused);
-  void keep(const std::string& json) const;
+  void store(const std::string& json) const;
 
   Options options_;
   std::mutex mutex_;

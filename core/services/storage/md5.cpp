@@ -210,14 +210,4 @@ std::vector<Md5Digest> md5_of_each(const std::vector<std::string_view>& blocks) 
   return digests;
 }
 
-std::string hex_of(const Md5Digest& digest) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : digest) {
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
-  return text;
-}
-
 }  // namespace jetpack::storage

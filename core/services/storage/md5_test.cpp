@@ -1,16 +1,17 @@
 // MD5 gives what RFC 1321 and OpenSSL give, in pieces of any size and in any number of lanes.
 #include "services/storage/md5.hpp"
+#include "support/encoding.hpp"
 
 #include <random>
 
 #include <doctest/doctest.h>
 #include <openssl/evp.h>
 
-using jetpack::storage::hex_of;
 using jetpack::storage::Md5;
 using jetpack::storage::md5_of;
 using jetpack::storage::md5_of_each;
 using jetpack::storage::Md5Digest;
+using jetpack::support::hex;
 
 namespace {
 
@@ -31,13 +32,13 @@ std::string random_text(size_t size, unsigned seed) {
 }  // namespace
 
 TEST_CASE("the test suite of RFC 1321, A.5") {
-  CHECK(hex_of(md5_of("")) == "d41d8cd98f00b204e9800998ecf8427e");
-  CHECK(hex_of(md5_of("a")) == "0cc175b9c0f1b6a831c399e269772661");
-  CHECK(hex_of(md5_of("abc")) == "900150983cd24fb0d6963f7d28e17f72");
-  CHECK(hex_of(md5_of("message digest")) == "f96b697d7cb7938d525a2f31aaf161d0");
-  CHECK(hex_of(md5_of("abcdefghijklmnopqrstuvwxyz")) == "c3fcd3d76192e4007dfb496cca67e13b");
-  CHECK(hex_of(md5_of("12345678901234567890123456789012345678901234567890123456789012345678901234"
-                      "567890")) == "57edf4a22be3c955ac49da2e2107b67a");
+  CHECK(hex(md5_of("")) == "d41d8cd98f00b204e9800998ecf8427e");
+  CHECK(hex(md5_of("a")) == "0cc175b9c0f1b6a831c399e269772661");
+  CHECK(hex(md5_of("abc")) == "900150983cd24fb0d6963f7d28e17f72");
+  CHECK(hex(md5_of("message digest")) == "f96b697d7cb7938d525a2f31aaf161d0");
+  CHECK(hex(md5_of("abcdefghijklmnopqrstuvwxyz")) == "c3fcd3d76192e4007dfb496cca67e13b");
+  CHECK(hex(md5_of("12345678901234567890123456789012345678901234567890123456789012345678901234"
+                   "567890")) == "57edf4a22be3c955ac49da2e2107b67a");
 }
 
 TEST_CASE("every length to three blocks, in two pieces split anywhere") {

@@ -1,4 +1,4 @@
-// Which names of blobs are taken.
+// Which blob names are valid.
 #include "services/storage/names.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Which names of blobs are taken.
+// Which blob names are valid.
 #pragma once
 
 #include <string>

@@ -13,11 +13,9 @@
 #include <ctime>
 #include <optional>
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::storage {
 
@@ -49,7 +47,7 @@ std::string short_hash(std::string_view text) {
 }
 
 struct PathParts {
-  std::string folder;  // with its '/'; empty: the current one
+  std::string directory;  // with its '/'; empty: the current one
   std::string name;
 };
 
@@ -69,7 +67,7 @@ void check_destination(const std::string& path) {
     fail_system("write", path, errno);
   }
   if (S_ISDIR(info.st_mode))
-    throw Error(Errc::failed, "cannot write " + path + ": it is a folder; name a file in it");
+    throw Error(Errc::failed, "cannot write " + path + ": it is a directory; name a file in it");
   if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode))
     throw Error(Errc::failed, "cannot write " + path +
                                   ": it is neither a file nor a link to one, and would be "
@@ -148,8 +146,8 @@ PartialFile::PartialFile(const std::string& destination, const std::function<voi
   std::string name = parts.name;
   if (name.size() > longest_shown_name)
     name = name.substr(0, longest_shown_name - 20) + '-' + short_hash(parts.name);
-  part_ = parts.folder + '.' + name + ".jetpack-part";
-  state_ = parts.folder + '.' + name + ".jetpack-state";
+  part_ = parts.directory + '.' + name + ".jetpack-part";
+  state_ = parts.directory + '.' + name + ".jetpack-state";
   while (!lock(wait)) {
   }
 }
@@ -160,12 +158,12 @@ bool PartialFile::lock(const std::function<void()>& wait) {
   fd_ = support::Fd(::open(part_.c_str(), flags, 0666));
   if (!fd_ && errno != ELOOP && errno != ENXIO && errno != EISDIR) {
     if (errno == ENOENT)
-      throw Error(Errc::failed,
-                  "cannot write " + destination_ + ": its folder does not exist; make it first");
+      throw Error(Errc::failed, "cannot write " + destination_ +
+                                    ": its directory does not exist; create it first");
     fail_system("write", destination_ + " (with " + part_ + ')', errno);
   }
   if (!fd_ || !is_ours(fd_.get())) {
-    // Not by its content, and not through it: what somebody else has put there goes.
+    // Not by its content, and not through it: what another user has put there is removed.
     if (::unlink(part_.c_str()) != 0 && errno != ENOENT)
       fail_system("remove, to write " + destination_ + ',', part_, errno);
     return false;
@@ -221,7 +219,7 @@ void PartialFile::reserve(uint64_t bytes) const {
   if (::ftruncate(fd_.get(), size) != 0) fail_system("write", destination_, errno);
 }
 
-Ranges PartialFile::take_up(const Content& content, bool fresh) {
+Ranges PartialFile::resume(const Content& content, bool fresh) {
   content_ = content;
   if (!fresh) {
     Ranges there = what_is_there(content);
@@ -276,7 +274,7 @@ void PartialFile::read_back(Range range, const std::function<bool(std::string_vi
 void PartialFile::record(const Ranges& ranges) {
   recorded_ = ranges.bytes();
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  support::JsonWriter writer(buffer);
   writer.StartObject();
   for (const auto& [name, value] : {std::pair<const char*, std::string>{"blob", content_.blob},
                                     {"etag", content_.etag},
@@ -291,7 +289,7 @@ void PartialFile::record(const Ranges& ranges) {
   const support::Fd fd(
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   const std::string_view text(buffer.GetString(), buffer.GetSize());
-  // Without the state the next download begins anew, which is no reason to fail this one.
+  // Without the state the next download starts again, which is no reason to fail this one.
   if (!fd || !is_ours(fd.get())) return;
   if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return;
   ::rename(temporary.c_str(), state_.c_str());
@@ -305,7 +303,7 @@ void PartialFile::finish() {
       ::fchmod(fd_.get(), old.st_mode & all_mode_bits);
   }
   if (::rename(part_.c_str(), destination_.c_str()) != 0)
-    fail_system("put the whole file in the place of", destination_, errno);
+    fail_system("replace", destination_, errno);
   ::unlink(state_.c_str());
   fd_.close();
 }

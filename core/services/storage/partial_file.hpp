@@ -11,10 +11,10 @@
 
 namespace jetpack::storage {
 
-// Of /folder/name: /folder/.name.jetpack-part holds the bytes, .name.jetpack-state says which are
+// Of /dir/name: /dir/.name.jetpack-part holds the bytes, .name.jetpack-state says which are
 // there. A process that is killed at any moment leaves the two so that another can go on; the
 // destination is the old file or the whole new one. One process has it at a time. After a crash of
-// the machine, which may have lost what was not on disk yet, nothing is taken up.
+// the machine, which may have lost what was not on disk yet, nothing is resumed.
 class PartialFile {
  public:
   // Which content it is that grows here.
@@ -25,13 +25,13 @@ class PartialFile {
   };
 
   // Waits while another process has it, and calls `wait` again and again meanwhile, which may throw
-  // to end that. Throws Error when the destination is a folder or a device, or its folder cannot be
-  // written.
+  // to end that. Throws Error when the destination is a directory or a device, or its directory
+  // cannot be written.
   PartialFile(const std::string& destination, const std::function<void()>& wait);
 
   // What is there of `content`; all else is thrown away, and so is that when `fresh`. Then the file
   // has its full size, its disk space reserved. Throws Errc::unavailable when there is not enough.
-  Ranges take_up(const Content& content, bool fresh);
+  Ranges resume(const Content& content, bool fresh);
 
   // Writes at an offset. Throws Error.
   void write_at(uint64_t offset, std::string_view data) const;
@@ -42,7 +42,7 @@ class PartialFile {
 
   // Keeps in the state what is there.
   void record(const Ranges& ranges);
-  // How many bytes it was told of last.
+  // How many bytes were recorded last.
   uint64_t recorded() const { return recorded_; }
 
   // Puts it in the place of the destination, whose mode and owner it takes.

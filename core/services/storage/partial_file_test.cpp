@@ -41,7 +41,7 @@ Ranges first_five() {
 // Leaves half of it behind, as a process that was killed does.
 void leave_half(const std::string& path) {
   auto file = partial(path);
-  file.take_up(some_content, false);
+  file.resume(some_content, false);
   file.write_at(0, "01234");
   file.record(first_five());
 }
@@ -55,7 +55,7 @@ TEST_CASE("what is there is taken up, and the destination replaced whole") {
   leave_half(path);
   CHECK(content_of(path) == "old");
   auto file = partial(path);
-  const Ranges there = file.take_up(some_content, false);
+  const Ranges there = file.resume(some_content, false);
   CHECK(there.text() == "0-4");
   file.write_at(5, "56789");
   file.finish();
@@ -108,10 +108,10 @@ TEST_CASE("another version, blob or length is begun anew, and so is what was ask
                             {"az://a/b/c", "\"1\"", 11},
                             {"az://a/b/c", "", 10}}) {
     leave_half(path);
-    CHECK(partial(path).take_up(other, false).bytes() == 0);
+    CHECK(partial(path).resume(other, false).bytes() == 0);
   }
   leave_half(path);
-  CHECK(partial(path).take_up(some_content, true).bytes() == 0);
+  CHECK(partial(path).resume(some_content, true).bytes() == 0);
 }
 
 TEST_CASE("a state that cannot be trusted is none") {
@@ -120,7 +120,7 @@ TEST_CASE("a state that cannot be trusted is none") {
   for (const auto* state : {"", "{", "[]", R"({"there": "0-9"})"}) {
     leave_half(path);
     folder.write(".x.jetpack-state", state);
-    CHECK(partial(path).take_up(some_content, false).bytes() == 0);
+    CHECK(partial(path).resume(some_content, false).bytes() == 0);
   }
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("what somebody has put in the place of the partial file is not written
     else
       std::filesystem::create_symlink(victim, part);
     auto file = partial(folder.file("x"));
-    file.take_up(some_content, false);
+    file.resume(some_content, false);
     file.write_at(0, "0123456789");
     file.finish();
     CHECK(content_of(victim) == "precious");
@@ -147,7 +147,7 @@ TEST_CASE("a destination that is a link is replaced, not followed; a folder is r
   const std::string victim = folder.write("victim", "precious");
   std::filesystem::create_symlink(victim, folder.file("x"));
   auto file = partial(folder.file("x"));
-  file.take_up({"b", "e", 0}, false);
+  file.resume({"b", "e", 0}, false);
   file.finish();
   CHECK(content_of(victim) == "precious");
   CHECK(content_of(folder.file("x")).empty());
@@ -161,7 +161,7 @@ TEST_CASE("a name as long as the file system allows") {
   const jetpack::support::TemporaryDirectory folder;
   const std::string path = folder.file(std::string(255, 'n'));
   auto file = partial(path);
-  file.take_up(some_content, false);
+  file.resume(some_content, false);
   file.write_at(0, "0123456789");
   file.finish();
   CHECK(content_of(path) == "0123456789");
@@ -170,7 +170,7 @@ TEST_CASE("a name as long as the file system allows") {
 TEST_CASE("more than the disk holds is refused at once, and nothing stays") {
   const jetpack::support::TemporaryDirectory folder;
   auto file = partial(folder.file("x"));
-  CHECK_THROWS_AS(file.take_up({"b", "e", uint64_t{1} << 60}, false), Error);
+  CHECK_THROWS_AS(file.resume({"b", "e", uint64_t{1} << 60}, false), Error);
   CHECK(std::filesystem::is_empty(folder.path()));
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("one at a time; who waits finds what the other has left") {
   const jetpack::support::TemporaryDirectory folder;
   const std::string path = folder.file("x");
   std::optional<PartialFile> first(partial(path));
-  first->take_up(some_content, false);
+  first->resume(some_content, false);
   first->write_at(0, "01234");
   first->record(first_five());
   int waits = 0;
@@ -186,6 +186,6 @@ TEST_CASE("one at a time; who waits finds what the other has left") {
     if (++waits == 2) first.reset();
   });
   CHECK(waits >= 2);
-  CHECK(second.take_up(some_content, false).text() == "0-4");
+  CHECK(second.resume(some_content, false).text() == "0-4");
   CHECK_THROWS_AS(PartialFile(path, [] { throw Error(jetpack::Errc::failed, "enough"); }), Error);
 }

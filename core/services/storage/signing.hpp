@@ -16,18 +16,6 @@ namespace jetpack::storage {
 // The version whose signatures are made.
 inline constexpr std::string_view sas_version = "2020-12-06";
 
-std::string base64(std::string_view bytes);
-// nullopt unless `text` is base64 with its padding.
-std::optional<std::string> from_base64(std::string_view text);
-
-// base64(HMAC-SHA256(key, text)).
-std::string sign_text(std::string_view key, std::string_view text);
-
-// "2024-10-04T13:03:40Z".
-std::string sas_time(support::SystemTime time);
-// Takes that form, with fractions of a second or without seconds too; nullopt for any other.
-std::optional<support::SystemTime> parse_sas_time(std::string_view text);
-
 // Sorted by name, as signatures want them.
 using Parameters = std::map<std::string, std::string>;
 
@@ -58,7 +46,7 @@ struct SasTerms {
 // The query of a URL that reads the blob by https alone, signed with the account's key.
 std::string service_sas(const SasTerms& terms, std::string_view key);
 
-// A key that Azure lends to an identity (Get User Delegation Key).
+// A key that Azure issues to an identity (Get User Delegation Key).
 struct DelegationKey {
   std::string object_id;
   std::string tenant_id;
@@ -69,7 +57,7 @@ struct DelegationKey {
   std::string value;  // decoded
 };
 
-// The same, signed with a key that was lent. It ends with the key at the latest.
+// The same, signed with a user delegation key. It expires with the key at the latest.
 std::string delegation_sas(const SasTerms& terms, const DelegationKey& key);
 
 }  // namespace jetpack::storage

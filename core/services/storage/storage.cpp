@@ -2,17 +2,16 @@
 #include <algorithm>
 #include <memory>
 
-#include <curl/curl.h>
-
 #include <jetpack/error.hpp>
 #include <jetpack/session.hpp>
+#include "services/http/status.hpp"
 #include "services/module.hpp"
 #include "services/module_host.hpp"
+#include "services/node/node_settings.hpp"
 #include "services/results.hpp"
-#include "services/session/identity.hpp"
-#include "services/session/url.hpp"
 #include "services/storage/names.hpp"
 #include "services/storage/store.hpp"
+#include "support/url.hpp"
 
 namespace jetpack::storage {
 
@@ -55,8 +54,7 @@ class StorageService {
  private:
   Store& opened();
   Settings settings() const;
-  HttpSettings network(const Description& locker, std::chrono::seconds stall) const;
-  session::Facts facts() const;
+  http::Settings network(const Description& locker, std::chrono::seconds stall) const;
   std::string ask_server() const;
 
   static StorageService& from(void* self) { return *static_cast<StorageService*>(self); }
@@ -86,11 +84,6 @@ class StorageService {
                     &sign_entry};
 };
 
-session::Facts StorageService::facts() const {
-  return session::Facts(host_.path("config"),
-                        [this](std::string_view key) { return host_.setting(key); });
-}
-
 // The description that the cluster's server has for this node.
 std::string StorageService::ask_server() const {
   Request request;
@@ -102,33 +95,36 @@ std::string StorageService::ask_server() const {
   const std::string answer =
       "the server answered " + std::to_string(reply.status) + " to GET " + std::string(locker_path);
   if (reply.status == 404) throw Error(Errc::not_found, answer + ": it hands out no locker");
-  if (is_passing(reply.status)) throw Error(Errc::unavailable, answer);
+  if (http::is_retryable(reply.status)) throw Error(Errc::unavailable, answer);
   throw Error(reply.status == 401 || reply.status == 403 ? Errc::denied : Errc::failed, answer);
 }
 
 Settings StorageService::settings() const {
   Settings settings;
-  settings.connections =
-      static_cast<int>(host_.number("cyclecloud.jetpack.storage_connections"));
+  settings.connections = static_cast<int>(host_.number("cyclecloud.jetpack.storage_connections"));
   settings.tries = static_cast<int>(host_.number("cyclecloud.jetpack.storage_tries"));
   settings.stall = std::chrono::seconds{host_.number("cyclecloud.jetpack.storage_stall")};
   if (auto url = host_.setting("cyclecloud.jetpack.metadata_url"))
     settings.metadata_url =
-        session::parse_url(*url, "the configuration key cyclecloud.jetpack.metadata_url").text();
+        support::parse_url(*url,
+                           "the address in the configuration key cyclecloud.jetpack.metadata_url")
+            .text();
   return settings;
 }
 
 // The proxy is that of the session. The cluster's own server may keep the locker, too: what is said
 // of its certificate then holds for both.
-HttpSettings StorageService::network(const Description& locker, std::chrono::seconds stall) const {
-  const session::Facts known = facts();
-  HttpSettings network;
+http::Settings StorageService::network(const Description& locker,
+                                       std::chrono::seconds stall) const {
+  const node::NodeSettings known = node::node_settings(host_);
+  http::Settings network;
   network.stall = stall;
   network.ca_file = locker.ca_file;
+  network.ca_advice = "name its CA in \"ca_file\" of the locker's description";
   network.proxy = known.proxy(locker.base);
   try {
-    const session::Server server = known.server();
-    if (session::parse_url(server.url, "the session").host != locker.host) return network;
+    const node::Server server = known.server();
+    if (support::parse_url(server.url, "the server's address").host != locker.host) return network;
     network.verify = server.verify;
     if (network.ca_file.empty()) network.ca_file = server.ca_file;
   } catch (const Error&) {
@@ -146,8 +142,8 @@ Store& StorageService::opened() {
         LockerSource::Options{host_.path("config/locker.json"), [this] { return ask_server(); },
                               [this](const std::string& text) { host_.warn(text); }});
   const auto locker = source_->current();
-  if (!locker->folder.empty()) {
-    store_ = open_folder_store(locker->folder, locker->source);
+  if (!locker->directory.empty()) {
+    store_ = open_directory_store(locker->directory, locker->source);
     return *store_;
   }
   const Settings wanted = settings();
@@ -182,8 +178,8 @@ int32_t StorageService::properties_entry(void* self, jp_str blob, jp_sink line,
     Store& store = from(self).opened();
     const auto info = store.properties(detail::view(blob));
     if (!info)
-      throw Error(Errc::not_found, "there is no blob " + quoted(detail::view(blob)) +
-                                       " in the locker " + store.address());
+      throw Error(Errc::not_found, "blob " + quoted(detail::view(blob)) +
+                                       " not found in the locker " + store.address());
     write_to(line, json_line(*info) + '\n');
   });
 }
@@ -192,11 +188,11 @@ int32_t StorageService::download_entry(void* self, const jp_download* download,
                                        jp_downloaded* result, jp_error* err) noexcept {
   return detail::guard(err, [&] {
     check_blob_name(detail::view(download->blob));
-    const auto brought = from(self).opened().download(
+    const auto downloaded = from(self).opened().download(
         detail::view(download->blob), std::string(detail::view(download->to_path)),
         (download->flags & JP_DOWNLOAD_FRESH) != 0, watch_of(download->progress));
-    hand_out(jp_downloaded{sizeof(jp_downloaded), brought.checked ? 1u : 0u, brought.bytes,
-                           brought.resumed},
+    hand_out(jp_downloaded{sizeof(jp_downloaded), downloaded.checked ? 1u : 0u, downloaded.bytes,
+                           downloaded.resumed},
              result);
   });
 }
@@ -245,11 +241,7 @@ int32_t StorageService::sign_entry(void* self, const jp_signature* signature, jp
 namespace {
 
 int32_t open_storage(const jp_host* host, const void** table, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-      throw Error(Errc::internal, "libcurl cannot be started");
-    *table = service_table<StorageService>(*host);
-  });
+  return detail::guard(err, [&] { *table = service_table<StorageService>(*host); });
 }
 
 }  // namespace

@@ -14,13 +14,13 @@
 namespace jetpack::storage {
 
 // What jp_downloaded, jp_signature and jp_signed say.
-struct Brought {
+struct Downloaded {
   uint64_t bytes = 0;
   uint64_t resumed = 0;
   bool checked = false;
 };
 
-struct SignWish {
+struct SignRequest {
   std::string_view blob;
   std::chrono::seconds validity;
   std::string_view content_disposition;
@@ -45,19 +45,19 @@ class Store {
   // In the order of the names, until `take` returns false.
   virtual void list(std::string_view prefix, const std::function<bool(const BlobInfo&)>& take) = 0;
   virtual std::optional<BlobInfo> properties(std::string_view blob) = 0;
-  virtual Brought download(std::string_view blob, const std::string& to, bool fresh,
-                           const Watch& watch) = 0;
+  virtual Downloaded download(std::string_view blob, const std::string& to, bool fresh,
+                              const Watch& watch) = 0;
   virtual uint64_t upload(std::string_view blob, const std::string& content_type,
                           const Content& content, const Watch& watch) = 0;
   virtual void remove(std::string_view blob) = 0;
-  virtual SignedAddress sign(const SignWish& wish) = 0;
+  virtual SignedAddress sign(const SignRequest& wish) = 0;
 };
 
 // A container of Azure's Blob service, or of what speaks its language.
 std::unique_ptr<Store> open_azure_store(LockerSource& source, Settings settings,
                                         Azure::Network network);
 
-// A folder: the locker of a node without a cloud. `source` is where it is described, for errors.
-std::unique_ptr<Store> open_folder_store(std::string folder, std::string source);
+// A directory: the locker of a node without a cloud. `source` is where it is described, for errors.
+std::unique_ptr<Store> open_directory_store(std::string folder, std::string source);
 
 }  // namespace jetpack::storage

@@ -14,6 +14,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
+#include "support/encoding.hpp"
 
 namespace jetpack::storage {
 
@@ -151,7 +152,7 @@ std::vector<Block> BlockUpload::cut(Batch& batch) {
       throw Error(Errc::failed, "it is longer than what 50000 blocks hold");
     std::string number = std::to_string(ids_.size());
     number.insert(0, 6 - number.size(), '0');
-    ids_.push_back(base64(prefix_ + number));
+    ids_.push_back(support::base64(prefix_ + number));
     const size_t size = std::min(block_size(ids_.size() - 1), rest.size());
     contents.push_back(rest.substr(0, size));
     blocks.push_back({&batch, contents.back(), {}, ids_.back()});

@@ -1,11 +1,11 @@
-// appearance.js: what must be known before the first paint: light or dark, and which view it is.
+// appearance.js: sets what the first paint depends on: light or dark, and the view.
 (() => {
   const root = document.documentElement;
   let chosen = "";
   try {
     chosen = localStorage.getItem("appearance") ?? "";
   } catch {
-    // Without storage the system's choice holds.
+    // Without storage the system's setting applies.
   }
   if (chosen === "light" || chosen === "dark") root.dataset.appearance = chosen;
   const [, cluster, node] =

@@ -25,14 +25,14 @@ const day = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric",
 const moment = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit",
   minute: "2-digit", second: "2-digit" });
 
-// The least of 1, 2 and 5 times a power of ten that divides `most` into at most four steps.
+// The smallest of 1, 2 and 5 times a power of ten that divides `most` into four steps or fewer.
 function niceStep(most) {
   const least = Math.max(most / 4, 1);
   const power = 10 ** Math.floor(Math.log10(least));
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least);
 }
 
-// Where the time axis has its marks: at round local times.
+// The ticks of the time axis: round local times.
 function timeMarks(from, to, most) {
   const minutes = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880];
   const step = minutes.find((size) => (to - from) / (size * 60_000) <= most) ?? 2880;
@@ -44,7 +44,7 @@ function timeMarks(from, to, most) {
   return { marks, isDaily: step >= 1440 };
 }
 
-// The value that holds at `time`; undefined before the first.
+// The value at `time`; undefined before the first.
 function valueAt(line, time) {
   let low = 0;
   let high = line.points.length;
@@ -61,7 +61,7 @@ export class Chart {
   #hidden = new Set();  // the arrays that the reader turned off
   #lines = [];
   #at = null;           // the time that is read out; null: now
-  #unit = "";           // "cores" or "nodes"; the reader's choice or, when empty, what there is
+  #unit = "";           // "cores" or "nodes"; the reader's choice or, when empty, whatever exists
   #frame = null;
   #plot = element("chart");
 
@@ -86,12 +86,12 @@ export class Chart {
     this.#show();
   }
 
-  // Time goes on without a change, too.
+  // The time axis moves without a change, too.
   redraw() {
     this.#draw();
   }
 
-  // ---- what there is to show -----------------------------------------------------------------
+  // ---- the data to show ----------------------------------------------------------------------
 
   #show() {
     this.#chooseUnit();
@@ -117,7 +117,7 @@ export class Chart {
     setText(element("chart-unit-name"), hasCores && hasNodes ? "" : element("chart-unit").value);
   }
 
-  // One line for each array that has the unit, in the order of the names, so that an array keeps
+  // One line for each array that has the unit, ordered by name, so that an array keeps
   // its colour.
   #makeLines() {
     const field = this.#field();
@@ -162,7 +162,7 @@ export class Chart {
     this.#showLegend();
   }
 
-  // What is shown ends now; it begins where the reader wants, or with the first change.
+  // The range ends now; it begins where the reader chose, or with the first change.
   #span(lines) {
     const to = Date.now();
     const wanted = to - Number(element("chart-hours").value) * HOUR;
@@ -228,7 +228,7 @@ export class Chart {
     const now = lines.map(({ name, now: value }) => `${name} ${count(value ?? 0)}`).join(", ");
     this.#plot.setAttribute("aria-label", `Targets in ${unit} over the last ` +
       `${element("chart-hours").selectedOptions[0].text}. Now: ${now || "none"}. ` +
-      "The arrow keys go from change to change.");
+      "Use the arrow keys to move from change to change.");
   }
 
   // ---- the legend, which is also the readout -------------------------------------------------

@@ -1,4 +1,4 @@
-// dom.js: elements, times and numbers. All that comes from a node gets onto the page through here,
+// dom.js: elements, times and numbers. All data from nodes gets onto the page through here,
 // as text, never as markup.
 
 export const element = (id) => document.getElementById(id);
@@ -14,7 +14,7 @@ export function tag(kind, text) {
   return make("span", kind ? `tag ${kind}` : "tag", text);
 }
 
-// Leaves the page alone, and with it the reader's selection, where nothing is new.
+// Leaves the page, and with it the reader's selection, alone where nothing has changed.
 export function replaceIfChanged(parent, children) {
   const isSame = parent.children.length === children.length &&
     children.every((child, index) => child.isEqualNode(parent.children[index]));
@@ -43,13 +43,13 @@ export const count = (number) => whole.format(number);
 
 // ---- states ----------------------------------------------------------------------------------
 
-// Worst first; with the tag that shows it. What is not here is shown as it is, without a colour.
+// Worst first, each with its tag. Others are shown as they are, without a colour.
 export const PHASES = new Map([["Failed", "error"], ["Stopping", "warn"], ["Installing", "info"],
   ["Preparing", "waiting"], ["Ready", "ok"], ["Off", "idle"], ["Terminated", "idle"]]);
 export const CONDITIONS = new Map([["Error", "error"], ["Warning", "warn"], ["NA", "idle"],
   ["OK", "ok"]]);
 
-// The place in a map's order; what is not known comes last.
+// The position in a map's order; unknown keys come last.
 export function rank(order, name) {
   const place = [...order.keys()].indexOf(name);
   return place < 0 ? order.size : place;
@@ -70,7 +70,7 @@ export function apart(date) {
   return relative.format(Math.round(seconds / 86400), "day");
 }
 
-// A moment as a <time>, or as the text that it is when it is none.
+// A point in time as a <time>; any other text as it is.
 export function timeElement(iso) {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return make("span", "", String(iso));
@@ -85,7 +85,7 @@ export function refreshTimes() {
     setText(time, apart(new Date(time.dateTime)));
 }
 
-// "until" of a keep-alive: null where there is none, or none any more.
+// "until" of a keep-alive: null when there is none, or it has expired.
 export function keepAlive(until) {
   if (!until) return null;
   if (until === "forever") return make("span", "", "forever");

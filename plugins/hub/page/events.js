@@ -42,7 +42,7 @@ function eventItem(event) {
   return item;
 }
 
-// Each event once, whatever comes twice.
+// Shows each event once, even if it is received twice.
 export class EventList {
   #items = new Map();
   #newest = 0;
@@ -70,7 +70,7 @@ export class EventList {
     this.#settle(page.more);
   }
 
-  // Adds what is news; what belongs to other nodes is passed over.
+  // Adds new events; skips those of other nodes.
   add(events) {
     const fresh = this.#take(events.slice(-MOST), "new");
     if (fresh.length === 0) return;
@@ -97,7 +97,7 @@ export class EventList {
     this.#newest = Math.max(this.#newest, event.id);
   }
 
-  // After a change: what is shown beside the list, and how long it may be.
+  // After a change: updates what is beside the list, and limits its length.
   #settle(hasOlder) {
     this.#hasOlder = hasOlder;
     while (this.#items.size > MOST) {

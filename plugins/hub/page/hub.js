@@ -1,11 +1,11 @@
-// hub.js: talks with the hub: asks, and follows what happens by a stream, or else by asking.
+// hub.js: talks to the hub: sends requests, and follows events by a stream, or else by polling.
 import { element, setText } from "./dom.js";
 
 const RETRY_LEAST = 1_000;
 const RETRY_MOST = 15_000;
 const POLL_INTERVAL = 3_000;
 const CATCH_UP = 1_000;
-// A hidden page gives back its connection: a browser has six for one hub, whatever its tabs.
+// A hidden page closes its connection: a browser opens six to one hub, for all of its tabs.
 const HIDDEN_FOR = 30_000;
 const GATHER = 50; // news that are as close together are shown at once
 
@@ -14,7 +14,7 @@ const [, clusterPart, nodePart] =
 export const cluster = decodeURIComponent(clusterPart ?? "");
 export const node = decodeURIComponent(nodePart ?? "");
 
-// An address of the hub. Built on the origin: the page's own address may hold credentials, which
+// A URL of the hub. Built on the origin: the page's own URL may contain credentials, which
 // a browser refuses to fetch with.
 export function address(path, parameters = {}) {
   const url = new URL(path, location.origin);
@@ -41,7 +41,7 @@ const STATES = {
   connecting: "Connecting",
   live: "Live",
   polling: "Updated every few seconds",
-  lost: "No answer from the hub, trying again",
+  lost: "No response from the hub, retrying",
 };
 
 function show(state) {
@@ -51,8 +51,8 @@ function show(state) {
 
 export const isLive = () => element("connection").dataset.state === "live";
 
-// Runs `work`, never twice at once; whoever asks meanwhile is served by one more run. The state of
-// the connection is shown by the follower, so a failure waits for the next time.
+// Runs `work`, never twice at once; calls meanwhile are served by one more run. The state of
+// the connection is shown by the follower, so a failure is left to the next run.
 export function oneAtATime(work) {
   let isRunning = false;
   let isAsked = false;
@@ -83,12 +83,12 @@ export function soon(work, delay) {
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 // Follows the events of `reader`, which has
-//   priority()          what the reader wants: "medium" or "all"
-//   newest()            the id of the last event that it has
+//   priority()          the reader's choice: "medium" or "all"
+//   newest()            the id of its last event
 //   load(signal)        fetches the first events
-//   add(events)         takes events that are news
-//   changed(change)     takes {what, cluster, node?}: something else than an event is new
-// It goes on after the last event that the reader has, so that nothing is lost or shown twice.
+//   add(events)         receives new events
+//   changed(change)     receives {what, cluster, node?}: something other than events has changed
+// It continues after the reader's last event, so that nothing is lost or shown twice.
 export class Follower {
   #reader;
   #current = new AbortController();
@@ -97,12 +97,12 @@ export class Follower {
   constructor(reader) {
     this.#reader = reader;
     document.addEventListener("visibilitychange", () => this.#visibilityChanged());
-    // A page that was left is kept for Back, and its stream with it, unless that ends here.
+    // A page that was left is cached for Back, and its stream with it, unless it is closed here.
     window.addEventListener("pagehide", () => this.#current.abort());
     window.addEventListener("pageshow", ({ persisted }) => persisted && this.#resume());
   }
 
-  // Begins, or begins again with an empty list.
+  // Starts, or restarts with an empty list.
   start() {
     this.#begin(false);
   }
@@ -147,7 +147,7 @@ export class Follower {
     }
   }
 
-  // What the reader does not have yet.
+  // The events that the reader does not have yet.
   #wanted() {
     return { cluster, node, priority: this.#reader.priority(), after: this.#reader.newest() };
   }

@@ -1,4 +1,4 @@
-// node.js: a node's own page: who it is, its conditions with all their texts, its properties.
+// node.js: the page of a node: identity, conditions with all their texts, properties.
 import { CONDITIONS, PHASES, clusterPath, count, element, keepAlive, link, make, natural, rank,
   replaceIfChanged, setText, tag, timeElement } from "./dom.js";
 import { Refused, ask, cluster, node } from "./hub.js";
@@ -26,7 +26,7 @@ function fact(name, value) {
   return made;
 }
 
-// A condition's texts, each under its name, those that there are.
+// The texts of a condition, each under its name, without empty ones.
 function conditionItem(condition) {
   const item = make("li");
   const head = make("div", "condition-head");
@@ -117,7 +117,7 @@ export class NodeView {
     element("properties-card").hidden = rows.length === 0;
     element("properties-empty").hidden = rows.length > 0;
     setText(element("properties-empty"),
-      this.#properties.length > 0 ? "None matches." : "The node has published no properties.");
+      this.#properties.length > 0 ? "No property matches." : "No properties published yet.");
     const left = found.length - rows.length;
     setText(element("properties-more"), left > 0 ? `and ${count(left)} more` : "");
     setText(element("property-count"), count(found.length));

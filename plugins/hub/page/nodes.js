@@ -1,144 +1,15 @@
-// nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it can be seen,
-// so that a large cluster costs no more of the page than a small one.
-import { CONDITIONS, PHASES, count, element, keepAlive, link, make, natural, nodePath, rank,
-  setText, tag, timeElement } from "./dom.js";
-import { ask, cluster, oneAtATime, soon } from "./hub.js";
+// nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it is visible, so
+// that a large cluster costs no more of the page than a small one.
+import { count, element, make, natural, nodePath, setText } from "./dom.js";
+import { oneAtATime, soon } from "./hub.js";
+import { Nodes, ORDERS } from "./node-data.js";
+import { fill } from "./node-row.js";
 
-const CHUNK = 1000;     // nodes fetched at once
-const FIRST_CHUNK = 200;
-const MOST_SINGLE = 8;  // changed nodes that are fetched one by one, rather than all anew
+const MOST_SINGLE = 8;  // changed nodes that are fetched one by one, rather than all again
 const SOON = 250;       // changes that are as close together are one
 const REST = 10;        // times as long as a whole fetch took, until the next one
 const LONGEST_REST = 60_000;
-const SPARE_ROWS = 6;   // drawn above and below what can be seen
-const QUIET_AFTER = 15 * 60_000;
-
-// ---- the nodes that are known ------------------------------------------------------------------
-
-// A node with what the filter and the order need.
-function prepared(node) {
-  const trouble = (node.conditions ?? []).filter(({ status }) => status !== "OK" && status !== "NA")
-    .sort((a, b) => rank(CONDITIONS, a.status) - rank(CONDITIONS, b.status));
-  const words = [node.name, node.hostname, node.address, node.instance_id, node.nodearray,
-    node.phase, node.status_message,
-    ...trouble.flatMap(({ name, status, message }) => [name, status, message])];
-  return { ...node, trouble, words: words.join("\n").toLowerCase(),
-    contact: node.last_contact ? Date.parse(node.last_contact) : 0 };
-}
-
-class Nodes {
-  all = new Map(); // by name, in the hub's order
-
-  // Fetches all, in parts; `progress` is called after each. Nodes that are gone go at the end.
-  async load(progress) {
-    const seen = new Map();
-    let after = "";
-    for (let limit = FIRST_CHUNK; ; limit = CHUNK) {
-      const { nodes } = await ask("/api/nodes", { cluster, limit, after_name: after });
-      for (const node of nodes) seen.set(node.name, prepared(node));
-      const isLast = nodes.length < limit;
-      this.all = isLast ? seen : new Map([...seen, ...this.#unseen(seen)]);
-      progress();
-      if (isLast) return;
-      after = nodes.at(-1).name;
-    }
-  }
-
-  #unseen(seen) {
-    return [...this.all].filter(([name]) => !seen.has(name));
-  }
-
-  // Fetches these alone; false when one of them is not where it was.
-  async loadSome(names) {
-    const order = [...this.all.keys()];
-    for (const name of names) {
-      const place = order.indexOf(name);
-      if (place < 0) return false;
-      const { nodes } = await ask("/api/nodes",
-        { cluster, limit: 1, after_name: order[place - 1] ?? "" });
-      if (nodes[0]?.name !== name) return false;
-      this.all.set(name, prepared(nodes[0]));
-    }
-    return true;
-  }
-}
-
-// ---- the order ---------------------------------------------------------------------------------
-
-// Smaller comes first; for times the newest.
-const ORDERS = {
-  name: (a, b) => natural.compare(a.name, b.name),
-  phase: (a, b) => rank(PHASES, a.phase) - rank(PHASES, b.phase),
-  condition: (a, b) => severity(a) - severity(b),
-  contact: (a, b) => b.contact - a.contact,
-  keepalive: (a, b) => untilOf(b) - untilOf(a),
-  hostname: (a, b) => natural.compare(a.hostname, b.hostname),
-  address: (a, b) => natural.compare(a.address, b.address),
-};
-
-function severity(node) {
-  if (node.trouble.length === 0) return CONDITIONS.size;
-  return rank(CONDITIONS, node.trouble[0].status) - node.trouble.length / 1000;
-}
-
-function untilOf(node) {
-  if (!node.keepalive_until) return 0;
-  return node.keepalive_until === "forever" ? Infinity : Date.parse(node.keepalive_until);
-}
-
-// ---- one row -----------------------------------------------------------------------------------
-
-function cell(className, ...content) {
-  const made = make("div", `cell ${className}`);
-  made.setAttribute("role", "gridcell");
-  made.append(...content);
-  return made;
-}
-
-function phaseCell(node) {
-  const made = cell("phase", tag(PHASES.get(node.phase) ?? "", node.phase));
-  made.title = node.status_message;
-  return made;
-}
-
-function conditionCell(node) {
-  const tags = node.trouble.map(({ name, status, message }) => {
-    const made = tag(CONDITIONS.get(status) ?? "", name);
-    made.title = message ? `${status}: ${message}` : status;
-    made.prepend(make("span", "hidden", `${status}: `));
-    return made;
-  });
-  if (tags.length === 0) tags.push((node.conditions ?? []).length > 0 ? "OK" : "–");
-  return cell("conditions", ...tags);
-}
-
-function contactCell(node) {
-  if (!node.contact) return cell("contact", "never");
-  const made = cell("contact", timeElement(node.last_contact));
-  if (node.phase === "Ready" && Date.now() - node.contact > QUIET_AFTER) {
-    made.classList.add("quiet");
-    made.append(make("span", "hidden", ", quiet"));
-  }
-  return made;
-}
-
-function fill(row, node) {
-  const name = cell("name", link(nodePath(node.cluster, node.name), node.name));
-  name.setAttribute("role", "rowheader");
-  name.firstChild.tabIndex = -1; // Enter on the row does the same
-  const hostname = cell("hostname", node.hostname || "–");
-  const instance = cell("instance mono", node.instance_id || "–");
-  name.title = node.name;
-  hostname.title = node.hostname;
-  instance.title = node.instance_id;
-  row.replaceChildren(name,
-    phaseCell(node),
-    conditionCell(node), contactCell(node),
-    cell("keepalive", keepAlive(node.keepalive_until) ?? "–"),
-    hostname, cell("address mono", node.address || "–"), instance);
-}
-
-// ---- the list on the page ----------------------------------------------------------------------
+const SPARE_ROWS = 6;   // drawn above and below what is visible
 
 export class NodeList {
   #nodes = new Nodes();
@@ -156,13 +27,13 @@ export class NodeList {
   #resting = 0;
   #onFilter;
 
-  // `onFilter` is told {phase, condition} when what is shown changes.
+  // `onFilter` is called with {phase, condition} when the filter changes.
   constructor(onFilter) {
     this.#onFilter = onFilter;
   }
 
   start() {
-    this.#readAddress();
+    this.#readUrl();
     element("node-filter").value = this.#filter.text;
     element("node-filter").addEventListener("input", () => {
       this.#filter.text = element("node-filter").value;
@@ -179,7 +50,7 @@ export class NodeList {
     this.#onFilter(this.#filter);
   }
 
-  // Fetches all nodes, as soon as that is due.
+  // Fetches all nodes, as soon as the rest is over.
   refresh() {
     this.#isAllDue = true;
     this.#fetch();
@@ -223,7 +94,7 @@ export class NodeList {
     this.#update();
   }
 
-  // An event of a node is a contact with it; there is no need to ask.
+  // An event of a node is a contact with it; no request is needed.
   heardFrom(name, time) {
     const node = this.#nodes.all.get(name);
     if (!node || node.contact >= Date.parse(time)) return;
@@ -239,7 +110,7 @@ export class NodeList {
     else this.#draw();
   }, 4 * SOON);
 
-  // Time goes on: keep-alives end and nodes fall quiet without a change.
+  // Keep-alives expire and nodes become quiet without a change.
   redraw() {
     for (const drawn of this.#rows.values()) drawn.node = null;
     this.#draw();
@@ -252,7 +123,7 @@ export class NodeList {
 
   // ---- filter and order --------------------------------------------------------------------
 
-  #readAddress() {
+  #readUrl() {
     const wanted = new URLSearchParams(location.search);
     this.#filter = { text: wanted.get("q") ?? "", phase: wanted.get("phase") ?? "",
       condition: wanted.get("condition") ?? "" };
@@ -261,8 +132,8 @@ export class NodeList {
     if (Object.hasOwn(ORDERS, by)) this.#order = { by, isReversed: sort.startsWith("-") };
   }
 
-  // The address says what is shown, so that it can be passed on and Back finds it again.
-  #writeAddress() {
+  // The URL holds the filter, so that it can be shared and Back restores it.
+  #writeUrl() {
     const url = new URL(location.pathname, location.origin);
     const { by, isReversed } = this.#order;
     const sort = (isReversed ? "-" : "") + by;
@@ -274,7 +145,7 @@ export class NodeList {
   }
 
   #filterChanged() {
-    this.#writeAddress();
+    this.#writeUrl();
     this.#onFilter(this.#filter);
     this.#grid.scrollTop = 0;
     this.#update();
@@ -312,7 +183,7 @@ export class NodeList {
     if (!by) return;
     this.#order = { by, isReversed: this.#order.by === by && !this.#order.isReversed };
     this.#showOrder();
-    this.#writeAddress();
+    this.#writeUrl();
     this.#grid.scrollTop = 0;
     this.#update();
   }
@@ -333,10 +204,10 @@ export class NodeList {
     this.#view = [...this.#nodes.all.values()].filter((node) => this.#passes(node, words))
       .sort((a, b) => sign * compare(a, b) || natural.compare(a.name, b.name));
     this.#draw();
-    this.#tellCount();
+    this.#showCount();
   }
 
-  #tellCount() {
+  #showCount() {
     const { text, phase, condition } = this.#filter;
     const isFiltered = Boolean(text || phase || condition);
     const known = this.#nodes.all.size;
@@ -389,7 +260,7 @@ export class NodeList {
     drawn.row.style.transform = `translateY(${index * height}px)`;
   }
 
-  // A screen reader reads the rows as they stand in the document.
+  // A screen reader reads the rows in document order.
   #inOrder(shown) {
     let next = this.#body.firstElementChild;
     for (const node of shown) {

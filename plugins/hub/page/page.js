@@ -1,4 +1,4 @@
-// page.js: the cluster page: puts its parts together and keeps them up to date without a reload.
+// page.js: the cluster page: assembles its parts and keeps them up to date without a reload.
 import { Chart } from "./chart.js";
 import { element, make, refreshTimes } from "./dom.js";
 import { EventList, priority } from "./events.js";
@@ -15,7 +15,7 @@ const REFRESH_ASKING = 10_000;
 
 const events = new EventList();
 
-// ---- the views: each has what it refreshes and what it does with a change ----------------------
+// ---- the views: what each refreshes, and how it handles a change --------------------------------
 
 function allView() {
   const refresh = oneAtATime(refreshClusters);
@@ -93,7 +93,7 @@ function chooseAppearance() {
     try {
       localStorage.setItem("appearance", choice.value);
     } catch {
-      // Without storage it holds for this page.
+      // Without storage it applies to this page only.
     }
   });
 }
@@ -112,7 +112,7 @@ function chooseCluster() {
   });
 }
 
-// "/" goes to the filter, as it does in most lists of this kind.
+// "/" focuses the filter, as in most lists of this kind.
 function listenForSlash() {
   document.addEventListener("keydown", (key) => {
     const isTyping = key.target.matches("input:not([type=checkbox]), select, textarea");

@@ -1,4 +1,4 @@
-// summary.js: how a cluster is: its nodes by phase and its conditions by status, each a switch that
+// summary.js: the state of a cluster: nodes by phase and conditions by status, each a switch that
 // narrows the list of nodes; and, where no cluster is chosen, one line for each cluster.
 import { CONDITIONS, PHASES, clusterPath, count, element, link, make, rank, replaceIfChanged,
   setText, tag } from "./dom.js";
@@ -36,7 +36,7 @@ export class Summary {
     this.#choose = choose;
   }
 
-  // What the list of nodes is narrowed to.
+  // Shows the present filter of the list of nodes.
   set chosen(chosen) {
     this.#chosen = chosen;
     if (this.#last) this.#show(this.#last);

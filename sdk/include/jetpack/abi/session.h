@@ -96,7 +96,8 @@ typedef struct jp_session {
   void* self;
   /* Writes one fact of who this node is: "cluster", "node", "instance", "url", "username",
    * "userdata" (the id of /clusterlink/userdata/ID: 32 hex digits), "broker" (its address without
-   * the password), "transport" ("https" or "amqp"). What is unknown is JP_NOT_FOUND. */
+   * the password), "transport" ("https" or "amqp"), "proxy" (on the way to the server, without
+   * the password). What is unknown is JP_NOT_FOUND. */
   int32_t (*identity)(void* self, jp_str fact, jp_sink out, jp_error* err);
   /* Stores the message durably, then delivers as `wait_ms` says. JP_OK means stored or delivered:
    * kill -9 after the return loses nothing. Any error means that it was not accepted. */

@@ -1,0 +1,258 @@
+// Who this node is and how it reaches its server, from the three places that may say so.
+#include "services/node/node_settings.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include <jetpack/error.hpp>
+#include "services/module_host.hpp"
+#include "services/node/proxy.hpp"
+#include "support/ini.hpp"
+#include "support/json.hpp"
+#include "support/text.hpp"
+#include "support/url.hpp"
+
+namespace jetpack::node {
+
+namespace {
+
+constexpr std::string_view webserver_section = "cycle_server";
+constexpr std::string_view identity_section = "identity";
+constexpr std::string_view broker_section = "broker";
+constexpr const char* transport_key = "cyclecloud.jetpack.transport";
+
+std::optional<std::string> unless_empty(std::optional<std::string> text) {
+  if (text && text->empty()) return std::nullopt;
+  return text;
+}
+
+bool is_true(std::string_view value) {
+  const std::string text = support::lower_case(value);
+  return text == "true" || text == "yes" || text == "on" || text == "1";
+}
+
+}  // namespace
+
+struct NodeSettings::Files {
+  std::optional<support::Json> connection;
+  std::optional<support::Ini> ini;
+};
+
+NodeSettings::NodeSettings(const std::string& config_directory, Setting setting)
+    : directory_(config_directory), setting_(std::move(setting)) {
+  files_ = std::make_shared<Files>(Files{support::Json::read(directory_ + "/connection.json"),
+                                         support::Ini::read(directory_ + "/jetpack.ini")});
+  if (files_->connection && !files_->connection->root().IsObject())
+    throw Error(Errc::corrupt,
+                directory_ + "/connection.json, line 1, column 1: expected an object");
+}
+
+std::optional<std::string> NodeSettings::ini(std::string_view section, std::string_view key) const {
+  return files_->ini ? unless_empty(files_->ini->get(section, key)) : std::nullopt;
+}
+
+bool NodeSettings::ini_flag(std::string_view section, std::string_view key) const {
+  return is_true(ini(section, key).value_or(""));
+}
+
+std::optional<std::string> NodeSettings::file(std::string_view connection_key,
+                                              std::string_view section,
+                                              std::string_view ini_key) const {
+  if (files_->connection && !connection_key.empty())
+    if (auto text = unless_empty(support::find_string(files_->connection->root(), connection_key)))
+      return text;
+  return ini(section, ini_key);
+}
+
+Identity NodeSettings::identity_from_files() const {
+  return {file("cluster", identity_section, "cluster_name").value_or(""),
+          ini(identity_section, "node_name").value_or(""),
+          ini(identity_section, "instance_id").value_or(""),
+          ini(identity_section, "cluster_session_id").value_or("")};
+}
+
+std::optional<std::string> NodeSettings::cluster() const {
+  if (auto text = file("cluster", identity_section, "cluster_name")) return text;
+  return setting_("cyclecloud.cluster.name");
+}
+
+std::optional<std::string> NodeSettings::node() const {
+  if (auto text = ini(identity_section, "node_name")) return text;
+  return setting_("cyclecloud.node.name");
+}
+
+std::optional<std::string> NodeSettings::instance() const {
+  if (auto text = ini(identity_section, "instance_id")) return text;
+  for (const auto key :
+       {"cyclecloud.instance.id", "cyclecloud.node.id", "azure.metadata.compute.vmId"})
+    if (auto text = setting_(key)) return text;
+  return std::nullopt;
+}
+
+std::optional<std::string> NodeSettings::username() const {
+  if (auto text = file("username", webserver_section, "api_username")) return text;
+  return setting_("cyclecloud.config.username");
+}
+
+std::optional<std::string> NodeSettings::password() const {
+  if (auto text = file("password", webserver_section, "api_password")) return text;
+  return setting_("cyclecloud.config.password");
+}
+
+Identity NodeSettings::identity() const {
+  return {cluster().value_or(""), node().value_or(""), instance().value_or(""),
+          ini(identity_section, "cluster_session_id").value_or("")};
+}
+
+std::optional<std::string> NodeSettings::fact(std::string_view name) const {
+  if (name == "cluster") return cluster();
+  if (name == "node") return node();
+  if (name == "instance") return instance();
+  if (name == "username") return username();
+  if (name == "url") return if_configured([&] { return url(); });
+  if (name == "broker") return if_configured([&] { return broker().text(); });
+  if (name == "proxy") return if_configured([&] { return without_credentials(proxy(url())); });
+  if (name == "transport") return message_route() == Route::broker ? "amqp" : "https";
+  if (name == "userdata") return userdata();
+  throw Error(Errc::usage, "unknown fact '" + std::string(name) +
+                               "' of a node; known are cluster, node, instance, url, proxy, "
+                               "username, userdata, broker and transport");
+}
+
+template <class Ask>
+std::optional<std::string> NodeSettings::if_configured(Ask&& ask) {
+  try {
+    return unless_empty(ask());
+  } catch (const Error& e) {
+    if (e.code() == Errc::not_found) return std::nullopt;
+    throw;
+  }
+}
+
+std::optional<std::string> NodeSettings::userdata() const {
+  if (auto id = ini(identity_section, "userdata_id")) return id;
+  std::string digits = support::lower_case(instance().value_or(""));
+  std::erase(digits, '-');
+  const bool is_hex = digits.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (digits.size() == userdata_digits && is_hex) return digits;
+  if (userdata_seed()) return "";
+  return std::nullopt;
+}
+
+std::optional<std::string> NodeSettings::userdata_seed() const {
+  const auto in_cluster = cluster();
+  const auto of_node = node();
+  if (!in_cluster || !of_node) return std::nullopt;
+  return *in_cluster + '/' + *of_node;
+}
+
+std::string NodeSettings::url() const {
+  std::string where = directory_ + "/connection.json, \"url\"";
+  std::optional<std::string> text;
+  if (files_->connection)
+    text = unless_empty(support::find_string(files_->connection->root(), "url"));
+  if (!text) {
+    text = ini(webserver_section, "webserver");
+    where = directory_ + "/jetpack.ini, [cycle_server] webserver";
+  }
+  if (!text) {
+    text = setting_("cyclecloud.config.web_server");
+    where = "the configuration key cyclecloud.config.web_server";
+  }
+  if (!text)
+    throw Error(Errc::not_found, "no server is configured: neither " + directory_ +
+                                     "/connection.json nor jetpack.ini nor the configuration "
+                                     "names one; enroll the node or write connection.json");
+  const auto url = support::parse_url(*text, "the server's address in " + where);
+  if (url.scheme == "http" && !url.is_loopback() && !ini_flag(webserver_section, "allow_http"))
+    throw Error(Errc::denied, "the server's address in " + where +
+                                  " is http, which would show the password to the network; use "
+                                  "https, or set [cycle_server] allow_http = true in jetpack.ini");
+  return url.text();
+}
+
+std::string NodeSettings::ca_file(std::string_view section) const {
+  if (auto path = ini(section, "ca_file"))
+    return path->starts_with('/') ? *path : directory_ + '/' + *path;
+  const std::string usual = directory_ + "/ca.pem";
+  return ::access(usual.c_str(), F_OK) == 0 ? usual : "";
+}
+
+std::string NodeSettings::proxy(const std::string& server_url) const {
+  std::string method;
+  if (files_->connection)
+    method = support::find_string(files_->connection->root(), "proxy_method").value_or("");
+  if (method == "none") return "";
+  if (method == "environment")
+    return proxy_of_environment(support::parse_url(server_url, "the server's address"));
+  const auto text = ini(webserver_section, "proxy");
+  return text ? parse_proxy(*text, directory_ + "/jetpack.ini, [cycle_server] proxy") : "";
+}
+
+Server NodeSettings::server() const {
+  Server server;
+  server.url = url();
+  server.username = username().value_or("");
+  server.password = password().value_or("");
+  server.ca_file = ca_file(webserver_section);
+  server.proxy = proxy(server.url);
+  const auto skip = setting_("cyclecloud.skip_ssl_validation");
+  server.verify =
+      !ini_flag(webserver_section, "skip_ssl_validation") && !is_true(skip.value_or(""));
+  return server;
+}
+
+BrokerAddress NodeSettings::broker() const {
+  const std::string where = directory_ + "/jetpack.ini, [broker] url";
+  const auto text = ini(broker_section, "url");
+  if (!text)
+    throw Error(Errc::not_found,
+                "no broker is configured: set [broker] url = "
+                "amqps://USER:PASSWORD@HOST:PORT/VHOST in " +
+                    directory_ + "/jetpack.ini");
+  BrokerAddress address = parse_broker_address(*text, where);
+  if (!address.is_tls && !support::is_loopback(address.host) &&
+      !ini_flag(broker_section, "allow_plain"))
+    throw Error(Errc::denied, "the broker's address in " + where +
+                                  " is amqp, which would show the password to the network; use "
+                                  "amqps, or set [broker] allow_plain = true in jetpack.ini");
+  address.ca_file = ca_file(broker_section);
+  const auto skip = setting_("cyclecloud.skip_ssl_validation");
+  address.verify = !ini_flag(broker_section, "skip_ssl_validation") && !is_true(skip.value_or(""));
+  return address;
+}
+
+std::string NodeSettings::exchange() const {
+  return ini(broker_section, "exchange").value_or("jetpack");
+}
+
+Route NodeSettings::message_route() const {
+  std::string where = directory_ + "/jetpack.ini, [cycle_server] transport";
+  auto text = ini(webserver_section, "transport");
+  if (!text) {
+    where = std::string("the configuration key ") + transport_key;
+    text = setting_(transport_key);
+  }
+  if (!text || *text == "https") return Route::server;
+  if (*text == "amqp") return Route::broker;
+  throw Error(Errc::corrupt,
+              "the transport in " + where + " is '" + *text + "'; expected https or amqp");
+}
+
+std::vector<std::string> NodeSettings::sources() const {
+  std::vector<std::string> paths;
+  for (const char* name : {"connection.json", "jetpack.ini", "node.json", "configuration.json",
+                           "properties.json", "ca.pem"})
+    paths.push_back(directory_ + '/' + name);
+  for (const auto section : {webserver_section, broker_section})
+    if (auto path = ca_file(section); !path.empty()) paths.push_back(std::move(path));
+  return paths;
+}
+
+NodeSettings node_settings(const ModuleHost& host) {
+  return NodeSettings(host.path("config"),
+                      [&host](std::string_view key) { return host.setting(key); });
+}
+
+}  // namespace jetpack::node

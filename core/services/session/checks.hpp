@@ -1,0 +1,16 @@
+// What a caller may publish, send and request.
+#pragma once
+
+#include <string_view>
+
+#include <jetpack/abi.h>
+
+namespace jetpack::session {
+
+// Each throws Errc::usage, naming what is wrong; check_message Errc::corrupt for JSON that cannot
+// be parsed.
+void check_message(std::string_view type, std::string_view data);
+void check_request(std::string_view method, std::string_view path);
+void check_letter(const jp_letter& letter);
+
+}  // namespace jetpack::session

@@ -1,0 +1,67 @@
+// Connections to the server with libcurl.
+#include <jetpack/error.hpp>
+#include "services/http/client.hpp"
+#include "services/session/https_connection.hpp"
+
+namespace jetpack::session {
+
+namespace {
+
+class CurlConnection : public HttpsConnection {
+ public:
+  explicit CurlConnection(const ServerParameters& server)
+      : url_(detail::view(server.url)), authorization_(basic_authorization(server)) {
+    settings_.ca_file = detail::view(server.ca_file);
+    settings_.ca_advice = "put its CA into config/ca.pem, or set skip_ssl_validation";
+    settings_.proxy = detail::view(server.proxy);
+    settings_.verify = server.verify != 0;
+    settings_.http2 = true;
+  }
+
+  HttpsResponse exchange(const RequestParameters& request) override;
+
+ private:
+  http::Request request_of(const RequestParameters& parameters) const;
+
+  std::string url_;
+  std::string authorization_;
+  http::Settings settings_;
+  http::Client client_;
+};
+
+http::Request CurlConnection::request_of(const RequestParameters& parameters) const {
+  http::Request request;
+  request.method = detail::view(parameters.method);
+  request.url = url_ + std::string(detail::view(parameters.path));
+  request.body = detail::view(parameters.body);
+  request.headers = {{"authorization", authorization_}, {"accept", "application/json, */*"}};
+  if (!request.body.empty())
+    request.headers["content-type"] = detail::view(parameters.content_type);
+  for (size_t i = 0; i < parameters.header_count; ++i)
+    request.headers[std::string(detail::view(parameters.headers[i].name))] =
+        detail::view(parameters.headers[i].value);
+  return request;
+}
+
+HttpsResponse CurlConnection::exchange(const RequestParameters& parameters) {
+  settings_.longest = std::chrono::milliseconds{parameters.timeout_ms};
+  std::string body;
+  const auto take = [&](const http::Response&, std::string_view piece) {
+    if (body.size() + piece.size() > parameters.max_reply)
+      throw Error(Errc::unavailable, "the server at " + url_ + " answered more than " +
+                                         std::to_string(parameters.max_reply) + " bytes");
+    body += piece;
+  };
+  http::Response response = client_.perform(settings_, request_of(parameters), 0, take);
+  if (body.empty()) body = response.body.substr(0, parameters.max_reply);
+  return {response.status, response.header("retry-after"), response.header("date"),
+          std::move(body)};
+}
+
+}  // namespace
+
+std::unique_ptr<HttpsConnection> open_connection(const ServerParameters& server) {
+  return std::make_unique<CurlConnection>(server);
+}
+
+}  // namespace jetpack::session

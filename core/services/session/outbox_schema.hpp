@@ -1,0 +1,39 @@
+// The tables of run/outbox.db, and messages as their rows.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "services/session/database.hpp"
+#include "services/session/outbox.hpp"
+
+namespace jetpack::session {
+
+inline constexpr std::chrono::milliseconds busy_timeout{10000};
+// Held alone by whoever moves the database aside, together by all that open it.
+inline constexpr const char* place_lock = "outbox.place.lock";
+
+// Creates or upgrades the tables, one process at a time; `directory` is the run directory. Throws
+// Errc::unsupported for a newer version.
+void prepare_schema(Database& database, const std::string& path, const std::string& directory);
+
+// What a query for messages begins with: whole rows, or those of a database without letters.
+std::string select_any(const std::string& source);
+std::string select_messages(const std::string& source);
+
+// The row of such a query as a message.
+Message any_at(const Statement& row);
+Message message_at(const Statement& row);
+// The bytes of data in a row of select_any.
+uint64_t data_size(const Statement& row);
+
+int64_t number(Kind kind);
+
+// Stores the message and returns its place in the order. Within a transaction when it is a letter.
+int64_t insert(Database& database, const Message& message);
+
+// {"depth", "bytes", "oldest", "dead"}: see jp_session.outbox.
+std::string status_json(Database& database);
+
+}  // namespace jetpack::session

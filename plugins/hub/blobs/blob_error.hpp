@@ -1,0 +1,24 @@
+// The error responses of the blob store.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace jetpack::hub {
+
+// An error as Azure reports it: the HTTP status, the error code of its REST reference, and a
+// message.
+class BlobError : public std::runtime_error {
+ public:
+  BlobError(int status, std::string code, const std::string& text)
+      : std::runtime_error(text), status_(status), code_(std::move(code)) {}
+  int status() const noexcept { return status_; }
+  const std::string& code() const noexcept { return code_; }
+
+ private:
+  int status_;
+  std::string code_;
+};
+
+}  // namespace jetpack::hub

@@ -1,0 +1,32 @@
+// Serves the hub's blobs over HTTPS: the part of the Azure Blob REST API that a locker needs.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "blobs/blob_access.hpp"
+#include "blobs/blob_store.hpp"
+#include "support/log_file.hpp"
+
+namespace jetpack::hub {
+
+// Serves from construction to destruction, on threads of its own.
+class BlobServer {
+ public:
+  // The references must outlive the server. `listen`, `certificate`: as a Listener's.
+  BlobServer(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
+             const std::string& listen, const std::filesystem::path& certificate);
+  BlobServer(const BlobServer&) = delete;
+  BlobServer& operator=(const BlobServer&) = delete;
+  ~BlobServer();
+
+  uint16_t port() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace jetpack::hub

@@ -1,0 +1,166 @@
+// The commands `hub blob ...`, which work on the blob store directly.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "blobs/blob_error.hpp"
+#include "blobs/blob_reading.hpp"
+#include "blobs/blob_store.hpp"
+#include "commands/commands.hpp"
+#include "commands/options.hpp"
+#include "commands/output.hpp"
+#include "support/files.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
+#include "support/times.hpp"
+
+namespace jetpack::hub {
+
+namespace {
+
+constexpr size_t copied_at_once = 256 << 10;
+
+[[noreturn]] void fail_with(const std::string& doing, const std::string& file) {
+  const int error = errno;
+  throw Error(error == ENOENT ? Errc::not_found : Errc::failed,
+              doing + " " + file + ": " + std::generic_category().message(error));
+}
+
+// The blob store of the hub's data directory, and the container to work on.
+struct OpenStore {
+  explicit OpenStore(const Call& call)
+      : store(directory_of(call)), container(*call.text("container")) {}
+
+  static std::filesystem::path directory_of(const Call& call) {
+    const DataDirectory data{std::filesystem::absolute(data_option(call))};
+    if (!std::filesystem::exists(data.blob_key()))
+      throw Error(Errc::not_found, "no hub with blobs found in " + data.root.string() +
+                                       "\nGive its directory with --data.");
+    return data.blobs();
+  }
+
+  BlobStore store;
+  std::string container;
+};
+
+// Runs work(OpenStore&); what the store rejects is a usage error.
+template <class Work>
+int with_store(const Call& call, Work work) {
+  try {
+    OpenStore opened(call);
+    return work(opened);
+  } catch (const BlobError& error) {
+    throw Error(Errc::usage, error.what());
+  }
+}
+
+// The file to read or write: FILE, or in the working directory the last part of the blob's name.
+std::string file_of(const Call& call, const std::string& blob) {
+  if (const auto file = call.text("FILE")) return std::string(*file);
+  return blob.substr(blob.rfind('/') + 1);
+}
+
+[[noreturn]] void fail_no_blob(const std::string& blob) {
+  throw Error(Errc::not_found, "blob '" + support::one_line(blob) + "' not found");
+}
+
+int print_blob(const Call& call, const char* action, const std::string& blob, uint64_t bytes) {
+  call.print(call.flag("json")
+                 ? support::json_object([&](support::Object& object) {
+                     object.text("action", action)
+                         .text("blob", blob)
+                         .number("bytes", static_cast<int64_t>(bytes));
+                   }) + "\n"
+                 : std::string(action) + " " + blob + ": " + std::to_string(bytes) + " bytes\n");
+  return 0;
+}
+
+void read_into(BlobWriter& writer, const std::string& file) {
+  const support::Fd from(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!from) fail_with("failed to read", file);
+  std::vector<char> buffer(copied_at_once);
+  for (;;) {
+    const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_with("failed to read", file);
+    if (got == 0) return;
+    writer.write({buffer.data(), static_cast<size_t>(got)});
+  }
+}
+
+void write_content(const OpenBlob& blob, const std::string& file) {
+  const support::Fd to(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!to) fail_with("failed to write", file);
+  read_range(blob, {0, blob.properties.bytes}, [&](const char* data, size_t size) {
+    if (::write(to.get(), data, size) != static_cast<ssize_t>(size))
+      fail_with("failed to write", file);
+    return true;
+  });
+}
+
+}  // namespace
+
+int blob_put(const Call& call) {
+  return with_store(call, [&](OpenStore& opened) {
+    const std::string blob = text_option(call, "NAME");
+    BlobWriter writer = opened.store.start();
+    read_into(writer, file_of(call, blob));
+    opened.store.create_container(opened.container);
+    BlobProperties properties;
+    properties.headers = {{"content-type", "application/octet-stream"},
+                          {"content-md5", writer.md5()}};
+    properties = opened.store.commit(writer, opened.container, blob, properties,
+                                     [](const BlobProperties*) {});
+    return print_blob(call, "put", blob, properties.bytes);
+  });
+}
+
+int blob_get(const Call& call) {
+  return with_store(call, [&](OpenStore& opened) {
+    const std::string blob = text_option(call, "NAME");
+    const auto found = opened.store.open(opened.container, blob);
+    if (!found) fail_no_blob(blob);
+    write_content(*found, file_of(call, blob));
+    return print_blob(call, "get", blob, found->properties.bytes);
+  });
+}
+
+int blob_remove(const Call& call) {
+  return with_store(call, [&](OpenStore& opened) {
+    const std::string blob = text_option(call, "NAME");
+    if (!opened.store.remove(opened.container, blob, [](const BlobProperties*) {}))
+      fail_no_blob(blob);
+    return print_blob(call, "remove", blob, 0);
+  });
+}
+
+int blob_list(const Call& call) {
+  return with_store(call, [&](OpenStore& opened) {
+    rapidjson::Document blobs;
+    blobs.SetArray();
+    auto& pool = blobs.GetAllocator();
+    const auto add = [&](const ListedBlob& blob) {
+      const std::string modified =
+          support::iso_8601(support::from_unix_ms(blob.properties->modified * 1000));
+      rapidjson::Value entry(rapidjson::kObjectType);
+      entry.AddMember("name", rapidjson::Value(blob.name.c_str(), pool), pool);
+      entry.AddMember("bytes", blob.properties->bytes, pool);
+      entry.AddMember("modified", rapidjson::Value(modified.c_str(), pool), pool);
+      blobs.PushBack(entry, pool);
+      return true;
+    };
+    const std::string prefix = text_option(call, "PREFIX");
+    if (opened.store.has_container(opened.container))
+      opened.store.list(opened.container, prefix, "", false, add);
+    show_list(call, blobs, {{"BLOB", "name"}, {"BYTES", "bytes"}, {"MODIFIED", "modified"}},
+              "No blobs yet.");
+    return 0;
+  });
+}
+
+}  // namespace jetpack::hub

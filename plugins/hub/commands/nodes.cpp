@@ -1,0 +1,186 @@
+// The commands `hub node ...`.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "commands/commands.hpp"
+#include "commands/hub_client.hpp"
+#include "commands/options.hpp"
+#include "commands/output.hpp"
+#include "common/passwords.hpp"
+#include "common/text.hpp"
+#include "store/node_table.hpp"
+#include "support/json.hpp"
+#include "support/json_writer.hpp"
+#include "support/random.hpp"
+#include "support/text.hpp"
+
+namespace jetpack::hub {
+
+namespace json = rapidjson;
+
+namespace {
+
+constexpr int64_t nodes_at_once = 1000;
+
+void append_nodes(json::Document& all, const HubClient& client, const std::string& cluster) {
+  std::string after;
+  while (true) {
+    const auto answer = client.get("/api/nodes", {{"properties", "yes"},
+                                                  {"cluster", cluster},
+                                                  {"limit", std::to_string(nodes_at_once)},
+                                                  {"after_name", after}});
+    for (const auto& node : list_in(answer, "nodes").GetArray())
+      all.PushBack(json::Value(node, all.GetAllocator()), all.GetAllocator());
+    if (!member(answer, "more").IsTrue()) return;
+    after = shown_member(all[all.Size() - 1], "name");
+  }
+}
+
+// The clusters whose nodes to list: the given one, or the node's own, or all.
+std::vector<std::string> clusters_of(const Call& call, const HubClient& client) {
+  if (call.given("cluster")) return {name_option(call, "cluster")};
+  if (!client.own_cluster().empty()) return {client.own_cluster()};
+  std::vector<std::string> names;
+  const auto answer = client.get("/api/clusters", {});
+  for (const auto& cluster : list_in(answer, "clusters").GetArray())
+    names.push_back(shown_member(cluster, "name"));
+  return names;
+}
+
+int act_on_nodes(const Call& call, const std::string& action) {
+  const std::string cluster = cluster_option(call);
+  const auto names = call.texts("NAME");
+  const std::string body = support::json_object([&](support::Object& object) {
+    object.text("reason", "requested by the hub's administrator");
+    object.list("names", names, [](support::JsonWriter& writer, std::string_view name) {
+      writer.String(name.data(), static_cast<json::SizeType>(name.size()));
+    });
+  });
+  const auto answer =
+      HubClient::administrator(call).post("/clusters/" + cluster + "/nodes/" + action, body);
+  const auto& nodes = list_in(answer, "nodes");
+  show_list(call, nodes, {{"NODE", "name"}, {"STATUS", "status"}, {"ERROR", "error"}}, "");
+  for (const auto& node : nodes.GetArray())
+    if (shown_member(node, "status") != "OK") return 1;
+  return 0;
+}
+
+// The names of the nodes to add: those given, or one with numbers appended.
+std::vector<std::string> names_to_add(const Call& call) {
+  const auto given = call.texts("NAME");
+  std::vector<std::string> names(given.begin(), given.end());
+  if (const auto count = call.integer("count")) {
+    if (names.size() != 1) throw Error(Errc::usage, "--count needs exactly one name");
+    const std::string prefix = names.front();
+    names.clear();
+    for (int64_t n = 1; n <= *count; ++n) names.push_back(prefix + std::to_string(n));
+  }
+  for (const auto& name : names)
+    if (!is_name(name))
+      throw Error(Errc::usage, "'" + support::one_line(name) + "' is not a valid node name");
+  return names;
+}
+
+struct AddedNode {
+  std::string name, account, password, instance_id;
+};
+
+void write_added(support::JsonWriter& writer, const AddedNode& node) {
+  support::Object(writer)
+      .text("node", node.name)
+      .text("username", node.account)
+      .text("password", node.password)
+      .text("instance_id", node.instance_id);
+}
+
+}  // namespace
+
+int node_list(const Call& call) {
+  const HubClient client = HubClient::either(call);
+  json::Document nodes;
+  nodes.SetArray();
+  for (const auto& cluster : clusters_of(call, client)) append_nodes(nodes, client, cluster);
+  show_list(call, nodes,
+            {{"CLUSTER", "cluster"},
+             {"NODE", "name"},
+             {"PHASE", "phase"},
+             {"NODE ARRAY", "nodearray"},
+             {"HOSTNAME", "hostname"},
+             {"ADDRESS", "address"},
+             {"LAST CONTACT", "last_contact"}},
+            "No nodes yet.");
+  return 0;
+}
+
+int node_show(const Call& call) {
+  const auto answer = HubClient::either(call).get(
+      "/api/node", {{"cluster", cluster_option(call)}, {"node", text_option(call, "NAME")}});
+  print_json(call, member(answer, "node"));
+  return 0;
+}
+
+int node_add(const Call& call) {
+  const std::string cluster = cluster_option(call);
+  std::vector<AddedNode> nodes;
+  for (const auto& name : names_to_add(call)) {
+    std::string account = cluster;
+    account.append("/").append(name);
+    nodes.push_back({name, std::move(account), random_password(), support::random_uuid()});
+  }
+  Database database(known_database(call));
+  database.write("adding nodes", [&](Transaction& transaction) {
+    for (const auto& node : nodes)
+      if (!enroll_node(
+              transaction,
+              {0, node.account, Role::node, cluster, node.name, hash_password(node.password)},
+              node.instance_id))
+        throw Error(Errc::usage, "node '" + node.name + "' already exists in cluster '" + cluster +
+                                     "'; use 'jetpack hub enroll' to give it a new password");
+  });
+  const auto document = support::parse_json(support::json_object([&](support::Object& object) {
+                                              object.list("nodes", nodes, write_added);
+                                            }),
+                                            "a list");
+  show_list(call, member(document, "nodes"),
+            {{"NODE", "node"},
+             {"ACCOUNT", "username"},
+             {"PASSWORD", "password"},
+             {"INSTANCE", "instance_id"}},
+            "");
+  return 0;
+}
+
+int node_configure(const Call& call) {
+  const std::string cluster = cluster_option(call), name = text_option(call, "NAME");
+  const std::string configuration = object_in_file(call);
+  Database database(known_database(call));
+  database.write("configuring a node", [&](Transaction& transaction) {
+    if (!set_node_configuration(transaction.session(), cluster, name, configuration))
+      fail_not_found("node", name, cluster);
+  });
+  return print_result(call, {"configure", "node", name, "Configured node " + name});
+}
+
+int node_remove(const Call& call) {
+  const std::string cluster = cluster_option(call);
+  const auto names = call.texts("NAME");
+  Database database(known_database(call));
+  database.write("removing nodes", [&](Transaction& transaction) {
+    for (const auto name : names)
+      if (!remove_node(transaction, cluster, name)) fail_not_found("node", name, cluster);
+  });
+  return print_result(call, {"remove", "cluster", cluster,
+                             "Removed nodes and their accounts: " + std::to_string(names.size())});
+}
+
+int node_terminate(const Call& call) { return act_on_nodes(call, "terminate"); }
+int node_deallocate(const Call& call) { return act_on_nodes(call, "deallocate"); }
+int node_shutdown(const Call& call) { return act_on_nodes(call, "shutdown"); }
+int node_start(const Call& call) { return act_on_nodes(call, "start"); }
+int node_restart(const Call& call) { return act_on_nodes(call, "restart"); }
+int node_reimage(const Call& call) { return act_on_nodes(call, "reimage"); }
+
+}  // namespace jetpack::hub

@@ -1,0 +1,216 @@
+// The command `hub serve`.
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "blobs/blob_server.hpp"
+#include "broker/consumer.hpp"
+#include "commands/commands.hpp"
+#include "commands/options.hpp"
+#include "common/certificates.hpp"
+#include "server/accounts.hpp"
+#include "server/http_server.hpp"
+#include "server/locker.hpp"
+#include "server/page.hpp"
+#include "server/watcher.hpp"
+#include "support/file_lock.hpp"
+#include "support/files.hpp"
+#include "support/json_writer.hpp"
+#include "support/log_file.hpp"
+
+namespace jetpack::hub {
+
+namespace {
+
+constexpr uint64_t max_log_bytes = 16 << 20;
+
+// Blocks SIGTERM and SIGINT while the object lives. Created before any thread,
+// so that all of them inherit it.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, &before_);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  ~StopSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  int wait() const {
+    int signal = 0;
+    sigwait(&set_, &signal);
+    return signal;
+  }
+
+ private:
+  sigset_t set_{}, before_{};
+};
+
+struct Listen {
+  std::string host, port;
+};
+
+Listen split_listen(const std::string& listen) {
+  const size_t colon = listen.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == listen.size())
+    throw Error(Errc::usage, "cannot listen on '" + listen + "': expected HOST:PORT");
+  std::string host = listen.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return {host, listen.substr(colon + 1)};
+}
+
+bool is_any_address(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+// How nodes reach the hub, unless --url says so.
+std::string advertised_host(const Listen& listen, const std::vector<std::string>& names) {
+  if (!is_any_address(listen.host)) return listen.host;
+  return names.empty() ? host_name() : names.front();
+}
+
+std::vector<std::string> names_option(const Call& call, const Listen& listen) {
+  std::vector<std::string> names;
+  for (const auto name : call.texts("name")) names.emplace_back(name);
+  if (names.empty() && is_any_address(listen.host)) names.push_back(host_name());
+  if (!is_any_address(listen.host)) names.push_back(listen.host);
+  return names;
+}
+
+// `blobs`: "" when the hub serves none.
+std::string status_json(const std::string& url, const std::string& blobs,
+                        const std::filesystem::path& authority, const DataDirectory& data) {
+  return support::json_object([&](support::Object& object) {
+           object.text("url", url);
+           if (!blobs.empty()) object.text("blobs", blobs);
+           object.text("ca", authority.string())
+               .number("pid", ::getpid())
+               .text("data", data.root.string());
+         }) +
+         "\n";
+}
+
+std::optional<BrokerAddress> broker_option(const Call& call) {
+  const auto url = secret_option(call, "broker");
+  if (!url && call.given("broker-ca")) throw Error(Errc::usage, "--broker-ca needs --broker URL");
+  if (!url) return std::nullopt;
+  return parse_broker_url(*url, call.text("broker-ca").value_or(""));
+}
+
+// A hub that was killed or is stopping holds its lock until its process is gone: a successor
+// that is started at once should not fail for that.
+support::FileLock only_instance(const DataDirectory& data) {
+  constexpr std::chrono::milliseconds longest_end{3000};
+  auto lock = support::FileLock::attempt(data.lock(), 0600, longest_end);
+  if (!lock) {
+    const std::string holder = support::read_file(data.lock(), 64).value_or("");
+    throw Error(Errc::unavailable, "failed to serve " + data.root.string() +
+                                       ": another hub serves it, process " +
+                                       (holder.empty() ? "unknown" : holder) +
+                                       "\nStop that one, or choose another directory with --data.");
+  }
+  lock->note(std::to_string(::getpid()));
+  return *std::move(lock);
+}
+
+std::string url_of(const std::string& host, uint16_t port) {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return "https://" + (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+// The blob store and its locker, while the hub serves.
+class BlobService {
+ public:
+  BlobService(const Call& call, const DataDirectory& data, const Listen& listen,
+              const std::string& host, const support::LogFile& log,
+              const std::filesystem::path& certificate)
+      : store_(data.blobs()),
+        account_(ensure_blob_account(data)),
+        server_(store_, account_, log, with_port(listen.host, *call.integer("blob-port")),
+                certificate),
+        endpoint_(url_of(host, server_.port()) + "/" + account_.name),
+        locker_(account_, endpoint_, call.flag("locker-key")) {
+    store_.create_container(locker_container);
+  }
+
+  const std::string& endpoint() const { return endpoint_; }
+  const Locker& locker() const { return locker_; }
+
+ private:
+  static std::string with_port(const std::string& host, int64_t port) {
+    const bool is_v6 = host.find(':') != std::string::npos;
+    return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  }
+
+  BlobStore store_;
+  BlobAccount account_;
+  BlobServer server_;
+  std::string endpoint_;
+  Locker locker_;
+};
+
+// The host of a URL.
+std::string host_of(const std::string& url) {
+  const size_t begin = url.find("://") == std::string::npos ? 0 : url.find("://") + 3;
+  const std::string host = url.substr(begin, url.find('/', begin) - begin);
+  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+  return host.substr(0, host.find(':'));
+}
+
+}  // namespace
+
+int serve(const Call& call) {
+  const StopSignals signals;
+  const std::string listen(*call.text("listen"));
+  const Listen parts = split_listen(listen);
+  const auto names = names_option(call, parts);
+  const auto broker = broker_option(call);
+  const PageFiles page(bundled_page_directory());
+  const DataDirectory data = open_data_directory(data_option(call));
+  const support::FileLock instance = only_instance(data);
+  const auto authority = ensure_authority(data.certificates());
+  const auto certificate = ensure_server_certificate(data.certificates(), names);
+  Database database(database_option(call, data));
+  Accounts accounts(database);
+  const support::LogFile log(data.log(), max_log_bytes);
+  EventFeed feed;
+  database.on_commit([&feed](const Position& position) { feed.announce(position); });
+  feed.announce(database.position());
+  const Watcher watcher(database, feed, log);
+  Intake intake(database, log, *call.integer("keep"));
+  std::optional<Consumer> consumer;
+  if (broker) consumer.emplace(database, intake, log, *broker);
+
+  // Nodes reach the blobs at the same host.
+  const std::string host =
+      call.given("url") ? host_of(std::string(*call.text("url"))) : advertised_host(parts, names);
+  std::optional<BlobService> blobs;
+  if (!call.flag("no-blobs")) blobs.emplace(call, data, parts, host, log, certificate);
+  const HttpServer server(
+      {database, accounts, log, feed, page, intake, blobs ? &blobs->locker() : nullptr}, listen,
+      certificate);
+  const std::string url =
+      call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
+  const std::string status =
+      status_json(url, blobs ? blobs->endpoint() : std::string(), authority, data);
+  support::write_durably(data.status(), status, 0600);
+  log.info("serving " + url);
+  call.print(status);
+  const int signal = signals.wait();
+  log.info("stopping on signal " + std::to_string(signal));
+  return 0;
+}
+
+}  // namespace jetpack::hub

@@ -1,0 +1,55 @@
+// node-row.js: one row of the list of nodes.
+import { CONDITIONS, PHASES, keepAlive, link, make, nodePath, tag, timeElement } from "./dom.js";
+
+const QUIET_AFTER = 15 * 60_000;
+
+function cell(className, ...content) {
+  const made = make("div", `cell ${className}`);
+  made.setAttribute("role", "gridcell");
+  made.append(...content);
+  return made;
+}
+
+function phaseCell(node) {
+  const made = cell("phase", tag(PHASES.get(node.phase) ?? "", node.phase));
+  made.title = node.status_message;
+  return made;
+}
+
+function conditionCell(node) {
+  const tags = node.trouble.map(({ name, status, message }) => {
+    const made = tag(CONDITIONS.get(status) ?? "", name);
+    made.title = message ? `${status}: ${message}` : status;
+    made.prepend(make("span", "hidden", `${status}: `));
+    return made;
+  });
+  if (tags.length === 0) tags.push((node.conditions ?? []).length > 0 ? "OK" : "–");
+  return cell("conditions", ...tags);
+}
+
+function contactCell(node) {
+  if (!node.contact) return cell("contact", "never");
+  const made = cell("contact", timeElement(node.last_contact));
+  if (node.phase === "Ready" && Date.now() - node.contact > QUIET_AFTER) {
+    made.classList.add("quiet");
+    made.append(make("span", "hidden", ", quiet"));
+  }
+  return made;
+}
+
+// Replaces the row's cells by those of the node.
+export function fill(row, node) {
+  const name = cell("name", link(nodePath(node.cluster, node.name), node.name));
+  name.setAttribute("role", "rowheader");
+  name.firstChild.tabIndex = -1; // Enter on the row does the same
+  const hostname = cell("hostname", node.hostname || "–");
+  const instance = cell("instance mono", node.instance_id || "–");
+  name.title = node.name;
+  hostname.title = node.hostname;
+  instance.title = node.instance_id;
+  row.replaceChildren(name,
+    phaseCell(node),
+    conditionCell(node), contactCell(node),
+    cell("keepalive", keepAlive(node.keepalive_until) ?? "–"),
+    hostname, cell("address mono", node.address || "–"), instance);
+}

@@ -1,0 +1,324 @@
+// The cluster page's endpoints, /api/...
+#include "server/page_api.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <unordered_map>
+
+#include <jetpack/error.hpp>
+#include "common/text.hpp"
+#include "support/json_writer.hpp"
+
+namespace jetpack::hub {
+
+namespace {
+
+constexpr int64_t max_limit = 10'000;
+constexpr int64_t max_hours = 31LL * 24;
+constexpr int64_t recent_events = 50;
+constexpr int64_t hour_ms = 3'600'000;
+
+int64_t parse_number(const std::string& name, const std::string& text, int64_t least,
+                     int64_t most) {
+  int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, failure] = std::from_chars(text.data(), end, number);
+  if (failure != std::errc{} || rest != end || number < least || number > most)
+    throw Error(Errc::usage, "'" + name + "' must be a whole number from " + std::to_string(least) +
+                                 " to " + std::to_string(most));
+  return number;
+}
+
+void set_choice(Query& query, const std::string& name, const std::string& value) {
+  if (name == "priority" && (value == "all" || value == "medium")) {
+    query.least = value == "all" ? Priority::low : Priority::medium;
+  } else if (name == "priority") {
+    throw Error(Errc::usage, "'priority' must be all or medium");
+  } else if (name == "properties" && value == "yes") {
+    query.with_properties = true;
+  } else if (name == "properties") {
+    throw Error(Errc::usage, "'properties' must be yes");
+  } else {
+    throw Error(Errc::usage,
+                "unknown query parameter; expected after, after_name, before, "
+                "cluster, hours, limit, node, priority, properties, type");
+  }
+}
+
+void set(Query& query, const std::string& name, const std::string& value) {
+  if (name == "cluster") {
+    query.cluster = value;
+  } else if (name == "node") {
+    query.node = value;
+  } else if (name == "type") {
+    query.type = value;
+  } else if (name == "after_name") {
+    query.after_name = value;
+  } else if (name == "after") {
+    query.range.after = parse_number(name, value, 0, INT64_MAX);
+  } else if (name == "before") {
+    query.range.before = parse_number(name, value, 0, INT64_MAX);
+  } else if (name == "hours") {
+    query.hours = parse_number(name, value, 1, max_hours);
+  } else if (name == "limit") {
+    query.range.limit = parse_number(name, value, 1, max_limit);
+    query.has_limit = true;
+  } else {
+    set_choice(query, name, value);
+  }
+}
+
+void write(support::JsonWriter& writer, const Event& event) {
+  support::Object(writer)
+      .number("id", event.id)
+      .text("cluster", event.cluster)
+      .text("node", event.node)
+      .text("level", event.level)
+      .text("priority", to_text(event.priority))
+      .text("message", event.text)
+      .text("sent", event.sent)
+      .time("received", event.received)
+      .json("extras", event.extras);
+}
+
+void write(support::JsonWriter& writer, const StoredMessage& message) {
+  support::Object(writer)
+      .number("number", message.number)
+      .text("id", message.id)
+      .text("cluster", message.cluster)
+      .text("node", message.node)
+      .text("instance_id", message.instance_id)
+      .text("type", message.type)
+      .text("sent", message.sent)
+      .time("received", message.received)
+      .text("session", message.session)
+      .json("data", message.data);
+}
+
+template <class Item>
+std::string page_json(const char* name, const Page<Item>& page) {
+  return support::json_object([&](support::Object& object) {
+    object.list(name, page.items,
+                [](support::JsonWriter& writer, const Item& item) { write(writer, item); });
+    object.boolean("more", page.more);
+  });
+}
+
+// A condition in a list of nodes; with all of its texts on the node's own page.
+void write_condition(support::JsonWriter& writer, const StoredCondition& stored, bool with_texts) {
+  const Condition& condition = stored.condition;
+  support::Object object(writer);
+  object.text("name", condition.name)
+      .text("status", condition.status)
+      .text("message", condition.message)
+      .time("since", stored.since);
+  if (!with_texts) return;
+  object.time("updated", stored.updated)
+      .text("description", condition.description)
+      .text("recommendations", condition.recommendations)
+      .text("details", condition.details)
+      .text("action_type", condition.action_type)
+      .text("ghr_category", condition.ghr_category);
+}
+
+void write_node(support::Object& object, const Node& node) {
+  object.text("cluster", node.cluster)
+      .text("name", node.name)
+      .text("node_id", node.node_id)
+      .text("nodearray", node.template_name)
+      .text("phase", node.phase)
+      .time("phase_since", node.phase_since)
+      .text("status_message", node.status_message)
+      .text("instance_id", node.instance_id)
+      .text("hostname", node.hostname)
+      .text("address", node.address)
+      .time("first_contact", node.first_contact)
+      .time("last_contact", node.last_contact);
+  if (node.keepalive_until == keepalive_forever) {
+    object.text("keepalive_until", "forever");
+  } else {
+    object.time("keepalive_until", node.keepalive_until);
+  }
+}
+
+using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;
+
+// Of the nodes of a cluster from the first to the last in the list.
+ConditionsOfNode conditions_between(SqlSession& session, const std::string& cluster,
+                                    const std::string& first, const std::string& last) {
+  ConditionsOfNode conditions;
+  for (auto& stored : list_conditions(session, {cluster, first, last}))
+    conditions[stored.node].push_back(std::move(stored));
+  return conditions;
+}
+
+std::string answer_nodes(SqlSession& session, const Query& query) {
+  const int64_t limit = query.has_limit ? query.range.limit : max_limit;
+  if (!query.after_name.empty() && query.cluster.empty())
+    throw Error(Errc::usage, "'after_name' needs 'cluster'");
+  const auto nodes = list_nodes(session, {query.cluster, query.after_name, limit});
+  std::unordered_map<std::string, ConditionsOfNode> conditions;
+  for (size_t first = 0; first < nodes.size();) {
+    size_t last = first;
+    while (last + 1 < nodes.size() && nodes[last + 1].cluster == nodes[first].cluster) ++last;
+    conditions[nodes[first].cluster] =
+        conditions_between(session, nodes[first].cluster, nodes[first].name, nodes[last].name);
+    first = last + 1;
+  }
+  const auto write_one = [&](support::JsonWriter& writer, const Node& node) {
+    support::Object object(writer);
+    write_node(object, node);
+    object.list("conditions", conditions[node.cluster][node.name],
+                [](support::JsonWriter& inner, const StoredCondition& stored) {
+                  write_condition(inner, stored, false);
+                });
+    if (query.with_properties) object.json("properties", node.properties);
+  };
+  return support::json_object([&](support::Object& object) {
+    object.list("nodes", nodes, write_one);
+    object.boolean("more", static_cast<int64_t>(nodes.size()) == limit);
+  });
+}
+
+std::string answer_node(SqlSession& session, const Query& query) {
+  if (query.cluster.empty() || query.node.empty())
+    throw Error(Errc::usage, "'cluster' and 'node' are required");
+  const auto node = find_node(session, query.cluster, query.node);
+  if (!node) throw HttpError(404, "node not found in this cluster");
+  const auto conditions = list_conditions(session, {query.cluster, query.node, query.node, true});
+  const auto events = list_events(session, query.cluster, query.node, Priority::low,
+                                  {std::nullopt, std::nullopt, recent_events});
+  return support::json_object([&](support::Object& answer) {
+    answer.object("node", [&](support::Object& object) {
+      write_node(object, *node);
+      object.list("conditions", conditions,
+                  [](support::JsonWriter& writer, const StoredCondition& stored) {
+                    write_condition(writer, stored, true);
+                  });
+      object.json("properties", node->properties);
+      object.json("configuration", node->configuration);
+      object.list("events", events.items,
+                  [](support::JsonWriter& writer, const Event& event) { write(writer, event); });
+    });
+  });
+}
+
+std::string answer_targets(SqlSession& session, const Query& query) {
+  if (query.cluster.empty()) throw Error(Errc::usage, "'cluster' is required");
+  const int64_t now = now_ms();
+  const auto arrays = list_nodearrays(session, query.cluster, now);
+  const auto history = target_history(session, query.cluster, now - query.hours * hour_ms);
+  return support::json_object([&](support::Object& object) {
+    object.list("nodearrays", arrays, [](support::JsonWriter& writer, const NodeArray& array) {
+      support::Object(writer)
+          .text("name", array.name)
+          .number("target_count", array.count)
+          .number("target_core_count", array.core_count)
+          .time("expires", array.expires)
+          .text("request_set", array.request_set)
+          .boolean("dynamic", array.dynamic)
+          .boolean("removal", array.removal);
+    });
+    object.list("history", history, [](support::JsonWriter& writer, const TargetPoint& point) {
+      support::Object(writer)
+          .time("time", point.time)
+          .text("nodearray", point.nodearray)
+          .number("target_count", point.count)
+          .number("target_core_count", point.core_count);
+    });
+  });
+}
+
+std::string answer_summary(SqlSession& session, const Query& query) {
+  const auto fill = [](const std::vector<Count>& counts) {
+    return [&counts](support::Object& object) {
+      for (const auto& [of, count] : counts) object.number(of, count);
+    };
+  };
+  const auto phases = count_phases(session, query.cluster);
+  const auto conditions = count_conditions(session, query.cluster);
+  return support::json_object([&](support::Object& object) {
+    object.object("phases", fill(phases)).object("conditions", fill(conditions));
+  });
+}
+
+std::string answer_clusters(SqlSession& session, const Query& query) {
+  const auto clusters = list_clusters(session, query.cluster);
+  return support::json_object([&](support::Object& object) {
+    object.list("clusters", clusters, [](support::JsonWriter& writer, const Cluster& cluster) {
+      support::Object(writer).text("name", cluster.name).number("nodes", cluster.nodes);
+    });
+  });
+}
+
+std::string answer_query(SqlSession& session, const std::string& path, const Query& query) {
+  if (path == "/api/events")
+    return events_json(list_events(session, query.cluster, query.node, query.least, query.range));
+  if (path == "/api/messages")
+    return page_json("messages", list_messages(session, query.cluster, query.type, query.range));
+  if (path == "/api/nodes") return answer_nodes(session, query);
+  if (path == "/api/node") return answer_node(session, query);
+  if (path == "/api/targets") return answer_targets(session, query);
+  if (path == "/api/summary") return answer_summary(session, query);
+  if (path == "/api/clusters") return answer_clusters(session, query);
+  throw HttpError(404, "not found");
+}
+
+}  // namespace
+
+Query parse_query(const Parameters& parameters) {
+  Query query;
+  std::set<std::string> seen;
+  for (const auto& [name, value] : parameters) {
+    if (!seen.insert(name).second) throw Error(Errc::usage, "a query parameter is repeated");
+    if (value.find('\0') != std::string::npos)
+      throw Error(Errc::usage, "the query contains a NUL character");
+    set(query, name, value);
+  }
+  return query;
+}
+
+Query visible_query(const Account& account, const Parameters& parameters) {
+  Query query = parse_query(parameters);
+  if (account.role == Role::admin) return query;
+  if (query.cluster.empty()) query.cluster = account.cluster;
+  require_sight(account, query.cluster);
+  return query;
+}
+
+Response page_api_response(Database& database, const Request& request) {
+  require_method(request.method, "GET");
+  const Query query = visible_query(request.account, request.query);
+  return {200, database.read("reading for the page", [&](SqlSession& session) {
+            return answer_query(session, request.path, query);
+          })};
+}
+
+std::string events_json(const Page<Event>& events) { return page_json("events", events); }
+
+std::string event_json(const Event& event) {
+  rapidjson::StringBuffer out;
+  support::JsonWriter writer(out);
+  write(writer, event);
+  return {out.GetString(), out.GetSize()};
+}
+
+std::string change_json(const Change& change) {
+  return support::json_object([&](support::Object& object) {
+    object.text("what", change.what).text("cluster", change.cluster);
+    if (!change.node.empty()) object.text("node", change.node);
+  });
+}
+
+std::string error_json(std::string_view text) {
+  return support::json_object([&](support::Object& object) { object.text("error", text); });
+}
+
+std::string error_json(std::string_view text, size_t message_index) {
+  return support::json_object([&](support::Object& object) {
+    object.text("error", text).number("message", static_cast<int64_t>(message_index));
+  });
+}
+
+}  // namespace jetpack::hub

@@ -1,0 +1,25 @@
+// What the hub's server works with.
+#pragma once
+
+#include "server/accounts.hpp"
+#include "server/event_feed.hpp"
+#include "server/locker.hpp"
+#include "server/page.hpp"
+#include "store/database.hpp"
+#include "store/intake.hpp"
+#include "support/log_file.hpp"
+
+namespace jetpack::hub {
+
+// Outlives the server.
+struct Services {
+  Database& database;
+  Accounts& accounts;
+  const support::LogFile& log;
+  EventFeed& feed;
+  const PageFiles& page;
+  Intake& intake;
+  const Locker* locker;  // nullptr: the hub serves no blobs
+};
+
+}  // namespace jetpack::hub

@@ -1,0 +1,58 @@
+// Background work: notices what other hubs wrote, and expires what is over.
+#include "server/watcher.hpp"
+
+#include <chrono>
+
+#include "common/text.hpp"
+#include "store/node_table.hpp"
+#include "store/target_table.hpp"
+
+namespace jetpack::hub {
+
+namespace {
+
+constexpr std::chrono::milliseconds look_interval{500};
+constexpr int64_t silence = 120'000;  // of a node that stops, until it counts as stopped
+
+bool is_anything_due(SqlSession& session, int64_t now) {
+  return select_one<int64_t>(session,
+                             "SELECT (SELECT count(*) FROM nodearrays WHERE expires > 0 AND "
+                             "expires <= $1) + (SELECT count(*) FROM nodes WHERE phase = "
+                             "'Stopping' AND phase_since < $2 AND last_contact < $3)",
+                             now, now - silence, now - silence)
+             .value_or(0) > 0;
+}
+
+}  // namespace
+
+Watcher::Watcher(Database& database, EventFeed& feed, const support::LogFile& log)
+    : database_(database),
+      feed_(feed),
+      failures_(log),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+void Watcher::run(const std::stop_token& stop) {
+  do {
+    try {
+      look();
+      failures_.recovered();
+    } catch (const Error& error) {
+      failures_.failed(error.what());
+    }
+  } while (pause(stop, look_interval));
+}
+
+void Watcher::look() {
+  feed_.announce(database_.position());
+  const int64_t now = now_ms();
+  const bool is_due =
+      database_.read("looking for expired targets and stopped nodes",
+                     [&](SqlSession& session) { return is_anything_due(session, now); });
+  if (!is_due) return;
+  database_.write("expiring targets and stopping nodes", [&](Transaction& transaction) {
+    expire_targets(transaction, now);
+    finish_stopping(transaction, now - silence, now);
+  });
+}
+
+}  // namespace jetpack::hub

@@ -1,0 +1,172 @@
+// The hub's database: connections, and transactions that assign numbers.
+#include "store/database.hpp"
+
+#include <algorithm>
+
+#include "store/schema.hpp"
+
+namespace jetpack::hub {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr size_t readers = 6;
+constexpr auto longest_wait = 20s;     // for a free connection
+constexpr auto attempt_interval = 1s;  // between attempts to connect to a database that is down
+constexpr int64_t kept_changes = 10'000;
+
+using Numbers = Row<int64_t, int64_t>;
+
+Position to_position(const std::optional<Numbers>& row) {
+  if (!row) throw Poco::DataException("the table hub_numbers is empty");
+  return {row->get<0>(), row->get<1>()};
+}
+
+}  // namespace
+
+std::unique_ptr<SqlSession> Pool::take() {
+  {
+    std::unique_lock lock(mutex_);
+    if (!freed_.wait_for(lock, longest_wait, [this] { return taken_ < most_; }))
+      throw Error(Errc::unavailable, "the hub database " + address_.shown +
+                                         " is too busy: timed out after " +
+                                         std::to_string(longest_wait.count()) + " s");
+    ++taken_;
+    if (!idle_.empty()) {
+      auto session = std::move(idle_.back());
+      idle_.pop_back();
+      return session;
+    }
+  }
+  try {
+    return open();
+  } catch (...) {
+    give_back(nullptr);
+    throw;
+  }
+}
+
+std::unique_ptr<SqlSession> Pool::open() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (Clock::now() < next_attempt_) throw Error(Errc::unavailable, last_failure_);
+  }
+  try {
+    return open_session(address_);
+  } catch (const Poco::Exception& e) {
+    const std::string text =
+        "failed to open the hub database " + address_.shown + ": " + e.displayText();
+    const std::lock_guard lock(mutex_);
+    last_failure_ = text;
+    next_attempt_ = Clock::now() + attempt_interval;
+    throw Error(Errc::unavailable, text);
+  }
+}
+
+void Pool::give_back(std::unique_ptr<SqlSession> session) {
+  {
+    const std::lock_guard lock(mutex_);
+    --taken_;
+    if (session) idle_.push_back(std::move(session));
+  }
+  freed_.notify_one();
+}
+
+// The other connections are older than the failure, and may well be affected too.
+void Pool::forget_idle() {
+  const std::lock_guard lock(mutex_);
+  idle_.clear();
+}
+
+Transaction::Transaction(Pool::Lease& lease) : lease_(lease), dialect_(lease.address().dialect) {
+  begin(session(), dialect_);
+  // PostgreSQL's writers wait here for each other.
+  try {
+    before_ = to_position(select_one<Numbers>(
+        session(), "UPDATE hub_numbers SET message = message RETURNING message, change"));
+  } catch (const Poco::Exception&) {
+    lease_.discard();
+    throw;
+  }
+  position_ = before_;
+}
+
+Transaction::~Transaction() {
+  if (done_) return;
+  try {
+    rollback(session(), dialect_);
+  } catch (const Poco::Exception&) {
+    // SQLite has rolled back by itself, as it does when the disk is full; or the server is gone.
+    lease_.discard();
+  }
+}
+
+void Transaction::changed(std::string_view what, std::string_view cluster, std::string_view node) {
+  const auto same = [&](const Change& change) {
+    return change.what == what && change.cluster == cluster && change.node == node;
+  };
+  if (std::none_of(changes_.begin(), changes_.end(), same))
+    changes_.push_back({std::string(what), std::string(cluster), std::string(node)});
+}
+
+void Transaction::write_changes() {
+  const size_t at_once = rows_in_statement(dialect_);
+  for (size_t at = 0; at < changes_.size(); at += at_once) {
+    Rows rows("INSERT INTO changes (number, what, cluster, node)");
+    for (size_t i = at; i < std::min(at + at_once, changes_.size()); ++i)
+      rows.add(++position_.change, changes_[i].what, changes_[i].cluster, changes_[i].node);
+    rows.write(session());
+  }
+  if (!changes_.empty())
+    execute(session(), "DELETE FROM changes WHERE number <= $1", position_.change - kept_changes);
+}
+
+Position Transaction::commit() {
+  write_changes();
+  if (position_.message != before_.message || position_.change != before_.change)
+    execute(session(), "UPDATE hub_numbers SET message = $1, change = $2", position_.message,
+            position_.change);
+  hub::commit(session(), dialect_);
+  done_ = true;
+  return position_;
+}
+
+Database::Database(DatabaseAddress address)
+    : address_(std::move(address)), writer_(address_, 1), readers_(address_, readers) {
+  Pool::Lease lease(writer_);
+  try {
+    prepare_schema(lease.session(), address_.dialect);
+  } catch (const Poco::Exception& e) {
+    lease.discard();
+    fail("creating the tables", e);
+  } catch (const Error&) {
+    lease.discard();
+    throw;
+  }
+}
+
+Position Database::position() {
+  return read("reading the current position", [](SqlSession& session) {
+    return to_position(select_one<Numbers>(session, "SELECT message, change FROM hub_numbers"));
+  });
+}
+
+void Database::fail(const char* doing, const Poco::Exception& e) const {
+  throw Error(Errc::unavailable, std::string(doing) + " in the hub database " + address_.shown +
+                                     ": " + e.displayText());
+}
+
+std::vector<Change> changes_after(SqlSession& session, int64_t number, int64_t most) {
+  using Columns = Row<std::string, std::string, std::string>;
+  std::vector<Change> changes;
+  for (const auto& row :
+       select<Columns>(session,
+                       "SELECT what, cluster, node FROM changes WHERE number > $1 ORDER BY number "
+                       "LIMIT $2",
+                       number, most))
+    changes.push_back({row.get<0>(), row.get<1>(), row.get<2>()});
+  return changes;
+}
+
+}  // namespace jetpack::hub

@@ -1,0 +1,51 @@
+// Everything that differs between SQLite and PostgreSQL.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "store/sql.hpp"
+
+namespace jetpack::hub {
+
+enum class Dialect { sqlite, postgresql };
+
+// The address of a database.
+struct DatabaseAddress {
+  Dialect dialect = Dialect::sqlite;
+  std::string connection;  // as Poco's connector wants it
+  std::string shown;       // for people: without the password
+  std::string host;        // "" for SQLite
+  uint16_t port = 0;
+};
+
+DatabaseAddress sqlite_address(const std::filesystem::path& file);
+
+// "postgresql://USER:PASSWORD@HOST:PORT/DATABASE[?sslmode=...]"; throws Errc::usage.
+DatabaseAddress postgresql_address(std::string_view url);
+
+// A new connection. Throws Poco::Exception, or Error for a file that cannot be created.
+std::unique_ptr<SqlSession> open_session(const DatabaseAddress& address);
+
+// A transaction that locks for writing at once: two writers wait for each other instead of
+// failing half-way.
+void begin(SqlSession& session, Dialect dialect);
+void commit(SqlSession& session, Dialect dialect);
+void rollback(SqlSession& session, Dialect dialect);
+
+// Within a transaction: keeps all others from creating or changing tables until its end.
+void lock_schema(SqlSession& session, Dialect dialect);
+bool has_table(SqlSession& session, Dialect dialect, std::string_view table);
+
+// How many rows one statement should write: SQLite's time to parse a statement grows with the
+// square of its values, PostgreSQL's cost is the round trip.
+size_t rows_in_statement(Dialect dialect);
+
+// SQL of a table's definition, where {id} stands for "the primary key, a number".
+std::string definition(Dialect dialect, std::string_view sql);
+
+}  // namespace jetpack::hub

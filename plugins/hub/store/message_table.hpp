@@ -1,0 +1,67 @@
+// The messages and events tables, and how messages change the other tables.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/account_table.hpp"
+#include "store/database.hpp"
+#include "store/messages.hpp"
+
+namespace jetpack::hub {
+
+// A message of type "log". Ids rise in the order of arrival and are never used again.
+struct Event {
+  int64_t id = 0;
+  std::string cluster, node, level;
+  Priority priority = Priority::medium;
+  std::string text, extras, sent;
+  int64_t received = 0;
+};
+
+struct StoredMessage {
+  int64_t number = 0;
+  std::string id, cluster, node, instance_id, type, sent;
+  int64_t received = 0;
+  std::string session, data;
+};
+
+// The requested part of a list: with `after` the first `limit` that follow it, else the last
+// `limit` that precede `before` (or the end). Either way oldest first.
+struct Range {
+  std::optional<int64_t> after, before;
+  int64_t limit = 100;
+  size_t max_bytes = 4 << 20;  // the list ends early where its texts exceed this
+};
+
+// A part of a list.
+template <class Item>
+struct Page {
+  std::vector<Item> items;
+  bool more = false;  // whether there may be others beyond it, in the direction of the range
+};
+
+// The messages of one request of a node.
+struct Delivery {
+  Account account;
+  std::string address;  // where it came from, or ""
+  std::vector<Message> messages;
+  std::vector<size_t> fresh;  // set by apply_deliveries: the indexes of the messages that were new
+};
+
+// Stores the messages in their order and applies them. A message whose id its account has
+// sent before is skipped. The node is the account's, whatever the messages claim. Of all
+// messages about the newest `keep` stay.
+void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& deliveries,
+                      int64_t keep);
+
+// An empty text stands for all.
+Page<Event> list_events(SqlSession& session, std::string_view cluster, std::string_view node,
+                        Priority least, const Range& range);
+Page<StoredMessage> list_messages(SqlSession& session, std::string_view cluster,
+                                  std::string_view type, const Range& range);
+
+}  // namespace jetpack::hub

@@ -1,0 +1,154 @@
+// Creates and upgrades the hub's tables. Each version adds to the one before it; a new database
+// runs them all. Times are Unix milliseconds, 0 for never.
+#include "store/schema.hpp"
+
+#include <span>
+#include <vector>
+
+#include <jetpack/error.hpp>
+#include "store/userdata_id.hpp"
+#include "support/random.hpp"
+
+namespace jetpack::hub {
+
+namespace {
+
+constexpr const char* version_1[] = {
+    "CREATE TABLE hub_schema (version BIGINT NOT NULL)",
+    "INSERT INTO hub_schema VALUES (1)",
+    "CREATE TABLE clusters (name TEXT PRIMARY KEY)",
+    "CREATE TABLE accounts (id {id}, name TEXT NOT NULL UNIQUE, "
+    "admin BIGINT NOT NULL, cluster TEXT NOT NULL, node TEXT NOT NULL, password TEXT NOT NULL)",
+    "CREATE TABLE nodes (cluster TEXT NOT NULL, name TEXT NOT NULL, instance_id TEXT NOT NULL, "
+    "hostname TEXT NOT NULL, address TEXT NOT NULL, first_contact BIGINT NOT NULL, "
+    "last_contact BIGINT NOT NULL, properties TEXT NOT NULL, PRIMARY KEY (cluster, name))",
+    "CREATE TABLE messages (number {id}, account BIGINT NOT NULL, "
+    "id TEXT NOT NULL, cluster TEXT NOT NULL, node TEXT NOT NULL, instance_id TEXT NOT NULL, "
+    "type TEXT NOT NULL, sent TEXT NOT NULL, received BIGINT NOT NULL, session TEXT NOT NULL, "
+    "data TEXT NOT NULL, UNIQUE (account, id))",
+    "CREATE INDEX messages_of_cluster ON messages (cluster, number)",
+    // The id of an event is the number of its message.
+    "CREATE TABLE events (id {id}, cluster TEXT NOT NULL, node TEXT NOT NULL, "
+    "level TEXT NOT NULL, priority BIGINT NOT NULL, text TEXT NOT NULL, extras TEXT NOT NULL, "
+    "sent TEXT NOT NULL, received BIGINT NOT NULL)",
+    "CREATE INDEX events_of_cluster ON events (cluster, id)",
+};
+
+constexpr const char* version_2[] = {
+    // One row. Every writer updates it first, so that writers take turns and a number that is
+    // seen means that all lower ones are.
+    "CREATE TABLE hub_numbers (message BIGINT NOT NULL, change BIGINT NOT NULL)",
+    "INSERT INTO hub_numbers SELECT coalesce(max(number), 0), 0 FROM messages",
+    // What open pages should read again.
+    "CREATE TABLE changes (number {id}, what TEXT NOT NULL, cluster TEXT NOT NULL, "
+    "node TEXT NOT NULL)",
+
+    "ALTER TABLE clusters ADD COLUMN configuration TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE nodes ADD COLUMN node_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE nodes ADD COLUMN userdata_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE nodes ADD COLUMN template TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE nodes ADD COLUMN phase TEXT NOT NULL DEFAULT 'Preparing'",
+    "ALTER TABLE nodes ADD COLUMN phase_since BIGINT NOT NULL DEFAULT 0",
+    // The phase that follows Stopping.
+    "ALTER TABLE nodes ADD COLUMN ending TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE nodes ADD COLUMN status_message TEXT NOT NULL DEFAULT ''",
+    // -1: forever.
+    "ALTER TABLE nodes ADD COLUMN keepalive_until BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE nodes ADD COLUMN configuration TEXT NOT NULL DEFAULT '{}'",
+    "UPDATE nodes SET phase = 'Ready' WHERE last_contact > 0",
+    "CREATE INDEX nodes_by_userdata ON nodes (userdata_id)",
+    "CREATE INDEX nodes_by_phase ON nodes (cluster, phase)",
+    "CREATE INDEX nodes_stopping ON nodes (phase_since) WHERE phase = 'Stopping'",
+    "CREATE INDEX nodes_by_instance ON nodes (cluster, instance_id)",
+    "CREATE INDEX accounts_of_node ON accounts (cluster, node)",
+
+    "CREATE TABLE conditions (cluster TEXT NOT NULL, node TEXT NOT NULL, name TEXT NOT NULL, "
+    "status TEXT NOT NULL, message TEXT NOT NULL, description TEXT NOT NULL, "
+    "recommendations TEXT NOT NULL, details TEXT NOT NULL, action_type TEXT NOT NULL, "
+    "ghr_category TEXT NOT NULL, since BIGINT NOT NULL, updated BIGINT NOT NULL, "
+    "PRIMARY KEY (cluster, node, name))",
+    "CREATE INDEX conditions_by_status ON conditions (cluster, status)",
+
+    // A count of -1 was not requested.
+    "CREATE TABLE nodearrays (cluster TEXT NOT NULL, name TEXT NOT NULL, "
+    "definition TEXT NOT NULL, dynamic BIGINT NOT NULL, removal BIGINT NOT NULL, "
+    "target_count BIGINT NOT NULL, target_core_count BIGINT NOT NULL, request_set TEXT NOT NULL, "
+    "expires BIGINT NOT NULL, PRIMARY KEY (cluster, name))",
+    "CREATE INDEX nodearrays_by_expiry ON nodearrays (expires)",
+    "CREATE TABLE target_history (id {id}, time BIGINT NOT NULL, cluster TEXT NOT NULL, "
+    "nodearray TEXT NOT NULL, target_count BIGINT NOT NULL, target_core_count BIGINT NOT NULL)",
+    "CREATE INDEX target_history_by_time ON target_history (cluster, time)",
+    "CREATE INDEX target_history_of_array ON target_history (cluster, nodearray, time)",
+    "INSERT INTO nodearrays SELECT name, 'execute', '{}', 0, 0, -1, -1, '', 0 FROM clusters",
+
+    "CREATE TABLE users (cluster TEXT NOT NULL, name TEXT NOT NULL, full_name TEXT NOT NULL, "
+    "uid BIGINT NOT NULL, is_admin BIGINT NOT NULL, is_owner BIGINT NOT NULL, "
+    "public_keys TEXT NOT NULL, PRIMARY KEY (cluster, name))",
+
+    "CREATE TABLE operations (id TEXT PRIMARY KEY, request_id TEXT NOT NULL, "
+    "cluster TEXT NOT NULL, action TEXT NOT NULL, reason TEXT NOT NULL, account TEXT NOT NULL, "
+    "created BIGINT NOT NULL)",
+    "CREATE INDEX operations_by_time ON operations (cluster, created)",
+    "CREATE INDEX operations_by_request ON operations (cluster, request_id)",
+    "CREATE TABLE operation_nodes (operation TEXT NOT NULL, cluster TEXT NOT NULL, "
+    "node TEXT NOT NULL, node_id TEXT NOT NULL, status TEXT NOT NULL, error TEXT NOT NULL, "
+    "PRIMARY KEY (operation, node))",
+
+    // Responses to requests with an Idempotency-Key.
+    "CREATE TABLE answers (account BIGINT NOT NULL, key TEXT NOT NULL, status BIGINT NOT NULL, "
+    "body TEXT NOT NULL, created BIGINT NOT NULL, PRIMARY KEY (account, key))",
+    "CREATE INDEX answers_by_time ON answers (created)",
+
+    "CREATE INDEX events_of_node ON events (cluster, node, id)",
+    // What the cluster page shows by default: medium and high.
+    "CREATE INDEX events_shown ON events (id) WHERE priority >= 2",
+    "CREATE INDEX events_shown_of_cluster ON events (cluster, id) WHERE priority >= 2",
+};
+
+constexpr std::span<const char* const> versions[] = {version_1, version_2};
+constexpr auto newest = static_cast<int64_t>(std::size(versions));
+
+// Values that SQL alone cannot fill in.
+void name_nodes(SqlSession& session) {
+  using Columns = Row<std::string, std::string, std::string>;
+  for (const auto& row :
+       select<Columns>(session, "SELECT cluster, name, instance_id FROM nodes WHERE node_id = ''"))
+    execute(session,
+            "UPDATE nodes SET node_id = $1, userdata_id = $2 WHERE cluster = $3 AND name = $4",
+            support::random_uuid(), userdata_id(row.get<0>(), row.get<1>(), row.get<2>()),
+            row.get<0>(), row.get<1>());
+}
+
+int64_t version_of(SqlSession& session, Dialect dialect) {
+  if (!has_table(session, dialect, "hub_schema")) return 0;
+  return select_one<int64_t>(session, "SELECT version FROM hub_schema").value_or(0);
+}
+
+void upgrade(SqlSession& session, Dialect dialect) {
+  lock_schema(session, dialect);
+  const int64_t found = version_of(session, dialect);
+  if (found > newest)
+    throw Error(Errc::unsupported, "the database has schema " + std::to_string(found) +
+                                       ", but this hub supports up to " + std::to_string(newest) +
+                                       "; use a newer hub");
+  if (found == newest) return;
+  for (int64_t next = found; next < newest; ++next)
+    for (const char* statement : versions[next]) execute(session, definition(dialect, statement));
+  name_nodes(session);
+  execute(session, "UPDATE hub_schema SET version = $1", newest);
+}
+
+}  // namespace
+
+void prepare_schema(SqlSession& session, Dialect dialect) {
+  begin(session, dialect);
+  try {
+    upgrade(session, dialect);
+  } catch (const Error&) {
+    rollback(session, dialect);
+    throw;
+  }
+  commit(session, dialect);
+}
+
+}  // namespace jetpack::hub

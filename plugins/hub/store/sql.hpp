@@ -1,0 +1,162 @@
+// SQL statements with bound values, for both databases. Placeholders are $1, $2, ... in the
+// order of their first use, which SQLite and PostgreSQL number alike.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <Poco/Data/Session.h>
+#include <Poco/Data/Statement.h>
+#include <Poco/Tuple.h>
+
+namespace jetpack::hub {
+
+using SqlSession = Poco::Data::Session;
+
+// The columns of a row that was read.
+template <class... Column>
+using Row = Poco::Tuple<Column...>;
+
+// The type that a value is bound as.
+inline int64_t bindable(std::integral auto value) { return static_cast<int64_t>(value); }
+inline std::string bindable(std::string_view value) { return std::string(value); }
+
+// Runs a statement that returns no rows.
+template <class... Value>
+void execute(SqlSession& session, const std::string& sql, const Value&... values) {
+  auto bound = std::make_tuple(bindable(values)...);
+  Poco::Data::Statement statement(session);
+  statement << sql;
+  std::apply([&](auto&... value) { ((statement, Poco::Data::Keywords::use(value)), ...); }, bound);
+  statement.execute();
+}
+
+// All rows. A Row is a Row<...>, or the type of a single column.
+template <class Result, class... Value>
+std::vector<Result> select(SqlSession& session, const std::string& sql, const Value&... values) {
+  auto bound = std::make_tuple(bindable(values)...);
+  std::vector<Result> rows;
+  Poco::Data::Statement statement(session);
+  statement << sql;
+  std::apply([&](auto&... value) { ((statement, Poco::Data::Keywords::use(value)), ...); }, bound);
+  statement, Poco::Data::Keywords::into(rows);
+  statement.execute();
+  return rows;
+}
+
+// The first row.
+template <class Result, class... Value>
+std::optional<Result> select_one(SqlSession& session, const std::string& sql,
+                                 const Value&... values) {
+  auto rows = select<Result>(session, sql, values...);
+  if (rows.empty()) return std::nullopt;
+  return std::move(rows.front());
+}
+
+// A statement without rows that runs several times, with different values: the database parses
+// it once.
+template <class... Value>
+class PreparedStatement {
+ public:
+  PreparedStatement(SqlSession& session, const std::string& sql) : statement_(session) {
+    statement_ << sql;
+    std::apply([&](auto&... value) { ((statement_, Poco::Data::Keywords::use(value)), ...); },
+               bound_);
+  }
+  PreparedStatement(const PreparedStatement&) = delete;
+  PreparedStatement& operator=(const PreparedStatement&) = delete;
+
+  void run(const Value&... values) {
+    bound_ = std::make_tuple(values...);
+    statement_.execute();
+  }
+
+ private:
+  std::tuple<Value...> bound_;
+  Poco::Data::Statement statement_;
+};
+
+// A statement whose number of values is known only at run time. Values are all integers or texts.
+class Values {
+ public:
+  // Binds a value; its placeholder.
+  std::string add(std::string_view text) {
+    texts_.emplace_back(text);
+    order_.emplace_back(true, texts_.size() - 1);
+    return "$" + std::to_string(order_.size());
+  }
+  std::string add(std::integral auto number) {
+    numbers_.push_back(static_cast<int64_t>(number));
+    order_.emplace_back(false, numbers_.size() - 1);
+    return "$" + std::to_string(order_.size());
+  }
+  void bind(Poco::Data::Statement& statement) {
+    for (const auto& [is_text, index] : order_) {
+      if (is_text)
+        statement, Poco::Data::Keywords::use(texts_[index]);
+      else
+        statement, Poco::Data::Keywords::use(numbers_[index]);
+    }
+  }
+
+ private:
+  std::vector<std::string> texts_;
+  std::vector<int64_t> numbers_;
+  std::vector<std::pair<bool, size_t>> order_;  // text or number, and which of them
+};
+
+template <class Result>
+std::vector<Result> select(SqlSession& session, const std::string& sql, Values& values) {
+  std::vector<Result> rows;
+  Poco::Data::Statement statement(session);
+  statement << sql;
+  values.bind(statement);
+  statement, Poco::Data::Keywords::into(rows);
+  statement.execute();
+  return rows;
+}
+
+inline void execute(SqlSession& session, const std::string& sql, Values& values) {
+  Poco::Data::Statement statement(session);
+  statement << sql;
+  values.bind(statement);
+  statement.execute();
+}
+
+// Collects the rows of one INSERT.
+class Rows {
+ public:
+  explicit Rows(std::string into) : sql_(std::move(into)) {}
+
+  template <class... Value>
+  void add(const Value&... row) {
+    sql_ += empty_ ? " VALUES (" : ", (";
+    empty_ = false;
+    std::string separator;
+    ((sql_ += separator + values_.add(row), separator = ", "), ...);
+    sql_ += ")";
+  }
+  void write(SqlSession& session) {
+    if (!empty_) execute(session, sql_, values_);
+  }
+  // Inserts those that do not exist yet; returns their values of the column `returned`.
+  std::unordered_set<int64_t> write_new(SqlSession& session, const std::string& returned) {
+    const auto rows =
+        select<int64_t>(session, sql_ + " ON CONFLICT DO NOTHING RETURNING " + returned, values_);
+    return {rows.begin(), rows.end()};
+  }
+
+ private:
+  std::string sql_;
+  Values values_;
+  bool empty_ = true;
+};
+
+}  // namespace jetpack::hub

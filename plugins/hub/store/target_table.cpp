@@ -1,0 +1,227 @@
+// The node arrays and scaling targets tables.
+#include "store/target_table.hpp"
+
+#include <algorithm>
+
+#include "store/messages.hpp"
+
+namespace jetpack::hub {
+
+namespace {
+
+constexpr int64_t history_kept = 31LL * 24 * 3600 * 1000;
+constexpr int64_t max_history_points = 20'000;  // that are read at once
+constexpr size_t max_nodearrays = 1000;         // of a cluster
+
+std::optional<int64_t> asked(int64_t stored) {
+  if (stored < 0) return std::nullopt;
+  return stored;
+}
+
+using ArrayRow =
+    Row<std::string, std::string, int64_t, int64_t, int64_t, int64_t, std::string, int64_t>;
+const std::string array_columns =
+    "SELECT name, definition, dynamic, removal, target_count, target_core_count, request_set, "
+    "expires FROM nodearrays";
+
+NodeArray to_nodearray(const ArrayRow& row) {
+  return {row.get<0>(),        row.get<1>(),        row.get<2>() != 0, row.get<3>() != 0,
+          asked(row.get<4>()), asked(row.get<5>()), row.get<6>(),      row.get<7>()};
+}
+
+using PointRow = Row<int64_t, std::string, int64_t, int64_t>;
+
+TargetPoint to_point(const PointRow& row) {
+  return {row.get<0>(), row.get<1>(), asked(row.get<2>()), asked(row.get<3>())};
+}
+
+std::optional<NodeArray> find_nodearray(SqlSession& session, std::string_view cluster,
+                                        std::string_view name) {
+  const auto row = select_one<ArrayRow>(
+      session, array_columns + " WHERE cluster = $1 AND name = $2", cluster, name);
+  if (!row) return std::nullopt;
+  return to_nodearray(*row);
+}
+
+NodeArray named(std::string_view name, bool is_dynamic) {
+  NodeArray array;
+  array.name = name;
+  array.dynamic = is_dynamic;
+  return array;
+}
+
+// The targets are no longer requested.
+void clear(NodeArray& array) {
+  if (array.count) array.count = 0;
+  if (array.core_count) array.core_count = 0;
+  array.expires = 0;
+}
+
+void add_point(SqlSession& session, std::string_view cluster, const NodeArray& array,
+               int64_t time) {
+  execute(session,
+          "INSERT INTO target_history (time, cluster, nodearray, target_count, target_core_count) "
+          "VALUES ($1, $2, $3, $4, $5)",
+          time, cluster, array.name, array.count.value_or(-1), array.core_count.value_or(-1));
+  execute(session, "DELETE FROM target_history WHERE cluster = $1 AND time < $2", cluster,
+          time - history_kept);
+}
+
+void store(Transaction& transaction, std::string_view cluster,
+           const std::optional<NodeArray>& before, const NodeArray& array, int64_t time) {
+  SqlSession& session = transaction.session();
+  execute(session,
+          "INSERT INTO nodearrays (cluster, name, definition, dynamic, removal, target_count, "
+          "target_core_count, request_set, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+          "ON CONFLICT (cluster, name) DO UPDATE SET definition = excluded.definition, "
+          "dynamic = excluded.dynamic, removal = excluded.removal, "
+          "target_count = excluded.target_count, target_core_count = excluded.target_core_count, "
+          "request_set = excluded.request_set, expires = excluded.expires",
+          cluster, array.name, array.definition, array.dynamic, array.removal,
+          array.count.value_or(-1), array.core_count.value_or(-1), array.request_set,
+          array.expires);
+  const bool moved =
+      !before || before->count != array.count || before->core_count != array.core_count;
+  if (moved && (array.count || array.core_count)) add_point(session, cluster, array, time);
+  transaction.changed("targets", cluster);
+}
+
+void apply_demand(Transaction& transaction, std::string_view cluster,
+                  const AutoscaleRequest& request, const Demand& demand, int64_t now) {
+  const auto before = find_nodearray(transaction.session(), cluster, demand.nodearray);
+  NodeArray array = before.value_or(named(demand.nodearray, true));
+  // A target in cores replaces one in nodes, and vice versa.
+  if (demand.count || demand.core_count) {
+    array.count = demand.count;
+    array.core_count = demand.core_count;
+  }
+  array.definition = merge_json(array.definition, demand.definition);
+  if (array.definition.size() > 2 * max_definition) array.definition = demand.definition;
+  array.dynamic = array.dynamic || demand.dynamic;
+  array.removal = false;
+  array.request_set = request.request_set;
+  array.expires = now + request.expires_after;
+  store(transaction, cluster, before, array, now);
+}
+
+// No longer requested, because its request set does not name it.
+void drop_demand(Transaction& transaction, std::string_view cluster, const NodeArray& before,
+                 int64_t now) {
+  NodeArray array = before;
+  clear(array);
+  array.removal = array.dynamic;
+  array.request_set.clear();
+  store(transaction, cluster, before, array, now);
+}
+
+std::vector<NodeArray> arrays_of(SqlSession& session, std::string_view cluster) {
+  std::vector<NodeArray> arrays;
+  for (const auto& row :
+       select<ArrayRow>(session, array_columns + " WHERE cluster = $1 ORDER BY name", cluster))
+    arrays.push_back(to_nodearray(row));
+  return arrays;
+}
+
+}  // namespace
+
+void apply_autoscale(Transaction& transaction, std::string_view cluster,
+                     const AutoscaleRequest& request, int64_t now) {
+  const auto known = arrays_of(transaction.session(), cluster);
+  const auto is_asked_for = [&](const std::string& name) {
+    return std::any_of(request.demands.begin(), request.demands.end(),
+                       [&](const Demand& demand) { return demand.nodearray == name; });
+  };
+  for (const auto& array : known)
+    if (array.request_set == request.request_set && !is_asked_for(array.name))
+      drop_demand(transaction, cluster, array, now);
+  size_t room = known.size() < max_nodearrays ? max_nodearrays - known.size() : 0;
+  for (const auto& demand : request.demands) {
+    const bool is_known = std::any_of(known.begin(), known.end(), [&](const NodeArray& array) {
+      return array.name == demand.nodearray;
+    });
+    if (!is_known && room == 0) continue;
+    if (!is_known) --room;
+    apply_demand(transaction, cluster, request, demand, now);
+  }
+}
+
+bool scale_nodearray(Transaction& transaction, std::string_view cluster, std::string_view nodearray,
+                     std::optional<int64_t> count, std::optional<int64_t> core_count, int64_t now) {
+  const auto before = find_nodearray(transaction.session(), cluster, nodearray);
+  if (!before) return false;
+  NodeArray array = *before;
+  array.count = count;
+  array.core_count = core_count;
+  array.removal = false;
+  if (array.request_set.empty()) array.request_set = "standard";
+  array.expires = now + default_expiry;
+  store(transaction, cluster, before, array, now);
+  return true;
+}
+
+void expire_targets(Transaction& transaction, int64_t now) {
+  using Columns = Row<std::string, std::string>;
+  for (const auto& row :
+       select<Columns>(transaction.session(),
+                       "SELECT cluster, name FROM nodearrays WHERE expires > 0 AND expires <= $1 "
+                       "LIMIT 1000",
+                       now)) {
+    const auto before = find_nodearray(transaction.session(), row.get<0>(), row.get<1>());
+    if (!before) continue;
+    NodeArray array = *before;
+    clear(array);
+    array.removal = array.dynamic;
+    store(transaction, row.get<0>(), before, array, before->expires);
+  }
+}
+
+std::vector<NodeArray> list_nodearrays(SqlSession& session, std::string_view cluster, int64_t now) {
+  auto arrays = arrays_of(session, cluster);
+  for (auto& array : arrays)
+    if (array.expires != 0 && array.expires <= now) clear(array);
+  return arrays;
+}
+
+std::vector<TargetPoint> target_history(SqlSession& session, std::string_view cluster,
+                                        int64_t since) {
+  const std::string columns =
+      "SELECT time, nodearray, target_count, target_core_count FROM target_history ";
+  const auto earlier = select<PointRow>(
+      session,
+      columns +
+          "WHERE id IN (SELECT max(id) FROM target_history WHERE cluster = $1 AND time < $2 "
+          "GROUP BY nodearray) ORDER BY id",
+      cluster, since);
+  auto later = select<PointRow>(
+      session, columns + "WHERE cluster = $1 AND time >= $2 ORDER BY id DESC LIMIT $3", cluster,
+      since, max_history_points);
+  std::reverse(later.begin(), later.end());
+  std::vector<TargetPoint> points;
+  points.reserve(earlier.size() + later.size());
+  for (const auto& row : earlier) points.push_back(to_point(row));
+  for (const auto& row : later) points.push_back(to_point(row));
+  return points;
+}
+
+bool put_nodearray(Transaction& transaction, std::string_view cluster, std::string_view name,
+                   std::string_view definition) {
+  const auto before = find_nodearray(transaction.session(), cluster, name);
+  NodeArray array = before.value_or(named(name, false));
+  array.definition = definition;
+  array.dynamic = false;
+  array.removal = false;
+  store(transaction, cluster, before, array, 0);
+  return !before;
+}
+
+bool remove_nodearray(Transaction& transaction, std::string_view cluster, std::string_view name) {
+  SqlSession& session = transaction.session();
+  if (!find_nodearray(session, cluster, name)) return false;
+  execute(session, "DELETE FROM nodearrays WHERE cluster = $1 AND name = $2", cluster, name);
+  execute(session, "DELETE FROM target_history WHERE cluster = $1 AND nodearray = $2", cluster,
+          name);
+  transaction.changed("targets", cluster);
+  return true;
+}
+
+}  // namespace jetpack::hub

@@ -1,0 +1,55 @@
+// The node arrays and scaling targets tables.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/database.hpp"
+#include "store/reports.hpp"
+
+namespace jetpack::hub {
+
+struct NodeArray {
+  std::string name;
+  std::string definition = "{}";  // a JSON object
+  bool dynamic = false;
+  bool removal = false;  // no longer requested: it is removed with its last node
+  std::optional<int64_t> count, core_count;
+  std::string request_set;
+  int64_t expires = 0;  // Unix milliseconds; 0: never
+};
+
+// A point of the chart: the target from this moment on.
+struct TargetPoint {
+  int64_t time = 0;
+  std::string nodearray;
+  std::optional<int64_t> count, core_count;
+};
+
+// Applies a scheduler's demand: its definitions are merged into the arrays, which are created if
+// missing; arrays that only an earlier request of the same set named are no longer requested.
+void apply_autoscale(Transaction& transaction, std::string_view cluster,
+                     const AutoscaleRequest& request, int64_t now);
+
+// Sets one target of an array that exists; false when it does not.
+bool scale_nodearray(Transaction& transaction, std::string_view cluster, std::string_view nodearray,
+                     std::optional<int64_t> count, std::optional<int64_t> core_count, int64_t now);
+
+// Sets expired targets to 0.
+void expire_targets(Transaction& transaction, int64_t now);
+
+// By name. What has expired at `now` is shown as 0.
+std::vector<NodeArray> list_nodearrays(SqlSession& session, std::string_view cluster, int64_t now);
+// Of each array the last point before `since`, and all later ones; oldest first.
+std::vector<TargetPoint> target_history(SqlSession& session, std::string_view cluster,
+                                        int64_t since);
+
+// Creates the array or replaces its definition; true when it is new.
+bool put_nodearray(Transaction& transaction, std::string_view cluster, std::string_view name,
+                   std::string_view definition);
+bool remove_nodearray(Transaction& transaction, std::string_view cluster, std::string_view name);
+
+}  // namespace jetpack::hub
