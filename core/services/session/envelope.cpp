@@ -1,5 +1,6 @@
 // Messages as the cluster's server reads them, the same on every transport.
 #include "services/session/envelope.hpp"
+
 #include "support/json_writer.hpp"
 
 namespace jetpack::session {
