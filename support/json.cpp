@@ -96,6 +96,13 @@ std::optional<Json> Json::read(const std::string& path, std::string_view key, Js
   });
 }
 
+bool is_unquoted_number(std::string_view text) {
+  if (text == "NaN" || text == "Infinity" || text == "-Infinity") return true;
+  const size_t sign = text.starts_with('-') ? 1 : 0;
+  return text.size() > sign && text[sign] >= '0' && text[sign] <= '9' && text.back() >= '0' &&
+         text.back() <= '9' && text.find_first_not_of("0123456789.eE+-") == std::string_view::npos;
+}
+
 const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_view name) {
   if (!value.IsObject()) return nullptr;
   for (auto member = value.MemberEnd(); member != value.MemberBegin();)

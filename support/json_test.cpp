@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
+#include "support/json_writer.hpp"
 #include "support/testing/temporary_directory.hpp"
 
 namespace jetpack::support {
@@ -105,6 +106,24 @@ TEST_CASE("numbers that no type holds come out as they went in") {
   CHECK(passed_through("[18446744073709551615,-9223372036854775808,-0,1.5e300,1e-400]") ==
         "[18446744073709551615,-9223372036854775808,0,1.5e300,0.0]");
   CHECK(passed_through("[179769313486231580e291]") == "[1.7976931348623157e308]");
+}
+
+TEST_CASE("text that only looks like a number kept as text is written as text") {
+  const auto written = [](std::string_view text) {
+    return json_object([&](Object& object) { object.text("a", text); });
+  };
+  CHECK(written("\xFF"
+                "1e400") ==
+        "{\"a\":\"\xFF"
+        "1e400\"}");
+  for (const std::string_view text : {"\xFF,\"b\":1", "\xFF", "\xFF-", "\xFFtrue",
+                                      "\xFF"
+                                      "e1"}) {
+    rapidjson::Document document;
+    document.SetString(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+    CHECK(is_string(document));
+    CHECK(to_json(document).starts_with('"'));
+  }
 }
 
 TEST_CASE("only numbers of JSON are numbers") {

@@ -16,19 +16,18 @@
 
 namespace jetpack::support {
 
-// Writes numbers that are kept as text (see is_number_text) as they came in.
+// Writes numbers that are kept as text (see is_number_text) as they came in: those of a value that
+// accepts it, which is what calls String with three arguments. Text that is given is always text.
 template <class Writer>
 class NumberKeeping : public Writer {
  public:
+  using Writer::String;
   using Writer::Writer;
 
-  bool String(const char* text, rapidjson::SizeType size, bool copy = false) {
+  bool String(const char* text, rapidjson::SizeType size) { return Writer::String(text, size); }
+  bool String(const char* text, rapidjson::SizeType size, bool copy) {
     if (!is_number_text({text, size})) return Writer::String(text, size, copy);
     return Writer::RawValue(text + 1, size - 1, rapidjson::kNumberType);
-  }
-  bool String(const char* text) {
-    const std::string_view view(text);
-    return String(text, static_cast<rapidjson::SizeType>(view.size()));
   }
 };
 

@@ -121,7 +121,8 @@ std::string nearest_setting(std::string_view key) {
 // The text to use: what was found where it is valid, else the default.
 std::string valid_text(const Setting& known, const std::optional<std::string>& text,
                        const SettingWarning& warn) {
-  if (!text) return std::string(known.fallback);
+  // Null, which Format::plain prints as None, is as if it were left out.
+  if (!text || *text == "None") return std::string(known.fallback);
   const std::string_view value = trimmed(*text);
   if (known.accepts(value)) return std::string(value);
   warn(invalid(known, value));
@@ -215,7 +216,10 @@ std::vector<std::string> setting_problems(const Ini& ini, std::string_view confi
   if (!document.IsObject()) return problems;
   for (const auto& [name, value] : document.GetObject())
     check(std::string(own_prefix) + std::string(text_of(name)),
-          value.IsString() ? std::string(text_of(value)) : to_json(value), true);
+          value.IsNull()     ? ""
+          : is_string(value) ? std::string(text_of(value))
+                             : to_json(value),
+          true);
   return problems;
 }
 

@@ -23,6 +23,7 @@ TEST_CASE("a value that is not valid is a warning, and the default is used") {
     return number_setting("cyclecloud.jetpack.send_max_mib", text, warn);
   };
   CHECK(number(std::nullopt) == 16);
+  CHECK(number("None") == 16);
   CHECK(number("64") == 64);
   CHECK(number(" 8\n") == 8);
   CHECK(warnings.empty());
@@ -54,8 +55,8 @@ TEST_CASE("unknown keys are reported where they are ours, or where they can only
       "[cycle_server]\nwebsever = https://x\nfor_the_server = 1\n"
       "[broker]\nuri = amqps://x\nallow_plain = maybe\n[theirs]\nx = 1\n",
       "jetpack.ini");
-  const auto problems =
-      setting_problems(ini, R"({"http_prot":1,"http_port":70000,"send_max_mib":"8"})");
+  const auto problems = setting_problems(
+      ini, R"({"http_prot":1,"http_port":70000,"send_max_mib":"8","transport":null})");
   REQUIRE(problems.size() == 5);
   const auto has = [&](const char* text) {
     return std::find(problems.begin(), problems.end(), text) != problems.end();

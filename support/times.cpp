@@ -83,9 +83,7 @@ std::optional<std::chrono::minutes> parse_zone(std::string_view text) {
 
 }  // namespace
 
-int64_t unix_ms(SystemTime time) {
-  return time.time_since_epoch().count();
-}
+int64_t unix_ms(SystemTime time) { return time.time_since_epoch().count(); }
 
 SystemTime from_unix_ms(int64_t ms) { return SystemTime(milliseconds{ms}); }
 

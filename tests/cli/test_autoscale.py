@@ -59,6 +59,24 @@ def test_a_request_set_and_an_expiry_are_said_by_a_message(jetpack, server):
         "definitions": [{"ClusterName": "demo", "Name": "a", "TargetCount": 1}]}
 
 
+def test_numbers_are_sent_as_they_came(jetpack, server):
+    result = jetpack("autoscale", "-f", "-", input='[{"Name": "a", "TargetCount": 1, "Id": 18446744073709551617}]')
+    assert result.returncode == 0, result.stderr
+    assert server.messages[0]["data"]["definitions"][0]["Id"] == 18446744073709551617
+
+
+@pytest.mark.parametrize("definition, expected", [
+    ('{"Name": "a", "TargetCoreCount": 5, "TargetCoreCount": -1}', '"TargetCoreCount" is -1'),
+    ('{"Name": "a", "TargetCoreCount": 5, "Load": NaN}', "found 'N'"),
+    ('{"Name": "a\\udc00", "TargetCoreCount": 5}', "surrogate"),
+    ('{"Name": "a", "TargetCoreCount": 1e400}', '"TargetCoreCount" is 1e400'),
+])
+def test_what_is_sent_is_what_was_checked(definition, expected, jetpack, server):
+    result = jetpack("autoscale", "-f", "-", input=f"[{definition}]")
+    assert result.returncode == 1 and expected in result.stderr
+    assert not server.letters and not server.messages
+
+
 def test_an_empty_list_says_that_nothing_is_wanted(jetpack, server):
     assert jetpack("autoscale", "-f", "-", input="[]").returncode == 0
     assert server.messages[0]["data"]["definitions"] == []

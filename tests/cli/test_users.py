@@ -31,6 +31,12 @@ def test_several(jetpack, home, transcript):
     transcript("users_several", ["users"], ["users", "--json"], ["users", "--owner"])
 
 
+def test_the_last_of_two_equal_names_counts(jetpack, home):
+    home.write("config/auth.json", '[{"name": "a", "uid": 20001, "isAdmin": true, "isAdmin": false, "name": "b"}]')
+    assert jetpack.answer("users").startswith("\nUsername: b\n")
+    assert "Is Admin: False" in jetpack.answer("users")
+
+
 def test_the_owner_as_json_is_one_object(jetpack, home):
     write(home, USERS[::-1])
     assert json.loads(jetpack.answer("users", "--owner", "--json")) == USERS[0]
