@@ -17,7 +17,7 @@ namespace {
 using rapidjson::SizeType;
 using rapidjson::Value;
 
-// For each member the place of the first one of its name.
+// For each member, the position of the first one of its name.
 std::vector<SizeType> first_places(const Value& object) {
   std::unordered_map<std::string_view, SizeType> places;
   places.reserve(object.MemberCount());
@@ -39,7 +39,7 @@ bool has_repeated_name(const Value& object) {
   return false;
 }
 
-// The last value of a name counts, at the place of the first: as in Python.
+// The last value of a name wins, at the position of the first, as in Python.
 void drop_repeated(Value& object) {
   const auto members = object.MemberBegin();
   const auto first = first_places(object);

@@ -57,7 +57,7 @@ class Object {
     }
     return *this;
   }
-  // Null when there is none.
+  // Null for nullopt.
   Object& number(std::string_view name, std::optional<int64_t> value) {
     return value ? number(name, *value) : null(name);
   }
@@ -71,7 +71,7 @@ class Object {
     writer_.Null();
     return *this;
   }
-  // ISO 8601; null for 0, which stands for never.
+  // ISO 8601; null for 0, which means never.
   Object& time(std::string_view name, int64_t unix_ms) {
     return unix_ms != 0 ? text(name, iso_8601(from_unix_ms(unix_ms))) : null(name);
   }
