@@ -1,230 +1,14 @@
-// What a secret looks like: decided from a bounded piece of text, then masked to its end.
+// What a secret looks like: decided from a bounded piece of text.
 #include "support/redact_rules.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "support/text.hpp"
+#include "support/redact_text.hpp"
 
 namespace jetpack::support {
 
 namespace {
-
-constexpr std::string_view backslashes = "\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\";  // 15
-constexpr size_t deepest_quote = backslashes.size();
-constexpr std::string_view blank_bytes = " \t";
-constexpr size_t most_blanks = 16;
-constexpr std::string_view key_end = "-----END";
-// A log may hold the first line of a key and nothing more: so much that is no key is masked.
-constexpr size_t most_foreign = 16 << 10;
-
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-constexpr bool is_alnum(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z'); }
-constexpr bool is_name_char(char c) { return is_alnum(c) || c == '_' || c == '-'; }
-constexpr bool is_quote(char c) { return c == '"' || c == '\''; }
-constexpr bool is_one_of(char c, std::string_view set) {
-  return set.find(c) != std::string_view::npos;
-}
-
-constexpr std::array<uint16_t, 256> make_ends() {
-  std::array<uint16_t, 256> table{};
-  for (size_t byte = 0; byte < table.size(); ++byte) {
-    const char c = static_cast<char>(byte);
-    const bool line = is_one_of(c, "\r\n");
-    const bool quote = line || c == '\0' || is_quote(c);
-    const bool blank = quote || is_one_of(c, blank_bytes);
-    uint16_t ends = 0;
-    if (line) ends |= Masking::at_line;
-    if (quote) ends |= Masking::at_quote;
-    if (blank) ends |= Masking::at_blank;
-    if (blank || c == ';') ends |= Masking::at_field;
-    if (blank || is_one_of(c, ";&,<>)}|")) ends |= Masking::at_list;
-    if (!is_alnum(c) && !is_one_of(c, "%+/=-_.~")) ends |= Masking::at_other;
-    if (!is_name_char(c) && c != '.') ends |= Masking::at_web_token;
-    if (blank || is_one_of(c, "@<>")) ends |= Masking::at_sign;
-    if (blank || is_one_of(c, "/?#\\`<>")) ends |= Masking::at_authority;
-    table[byte] = ends;
-  }
-  return table;
-}
-
-constexpr std::array<uint16_t, 256> ends_of = make_ends();
-
-bool ends(char c, Masking::End end) { return (ends_of[static_cast<unsigned char>(c)] & end) != 0; }
-
-}  // namespace
-
-Masking Masking::until(End end) {
-  Masking masking;
-  masking.kind_ = Kind::bare;
-  masking.ends_ = end;
-  return masking;
-}
-
-Masking Masking::quoted(char quote, size_t depth) {
-  Masking masking;
-  masking.kind_ = Kind::quoted;
-  masking.quote_ = quote;
-  masking.depth_ = depth;
-  return masking;
-}
-
-Masking Masking::private_key() {
-  Masking masking;
-  masking.kind_ = Kind::key;
-  return masking;
-}
-
-Masking Masking::bytes(size_t count) {
-  Masking masking;
-  masking.kind_ = Kind::counted;
-  masking.count_ = count;
-  return masking;
-}
-
-void Masking::end(size_t backslash_count) {
-  kind_ = Kind::off;
-  left_over_ = backslashes.substr(0, backslash_count);
-}
-
-size_t Masking::skip(std::string_view text, size_t at) {
-  switch (kind_) {
-    case Kind::off:
-      return at;
-    case Kind::bare:
-      return skip_bare(text, at);
-    case Kind::quoted:
-      return skip_quoted(text, at);
-    case Kind::key:
-      return skip_key(text, at);
-    case Kind::counted:
-      break;
-  }
-  const size_t skipped = std::min(count_, text.size() - at);
-  count_ -= skipped;
-  if (count_ == 0) end(0);
-  return at + skipped;
-}
-
-size_t Masking::skip_bare(std::string_view text, size_t at) {
-  for (; at < text.size(); ++at) {
-    const char c = text[at];
-    if ((ends_of[static_cast<unsigned char>(c)] & ends_) != 0) {
-      // The backslash before a quote belongs to the string that it stands in.
-      end(is_quote(c) ? std::min(run_, deepest_quote) : 0);
-      return at;
-    }
-    run_ = c == '\\' ? run_ + 1 : 0;
-  }
-  return at;
-}
-
-// With no backslash before the opening quote, the closing one has an even number of them; with one
-// (a string in a string), 1, 5, 9 ...; each level doubles.
-size_t Masking::skip_quoted(std::string_view text, size_t at) {
-  for (; at < text.size(); ++at) {
-    const char c = text[at];
-    if (c == '\n' || c == '\r') {
-      end(0);
-      return at;
-    }
-    if (c == quote_ && (run_ < depth_ || run_ % (2 * depth_ + 2) == depth_)) {
-      end(std::min(run_, depth_));
-      return at;
-    }
-    run_ = c == '\\' ? run_ + 1 : 0;
-  }
-  return at;
-}
-
-// Whether so much of what followed is no part of a key that the key must have ended.
-bool Masking::is_key_over(char c) {
-  if (c == '\n') {
-    line_is_foreign_ = line_has_text_ = false;
-    return false;
-  }
-  const bool is_blank = is_one_of(c, " \t\r");
-  if (is_blank ? line_has_text_ && c != '\r' : !is_alnum(c) && !is_one_of(c, "+/=\\\"',"))
-    line_is_foreign_ = true;
-  line_has_text_ |= !is_blank;
-  return line_is_foreign_ && ++count_ > most_foreign;
-}
-
-size_t Masking::skip_key(std::string_view text, size_t at) {
-  constexpr size_t dashes = 5;
-  for (; at < text.size(); ++at) {
-    const char c = text[at];
-    if (c == key_end[run_]) {
-      if (++run_ == key_end.size()) {
-        kind_ = Kind::off;
-        left_over_ = key_end;
-        return at + 1;
-      }
-      continue;
-    }
-    if (c == '-' && run_ == dashes) continue;
-    run_ = c == '-' ? 1 : 0;
-    if (is_key_over(c)) {
-      end(0);
-      return at;
-    }
-  }
-  return at;
-}
-
-namespace {
-
-// Reads the window forward and backward without ever leaving it: what is outside reads as '\n'.
-class Reader {
- public:
-  explicit Reader(const Window& window) : window_(window) {}
-
-  char operator[](size_t at) const { return at < size() ? window_.text[at] : '\n'; }
-  size_t size() const { return window_.text.size(); }
-  size_t at() const { return window_.at; }
-
-  // The byte before; '\n' at the start of the stream, a letter where the context ends.
-  char before(size_t at) const {
-    if (at > 0) return window_.text[at - 1];
-    return window_.begins_stream ? '\n' : 'x';
-  }
-
-  // In any case; `word` is in lower case.
-  bool has(size_t at, std::string_view word) const {
-    if (at > size() || size() - at < word.size()) return false;
-    return std::equal(word.begin(), word.end(), window_.text.begin() + static_cast<ptrdiff_t>(at),
-                      [](char w, char c) { return w == lower(c); });
-  }
-  bool has_before(size_t at, std::string_view word) const {
-    return at >= word.size() && has(at - word.size(), word);
-  }
-  bool has_exactly(size_t at, std::string_view word) const {
-    return window_.text.substr(std::min(at, size()), word.size()) == word;
-  }
-
-  size_t skip(size_t at, std::string_view set, size_t most = most_blanks) const {
-    const size_t stop = at + most;
-    while (at < stop && at < size() && is_one_of(window_.text[at], set)) ++at;
-    return at;
-  }
-
-  template <class Predicate>
-  size_t skip_while(size_t at, Predicate holds) const {
-    while (at < size() && holds(window_.text[at])) ++at;
-    return at;
-  }
-
-  std::string_view line_before(size_t at) const {
-    const std::string_view all = window_.text.substr(0, at);
-    return all.substr(all.rfind('\n') + 1);  // npos + 1 is 0
-  }
-  bool sees_line_start(size_t at) const {
-    return window_.begins_stream || window_.text.substr(0, at).find('\n') != std::string_view::npos;
-  }
-
- private:
-  const Window& window_;
-};
 
 enum class NameKind : uint8_t {
   plain,
@@ -246,7 +30,7 @@ constexpr std::string_view key_words[] = {
     "account",    "access",  "api",    "secret", "private", "subscription", "signing",
     "encryption", "storage", "master", "shared", "primary", "secondary"};
 
-std::optional<Name> key_name(const Reader& text) {
+std::optional<Name> key_name(const WindowReader& text) {
   const size_t key = text.at();
   const size_t word_end = key - static_cast<size_t>(key > 0 && is_one_of(text[key - 1], "_-."));
   for (const auto word : key_words) {
@@ -265,7 +49,7 @@ bool ends_word(std::string_view line, std::string_view word) {
 }
 
 // "sig" is a signature in a URL; elsewhere it is a signal, or a part of a word.
-std::optional<Name> signature_name(const Reader& text) {
+std::optional<Name> signature_name(const WindowReader& text) {
   const size_t start = text.at();
   const bool in_url = is_one_of(text.before(start), "?&;") || text.has_before(start, "\\u0026") ||
                       text.has_before(start, "%26") || text.has_before(start, "%3f");
@@ -275,7 +59,7 @@ std::optional<Name> signature_name(const Reader& text) {
 }
 
 // The name of a secret that the candidate is part of.
-std::optional<Name> name_at(const Reader& text) {
+std::optional<Name> name_at(const WindowReader& text) {
   const size_t at = text.at();
   switch (lower(text[at])) {
     case 's':
@@ -327,12 +111,12 @@ struct Separator {
   bool is_blank = false;    // --password VALUE
 };
 
-size_t behind_quote(const Reader& text, size_t at) {
+size_t behind_quote(const WindowReader& text, size_t at) {
   const size_t quote = text.skip(at, "\\", deepest_quote);
   return is_quote(text[quote]) ? quote + 1 : at;
 }
 
-std::optional<Separator> mark_at(const Reader& text, size_t at) {
+std::optional<Separator> mark_at(const WindowReader& text, size_t at) {
   const size_t mark = text.skip(at, blank_bytes);
   for (const std::string_view encoded : {"%3d", "%3a"})
     if (text.has(mark, encoded)) return Separator{mark + encoded.size(), true};
@@ -350,7 +134,7 @@ std::optional<Separator> mark_at(const Reader& text, size_t at) {
 }
 
 // The forms that have no = or : between name and value.
-std::optional<Separator> other_separator(const Reader& text, const Name& name, size_t word,
+std::optional<Separator> other_separator(const WindowReader& text, const Name& name, size_t word,
                                          size_t at) {
   const bool was_quoted = at != name.end && is_quote(text[at - 1]);
   if (text[name.end] == '>' && is_one_of(text.before(word), "<:")) return Separator{name.end + 1};
@@ -369,7 +153,7 @@ std::optional<Separator> other_separator(const Reader& text, const Name& name, s
 }
 
 // Azure's template parameters: "adminPassword": { "value": "..." }
-size_t behind_value_member(const Reader& text, size_t at) {
+size_t behind_value_member(const WindowReader& text, size_t at) {
   if (text[at] != '{') return at;
   const size_t name = text.skip(at + 1, " \t\r\n", 64);
   if (!text.has(name, "\"value\"")) return at;
@@ -378,7 +162,7 @@ size_t behind_value_member(const Reader& text, size_t at) {
 }
 
 // What stands in a secret's place and is none.
-bool is_placeholder(const Reader& text, size_t at, Masking::End end) {
+bool is_placeholder(const WindowReader& text, size_t at, Masking::End end) {
   for (const std::string_view word :
        {"true", "false", "null", "none", "nil", "undefined", "yes", "no", "[redacted]"})
     if (text.has(at, word) &&
@@ -388,19 +172,19 @@ bool is_placeholder(const Reader& text, size_t at, Masking::End end) {
   return opens && (ends(text[at + 1], Masking::at_blank) || is_one_of(text[at + 1], "{}[]"));
 }
 
-bool is_at_line_start(const Reader& text, size_t word) {
+bool is_at_line_start(const WindowReader& text, size_t word) {
   std::string_view line = text.line_before(word);
   if (!text.sees_line_start(word)) return false;
   line.remove_prefix(std::min(line.find_first_not_of(" \t#;"), line.size()));
   return line.empty() || line == "export " || line == "set " || line == "- ";
 }
 
-size_t word_start(const Reader& text, size_t at) {
+size_t word_start(const WindowReader& text, size_t at) {
   while (at > 0 && (is_name_char(text[at - 1]) || text[at - 1] == '.')) --at;
   return at;
 }
 
-Masking::End bare_end(const Reader& text, const Name& name, size_t word,
+Masking::End bare_end(const WindowReader& text, const Name& name, size_t word,
                       const Separator& separator) {
   if (name.kind == NameKind::signature || separator.is_encoded) return Masking::at_other;
   if (!separator.is_blank && is_at_line_start(text, word)) return Masking::at_line;
@@ -411,7 +195,8 @@ Masking::End bare_end(const Reader& text, const Name& name, size_t word,
   return is_word ? Masking::at_blank : Masking::at_list;
 }
 
-std::optional<Secret> quoted_value(const Reader& text, const Name& name, size_t at, size_t quote) {
+std::optional<Secret> quoted_value(const WindowReader& text, const Name& name, size_t at,
+                                   size_t quote) {
   const size_t depth = quote - at;
   const size_t start = quote + 1;
   const size_t close = text.skip(start, "\\", depth);
@@ -423,7 +208,7 @@ std::optional<Secret> quoted_value(const Reader& text, const Name& name, size_t 
 }
 
 // A signal rather than a signature, a key of a keyboard rather than one of an account.
-bool is_too_short(const Reader& text, const Name& name, size_t at) {
+bool is_too_short(const WindowReader& text, const Name& name, size_t at) {
   constexpr size_t least_signature = 20;
   constexpr size_t least_key = 4;
   const auto length_until = [&](Masking::End end) {
@@ -434,7 +219,7 @@ bool is_too_short(const Reader& text, const Name& name, size_t at) {
   return length_until(Masking::at_other) < least_signature;
 }
 
-std::optional<Secret> named_secret(const Reader& text, const Name& name) {
+std::optional<Secret> named_secret(const WindowReader& text, const Name& name) {
   size_t end = text.skip_while(name.end, is_digit);
   if (end - name.end > 2 || is_name_char(text[end])) return std::nullopt;
   const size_t word = word_start(text, name.start);
@@ -454,7 +239,7 @@ std::optional<Secret> named_secret(const Reader& text, const Name& name) {
 }
 
 // "Bearer" in prose is followed by a word; in a header, by a token.
-std::optional<Secret> bearer_token(const Reader& text) {
+std::optional<Secret> bearer_token(const WindowReader& text) {
   constexpr size_t least = 16;
   const size_t name_end = text.at() + 4;
   if (!text.has_before(text.at(), "be") || !text.has(text.at(), "arer")) return std::nullopt;
@@ -466,7 +251,7 @@ std::optional<Secret> bearer_token(const Reader& text) {
   return Secret{start, Masking::until(Masking::at_other)};
 }
 
-std::optional<Secret> web_token(const Reader& text) {
+std::optional<Secret> web_token(const WindowReader& text) {
   constexpr size_t least_head = 10;
   constexpr size_t least_body = 4;
   constexpr size_t surely = 512;  // so long a run of base64url that begins as JSON does
@@ -482,7 +267,7 @@ std::optional<Secret> web_token(const Reader& text) {
 }
 
 // user:password@ behind "://". A user alone is none, unless it is as long as a token.
-std::optional<Secret> user_information(const Reader& text) {
+std::optional<Secret> user_information(const WindowReader& text) {
   constexpr size_t least_token = 20;
   if (!text.has_exactly(text.at(), "://")) return std::nullopt;
   const size_t start = text.at() + 3;
@@ -509,7 +294,7 @@ std::optional<Secret> user_information(const Reader& text) {
   return Secret{start, Masking::bytes(end - start)};
 }
 
-std::optional<Secret> private_key(const Reader& text) {
+std::optional<Secret> private_key(const WindowReader& text) {
   constexpr std::string_view begin = "-BEGIN ";
   constexpr std::string_view dashes = "-----";
   constexpr size_t longest_label = 64;
@@ -528,7 +313,7 @@ std::optional<Secret> private_key(const Reader& text) {
 }
 
 // sshpass -p PASSWORD
-std::optional<Secret> sshpass(const Reader& text) {
+std::optional<Secret> sshpass(const WindowReader& text) {
   if (!text.has(text.at(), "hpass") || !text.has_before(text.at(), "ss")) return std::nullopt;
   const size_t option = text.skip(text.at() + 5, blank_bytes);
   if (option == text.at() + 5 || !text.has_exactly(option, "-p")) return std::nullopt;
@@ -539,7 +324,7 @@ std::optional<Secret> sshpass(const Reader& text) {
 }
 
 // curl -u USER:PASSWORD
-std::optional<Secret> curl_user(const Reader& text) {
+std::optional<Secret> curl_user(const WindowReader& text) {
   if (!text.has(text.at(), " -u ")) return std::nullopt;
   const std::string_view line = text.line_before(text.at());
   if (!ends_word(line, "curl ") && !ends_word(line, "wget ")) return std::nullopt;
@@ -556,7 +341,7 @@ std::optional<Secret> curl_user(const Reader& text) {
 }  // namespace
 
 std::optional<Secret> secret_at(const Window& window) {
-  const Reader text(window);
+  const WindowReader text(window);
   switch (text[text.at()]) {
     case ':':
       return user_information(text);

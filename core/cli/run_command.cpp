@@ -8,7 +8,7 @@
 #include <climits>
 #include <cstdlib>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "cli/report.hpp"
 #include "loader/isolation.hpp"
 #include "loader/refusal.hpp"
@@ -89,13 +89,13 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   const jp_plugin& table = load(plugin);
   void* self = nullptr;
   jp_error err{};
-  detail::check(table.open(&services.table(), &self, &err), err);
+  boundary::check(table.open(&services.table(), &self, &err), err);
 
   Stream out(STDOUT_FILENO), error_out(STDERR_FILENO);
   jp_call call{};
   call.size = sizeof call;
   call.terminal = terminals();
-  call.command = detail::borrow(command.name);
+  call.command = boundary::borrow(command.name);
   call.values = values.raw().data();
   call.value_count = static_cast<uint32_t>(values.raw().size());
   call.out = out.sink();
@@ -106,7 +106,7 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   if (out.error() != 0)
     throw Error(Errc::failed,
                 "cannot write to standard output: " + support::system_message(out.error()));
-  detail::check(status, err);
+  boundary::check(status, err);
   // What a process cannot end with is at least not a success.
   return exit_code >= 0 && exit_code <= 255 ? exit_code : exit_failed;
 }

@@ -1,7 +1,7 @@
 // The host as a plugin sees it: the table from which services are asked for.
 #include "services/host_services.hpp"
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/module.hpp"
 #include "services/offered.hpp"
 #include "services/process/process_service.hpp"
@@ -22,8 +22,8 @@ HostServices::HostServices(Home home, std::string module_directory)
              service} {}
 
 int32_t HostServices::service(void* self, jp_str id, const void** table, jp_error* err) {
-  return detail::guard(err,
-                       [&] { *table = static_cast<HostServices*>(self)->find(detail::view(id)); });
+  return boundary::guard(
+      err, [&] { *table = static_cast<HostServices*>(self)->find(boundary::view(id)); });
 }
 
 const void* HostServices::find(std::string_view id) {
@@ -55,7 +55,7 @@ const void* HostServices::load_module(std::string_view id) {
   if (module == nullptr) throw unusable(path + " does not export " + service_module_symbol);
   const void* table = nullptr;
   jp_error err{};
-  detail::check(module->open(&table_, &table, &err), err);
+  boundary::check(module->open(&table_, &table, &err), err);
   modules_.emplace(id, table);
   return table;
 }

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <jetpack/boundary.hpp>
 #include <jetpack/config.hpp>
-#include <jetpack/error.hpp>
 #include <jetpack/log.hpp>
 
 namespace jetpack {
@@ -45,7 +45,7 @@ class ModuleHost {
   Service service() const {
     const void* table = nullptr;
     jp_error err{};
-    detail::check(host_->service(host_->self, detail::borrow(Service::id), &table, &err), err);
+    boundary::check(host_->service(host_->self, boundary::borrow(Service::id), &table, &err), err);
     return Service(*static_cast<const typename Service::Table*>(table));
   }
 

@@ -45,7 +45,7 @@ def target_of(path, quoted, sdk_header, files):
     """The file of ours that an include of `path` names, or None."""
     if sdk_header:
         return Path("sdk/include") / sdk_header
-    roots = [path.parent, Path(), Path("core"), Path("plugins"), Path(*path.parts[:2])]
+    roots = [path.parent, Path(*path.parts[:2]), Path(), Path("core"), Path("plugins")]
     return next((root / quoted for root in roots if root / quoted in files), None)
 
 

@@ -1,7 +1,7 @@
 // jetpack.config/1.
 #include "services/config/config_service.hpp"
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/config/lookup.hpp"
 #include "services/config/render.hpp"
 #include "services/config/trees.hpp"
@@ -33,22 +33,23 @@ void write(const jp_sink& sink, const std::string& text) {
 }
 
 int32_t get(void* self, jp_str tree, jp_str key, uint32_t format, jp_sink out, jp_error* err) {
-  return detail::guard(err, [&] {
-    const Tree read = read_tree(home_of(self), detail::view(tree), detail::view(key));
-    const auto* value = find_key(read.root(), detail::view(key));
+  return boundary::guard(err, [&] {
+    const Tree read = read_tree(home_of(self), boundary::view(tree), boundary::view(key));
+    const auto* value = find_key(read.root(), boundary::view(key));
     if (value == nullptr)
-      throw Error(Errc::not_found, not_found(detail::view(tree), read.root(), detail::view(key)));
+      throw Error(Errc::not_found,
+                  not_found(boundary::view(tree), read.root(), boundary::view(key)));
     write(out, render(*value, format));
   });
 }
 
 int32_t set_property(void* self, jp_str key, jp_str json, jp_error* err) {
-  return detail::guard(
-      err, [&] { write_property(home_of(self), detail::view(key), detail::view(json)); });
+  return boundary::guard(
+      err, [&] { write_property(home_of(self), boundary::view(key), boundary::view(json)); });
 }
 
 int32_t path(void* self, jp_str name, jp_sink out, jp_error* err) {
-  return detail::guard(err, [&] { write(out, home_of(self).path(detail::view(name))); });
+  return boundary::guard(err, [&] { write(out, home_of(self).path(boundary::view(name))); });
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/results.hpp"
 #include "support/redact.hpp"
 
@@ -18,18 +18,18 @@ support::StreamRedactor::Out into(const jp_sink& sink) {
 }
 
 int32_t open_redactor(void*, void** redactor, jp_error* err) {
-  return detail::guard(err,
-                       [&] { *redactor = std::make_unique<support::StreamRedactor>().release(); });
+  return boundary::guard(
+      err, [&] { *redactor = std::make_unique<support::StreamRedactor>().release(); });
 }
 
 int32_t feed_redactor(void*, void* redactor, jp_str piece, jp_sink out, jp_error* err) {
-  return detail::guard(err, [&] {
-    static_cast<support::StreamRedactor*>(redactor)->feed(detail::view(piece), into(out));
+  return boundary::guard(err, [&] {
+    static_cast<support::StreamRedactor*>(redactor)->feed(boundary::view(piece), into(out));
   });
 }
 
 int32_t finish_redactor(void*, void* redactor, jp_sink out, uint64_t* secrets, jp_error* err) {
-  return detail::guard(
+  return boundary::guard(
       err, [&] { *secrets = static_cast<support::StreamRedactor*>(redactor)->finish(into(out)); });
 }
 
@@ -45,7 +45,7 @@ AgentLog::AgentLog(std::string path)
       table_{sizeof(jp_log), 0, this, nullptr, open_redactor, feed_redactor, finish_redactor,
              close_redactor} {
   table_.write = [](void* self, uint32_t level, jp_str message) {
-    static_cast<const AgentLog*>(self)->file_.write(level, detail::view(message));
+    static_cast<const AgentLog*>(self)->file_.write(level, boundary::view(message));
   };
 }
 

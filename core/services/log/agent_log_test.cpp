@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 
 namespace jetpack {
 
@@ -13,16 +13,17 @@ TEST_CASE("plugins mask streams as the log does") {
   void* redactor = nullptr;
   REQUIRE(table.redactor_open(table.self, &redactor, nullptr) == JP_OK);
   std::string clean;
-  const jp_sink out = detail::append_to(clean);
+  const jp_sink out = boundary::append_to(clean);
   for (const char* piece : {"a pass", "word=p5", "5 b"})
-    CHECK(table.redactor_feed(table.self, redactor, detail::borrow(piece), out, nullptr) == JP_OK);
+    CHECK(table.redactor_feed(table.self, redactor, boundary::borrow(piece), out, nullptr) ==
+          JP_OK);
   uint64_t secrets = 0;
   CHECK(table.redactor_finish(table.self, redactor, out, &secrets, nullptr) == JP_OK);
   CHECK(secrets == 1);
   CHECK(clean == "a password=[redacted] b");
 
   const jp_sink full{nullptr, [](void*, const char*, size_t) -> int32_t { return 1; }};
-  table.redactor_feed(table.self, redactor, detail::borrow("x y z"), full, nullptr);
+  table.redactor_feed(table.self, redactor, boundary::borrow("x y z"), full, nullptr);
   CHECK(table.redactor_finish(table.self, redactor, full, &secrets, nullptr) == JP_FAILED);
   table.redactor_close(table.self, redactor);
 }

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <chrono>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/process/capture.hpp"
 #include "services/process/keeper.hpp"
 #include "services/results.hpp"
@@ -24,7 +24,7 @@ constexpr uint64_t default_capture = 128 << 10;
 constexpr uint64_t max_capture = 64 << 20;
 constexpr int64_t default_grace_ms = 2000;
 
-std::string owned(jp_str text) { return std::string(detail::view(text)); }
+std::string owned(jp_str text) { return std::string(boundary::view(text)); }
 
 // The caller's environment with `added` on top.
 std::vector<std::string> environment(const jp_process_spec& spec) {
@@ -116,7 +116,7 @@ void give(const jp_sink& sink, const std::string& text) {
 
 int32_t run(void*, const jp_process_spec* spec, jp_process_result* result, jp_sink out,
             jp_sink err_out, jp_error* error) {
-  return detail::guard(error, [&] {
+  return boundary::guard(error, [&] {
     const auto start = std::chrono::steady_clock::now();
     const KeeperTask task = to_task(*spec);
     const auto capacity = static_cast<size_t>(

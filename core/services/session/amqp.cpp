@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/session/amqp_connection.hpp"
 #include "services/session/broker.hpp"
 
@@ -37,7 +37,7 @@ struct Flight {
 };
 
 size_t digest_of(const PublishParameters& message) {
-  return std::hash<std::string_view>{}(detail::view(message.body));
+  return std::hash<std::string_view>{}(boundary::view(message.body));
 }
 
 class AmqpClient {
@@ -122,7 +122,7 @@ bool AmqpClient::is_overdue() const {
 }
 
 Flight* AmqpClient::find(const PublishParameters& message) {
-  const auto id = detail::view(message.message_id);
+  const auto id = boundary::view(message.message_id);
   const auto found = std::find_if(flights_.begin(), flights_.end(), [&](const Flight& flight) {
     return flight.id == id && flight.digest == digest_of(message);
   });
@@ -154,8 +154,8 @@ void AmqpClient::handle(const AmqpConnection::Event& event) {
 
 // "no queue is bound to ..." is said here, where exchange and key are known.
 std::string unroutable_text(const std::string& peer, const PublishParameters& message) {
-  const std::string key(detail::view(message.routing_key));
-  const std::string exchange(detail::view(message.exchange));
+  const std::string key(boundary::view(message.routing_key));
+  const std::string exchange(boundary::view(message.exchange));
   if (exchange.empty())
     return peer + " has no queue '" + key + "', which the default exchange delivers to";
   return "no queue is bound to the exchange '" + exchange + "' of " + peer +
@@ -173,10 +173,10 @@ bool AmqpClient::is_missing(const std::string& exchange, AmqpClock::time_point d
 // Writes a message that is not yet under queue.
 void AmqpClient::launch(const PublishParameters& message, AmqpClock::time_point deadline) {
   Flight flight;
-  flight.id = detail::view(message.message_id);
+  flight.id = boundary::view(message.message_id);
   flight.digest = digest_of(message);
   flight.since = AmqpClock::now();
-  const std::string exchange(detail::view(message.exchange));
+  const std::string exchange(boundary::view(message.exchange));
   if (is_missing(exchange, deadline)) {
     flight.is_settled = true;
     flight.status = PublishStatus::refused;
@@ -252,7 +252,7 @@ void AmqpClient::hand_over(const PublishParameters* messages, size_t count, cons
     const bool has_own = flight != nullptr && !flight->why.empty();
     std::string text = has_own ? flight->why : why;
     if (flight != nullptr && flight->is_returned) text = unroutable_text(peer_, messages[i]);
-    result.text_size = detail::copy_text(result.text, sizeof result.text, text);
+    result.text_size = boundary::copy_text(result.text, sizeof result.text, text);
   }
   // What is settled was reported; without a connection nothing will be.
   if (!connection_) flights_.clear();
@@ -271,30 +271,31 @@ void AmqpClient::publish(const PublishParameters* messages, size_t count, millis
 }
 
 int32_t open_client(const BrokerParameters* broker, void** self, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
+  return boundary::guard(err, [&] {
     node::BrokerAddress address;
-    address.host = detail::view(broker->host);
+    address.host = boundary::view(broker->host);
     address.port = broker->port;
     address.is_tls = broker->is_tls != 0;
     address.verify = broker->verify != 0;
-    address.username = detail::view(broker->username);
-    address.password = detail::view(broker->password);
-    address.vhost = detail::view(broker->vhost);
-    address.ca_file = detail::view(broker->ca_file);
+    address.username = boundary::view(broker->username);
+    address.password = boundary::view(broker->password);
+    address.vhost = boundary::view(broker->vhost);
+    address.ca_file = boundary::view(broker->ca_file);
     *self = std::make_unique<AmqpClient>(std::move(address)).release();
   });
 }
 
 int32_t publish(void* self, const PublishParameters* messages, size_t count, int64_t timeout_ms,
                 PublishResult* results, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
+  return boundary::guard(err, [&] {
     static_cast<AmqpClient*>(self)->publish(messages, count, milliseconds{timeout_ms}, results);
   });
 }
 
 void tend_client(void* self) noexcept {
   jp_error ignored{};
-  static_cast<void>(detail::guard(&ignored, [&] { static_cast<AmqpClient*>(self)->heartbeat(); }));
+  static_cast<void>(
+      boundary::guard(&ignored, [&] { static_cast<AmqpClient*>(self)->heartbeat(); }));
 }
 
 void close_client(void* self) noexcept {

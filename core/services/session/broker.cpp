@@ -1,7 +1,7 @@
 // Loads the AMQP module and calls it over its C table.
 #include "services/session/broker.hpp"
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/session/module_file.hpp"
 
 namespace jetpack::session {
@@ -16,13 +16,13 @@ class LoadedBroker : public Broker {
     table.port = address.port;
     table.is_tls = address.is_tls ? 1 : 0;
     table.verify = address.verify ? 1 : 0;
-    table.host = detail::borrow(address.host);
-    table.vhost = detail::borrow(address.vhost);
-    table.username = detail::borrow(address.username);
-    table.password = detail::borrow(address.password);
-    table.ca_file = detail::borrow(address.ca_file);
+    table.host = boundary::borrow(address.host);
+    table.vhost = boundary::borrow(address.vhost);
+    table.username = boundary::borrow(address.username);
+    table.password = boundary::borrow(address.password);
+    table.ca_file = boundary::borrow(address.ca_file);
     jp_error err{};
-    detail::check(module_.open(&table, &self_, &err), err);
+    boundary::check(module_.open(&table, &self_, &err), err);
   }
   ~LoadedBroker() override { module_.close(self_); }
 
@@ -37,7 +37,7 @@ class LoadedBroker : public Broker {
     std::vector<PublishResult> raw(messages.size());
     for (auto& result : raw) result.size = sizeof result;
     jp_error err{};
-    detail::check(
+    boundary::check(
         module_.publish(self_, tables.data(), tables.size(), timeout.count(), raw.data(), &err),
         err);
     std::vector<Published> results;
@@ -54,16 +54,16 @@ class LoadedBroker : public Broker {
   static PublishParameters table_of(const Publication& message, std::vector<jp_header>& headers) {
     headers.reserve(message.headers.size());
     for (const auto& [name, value] : message.headers)
-      headers.push_back({detail::borrow(name), detail::borrow(value)});
+      headers.push_back({boundary::borrow(name), boundary::borrow(value)});
     PublishParameters table{};
     table.size = sizeof table;
     table.persistent = message.persistent ? 1 : 0;
-    table.exchange = detail::borrow(message.exchange);
-    table.routing_key = detail::borrow(message.routing_key);
-    table.content_type = detail::borrow(message.content_type);
-    table.message_id = detail::borrow(message.message_id);
-    table.user_id = detail::borrow(message.user_id);
-    table.body = detail::borrow(message.body);
+    table.exchange = boundary::borrow(message.exchange);
+    table.routing_key = boundary::borrow(message.routing_key);
+    table.content_type = boundary::borrow(message.content_type);
+    table.message_id = boundary::borrow(message.message_id);
+    table.user_id = boundary::borrow(message.user_id);
+    table.body = boundary::borrow(message.body);
     table.headers = headers.data();
     table.header_count = headers.size();
     return table;

@@ -5,7 +5,7 @@
 
 #include <boost/crc.hpp>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/session/envelope.hpp"
 
 namespace jetpack::session {
@@ -59,7 +59,7 @@ std::string routing_key_of(const node::Identity& identity) {
   std::string key = "messages." + std::to_string(crc.checksum() % partitions) + '.' +
                     identity.cluster + '.' + identity.node;
   char cut[max_routing_key];
-  return std::string(cut, detail::copy_text(cut, sizeof cut, key));
+  return std::string(cut, boundary::copy_text(cut, sizeof cut, key));
 }
 
 BrokerTransport::BrokerTransport(BrokerTarget target, node::Identity identity, Connect connect)

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/node/addresses.hpp"
 #include "support/json.hpp"
 #include "support/utf8.hpp"
@@ -32,8 +32,8 @@ void check_short_string(const char* what, std::string_view text) {
 void check_headers(const jp_letter& letter) {
   size_t bytes = 0;
   for (uint32_t i = 0; i < letter.header_count; ++i) {
-    const auto name = detail::view(letter.headers[i].name);
-    const auto value = detail::view(letter.headers[i].value);
+    const auto name = boundary::view(letter.headers[i].name);
+    const auto value = boundary::view(letter.headers[i].value);
     check_short_string("name of a header", name);
     if (name.empty()) throw Error(Errc::usage, "a header has an empty name");
     if (!support::is_utf8(value))
@@ -83,11 +83,11 @@ void check_request(std::string_view method, std::string_view path) {
 }
 
 void check_letter(const jp_letter& letter) {
-  const auto address = detail::view(letter.address);
-  const auto exchange = detail::view(letter.exchange);
-  check_content_type(detail::view(letter.content_type));
+  const auto address = boundary::view(letter.address);
+  const auto exchange = boundary::view(letter.exchange);
+  check_content_type(boundary::view(letter.content_type));
   if (letter.channel == JP_TO_SERVER) {
-    check_request(detail::view(letter.method), address);
+    check_request(boundary::view(letter.method), address);
     if (!exchange.empty() || letter.header_count > 0)
       throw Error(Errc::usage, "a letter to the server has no exchange and no headers");
     return;

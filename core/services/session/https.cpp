@@ -1,6 +1,6 @@
 // The https module: a table of functions around an HttpsConnection. A module of its own, so that a
 // network library is mapped only when something is sent.
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/http/retry_after.hpp"
 #include "services/results.hpp"
 #include "services/session/https_connection.hpp"
@@ -10,20 +10,20 @@
 namespace jetpack::session {
 
 std::string basic_authorization(const ServerParameters& server) {
-  const std::string pair =
-      std::string(detail::view(server.username)) + ':' + std::string(detail::view(server.password));
+  const std::string pair = std::string(boundary::view(server.username)) + ':' +
+                           std::string(boundary::view(server.password));
   return "Basic " + support::base64(pair);
 }
 
 namespace {
 
 int32_t open(const ServerParameters* server, void** self, jp_error* err) noexcept {
-  return detail::guard(err, [&] { *self = open_connection(*server).release(); });
+  return boundary::guard(err, [&] { *self = open_connection(*server).release(); });
 }
 
 int32_t exchange(void* self, const RequestParameters* request, ResponseParameters* result,
                  jp_sink body, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
+  return boundary::guard(err, [&] {
     const auto response = static_cast<HttpsConnection*>(self)->exchange(*request);
     write_to(body, response.body);
     const auto asked =
@@ -38,7 +38,7 @@ void close(void* self) noexcept {
 }
 
 int32_t sha256(jp_str text, jp_sink sink, jp_error* err) noexcept {
-  return detail::guard(err, [&] { write_to(sink, support::sha256_hex(detail::view(text))); });
+  return boundary::guard(err, [&] { write_to(sink, support::sha256_hex(boundary::view(text))); });
 }
 
 }  // namespace

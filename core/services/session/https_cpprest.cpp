@@ -14,7 +14,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/node/proxy.hpp"
 #include "services/session/https_connection.hpp"
 #include "support/url.hpp"
@@ -93,10 +93,10 @@ struct TooLong {};
 class RestConnection : public HttpsConnection {
  public:
   explicit RestConnection(const ServerParameters& server)
-      : url_(support::parse_url(detail::view(server.url), "the server's address")),
+      : url_(support::parse_url(boundary::view(server.url), "the server's address")),
         authorization_(basic_authorization(server)),
-        ca_file_(detail::view(server.ca_file)),
-        proxy_(detail::view(server.proxy)),
+        ca_file_(boundary::view(server.ca_file)),
+        proxy_(boundary::view(server.proxy)),
         verify_(server.verify != 0) {
     if (url_.host.find(':') != std::string::npos)
       throw Error(Errc::unsupported, peer() +
@@ -142,18 +142,18 @@ void RestConnection::connect() {
 }
 
 rest::http_request RestConnection::request_for(const RequestParameters& parameters) const {
-  rest::http_request request{std::string(detail::view(parameters.method))};
-  request.set_request_uri(web::uri(std::string(detail::view(parameters.path))));
+  rest::http_request request{std::string(boundary::view(parameters.method))};
+  request.set_request_uri(web::uri(std::string(boundary::view(parameters.path))));
   request.headers().add("Authorization", authorization_);
   request.headers().add("Accept", "application/json, */*");
   request.headers().add("User-Agent", "jetpack");
   for (size_t i = 0; i < parameters.header_count; ++i)
-    request.headers().add(std::string(detail::view(parameters.headers[i].name)),
-                          std::string(detail::view(parameters.headers[i].value)));
+    request.headers().add(std::string(boundary::view(parameters.headers[i].name)),
+                          std::string(boundary::view(parameters.headers[i].value)));
   if (parameters.body.size > 0) {
-    const auto body = detail::view(parameters.body);
+    const auto body = boundary::view(parameters.body);
     request.set_body(std::vector<unsigned char>(body.begin(), body.end()));
-    request.headers().set_content_type(std::string(detail::view(parameters.content_type)));
+    request.headers().set_content_type(std::string(boundary::view(parameters.content_type)));
   }
   request.set_progress_handler(
       [max = parameters.max_reply](rest::message_direction::direction way, uint64_t bytes) {

@@ -1,5 +1,5 @@
 // Connections to the server with libcurl.
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/http/client.hpp"
 #include "services/session/https_connection.hpp"
 
@@ -10,10 +10,10 @@ namespace {
 class CurlConnection : public HttpsConnection {
  public:
   explicit CurlConnection(const ServerParameters& server)
-      : url_(detail::view(server.url)), authorization_(basic_authorization(server)) {
-    settings_.ca_file = detail::view(server.ca_file);
+      : url_(boundary::view(server.url)), authorization_(basic_authorization(server)) {
+    settings_.ca_file = boundary::view(server.ca_file);
     settings_.ca_advice = "put its CA into config/ca.pem, or set skip_ssl_validation";
-    settings_.proxy = detail::view(server.proxy);
+    settings_.proxy = boundary::view(server.proxy);
     settings_.verify = server.verify != 0;
     settings_.http2 = true;
   }
@@ -31,15 +31,15 @@ class CurlConnection : public HttpsConnection {
 
 http::Request CurlConnection::request_of(const RequestParameters& parameters) const {
   http::Request request;
-  request.method = detail::view(parameters.method);
-  request.url = url_ + std::string(detail::view(parameters.path));
-  request.body = detail::view(parameters.body);
+  request.method = boundary::view(parameters.method);
+  request.url = url_ + std::string(boundary::view(parameters.path));
+  request.body = boundary::view(parameters.body);
   request.headers = {{"authorization", authorization_}, {"accept", "application/json, */*"}};
   if (!request.body.empty())
-    request.headers["content-type"] = detail::view(parameters.content_type);
+    request.headers["content-type"] = boundary::view(parameters.content_type);
   for (size_t i = 0; i < parameters.header_count; ++i)
-    request.headers[std::string(detail::view(parameters.headers[i].name))] =
-        detail::view(parameters.headers[i].value);
+    request.headers[std::string(boundary::view(parameters.headers[i].name))] =
+        boundary::view(parameters.headers[i].value);
   return request;
 }
 

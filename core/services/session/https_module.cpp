@@ -1,7 +1,7 @@
 // Loads the https module and calls it over its C table.
 #include "services/session/https_module.hpp"
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/session/module_file.hpp"
 
 namespace jetpack::session {
@@ -14,36 +14,36 @@ class LoadedHttpsClient : public HttpsClient {
     ServerParameters table{};
     table.size = sizeof table;
     table.verify = server.verify ? 1 : 0;
-    table.url = detail::borrow(server.url);
-    table.username = detail::borrow(server.username);
-    table.password = detail::borrow(server.password);
-    table.ca_file = detail::borrow(server.ca_file);
-    table.proxy = detail::borrow(server.proxy);
+    table.url = boundary::borrow(server.url);
+    table.username = boundary::borrow(server.username);
+    table.password = boundary::borrow(server.password);
+    table.ca_file = boundary::borrow(server.ca_file);
+    table.proxy = boundary::borrow(server.proxy);
     jp_error err{};
-    detail::check(module_.open(&table, &self_, &err), err);
+    boundary::check(module_.open(&table, &self_, &err), err);
   }
   ~LoadedHttpsClient() override { module_.close(self_); }
 
   Response exchange(const Request& request) override {
     std::vector<jp_header> headers;
     for (const auto& [name, value] : request.headers)
-      headers.push_back({detail::borrow(name), detail::borrow(value)});
+      headers.push_back({boundary::borrow(name), boundary::borrow(value)});
     RequestParameters table{};
     table.headers = headers.data();
     table.header_count = headers.size();
     table.size = sizeof table;
-    table.method = detail::borrow(request.method);
-    table.path = detail::borrow(request.path);
-    table.content_type = detail::borrow(request.content_type);
-    table.body = detail::borrow(request.body);
+    table.method = boundary::borrow(request.method);
+    table.path = boundary::borrow(request.path);
+    table.content_type = boundary::borrow(request.content_type);
+    table.body = boundary::borrow(request.body);
     table.timeout_ms = request.timeout.count();
     table.max_reply = request.max_reply;
     ResponseParameters raw{};
     raw.size = sizeof raw;
     Response response;
     jp_error err{};
-    detail::check(module_.exchange(self_, &table, &raw, detail::append_to(response.body), &err),
-                  err);
+    boundary::check(module_.exchange(self_, &table, &raw, boundary::append_to(response.body), &err),
+                    err);
     response.status = raw.status;
     if (raw.retry_after_s >= 0) response.retry_after = std::chrono::seconds{raw.retry_after_s};
     return response;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/session/envelope.hpp"
 #include "support/json.hpp"
 #include "support/text.hpp"
@@ -98,7 +98,7 @@ std::string words_of(const Response& response) {
   for (char& c : words)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   char cut[max_words];
-  return std::string(cut, detail::copy_text(cut, sizeof cut, words));
+  return std::string(cut, boundary::copy_text(cut, sizeof cut, words));
 }
 
 ServerTransport::ServerTransport(std::string url, node::Identity identity, Connect connect)

@@ -9,7 +9,7 @@
 #include <memory>
 #include <tuple>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include "services/module.hpp"
 #include "services/module_host.hpp"
 #include "services/node/node_settings.hpp"
@@ -141,15 +141,15 @@ class Session {
 
   static Session& from(void* self) { return *static_cast<Session*>(self); }
   static int32_t identity_entry(void* self, jp_str fact, jp_sink out, jp_error* err) noexcept {
-    return detail::guard(err, [&] { write_to(out, from(self).identity(detail::view(fact))); });
+    return boundary::guard(err, [&] { write_to(out, from(self).identity(boundary::view(fact))); });
   }
   static int32_t publish_entry(void* self, const jp_message* message, jp_receipt* receipt,
                                jp_error* err) noexcept {
-    return detail::guard(err, [&] { hand_out(from(self).publish(*message), receipt); });
+    return boundary::guard(err, [&] { hand_out(from(self).publish(*message), receipt); });
   }
   static int32_t request_entry(void* self, const jp_request* request, jp_reply* reply, jp_sink body,
                                jp_error* err) noexcept {
-    return detail::guard(err, [&] {
+    return boundary::guard(err, [&] {
       const Response response = from(self).request(*request);
       write_to(body, response.body);
       hand_out(jp_reply{sizeof(jp_reply), response.status}, reply);
@@ -157,14 +157,14 @@ class Session {
   }
   static int32_t send_entry(void* self, const jp_letter* letter, jp_receipt* receipt,
                             jp_error* err) noexcept {
-    return detail::guard(err, [&] { hand_out(from(self).send(*letter), receipt); });
+    return boundary::guard(err, [&] { hand_out(from(self).send(*letter), receipt); });
   }
   static int32_t deliver_entry(void* self, int64_t time_ms, jp_delivered* result,
                                jp_error* err) noexcept {
-    return detail::guard(err, [&] { hand_out(from(self).drain(time_ms), result); });
+    return boundary::guard(err, [&] { hand_out(from(self).drain(time_ms), result); });
   }
   static int32_t outbox_entry(void* self, jp_sink json, jp_error* err) noexcept {
-    return detail::guard(err, [&] { write_to(json, from(self).outbox_state()); });
+    return boundary::guard(err, [&] { write_to(json, from(self).outbox_state()); });
   }
 
   ModuleHost host_;
@@ -212,10 +212,10 @@ Message Session::store(Message message) {
 }
 
 jp_receipt Session::publish(const jp_message& raw) {
-  check_message(detail::view(raw.type), detail::view(raw.data));
+  check_message(boundary::view(raw.type), boundary::view(raw.data));
   Message message;
-  message.type = detail::view(raw.type);
-  message.data = detail::view(raw.data);
+  message.type = boundary::view(raw.type);
+  message.data = boundary::view(raw.data);
   return accept(std::move(message), raw.wait_ms);
 }
 
@@ -232,24 +232,24 @@ void Session::check_size(std::string_view body) const {
 
 jp_receipt Session::send(const jp_letter& raw) {
   check_letter(raw);
-  check_size(detail::view(raw.body));
+  check_size(boundary::view(raw.body));
   const bool is_to_broker = raw.channel == JP_TO_BROKER;
   // Without a broker a letter would wait forever, unnoticed.
   if (is_to_broker) static_cast<void>(settings().broker());
   Message message;
   message.kind = is_to_broker ? Kind::letter_to_broker : Kind::letter_to_server;
   message.type = "letter";
-  message.data = detail::view(raw.body);
+  message.data = boundary::view(raw.body);
   Letter& letter = message.letter;
-  letter.method = is_to_broker ? "" : detail::view(raw.method);
-  letter.address = detail::view(raw.address);
-  letter.exchange = detail::view(raw.exchange);
-  letter.content_type = detail::view(raw.content_type);
+  letter.method = is_to_broker ? "" : boundary::view(raw.method);
+  letter.address = boundary::view(raw.address);
+  letter.exchange = boundary::view(raw.exchange);
+  letter.content_type = boundary::view(raw.content_type);
   if (letter.content_type.empty())
     letter.content_type = is_to_broker ? "application/octet-stream" : "application/json";
   for (uint32_t i = 0; i < raw.header_count; ++i)
-    letter.headers.emplace_back(detail::view(raw.headers[i].name),
-                                detail::view(raw.headers[i].value));
+    letter.headers.emplace_back(boundary::view(raw.headers[i].name),
+                                boundary::view(raw.headers[i].value));
   letter.persistent = raw.persistent != 0;
   return accept(std::move(message), raw.wait_ms);
 }
@@ -266,8 +266,8 @@ jp_receipt Session::accept(Message accepted, int64_t wait_ms) {
   jp_receipt receipt{};
   receipt.size = sizeof receipt;
   receipt.delivery = note ? JP_QUEUED : JP_DELIVERED;
-  detail::copy_text(receipt.id, sizeof receipt.id - 1, message.id);
-  if (note) receipt.note_size = detail::copy_text(receipt.note, sizeof receipt.note, *note);
+  boundary::copy_text(receipt.id, sizeof receipt.id - 1, message.id);
+  if (note) receipt.note_size = boundary::copy_text(receipt.note, sizeof receipt.note, *note);
   if (!note && outbox().state_of(message) == Outbox::State::dead)
     throw Error(
         Errc::failed,
@@ -353,20 +353,20 @@ jp_delivered Session::drain(int64_t time_ms) {
   result.messages = drained.messages;
   result.dead = drained.dead;
   result.retry_ms = drained.retry_after.count();
-  result.note_size = detail::copy_text(result.note, sizeof result.note, drained.note);
+  result.note_size = boundary::copy_text(result.note, sizeof result.note, drained.note);
   return result;
 }
 
 Response Session::request(const jp_request& raw) const {
-  const auto method = detail::view(raw.method);
-  const auto path = detail::view(raw.path);
+  const auto method = boundary::view(raw.method);
+  const auto path = boundary::view(raw.path);
   check_request(method, path);
   const auto client = connect(settings().server());
   Request request;
   request.method = method;
   request.path = path;
   request.content_type = raw.body_is_json != 0 ? "application/json" : "application/octet-stream";
-  request.body = detail::view(raw.body);
+  request.body = boundary::view(raw.body);
   request.timeout = raw.timeout_ms > 0 ? bounded(raw.timeout_ms) : default_request_timeout;
   request.max_reply = raw.max_reply > 0 ? raw.max_reply : default_max_reply;
   return client->exchange(request);
@@ -375,7 +375,7 @@ Response Session::request(const jp_request& raw) const {
 namespace {
 
 int32_t open(const jp_host* host, const void** table, jp_error* err) noexcept {
-  return detail::guard(err, [&] { *table = service_table<Session>(*host); });
+  return boundary::guard(err, [&] { *table = service_table<Session>(*host); });
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <memory>
 
-#include <jetpack/error.hpp>
+#include <jetpack/boundary.hpp>
 #include <jetpack/session.hpp>
 #include "services/http/status.hpp"
 #include "services/module.hpp"
@@ -154,15 +154,15 @@ Store& StorageService::opened() {
 }
 
 int32_t StorageService::locker_entry(void* self, jp_sink url, jp_error* err) noexcept {
-  return detail::guard(err, [&] { write_to(url, from(self).opened().address()); });
+  return boundary::guard(err, [&] { write_to(url, from(self).opened().address()); });
 }
 
 int32_t StorageService::list_entry(void* self, jp_str prefix, jp_sink lines,
                                    jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    check_prefix(detail::view(prefix));
+  return boundary::guard(err, [&] {
+    check_prefix(boundary::view(prefix));
     bool is_stopped = false;
-    from(self).opened().list(detail::view(prefix), [&](const BlobInfo& blob) {
+    from(self).opened().list(boundary::view(prefix), [&](const BlobInfo& blob) {
       const std::string line = json_line(blob) + '\n';
       is_stopped = lines.write(lines.ctx, line.data(), line.size()) != 0;
       return !is_stopped;
@@ -173,12 +173,12 @@ int32_t StorageService::list_entry(void* self, jp_str prefix, jp_sink lines,
 
 int32_t StorageService::properties_entry(void* self, jp_str blob, jp_sink line,
                                          jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    check_blob_name(detail::view(blob));
+  return boundary::guard(err, [&] {
+    check_blob_name(boundary::view(blob));
     Store& store = from(self).opened();
-    const auto info = store.properties(detail::view(blob));
+    const auto info = store.properties(boundary::view(blob));
     if (!info)
-      throw Error(Errc::not_found, "blob " + quoted(detail::view(blob)) +
+      throw Error(Errc::not_found, "blob " + quoted(boundary::view(blob)) +
                                        " not found in the locker " + store.address());
     write_to(line, json_line(*info) + '\n');
   });
@@ -186,10 +186,10 @@ int32_t StorageService::properties_entry(void* self, jp_str blob, jp_sink line,
 
 int32_t StorageService::download_entry(void* self, const jp_download* download,
                                        jp_downloaded* result, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    check_blob_name(detail::view(download->blob));
+  return boundary::guard(err, [&] {
+    check_blob_name(boundary::view(download->blob));
     const auto downloaded = from(self).opened().download(
-        detail::view(download->blob), std::string(detail::view(download->to_path)),
+        boundary::view(download->blob), std::string(boundary::view(download->to_path)),
         (download->flags & JP_DOWNLOAD_FRESH) != 0, watch_of(download->progress));
     hand_out(jp_downloaded{sizeof(jp_downloaded), downloaded.checked ? 1u : 0u, downloaded.bytes,
                            downloaded.resumed},
@@ -199,36 +199,36 @@ int32_t StorageService::download_entry(void* self, const jp_download* download,
 
 int32_t StorageService::upload_entry(void* self, const jp_upload* upload, jp_uploaded* result,
                                      jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    check_blob_name(detail::view(upload->blob));
-    std::string content_type(detail::view(upload->content_type));
+  return boundary::guard(err, [&] {
+    check_blob_name(boundary::view(upload->blob));
+    std::string content_type(boundary::view(upload->content_type));
     check_header_text("content type", content_type);
     if (content_type.empty()) content_type = "application/octet-stream";
     const uint64_t bytes =
-        from(self).opened().upload(detail::view(upload->blob), content_type,
+        from(self).opened().upload(boundary::view(upload->blob), content_type,
                                    content_of(upload->source), watch_of(upload->progress));
     hand_out(jp_uploaded{sizeof(jp_uploaded), 0, bytes}, result);
   });
 }
 
 int32_t StorageService::remove_entry(void* self, jp_str blob, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    check_blob_name(detail::view(blob));
-    from(self).opened().remove(detail::view(blob));
+  return boundary::guard(err, [&] {
+    check_blob_name(boundary::view(blob));
+    from(self).opened().remove(boundary::view(blob));
   });
 }
 
 int32_t StorageService::sign_entry(void* self, const jp_signature* signature, jp_sink url,
                                    jp_signed* result, jp_error* err) noexcept {
-  return detail::guard(err, [&] {
-    check_blob_name(detail::view(signature->blob));
-    check_header_text("content disposition", detail::view(signature->content_disposition));
-    check_header_text("content type", detail::view(signature->content_type));
+  return boundary::guard(err, [&] {
+    check_blob_name(boundary::view(signature->blob));
+    check_header_text("content disposition", boundary::view(signature->content_disposition));
+    check_header_text("content type", boundary::view(signature->content_type));
     if (signature->seconds < 1) throw Error(Errc::usage, "a URL is valid for at least a second");
     const SignedAddress made = from(self).opened().sign(
-        {detail::view(signature->blob),
+        {boundary::view(signature->blob),
          std::chrono::seconds{std::min<int64_t>(signature->seconds, int64_t{1} << 40)},
-         detail::view(signature->content_disposition), detail::view(signature->content_type)});
+         boundary::view(signature->content_disposition), boundary::view(signature->content_type)});
     hand_out(
         jp_signed{sizeof(jp_signed), made.shortened ? 1u : 0u,
                   std::chrono::duration_cast<std::chrono::seconds>(made.expires.time_since_epoch())
@@ -241,7 +241,7 @@ int32_t StorageService::sign_entry(void* self, const jp_signature* signature, jp
 namespace {
 
 int32_t open_storage(const jp_host* host, const void** table, jp_error* err) noexcept {
-  return detail::guard(err, [&] { *table = service_table<StorageService>(*host); });
+  return boundary::guard(err, [&] { *table = service_table<StorageService>(*host); });
 }
 
 }  // namespace

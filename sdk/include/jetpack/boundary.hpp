@@ -97,7 +97,3 @@ class Borrowed {
 };
 
 }  // namespace jetpack::boundary
-
-namespace jetpack::detail {
-using namespace boundary;
-}

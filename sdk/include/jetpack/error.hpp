@@ -34,5 +34,3 @@ class Error : public std::runtime_error {
 };
 
 }  // namespace jetpack
-
-#include <jetpack/boundary.hpp>
