@@ -485,4 +485,4 @@ def test_a_folder_of_plugins_that_may_not_be_read(jetpack, as_user, copied_home)
     result = jetpack("log", "m", prefix=as_nobody)
     assert (result.returncode, result.stdout) == (127, "")
     assert f"refused: {folder}: cannot read the directory: Permission denied" in result.stderr
-    assert "cannot be read" in jetpack.answer("plugin", "list", prefix=as_nobody)
+    assert "cannot read" in jetpack.answer("plugin", "list", prefix=as_nobody)
