@@ -1,5 +1,5 @@
-// How long to wait before the next attempt: doubling, capped, and random, so that the nodes of a
-// cluster do not come back at the same instant.
+// Exponential back-off between retries, with a cap and jitter, so that the nodes of a cluster do
+// not retry at the same instant.
 #pragma once
 
 #include <chrono>
@@ -13,9 +13,9 @@ class Backoff {
   Backoff(std::chrono::milliseconds least, std::chrono::milliseconds most, uint32_t seed)
       : least_(least), most_(most), next_(least), random_(seed) {}
 
-  // The next pause: between half and all of what is due, but never less than what the server asked
-  // for, which is honoured up to a day.
-  std::chrono::milliseconds pause(std::chrono::milliseconds asked = {});
+  // The next pause: a random time between half of the current interval and all of it, but at least
+  // `requested` (the server's Retry-After), which is honored up to a day.
+  std::chrono::milliseconds pause(std::chrono::milliseconds requested = {});
 
   void reset() { next_ = least_; }
 

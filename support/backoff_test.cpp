@@ -5,7 +5,7 @@
 
 using namespace std::chrono_literals;
 
-TEST_CASE("pauses double up to the cap, each between half and all of what is due") {
+TEST_CASE("pauses double up to the cap, with jitter of up to one half") {
   jetpack::support::Backoff backoff(500ms, 60s, 1);
   for (auto due = 500ms; due < 60s; due *= 2) {
     const auto pause = backoff.pause();
@@ -17,13 +17,13 @@ TEST_CASE("pauses double up to the cap, each between half and all of what is due
   CHECK(backoff.pause() <= 500ms);
 }
 
-TEST_CASE("what the server asks for is honoured, up to a day") {
+TEST_CASE("the server's Retry-After is honored, up to a day") {
   jetpack::support::Backoff backoff(500ms, 60s, 1);
   CHECK(backoff.pause(90s) == 90s);
   CHECK(backoff.pause(std::chrono::hours(1000)) == std::chrono::hours(24));
 }
 
-TEST_CASE("nodes with other seeds wait for other times") {
+TEST_CASE("different seeds give different pauses") {
   jetpack::support::Backoff one(60s, 60s, 1), two(60s, 60s, 2);
   CHECK(one.pause() != two.pause());
 }

@@ -27,7 +27,7 @@ std::string percent_encode(std::string_view text, bool keeps_slash) {
   return result;
 }
 
-// Appends what `text` stands for, up to a '%' that does not begin a %XX; takes that off `text`.
+// Decodes `text` up to a '%' that does not start a %XX sequence, and removes that part from it.
 void percent_decode(std::string_view& text, std::string& result) {
   while (!text.empty()) {
     if (text[0] != '%') {

@@ -8,25 +8,25 @@
 
 namespace jetpack::support {
 
-// Encodes all but letters, digits and "-._~".
+// Encodes all bytes except letters, digits and "-._~".
 std::string percent_encoded(std::string_view text);
 
-// The same, with each '/' left as it is.
+// The same, but leaves '/' as it is.
 std::string percent_encoded_path(std::string_view text);
 
-// nullopt when a '%' does not begin a %XX.
+// nullopt when a '%' does not start a %XX sequence.
 std::optional<std::string> percent_decoded(std::string_view text);
 
-// The same, but a '%' that does not begin a %XX stands for itself.
+// The same, but keeps a '%' that does not start a %XX sequence.
 std::string percent_decoded_leniently(std::string_view text);
 
 // With padding, on one line.
 std::string base64(std::string_view bytes);
 
-// Takes text with or without padding; nullopt when it is not base64.
+// Accepts text with or without padding; nullopt when it is not base64.
 std::optional<std::string> base64_decoded(std::string_view text);
 
-// Two digits a byte, lower case.
+// Two lower-case digits per byte.
 std::string hex(std::string_view bytes);
 std::string hex(std::span<const unsigned char> bytes);
 std::string hex_byte(unsigned char byte);

@@ -26,7 +26,7 @@ TEST_CASE("lenient percent-decoding") {
   CHECK(percent_decoded_leniently("%zz%41") == "%zzA");
 }
 
-TEST_CASE("base64 there and back") {
+TEST_CASE("base64 round trip") {
   CHECK(base64("").empty());
   CHECK(base64("f") == "Zg==");
   CHECK(base64("fo") == "Zm8=");

@@ -1,4 +1,4 @@
-// How a failed system call on a file becomes an error.
+// Reports a failed system call on a file as an error.
 #pragma once
 
 #include <string>

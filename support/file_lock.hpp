@@ -11,19 +11,19 @@
 
 namespace jetpack::support {
 
-// Holds an exclusive lock on a file, which is created when missing, until destroyed. The file gets
-// `mode` whatever the umask, so that members of the directory's group can lock it too.
+// Holds an exclusive lock on a file until destroyed. A missing file is created; it gets `mode`
+// regardless of the umask, so that members of the directory's group can lock it too.
 class FileLock {
  public:
   // Waits for the lock.
   static FileLock wait(const std::string& path, unsigned mode);
-  // nullopt when another process holds it for all of `longest`.
+  // nullopt when another process still holds the lock after `longest`.
   static std::optional<FileLock> attempt(const std::string& path, unsigned mode,
                                          std::chrono::milliseconds longest = {});
-  // Whether somebody holds it now. A file that does not exist is not held.
+  // Whether a process holds the lock now. A missing file is not locked.
   static bool is_held(const std::string& path);
 
-  // Replaces the file's content: who holds it, for people and for error messages.
+  // Replaces the file's content with a note on the holder, for error messages.
   void note(std::string_view text) const;
 
  private:

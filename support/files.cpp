@@ -1,4 +1,4 @@
-// Files read with a bound, and written so that a crash leaves the old content or the new.
+// Reads files with a size limit, and writes them so that a crash leaves the old or the new content.
 #include "support/files.hpp"
 
 #include <fcntl.h>
@@ -19,12 +19,12 @@ namespace jetpack::support {
 
 namespace {
 
-// Appends what can be read from `fd`; false when the content would be longer than `max_bytes`.
+// Appends the content of `fd` up to its end; false when it exceeds `max_bytes`.
 bool append_all(int fd, uint64_t max_bytes, const std::string& name, std::string& content) {
   std::array<char, 16384> piece;
   for (;;) {
-    const size_t wanted = std::min<uint64_t>(piece.size(), max_bytes + 1 - content.size());
-    const ssize_t got = ::read(fd, piece.data(), wanted);
+    const size_t limit = std::min<uint64_t>(piece.size(), max_bytes + 1 - content.size());
+    const ssize_t got = ::read(fd, piece.data(), limit);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_on_file("read", name, errno);
     if (got == 0) return true;
@@ -53,7 +53,7 @@ class Draft {
     const bool keeps = !others_can_write && ::stat(path_.c_str(), &old) == 0;
     constexpr auto same = static_cast<uid_t>(-1);
     const gid_t group = keeps ? old.st_gid : directory.st_gid;
-    // Only root can give a file away, and a group member may not be in the old file's group.
+    // Only root can change the owner, and the caller may not be in the old file's group.
     if (::fchown(fd_.get(), keeps ? old.st_uid : same, group) != 0 &&
         ::fchown(fd_.get(), same, group) != 0 && errno != EPERM)
       fail_on_file("set the owner of", path_, errno);
@@ -119,7 +119,7 @@ std::optional<std::string> read_bounded(int fd, uint64_t max_bytes, const std::s
 }
 
 Fd open_file(const std::string& path) {
-  // O_NONBLOCK: a FIFO in the place of a file must not hang us.
+  // O_NONBLOCK: do not hang when the path is a FIFO.
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd && errno == ENOENT) return fd;
   struct stat info {};
@@ -134,7 +134,7 @@ std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes
   if (!fd) return std::nullopt;
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) fail_on_file("read", path, errno);
-  // A file may grow while it is read, and files of /proc claim to be empty.
+  // A file may grow while it is read, and files in /proc have size 0.
   std::string content;
   const auto size = static_cast<uint64_t>(info.st_size);
   bool fits = size <= max_bytes;
@@ -163,7 +163,7 @@ bool write_if_changed(const std::string& path, std::string_view content, unsigne
   try {
     if (read_file(path, content.size()) == content) return false;
   } catch (const Error&) {
-    // What cannot be read is replaced.
+    // An unreadable file is replaced.
   }
   write_durably(path, content, mode);
   return true;
@@ -184,7 +184,7 @@ void create_directories(const std::string& path, unsigned mode) {
 std::string move_aside(const std::string& path) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  // To the nanosecond, so that one that was moved before is not overwritten.
+  // With nanoseconds, so that an earlier one is not overwritten.
   std::string aside =
       path + ".corrupt-" + std::to_string(now.tv_sec) + '.' + std::to_string(now.tv_nsec);
   if (::rename(path.c_str(), aside.c_str()) != 0) fail_on_file("move aside", path, errno);

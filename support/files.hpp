@@ -1,4 +1,4 @@
-// Files read with a bound, and written so that a crash leaves the old content or the new.
+// Reads files with a size limit, and writes them so that a crash leaves the old or the new content.
 #pragma once
 
 #include <dirent.h>
@@ -44,11 +44,11 @@ std::string system_message(int error);
 // The directory part of a path: "/etc" of "/etc/passwd", "." of "passwd".
 std::string parent_directory(const std::string& path);
 
-// Writes all of it; returns the errno that stopped it, else 0.
+// Writes all of `content`; returns 0 or the errno of the failure.
 int write_all(int fd, std::string_view content);
 
-// All that can be read from `fd`; nullopt when that is more than `max_bytes`. `name` is for the
-// error. Never allocates more than `max_bytes` and a little.
+// Reads `fd` to its end; nullopt when that is more than `max_bytes`. `name` is for the error
+// message. Never allocates much more than `max_bytes`.
 std::optional<std::string> read_bounded(int fd, uint64_t max_bytes, const std::string& name);
 
 // Opens a file to read it; an invalid Fd when it does not exist. Throws Errc::denied or failed, and
@@ -59,20 +59,20 @@ Fd open_file(const std::string& path);
 // when it is not a regular file or larger than `max_bytes`. Never allocates more than `max_bytes`.
 std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes);
 
-// Replaces the file: temporary name beside it, fsync, rename, fsync of the directory. A new file
-// gets `mode` and the directory's group. An existing one keeps its owner, group and mode, unless
-// its group or anybody can write the directory: then whoever is allowed to could have put it there,
-// and it is replaced as if it were new. Throws Errc::unavailable when the disk is full, else denied
+// Replaces the file: temporary file in the same directory, fsync, rename, fsync of the directory. A
+// new file gets `mode` and the directory's group. An existing file keeps its owner, group and mode,
+// unless the directory is writable by its group or by others: then the file is not trusted and is
+// replaced as if it were new. Throws Errc::unavailable when the disk is full, else denied
 // or failed.
 void write_durably(const std::string& path, std::string_view content, unsigned mode);
 
-// The same, unless the file has this content already; whether it was written.
+// The same, unless the file already has this content; returns whether it was written.
 bool write_if_changed(const std::string& path, std::string_view content, unsigned mode);
 
-// Creates the directory and its parents where they are missing; what is created gets `mode`.
+// Creates the directory and its missing parents with `mode`.
 void create_directories(const std::string& path, unsigned mode);
 
-// Renames an unreadable state file to PATH.corrupt-TIME, so that work can go on; returns its name.
+// Renames a damaged state file to PATH.corrupt-TIME, so that work can continue; returns that name.
 std::string move_aside(const std::string& path);
 
 }  // namespace jetpack::support

@@ -12,25 +12,26 @@
 
 namespace jetpack::support {
 
-TEST_CASE("a file is read whole, and not when it is too large or no file") {
-  const TemporaryDirectory folder;
-  CHECK(read_file(folder.write("a", "text"), 4) == "text");
-  CHECK(read_file(folder.path() + "/none", 4) == std::nullopt);
-  CHECK_THROWS_WITH_AS(read_file(folder.write("a", "texts"), 4),
+TEST_CASE("a file is read completely; too large ones and non-files are errors") {
+  const TemporaryDirectory directory;
+  CHECK(read_file(directory.write("a", "text"), 4) == "text");
+  CHECK(read_file(directory.path() + "/none", 4) == std::nullopt);
+  CHECK_THROWS_WITH_AS(read_file(directory.write("a", "texts"), 4),
                        doctest::Contains("5 bytes, the limit is 4"), Error);
-  CHECK_THROWS_WITH_AS(read_file(folder.path(), 4), doctest::Contains("not a regular file"), Error);
-  const std::string fifo = folder.path() + "/fifo";
+  CHECK_THROWS_WITH_AS(read_file(directory.path(), 4), doctest::Contains("not a regular file"),
+                       Error);
+  const std::string fifo = directory.path() + "/fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
   CHECK_THROWS_WITH_AS(read_file(fifo, 4), doctest::Contains("not a regular file"), Error);
 }
 
-TEST_CASE("a file of /proc, which claims to be empty, is read to its end") {
+TEST_CASE("a file in /proc, whose size is 0, is read to its end") {
   CHECK(read_file("/proc/self/comm", 100).value_or("").size() > 1);
 }
 
 TEST_CASE("writing replaces the content and keeps the mode") {
-  const TemporaryDirectory folder;
-  const std::string path = folder.path() + "/state";
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/state";
   write_durably(path, "one", 0640);
   struct stat info {};
   REQUIRE(::stat(path.c_str(), &info) == 0);
@@ -40,13 +41,13 @@ TEST_CASE("writing replaces the content and keeps the mode") {
   CHECK(read_file(path, 10) == "two");
   REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0600);
-  CHECK_THROWS_WITH_AS(write_durably(folder.path() + "/none/state", "x", 0600),
+  CHECK_THROWS_WITH_AS(write_durably(directory.path() + "/none/state", "x", 0600),
                        doctest::Contains("No such file"), Error);
 }
 
 TEST_CASE("a lock is held until it is destroyed") {
-  const TemporaryDirectory folder;
-  const std::string path = folder.path() + "/lock";
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/lock";
   CHECK_FALSE(FileLock::is_held(path));
   {
     const auto lock = FileLock::attempt(path, 0600);
@@ -57,7 +58,7 @@ TEST_CASE("a lock is held until it is destroyed") {
   CHECK_FALSE(FileLock::is_held(path));
 }
 
-TEST_CASE("in a directory that others can write, what stands there gives nothing away") {
+TEST_CASE("in a directory that others can write, the old file's owner and mode are not trusted") {
   const TemporaryDirectory directory;
   REQUIRE(::chmod(directory.path().c_str(), 0770) == 0);
   const std::string path = directory.write("state", "theirs");
@@ -68,7 +69,7 @@ TEST_CASE("in a directory that others can write, what stands there gives nothing
   CHECK((info.st_mode & 07777) == 0640);
 }
 
-TEST_CASE("directories are created with their parents, and need not be new") {
+TEST_CASE("directories are created with their parents and may already exist") {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/a/b/c";
   create_directories(path, 0750);
@@ -80,7 +81,7 @@ TEST_CASE("directories are created with their parents, and need not be new") {
   CHECK_THROWS_AS(create_directories(directory.path() + "/file", 0750), Error);
 }
 
-TEST_CASE("a lock says who holds it, and is waited for only so long") {
+TEST_CASE("a lock file names its holder, and waiting for it has a limit") {
   const TemporaryDirectory directory;
   const auto lock = FileLock::wait(directory.path() + "/lock", 0600);
   lock.note("pid 1");

@@ -19,7 +19,7 @@ std::string slot(std::string_view section, std::string_view key) {
   return std::string(section) + '\n' + lower_case(key);
 }
 
-// Takes the first line off `text`; "\r\n" and "\r" end lines too.
+// Removes the first line from `text` and returns it; "\r\n" and "\r" end lines too.
 std::string_view take_line(std::string_view& text) {
   const size_t end = std::min(text.find_first_of("\r\n"), text.size());
   const std::string_view line = text.substr(0, end);
@@ -50,7 +50,7 @@ class Parser {
   void add(std::string_view line, size_t indent) {
     if (line.starts_with('#') || line.starts_with(';')) return;
     if (line.empty()) {
-      // It is part of the value when the value goes on behind it.
+      // Part of the value if the value continues after it.
       if (value_ != nullptr) *value_ += '\n';
       return;
     }
@@ -102,7 +102,7 @@ std::optional<Ini> Ini::read(const std::string& path) {
 }
 
 std::optional<std::string> Ini::get(std::string_view section, std::string_view key) const {
-  // What is in [DEFAULT] holds for every section.
+  // [DEFAULT] applies to every section.
   for (const std::string_view in : {section, std::string_view("DEFAULT")})
     if (const auto found = values_.find(slot(in, key)); found != values_.end())
       return found->second;

@@ -16,8 +16,8 @@ class Ini {
   // before it continues that key's value. A byte order mark is skipped.
   static Ini parse(std::string_view text, const std::string& name);
 
-  // nullopt when there is no such file. The limit is 1 MiB. A file that is being rewritten in place
-  // is read again, for some milliseconds.
+  // nullopt when the file does not exist. The limit is 1 MiB. A file that is being rewritten in
+  // place is read again for some milliseconds.
   static std::optional<Ini> read(const std::string& path);
 
   // The key in the section, else in [DEFAULT].

@@ -34,7 +34,7 @@ TEST_CASE("keys may be indented, and a deeper line continues the value before it
   CHECK(ini.get("identity", "empty") == "");
 }
 
-TEST_CASE("[DEFAULT] holds for every section, and later values win") {
+TEST_CASE("[DEFAULT] applies to every section, and later values win") {
   const Ini ini =
       Ini::parse("[DEFAULT]\na = 1\nb = 2\n[x] ; comment\nb = 3\n[y]\n[x]\nB: 4\r\rc=5\n", "x.ini");
   CHECK(ini.get("x", "a") == "1");
@@ -43,7 +43,7 @@ TEST_CASE("[DEFAULT] holds for every section, and later values win") {
   CHECK(ini.get("x", "c") == "5");
 }
 
-TEST_CASE("a line that is neither is an error with its number") {
+TEST_CASE("an invalid line is an error with its line number") {
   CHECK_THROWS_WITH_AS(Ini::parse("[a]\nnonsense\n", "x.ini"),
                        doctest::Contains("x.ini, line 2: found 'nonsense'"), Error);
   CHECK_THROWS_WITH_AS(Ini::parse("[a\n", "x.ini"), doctest::Contains("expected a section"), Error);

@@ -17,7 +17,7 @@ namespace {
 using rapidjson::SizeType;
 using rapidjson::Value;
 
-// For each member the place of the first one of its name.
+// For each member, the position of the first one of its name.
 std::vector<SizeType> first_places(const Value& object) {
   std::unordered_map<std::string_view, SizeType> places;
   places.reserve(object.MemberCount());
@@ -39,7 +39,7 @@ bool has_repeated_name(const Value& object) {
   return false;
 }
 
-// The last value of a name counts, at the place of the first: as in Python.
+// The last value of a name wins, at the position of the first, as in Python.
 void drop_repeated(Value& object) {
   const auto members = object.MemberBegin();
   const auto first = first_places(object);
@@ -94,6 +94,13 @@ std::optional<Json> Json::read(const std::string& path, std::string_view key, Js
     read_into(json.document_, JsonInput(fd, path), key, rules);
     return json;
   });
+}
+
+bool is_unquoted_number(std::string_view text) {
+  if (text == "NaN" || text == "Infinity" || text == "-Infinity") return true;
+  const size_t sign = text.starts_with('-') ? 1 : 0;
+  return text.size() > sign && text[sign] >= '0' && text[sign] <= '9' && text.back() >= '0' &&
+         text.back() <= '9' && text.find_first_not_of("0123456789.eE+-") == std::string_view::npos;
 }
 
 const rapidjson::Value* find_member(const rapidjson::Value& value, std::string_view name) {

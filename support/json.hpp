@@ -62,8 +62,11 @@ class Json {
 // is_string() instead of IsString(), and JsonWriter (json_writer.hpp), which writes it as it came.
 inline constexpr char number_mark = '\xFF';
 
+// Whether what follows the mark can be written as it is: a text from elsewhere may begin like it.
+bool is_unquoted_number(std::string_view text);
+
 inline bool is_number_text(std::string_view text) {
-  return !text.empty() && text[0] == number_mark;
+  return !text.empty() && text[0] == number_mark && is_unquoted_number(text.substr(1));
 }
 
 inline std::string_view text_of(const rapidjson::Value& text) {

@@ -1,4 +1,4 @@
-// The bytes of a JSON document, held a piece at a time, whatever its size.
+// The bytes of a JSON document of any size, held one piece at a time.
 #include "support/json_input.hpp"
 
 #include <unistd.h>
@@ -17,7 +17,7 @@ namespace jetpack::support {
 
 namespace {
 
-// Small enough to stay in the processor's cache, large enough that system calls do not count.
+// Small enough for the processor's cache, large enough to make system calls negligible.
 constexpr size_t max_piece = 64 << 10;
 
 constexpr std::string_view remedy = "; fix the file or restore it from backup";

@@ -1,4 +1,4 @@
-// The bytes of a JSON document, held a piece at a time, whatever its size.
+// The bytes of a JSON document of any size, held one piece at a time.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ class JsonInput {
   // Only after peek().
   void advance() { ++at_; }
 
-  // Advances over bytes that `is_member` holds of, up to the end of the piece at most, and returns
-  // them; they are valid until the next call. It must not hold of NUL.
+  // Advances while `is_member` is true, not beyond the piece, and returns the bytes, which are
+  // valid until the next call. `is_member` must be false for NUL.
   template <class IsMember>
   std::string_view advance_while(IsMember is_member) {
     const char* start = at_;

@@ -18,7 +18,7 @@ namespace {
 
 constexpr unsigned replacement_character = 0xFFFD;
 
-// Whether the byte stands for itself in a string.
+// Whether the byte needs no escape in a string.
 bool is_plain(char c) {
   static constexpr auto table = [] {
     std::array<bool, 256> plain{};
@@ -34,10 +34,10 @@ bool is_low_surrogate(unsigned unit) { return unit >= 0xDC00 && unit < 0xE000; }
 
 }  // namespace
 
-std::optional<JsonReader::Wanted> JsonReader::Wanted::below(std::string_view name) const {
-  if (all || rest == name) return Wanted{{}, true};
+std::optional<JsonReader::Selection> JsonReader::Selection::below(std::string_view name) const {
+  if (all || rest == name) return Selection{{}, true};
   if (rest.starts_with(name) && rest[name.size()] == '.')
-    return Wanted{rest.substr(name.size() + 1), false};
+    return Selection{rest.substr(name.size() + 1), false};
   return std::nullopt;
 }
 
@@ -49,11 +49,11 @@ void JsonReader::read(std::string_view key) {
   if (!input_.is_at_end()) input_.fail("expected the end of the document");
 }
 
-void JsonReader::read_value(Wanted wanted) {
+void JsonReader::read_value(Selection selection) {
   const char first = next_token();
   count(sizeof(rapidjson::Value));
-  if (first == '{') return read_object(wanted);
-  if (!wanted.all && (first == '[' || first == '"')) {
+  if (first == '{') return read_object(selection);
+  if (!selection.all && (first == '[' || first == '"')) {
     // No key leads into it; what counts is what it is.
     skip_value();
     if (first == '"') return keep("");
@@ -69,12 +69,12 @@ void JsonReader::read_value(Wanted wanted) {
   read_word_or_number();
 }
 
-void JsonReader::read_object(Wanted wanted) {
+void JsonReader::read_object(Selection selection) {
   rapidjson::SizeType kept = 0;
   document_.StartObject();
   for (bool more = enter('}'); more; more = continues('}')) {
     pass_name(true);
-    const auto below = wanted.below(scratch_);
+    const auto below = selection.below(scratch_);
     if (below) {
       ++kept;
       count(sizeof(rapidjson::Value) + scratch_.size());
@@ -136,7 +136,7 @@ void JsonReader::read_number() {
       return;
     }
   } else if (is_digit(scratch_.back())) {
-    // Not std::from_chars, which would bring libm, for which every command would pay.
+    // Not std::from_chars, which needs libm and would slow down the start of every command.
     const double number = std::strtod(scratch_.c_str(), nullptr);
     if (std::isfinite(number)) {
       document_.Double(number);
@@ -154,12 +154,12 @@ void JsonReader::keep(std::string_view text) {
 void JsonReader::count(size_t bytes) {
   memory_ += bytes;
   if (memory_ > max_json_memory)
-    throw Error(Errc::failed, input_.name() + ": what is asked for needs more than " +
+    throw Error(Errc::failed, input_.name() + ": too large for memory, the limit is " +
                                   std::to_string(max_json_memory >> 20) +
-                                  " MiB of memory; ask for a single key");
+                                  " MiB; request a single key");
 }
 
-// Passes a value of which nothing is kept, and which is not judged beyond its syntax.
+// Skips a value, checking only its syntax.
 void JsonReader::skip_value() {
   switch (next_token()) {
     case '{':

@@ -12,29 +12,29 @@
 
 namespace jetpack::support {
 
-// Not RapidJSON's reader: that one needs the whole text in memory, takes neither NaN nor large
-// numbers without changing them, and refuses a document for a single unreadable string.
+// Used instead of RapidJSON's reader, which needs the whole text in memory, cannot keep NaN and
+// large numbers as they are, and rejects a document for a single invalid string.
 class JsonReader {
  public:
-  // Gives what it finds to `document`, within its Populate().
+  // Adds the values to `document`, from within its Populate().
   JsonReader(JsonInput& input, rapidjson::Document& document, JsonRules rules)
       : input_(input), document_(document), is_strict_(rules == JsonRules::strict) {}
 
-  // The whole document, or with a `key` no more than that leads to. Throws Errc::corrupt, or
-  // Errc::failed when what is kept needs more than max_json_memory.
+  // Reads the whole document, or only the value at `key`. Throws Errc::corrupt, or Errc::failed
+  // when the values need more than max_json_memory.
   void read(std::string_view key);
 
  private:
-  // What the key asks of a value.
-  struct Wanted {
+  // The part of a value that the key selects.
+  struct Selection {
     std::string_view rest;  // of the key
     bool all = false;       // everything below is kept
 
-    std::optional<Wanted> below(std::string_view name) const;
+    std::optional<Selection> below(std::string_view name) const;
   };
 
-  void read_value(Wanted wanted);
-  void read_object(Wanted wanted);
+  void read_value(Selection selection);
+  void read_object(Selection selection);
   void read_array();
   void read_word_or_number();
   void read_number();
@@ -43,7 +43,7 @@ class JsonReader {
   void skip_value();
 
   void pass_name(bool keeps);
-  // Passes a string; with `keeps` what it stands for is in scratch_.
+  // Skips a string; with `keeps`, stores its decoded text in scratch_.
   void pass_string(bool keeps);
   void pass_escape(bool keeps);
   void pass_unicode_escape(bool keeps);

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
+#include "support/json_writer.hpp"
 #include "support/testing/temporary_directory.hpp"
 
 namespace jetpack::support {
@@ -38,7 +39,7 @@ TEST_CASE("a document can be moved and keeps its strings") {
   CHECK(to_json(moved.root()) == R"({"a":"short","b":["x"]})");
 }
 
-TEST_CASE("of equal names the last counts, at the place of the first, as in Python") {
+TEST_CASE("of equal names the last wins, at the position of the first, as in Python") {
   CHECK(passed_through(R"({"a":1,"b":2,"a":3})") == R"({"a":3,"b":2})");
   CHECK(passed_through(R"({"a":{"x":1},"\u0061":{"y":[{"z":1,"z":2}]}})") ==
         R"({"a":{"y":[{"z":2}]}})");
@@ -46,7 +47,7 @@ TEST_CASE("of equal names the last counts, at the place of the first, as in Pyth
   CHECK(to_json(Json::parse(R"({"a":{"b":1},"a":2})", "t", "a.b").root()) == R"({"a":2})");
 }
 
-TEST_CASE("objects of any size have each name once, and take no square time") {
+TEST_CASE("objects of any size have each name once, without quadratic time") {
   std::string twice = "{";
   for (int i = 0; i < 280'000; ++i)
     twice += (i > 0 ? ",\"a member's name " : "\"a member's name ") + std::to_string(i % 140'000) +
@@ -70,7 +71,7 @@ TEST_CASE("an error says file, line, column and what was found") {
   CHECK(failure("").find("is empty") != std::string::npos);
 }
 
-TEST_CASE("a byte that is not UTF-8 costs no more than itself") {
+TEST_CASE("an invalid byte is replaced") {
   CHECK(passed_through("{\"a\":\"x\xd4y\",\"\xed\xa0\x80\":\"\xc3\xbc\"}") ==
         "{\"a\":\"x\uFFFDy\",\"\uFFFD\uFFFD\uFFFD\":\"\xc3\xbc\"}");
   CHECK(failure("{\"a\":\n\"\xff\"}", JsonRules::strict)
@@ -87,7 +88,7 @@ TEST_CASE("a NUL byte is an error wherever it is") {
   CHECK(passed_through(R"("\u0000")") == R"("\u0000")");
 }
 
-TEST_CASE("numbers that no type holds come out as they went in") {
+TEST_CASE("numbers beyond every type keep their text") {
   for (const std::string number :
        {"NaN", "Infinity", "-Infinity", "35e307", "-1.8e308", "1e400", "-1E+400",
         "18446744073709551616", "-9223372036854775809", "123456789012345678901234567890"}) {
@@ -107,13 +108,31 @@ TEST_CASE("numbers that no type holds come out as they went in") {
   CHECK(passed_through("[179769313486231580e291]") == "[1.7976931348623157e308]");
 }
 
-TEST_CASE("only numbers of JSON are numbers") {
+TEST_CASE("text that only looks like a number kept as text is written as text") {
+  const auto written = [](std::string_view text) {
+    return json_object([&](Object& object) { object.text("a", text); });
+  };
+  CHECK(written("\xFF"
+                "1e400") ==
+        "{\"a\":\"\xFF"
+        "1e400\"}");
+  for (const std::string_view text : {"\xFF,\"b\":1", "\xFF", "\xFF-", "\xFFtrue",
+                                      "\xFF"
+                                      "e1"}) {
+    rapidjson::Document document;
+    document.SetString(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+    CHECK(is_string(document));
+    CHECK(to_json(document).starts_with('"'));
+  }
+}
+
+TEST_CASE("only JSON numbers are numbers") {
   for (const char* bad : {"01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "- 1", "nan", "inf",
                           "Inf", "-NaN", "Nan", "Infinit", "1_000", "--1"})
     CHECK_MESSAGE(failure(bad).starts_with("f.json, line 1, column "), bad);
 }
 
-TEST_CASE("what is run or sent is strict JSON") {
+TEST_CASE("strict rules") {
   for (const char* bad :
        {"NaN", "[Infinity]", "-Infinity", R"("\ud83d")", R"("\ude00")", "\"\xff\""})
     CHECK_MESSAGE(failure(bad, JsonRules::strict).starts_with("f.json, line 1, column "), bad);
@@ -122,7 +141,7 @@ TEST_CASE("what is run or sent is strict JSON") {
         "{\"a\":123456789012345678901,\"b\":\"\xf0\x9f\x9a\x80\"}");
 }
 
-TEST_CASE("half of a surrogate pair costs no more than itself") {
+TEST_CASE("a lone surrogate is replaced") {
   const auto text = [](const std::string& escaped) {
     return std::string(text_of(Json::parse('"' + escaped + '"', "f.json").root()));
   };
@@ -143,7 +162,7 @@ TEST_CASE("half of a surrogate pair costs no more than itself") {
     CHECK_MESSAGE(failure(bad).starts_with("f.json, line 1, column "), bad);
 }
 
-TEST_CASE("pieces of a document are cut anywhere") {
+TEST_CASE("a document may be split into pieces anywhere") {
   const std::string unit = R"({"\ud83d\ude80\u00e4":["\n",-12.5e-3,1e400,true,null,"x"],"a":")"
                            "\xc3\xbc\"},\n ";
   std::string text = "[";
@@ -155,7 +174,7 @@ TEST_CASE("pieces of a document are cut anywhere") {
   CHECK(failure(text + "\n\nx").find("column 1: found 'x'") != std::string::npos);
 }
 
-TEST_CASE("with a key only what it leads to is kept, and of the rest the syntax is checked") {
+TEST_CASE("with a key only its value is kept; the rest is checked for syntax") {
   const std::string text =
       R"({"a":{"b":{"c":[1,{"d":2}],"x":3},"y":[4]},"a.b":5,"l":[{"a":6}],"a.b.c":{"z":7},"":{"":8}})";
   const auto kept = [&](std::string_view key) {
@@ -177,7 +196,7 @@ TEST_CASE("with a key only what it leads to is kept, and of the rest the syntax 
   CHECK_THROWS_AS(Json::parse(R"({"b":)" + nested(max_json_depth) + "}", "t", "a"), Error);
 }
 
-TEST_CASE("nesting is bounded") {
+TEST_CASE("nesting has a limit") {
   CHECK_NOTHROW(Json::parse(nested(max_json_depth), "f.json"));
   CHECK(failure(nested(max_json_depth + 1)).find("nested deeper than") != std::string::npos);
   CHECK(failure(nested(1'000'000)).find("nested deeper than") != std::string::npos);

@@ -16,19 +16,18 @@
 
 namespace jetpack::support {
 
-// Writes numbers that are kept as text (see is_number_text) as they came in.
+// Writes numbers that are kept as text (see is_number_text) as they came in: those of a value that
+// accepts it, which is what calls String with three arguments. Text that is given is always text.
 template <class Writer>
 class NumberKeeping : public Writer {
  public:
+  using Writer::String;
   using Writer::Writer;
 
-  bool String(const char* text, rapidjson::SizeType size, bool copy = false) {
+  bool String(const char* text, rapidjson::SizeType size) { return Writer::String(text, size); }
+  bool String(const char* text, rapidjson::SizeType size, bool copy) {
     if (!is_number_text({text, size})) return Writer::String(text, size, copy);
     return Writer::RawValue(text + 1, size - 1, rapidjson::kNumberType);
-  }
-  bool String(const char* text) {
-    const std::string_view view(text);
-    return String(text, static_cast<rapidjson::SizeType>(view.size()));
   }
 };
 
@@ -58,7 +57,7 @@ class Object {
     }
     return *this;
   }
-  // Null when there is none.
+  // Null for nullopt.
   Object& number(std::string_view name, std::optional<int64_t> value) {
     return value ? number(name, *value) : null(name);
   }
@@ -72,7 +71,7 @@ class Object {
     writer_.Null();
     return *this;
   }
-  // ISO 8601; null for 0, which stands for never.
+  // ISO 8601; null for 0, which means never.
   Object& time(std::string_view name, int64_t unix_ms) {
     return unix_ms != 0 ? text(name, iso_8601(from_unix_ms(unix_ms))) : null(name);
   }

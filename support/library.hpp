@@ -1,14 +1,13 @@
-// Shared libraries, loaded for the rest of the process's life.
+// Loads shared libraries that stay loaded until the process exits.
 #pragma once
 
 #include <string>
 
 namespace jetpack::support {
 
-// The object that the library at `path` exports as `symbol`; nullptr when it exports none. All
-// symbols of the library are bound now and visible to nobody else, and it stays loaded: what it
-// registered (threads, exit handlers) must find it at any later time. Throws Errc::failed with the
-// linker's own words when it cannot be loaded.
+// The object that the library at `path` exports as `symbol`; nullptr when it exports none. Loads
+// with RTLD_NOW and RTLD_LOCAL and never unloads, because the library may have registered threads
+// and exit handlers. Throws Errc::failed with the dynamic linker's message.
 const void* load_symbol(const std::string& path, const char* symbol);
 
 template <class Object>

@@ -1,4 +1,4 @@
-// Log files that people and log shippers follow.
+// Appends lines to log files, in the format that log shippers expect.
 #include "support/log_file.hpp"
 
 #include <fcntl.h>
@@ -47,12 +47,12 @@ Fd open_log(const std::string& path) {
   };
   if (Fd fd = open(0)) return fd;
   Fd fd = open(O_CREAT);
-  // Members of the group write here too, whatever the umask of whoever came first.
+  // Members of the group must be able to write, regardless of the creator's umask.
   if (fd) ::fchmod(fd.get(), log_mode);
   return fd;
 }
 
-// Renames a full log away, unless another process has just done so.
+// Renames a full log file, unless another process has just done so.
 void rotate(const std::string& path, const Fd& fd) {
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return;
   struct stat opened {
@@ -73,7 +73,7 @@ void LogFile::write(uint32_t level, std::string_view message) const noexcept {
   try {
     write_lines(log_line(std::chrono::system_clock::now(), level, message));
   } catch (...) {
-    // By contract: a log that cannot be written never fails its caller.
+    // By contract, a failure to log is never an error.
   }
 }
 
@@ -86,7 +86,7 @@ void LogFile::write_lines(std::string_view lines) const noexcept {
       rotate(path_, fd);
       fd = open_log(path_);
     }
-    // With O_APPEND one write is one piece: lines of several processes do not mix.
+    // With O_APPEND each write is atomic: lines of several processes do not mix.
     if (fd) write_all(fd.get(), lines);
   } catch (...) {
     // As above.

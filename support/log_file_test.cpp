@@ -10,9 +10,9 @@ namespace jetpack::support {
 
 constexpr uint64_t max_bytes = 10'000;
 
-TEST_CASE("lines have the form of Python's logging, and no secrets") {
-  const TemporaryDirectory folder;
-  const std::string path = folder.path() + "/jetpack.log";
+TEST_CASE("lines have the format of Python's logging and no secrets") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/jetpack.log";
   const LogFile log(path, max_bytes);
   log.write(JP_LEVEL_INFO, "first\nsecond \x1b[31m");
   log.write(JP_LEVEL_ERROR, "password=x");
@@ -25,17 +25,17 @@ TEST_CASE("lines have the form of Python's logging, and no secrets") {
   CHECK(text.substr(second + stamp) == "ERROR    password=[redacted]\n");
 }
 
-TEST_CASE("a full log becomes the old one") {
-  const TemporaryDirectory folder;
-  const std::string path = folder.write("jetpack.log", std::string(max_bytes, 'x'));
+TEST_CASE("a full log is rotated") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("jetpack.log", std::string(max_bytes, 'x'));
   const LogFile log(path, max_bytes);
   log.write(JP_LEVEL_INFO, "new");
   CHECK(read_file(path, 1000).value_or("").ends_with("new\n"));
   CHECK(read_file(path + ".1", max_bytes)->size() == max_bytes);
 }
 
-TEST_CASE("what cannot be written is dropped") {
-  LogFile("/no/such/folder/jetpack.log").write(JP_LEVEL_INFO, "x");
+TEST_CASE("a line that cannot be written is dropped") {
+  LogFile("/no/such/directory/jetpack.log").write(JP_LEVEL_INFO, "x");
   LogFile("/dev/full").write(JP_LEVEL_INFO, "x");
 }
 

@@ -13,11 +13,11 @@ namespace jetpack::support {
 
 std::string random_bytes(size_t count) {
   std::string bytes(count, '\0');
-  for (size_t have = 0; have < count;) {
-    const ssize_t got = ::getrandom(bytes.data() + have, count - have, 0);
+  for (size_t filled = 0; filled < count;) {
+    const ssize_t got = ::getrandom(bytes.data() + filled, count - filled, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw Error(Errc::failed, "cannot get random bytes: " + system_message(errno));
-    have += static_cast<size_t>(got);
+    filled += static_cast<size_t>(got);
   }
   return bytes;
 }

@@ -5,7 +5,7 @@
 
 namespace jetpack::support {
 
-// `count` random bytes, fit for secrets. Throws Errc::failed where the kernel gives none.
+// `count` random bytes, suitable for secrets. Throws Errc::failed when the kernel provides none.
 std::string random_bytes(size_t count);
 
 // A random UUID (RFC 4122, version 4): "0b5c9e6e-....".

@@ -1,12 +1,12 @@
-// Masks secrets in text that is about to be logged, shown or archived: the one redactor of jetpack.
+// Masks secrets in text that is logged, shown or archived; the only redactor of jetpack.
 #include "support/redact.hpp"
 
 #include <algorithm>
 
 namespace jetpack::support {
 
-// Passes on what can be judged of `text`, from `at`, and returns where it stopped: at the first
-// place that needs to see more than there is.
+// Processes `text` from `at` on, and returns the first position that needs more context than there
+// is.
 size_t StreamRedactor::advance(std::string_view text, size_t at, bool is_end, const Out& out) {
   const auto pass = [&](size_t from, size_t to) {
     if (from < to) out(text.substr(from, to - from));
@@ -47,8 +47,8 @@ size_t StreamRedactor::advance(std::string_view text, size_t at, bool is_end, co
   }
 }
 
-// Keeps what comes behind `at`, and as much before it as rules may look at.
-void StreamRedactor::keep(std::string_view text, size_t at) {
+// Holds the text behind `at`, and as much before it as the rules may need.
+void StreamRedactor::hold(std::string_view text, size_t at) {
   judged_ = std::min(at, context_behind);
   const size_t first = at - judged_;
   offset_ += first;
@@ -62,13 +62,13 @@ void StreamRedactor::feed(std::string_view piece, const Out& out) {
   const size_t at = advance(held_, judged_, false, out);
   if (piece.size() <= enough) {
     const std::string text = std::move(held_);
-    keep(text, at);
+    hold(text, at);
     return;
   }
-  // With so much of the piece, it got so far into it that the piece alone has all the context.
+  // It advanced so far into the piece that the piece alone has all the context.
   offset_ += before;
   const size_t end = advance(piece, at - before, false, out);
-  keep(piece, end);
+  hold(piece, end);
 }
 
 uint64_t StreamRedactor::finish(const Out& out) {

@@ -1,4 +1,4 @@
-// Masks secrets in text that is about to be logged, shown or archived: the one redactor of jetpack.
+// Masks secrets in text that is logged, shown or archived; the only redactor of jetpack.
 #pragma once
 
 #include <cstdint>
@@ -11,34 +11,33 @@
 
 namespace jetpack::support {
 
-// What stands in a secret's place.
+// Replaces a secret.
 constexpr std::string_view redaction = "[redacted]";
 
-// Masks secrets in a stream of any length that comes in pieces: passwords, tokens, keys and
+// Masks secrets in a stream of any length, fed in pieces: passwords, tokens, keys and
 // signatures in JSON, INI, URLs, headers, connection strings and command lines, the user part of
-// URLs, JSON web tokens, and the bodies of PEM private keys. Masks too much rather than too little.
-// What comes out is the same wherever the pieces are split. Holds less than 2 KiB, however long a
-// secret is.
+// URLs, JSON web tokens, and the bodies of PEM private keys. In doubt it masks. The output does not
+// depend on where the pieces are split. Holds less than 2 KiB, however long a secret is.
 class StreamRedactor {
  public:
-  // Takes text that may be shown; it is valid for the call.
+  // Receives masked text, which is valid during the call.
   using Out = std::function<void(std::string_view)>;
 
   explicit StreamRedactor(CandidateFinder find = candidate_finder()) : find_(find) {}
 
   void feed(std::string_view piece, const Out& out);
-  // Ends the stream; another may begin. Returns how many secrets were masked in it.
+  // Ends the stream, so that another can start. Returns the number of secrets masked in it.
   uint64_t finish(const Out& out);
 
  private:
   size_t advance(std::string_view text, size_t at, bool is_end, const Out& out);
-  void keep(std::string_view text, size_t at);
+  void hold(std::string_view text, size_t at);
 
   CandidateFinder find_;
   Masking masking_;
-  std::string held_;     // what was passed on last, as context, and what cannot be judged yet
-  size_t judged_ = 0;    // so much of held_ was passed on
-  uint64_t offset_ = 0;  // where in the stream held_ begins
+  std::string held_;     // context that was passed on, and text that cannot be decided yet
+  size_t judged_ = 0;    // bytes of held_ that were passed on
+  uint64_t offset_ = 0;  // position of held_ in the stream
   uint64_t secrets_ = 0;
 };
 

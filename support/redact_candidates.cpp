@@ -1,4 +1,4 @@
-// Finds where in a text a secret may be, at the speed of memory, so that rules need look only
+// Finds the places in a text where a secret may be, at memory speed, so that the rules look only
 // there.
 #include "support/redact_candidates.hpp"
 
@@ -15,9 +15,9 @@ namespace jetpack::support {
 
 namespace {
 
-// Four sets of bytes that follow one another. Patterns of one bucket are told apart by the rules
-// alone. The buckets are those that a search found to give the fewest wrong candidates in logs and
-// documents: 0.3 in each KiB.
+// Four consecutive sets of bytes. Only the rules distinguish patterns of the same bucket. A search
+// chose these buckets because they give the fewest false candidates in logs and documents: 0.3 per
+// KiB.
 struct Pattern {
   unsigned bucket;
   bool any_case;
@@ -52,7 +52,7 @@ constexpr Pattern patterns[] = {
 constexpr size_t nibbles = 16;
 using Nibbles = std::array<uint8_t, nibbles>;
 
-// A byte is in a set when the entries of its two halves share the bucket's bit.
+// A byte is in a set when the entries of both its nibbles have the bucket's bit.
 struct alignas(16) Tables {
   std::array<Nibbles, candidate_bytes> low{};
   std::array<Nibbles, candidate_bytes> high{};
@@ -80,7 +80,7 @@ constexpr Tables make_tables() {
 
 constexpr Tables nibble_tables = make_tables();
 
-// The same for a processor without shuffles: one look-up for each byte.
+// The same for processors without shuffles: one lookup per byte.
 using ByteTable = std::array<uint8_t, 256>;
 constexpr std::array<ByteTable, candidate_bytes> make_byte_tables() {
   std::array<ByteTable, candidate_bytes> tables{};

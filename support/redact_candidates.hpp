@@ -1,4 +1,4 @@
-// Finds where in a text a secret may be, at the speed of memory, so that rules need look only
+// Finds the places in a text where a secret may be, at memory speed, so that the rules look only
 // there.
 #pragma once
 
@@ -8,17 +8,17 @@
 
 namespace jetpack::support {
 
-// Bytes that a candidate is recognized by: a place this close to the end is not looked at.
+// The bytes that identify a candidate; places closer to the end are not examined.
 constexpr size_t candidate_bytes = 4;
 
-// The first candidate at or behind `from`, or text.size(). A candidate is a place where four bytes
-// look like part of "password", "://", "eyJ" and so on; most are none, but none is missed.
+// The first candidate at or after `from`, or text.size(). A candidate is a place where four bytes
+// look like part of "password", "://", "eyJ" and so on; many are not secrets, but none is missed.
 using CandidateFinder = size_t (*)(std::string_view text, size_t from);
 
-// The fastest that this processor can run.
+// The fastest one that this processor supports.
 CandidateFinder candidate_finder();
 
-// All that this processor can run; they find the same.
+// All that this processor supports; they find the same candidates.
 std::span<const CandidateFinder> candidate_finders();
 
 }  // namespace jetpack::support

@@ -122,7 +122,7 @@ std::string in_pieces(std::string_view text, const std::vector<size_t>& cuts,
   return clean;
 }
 
-// Text in which every rule has something to look at.
+// Text in which every rule has a candidate.
 std::string long_text(size_t bytes) {
   std::mt19937 random(7);
   const std::string filler = "Nov 22 10:00:00 host app[17]: it went well, key by key\n";
@@ -137,19 +137,19 @@ std::string long_text(size_t bytes) {
 
 }  // namespace
 
-TEST_CASE("secrets are masked in the forms in which they turn up") {
+TEST_CASE("secrets are masked in all common forms") {
   for (const auto& [text, clean] : samples()) CHECK(redact(text) == clean);
 }
 
-TEST_CASE("what only looks like one stays") {
+TEST_CASE("text that only resembles a secret is kept") {
   for (const char* text : harmless) CHECK(redact(text) == text);
 }
 
-TEST_CASE("what is masked stays as it is") {
+TEST_CASE("masked text is not masked again") {
   for (const auto& [text, clean] : samples()) CHECK(redact(clean) == clean);
 }
 
-TEST_CASE("it does not matter where the text is split") {
+TEST_CASE("the result does not depend on where the text is split") {
   for (const auto& [text, clean] : samples()) {
     for (size_t first = 0; first <= text.size(); ++first) {
       CHECK(in_pieces(text, {first}) == clean);
@@ -159,7 +159,7 @@ TEST_CASE("it does not matter where the text is split") {
   }
 }
 
-TEST_CASE("it does not matter how long the pieces are") {
+TEST_CASE("the result does not depend on the length of the pieces") {
   const std::string text = long_text(60'000);
   const std::string clean = redact(text);
   CHECK(clean != text);
@@ -171,7 +171,7 @@ TEST_CASE("it does not matter how long the pieces are") {
   }
 }
 
-TEST_CASE("every processor finds the same") {
+TEST_CASE("all implementations find the same candidates") {
   std::string text = long_text(20'000);
   std::mt19937 random(11);
   for (int i = 0; i < 20'000; ++i) text += static_cast<char>(random());
@@ -200,7 +200,7 @@ TEST_CASE("a secret that is longer than any window is masked to its end") {
   CHECK(redact("x " + token + " y") == "x [redacted] y");
 }
 
-TEST_CASE("a key without an end does not take all that follows") {
+TEST_CASE("a key without an end does not mask all following text") {
   std::string text = "-----BEGIN PRIVATE KEY-----\n";
   for (int i = 0; i < 2000; ++i) text += "Nov 22 10:00:00 host app[17]: it went well\n";
   const std::string clean = redact(text);
@@ -208,7 +208,7 @@ TEST_CASE("a key without an end does not take all that follows") {
   CHECK(clean.size() < text.size() - 10'000);
 }
 
-TEST_CASE("the secrets of a stream are counted, and the next stream begins anew") {
+TEST_CASE("secrets are counted per stream") {
   const StreamRedactor::Out nowhere = [](std::string_view) {};
   StreamRedactor redactor;
   redactor.feed("password=x\ntoken=y\n\"password", nowhere);

@@ -1,4 +1,4 @@
-// Files that others may rewrite in place while they are read here, as Chef does with node.json.
+// Reads files that other programs may rewrite in place meanwhile, as Chef does with node.json.
 #include "support/rewritten.hpp"
 
 #include <algorithm>

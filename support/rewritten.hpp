@@ -1,4 +1,4 @@
-// Files that others may rewrite in place while they are read here, as Chef does with node.json.
+// Reads files that other programs may rewrite in place meanwhile, as Chef does with node.json.
 #pragma once
 
 #include <sys/stat.h>
@@ -12,18 +12,18 @@
 
 namespace jetpack::support {
 
-// One file, read until what was read is whole.
+// Decides whether a file must be read again because it was read half written.
 class Rewritten {
  public:
   explicit Rewritten(std::string path) : path_(std::move(path)) {}
 
-  // Opens it, for the next attempt. An invalid Fd when there is no such file. Throws Errc::denied
-  // or failed, and Errc::corrupt when it is not a regular file.
+  // Opens it for the next attempt. Returns an invalid Fd when it does not exist. Throws
+  // Errc::denied or failed, and Errc::corrupt when it is not a regular file.
   const Fd& open();
 
-  // Whether to read again, after a pause: when the file was changed while it was read, and when it
-  // `is_broken` or empty and so young that somebody may be writing it. False once it has stayed the
-  // same for 50 ms, and after a second.
+  // Whether to read again, after a pause: when the file changed while it was read, or when it
+  // `is_broken` or empty and was changed so recently that it may still be being written. False once
+  // it has not changed for 50 ms, and after one second in all.
   bool is_worth_another(bool is_broken);
 
  private:
@@ -35,8 +35,8 @@ class Rewritten {
   std::chrono::milliseconds pause_{1};
 };
 
-// What `read(fd)` makes of the file; nullopt when there is none. `read` throws Errc::corrupt for
-// content that is broken.
+// The result of `read(fd)` for the file; nullopt when it does not exist. `read` must throw
+// Errc::corrupt for broken content.
 template <class Read>
 auto read_settled(const std::string& path, Read read) -> std::optional<decltype(read(0))> {
   for (Rewritten file(path);;) {

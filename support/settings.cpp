@@ -1,4 +1,4 @@
-// Every setting of jetpack.
+// The table of all settings of jetpack, and how their values are checked.
 #include "support/settings.hpp"
 
 #include <algorithm>
@@ -108,7 +108,7 @@ std::string_view section_of(std::string_view key) {
   return key.substr(0, key.starts_with('[') ? key.find(' ') + 1 : key.rfind('.') + 1);
 }
 
-// The setting of the same section that a key may be a misspelling of, or "".
+// The setting in the same section that the key may be a misspelling of, or "".
 std::string nearest_setting(std::string_view key) {
   const std::string_view section = section_of(key);
   std::vector<std::string_view> names;
@@ -118,10 +118,11 @@ std::string nearest_setting(std::string_view key) {
   return name.empty() ? name : std::string(section) + name;
 }
 
-// The text to use: what was found where it is valid, else the default.
+// The text to use: the configured one if valid, else the default.
 std::string valid_text(const Setting& known, const std::optional<std::string>& text,
                        const SettingWarning& warn) {
-  if (!text) return std::string(known.fallback);
+  // Null, which Format::plain prints as None, is as if it were left out.
+  if (!text || *text == "None") return std::string(known.fallback);
   const std::string_view value = trimmed(*text);
   if (known.accepts(value)) return std::string(value);
   warn(invalid(known, value));
@@ -169,7 +170,7 @@ std::span<const Setting> settings() { return table; }
 
 const Setting& setting(std::string_view key) {
   if (const Setting* known = find(key)) return *known;
-  throw Error(Errc::internal, "no setting is called " + std::string(key));
+  throw Error(Errc::internal, "unknown setting " + std::string(key));
 }
 
 int64_t number_setting(std::string_view key, const std::optional<std::string>& text,
@@ -208,14 +209,17 @@ std::vector<std::string> setting_problems(const Ini& ini, std::string_view confi
     const std::string meant = nearest_setting(key);
     if (is_ours || !meant.empty()) problems.push_back(unknown(key, meant));
   };
-  // The other two sections are the server's, too, which may have keys there that are not for us.
+  // The other two sections are shared with the server, which may have other keys there.
   for (const auto& [section, key, value] : ini.entries())
     check('[' + section + "] " + key, value, section == "broker" || section == "plugins");
   const auto document = parse_json(configured, "the configuration");
   if (!document.IsObject()) return problems;
   for (const auto& [name, value] : document.GetObject())
     check(std::string(own_prefix) + std::string(text_of(name)),
-          value.IsString() ? std::string(text_of(value)) : to_json(value), true);
+          value.IsNull()     ? ""
+          : is_string(value) ? std::string(text_of(value))
+                             : to_json(value),
+          true);
   return problems;
 }
 

@@ -1,5 +1,5 @@
-// Every setting of jetpack: its key, type, default, bounds and help. Whoever reads a setting reads
-// it through this table; `jetpack help settings` and docs/settings.md are made from it.
+// The table of all settings of jetpack: key, type, default, bounds and help. All settings are read
+// through it; `jetpack help settings` and docs/settings.md are generated from it.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Setting {
   // A dotted key of the node's configuration, or "[section] key" of config/jetpack.ini.
   std::string_view key;
   Type type = Type::text;
-  std::string_view fallback = {};  // the value when it is not set or not valid; "": none
+  std::string_view fallback = {};  // the value when unset or invalid; "": none
   int64_t least = 0;               // number: bounds
   int64_t most = 0;
   std::string_view help = {};
@@ -29,7 +29,7 @@ struct Setting {
 
   // "a whole number from 1 to 64"; "" for a text.
   std::string expected() const;
-  // Whether `value` is one that the setting can have.
+  // Whether `value` is valid for this setting.
   bool accepts(std::string_view value) const;
 };
 
@@ -39,11 +39,11 @@ std::span<const Setting> settings();
 // The setting with this key, which must be in the table.
 const Setting& setting(std::string_view key);
 
-// Told what is wrong with a value that is not valid, once for each read.
+// Called with a warning about an invalid value, once for each read.
 using SettingWarning = std::function<void(const std::string& text)>;
 
-// The value of a setting that was found as `text`; its default, after a warning, when the text is
-// not valid, and without one when there is none.
+// Converts the configured `text` of a setting; returns the default when there is none, and the
+// default after a warning when it is invalid.
 int64_t number_setting(std::string_view key, const std::optional<std::string>& text,
                        const SettingWarning& warn);
 bool flag_setting(std::string_view key, const std::optional<std::string>& text,
@@ -51,9 +51,8 @@ bool flag_setting(std::string_view key, const std::optional<std::string>& text,
 std::string choice_setting(std::string_view key, const std::optional<std::string>& text,
                            const SettingWarning& warn);
 
-// What is wrong with the settings of a node, in config/jetpack.ini and below cyclecloud.jetpack:
-// values that are not valid, and keys that look like ours and are none. A configuration that cannot
-// be read says nothing here.
+// The problems with the settings of a node, in config/jetpack.ini and below cyclecloud.jetpack:
+// invalid values, and unknown keys that look like ours. An unreadable configuration has none.
 std::vector<std::string> setting_problems(const Config& config);
 
 // The same for given texts; `configured` is the JSON of cyclecloud.jetpack.

@@ -1,4 +1,4 @@
-// Tests of the table of settings and of how values are judged.
+// Tests of the table of settings and of how values are checked.
 #include "support/settings.hpp"
 
 #include <algorithm>
@@ -16,13 +16,14 @@ TEST_CASE("each setting has a help text and accepts its own default") {
   }
 }
 
-TEST_CASE("a value that is not valid is a warning, and the default is used") {
+TEST_CASE("an invalid value causes a warning, and the default is used") {
   std::vector<std::string> warnings;
   const auto warn = [&](const std::string& text) { warnings.push_back(text); };
   const auto number = [&](std::optional<std::string> text) {
     return number_setting("cyclecloud.jetpack.send_max_mib", text, warn);
   };
   CHECK(number(std::nullopt) == 16);
+  CHECK(number("None") == 16);
   CHECK(number("64") == 64);
   CHECK(number(" 8\n") == 8);
   CHECK(warnings.empty());
@@ -49,13 +50,13 @@ TEST_CASE("flags and choices") {
         "cyclecloud.jetpack.transport is 'https amqp'; expected https or amqp, using https");
 }
 
-TEST_CASE("unknown keys are reported where they are ours, or where they can only be misspelled") {
+TEST_CASE("unknown keys in our sections and misspelled keys are reported") {
   const Ini ini = Ini::parse(
       "[cycle_server]\nwebsever = https://x\nfor_the_server = 1\n"
       "[broker]\nuri = amqps://x\nallow_plain = maybe\n[theirs]\nx = 1\n",
       "jetpack.ini");
-  const auto problems =
-      setting_problems(ini, R"({"http_prot":1,"http_port":70000,"send_max_mib":"8"})");
+  const auto problems = setting_problems(
+      ini, R"({"http_prot":1,"http_port":70000,"send_max_mib":"8","transport":null})");
   REQUIRE(problems.size() == 5);
   const auto has = [&](const char* text) {
     return std::find(problems.begin(), problems.end(), text) != problems.end();

@@ -1,6 +1,6 @@
-// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) of short texts, where no library is loaded for
-// them: ids, signatures of requests, manifests. Whoever digests gigabytes uses OpenSSL, which has
-// the processor's own instructions.
+// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) for short texts such as ids, request signatures
+// and manifests, without loading a library. For large data use OpenSSL, which uses the processor's
+// SHA instructions.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ using Sha256Digest = std::array<unsigned char, 32>;
 class Sha256 {
  public:
   void update(std::string_view data);
-  // Of all that was given; call it once.
+  // The digest of all data; call it only once.
   Sha256Digest finish();
 
  private:

@@ -7,7 +7,7 @@
 
 namespace jetpack::support {
 
-TEST_CASE("digests are those that FIPS 180-4's examples give") {
+TEST_CASE("digests match the examples of FIPS 180-4") {
   CHECK(sha256_hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   CHECK(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
@@ -25,7 +25,7 @@ TEST_CASE("a text in pieces has the same digest") {
   }
 }
 
-TEST_CASE("HMACs are those of RFC 4231") {
+TEST_CASE("HMACs match RFC 4231") {
   CHECK(hex(hmac_sha256(std::string(20, '\x0b'), "Hi There")) ==
         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
   CHECK(hex(hmac_sha256("Jefe", "what do ya want for nothing?")) ==

@@ -1,4 +1,4 @@
-// What a mistyped word may have meant.
+// Suggests what a mistyped word may have meant.
 #include "support/suggest.hpp"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest(std::string_view typed, const std::vector<std::string_view>& candidates) {
-  // A long argument is no slip of the finger, and the distance costs its length squared.
+  // A long argument is not a typing error, and the cost is quadratic in its length.
   constexpr size_t longest = 64;
   if (typed.empty() || typed.size() > longest) return {};
   std::string_view best;

@@ -1,4 +1,4 @@
-// What a mistyped word may have meant.
+// Suggests what a mistyped word may have meant.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace jetpack::support {
 
-// The candidate nearest to `typed`, or "" when none is near: at most a third of its letters differ.
+// The candidate nearest to `typed`, or "" when more than a third of the letters differ in all.
 std::string nearest(std::string_view typed, const std::vector<std::string_view>& candidates);
 
 }  // namespace jetpack::support

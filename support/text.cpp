@@ -1,4 +1,4 @@
-// Small changes to text.
+// Trims, pads and escapes text.
 #include "support/text.hpp"
 
 #include <algorithm>

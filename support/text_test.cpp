@@ -1,18 +1,18 @@
-// Trimmed and in lower case.
+// Tests of how text is trimmed, lower-cased and escaped.
 #include "support/text.hpp"
 
 #include <doctest/doctest.h>
 
 namespace jetpack::support {
 
-TEST_CASE("blanks and line ends go from both ends alone") {
+TEST_CASE("blanks and line ends are removed from both ends only") {
   CHECK(trimmed(" \ta b\r\n") == "a b");
   CHECK(trimmed("a") == "a");
   CHECK(trimmed(" \n").empty());
   CHECK(trimmed("").empty());
 }
 
-TEST_CASE("only letters of ASCII have a lower case") {
+TEST_CASE("only ASCII letters are lower-cased") {
   CHECK(lower_case("AbZ-1\xc3\x84") == "abz-1\xc3\x84");
 }
 

@@ -30,8 +30,7 @@ std::string format(SystemTime time, bool is_utc, const char* pattern) {
   return {text.data(), static_cast<size_t>(size)};
 }
 
-// Takes a number of exactly `digits` digits, after the character `before` (0: none) when that is
-// there.
+// Parses a number of exactly `digits` digits, after the character `before` if it is not 0.
 std::optional<int> take_number(std::string_view& text, size_t digits, char before) {
   const size_t start = before != 0 ? 1 : 0;
   if (text.size() < start + digits || (before != 0 && text[0] != before)) return std::nullopt;
@@ -44,7 +43,7 @@ std::optional<int> take_number(std::string_view& text, size_t digits, char befor
   return number;
 }
 
-// Takes ".298" when it is there, as milliseconds.
+// Parses an optional ".298", as milliseconds.
 int take_fraction(std::string_view& text) {
   if (!text.starts_with('.')) return 0;
   text.remove_prefix(1);
@@ -71,7 +70,7 @@ std::optional<milliseconds> take_time_of_day(std::string_view& text) {
   return milliseconds{((*hour * 60 + *minute) * 60 + second) * 1000 + fraction};
 }
 
-// How far east of UTC: of "Z", "+02:00" or nothing.
+// The offset east of UTC, from "Z", "+02:00" or nothing.
 std::optional<std::chrono::minutes> parse_zone(std::string_view text) {
   if (text.empty() || text == "Z") return std::chrono::minutes{0};
   const char sign = text.front();
@@ -83,9 +82,7 @@ std::optional<std::chrono::minutes> parse_zone(std::string_view text) {
 
 }  // namespace
 
-int64_t unix_ms(SystemTime time) {
-  return time.time_since_epoch().count();
-}
+int64_t unix_ms(SystemTime time) { return time.time_since_epoch().count(); }
 
 SystemTime from_unix_ms(int64_t ms) { return SystemTime(milliseconds{ms}); }
 

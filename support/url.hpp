@@ -1,4 +1,4 @@
-// The addresses that a node may talk to: http and https URLs, checked and in one form.
+// Parses and normalizes the addresses of servers: http and https URLs, hosts and ports.
 #pragma once
 
 #include <functional>

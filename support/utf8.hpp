@@ -19,7 +19,7 @@ inline bool is_utf8(std::string_view text) {
 // The text with each ill-formed byte replaced by U+FFFD.
 std::string well_formed(std::string_view text);
 
-// The longest beginning of `text` that has at most `max_bytes` and ends with a whole code point.
+// The longest prefix of `text` that has at most `max_bytes` and ends with a complete code point.
 std::string_view beginning_of(std::string_view text, size_t max_bytes);
 
 }  // namespace jetpack::support

@@ -1,4 +1,4 @@
-// Tests of what is well-formed UTF-8.
+// Tests of how UTF-8 is checked and repaired.
 #include "support/utf8.hpp"
 
 #include <doctest/doctest.h>
@@ -18,7 +18,7 @@ TEST_CASE("each ill-formed byte becomes one replacement, the rest stays") {
   CHECK(is_utf8(""));
 }
 
-TEST_CASE("a beginning ends with a whole code point") {
+TEST_CASE("a prefix ends with a complete code point") {
   CHECK(beginning_of("a\xC3\xBC", 2) == "a");
   CHECK(beginning_of("a\xC3\xBC", 3) == "a\xC3\xBC");
   CHECK(beginning_of("ab", 0).empty());

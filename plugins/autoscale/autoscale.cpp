@@ -1,4 +1,4 @@
-// `jetpack autoscale`: tells the cluster how many cores or nodes its work needs.
+// `jetpack autoscale`: requests cores or nodes from the cluster.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -24,14 +24,14 @@ using rapidjson::Value;
 
 constexpr int64_t max_count = 1'000'000;
 constexpr size_t max_name = 255;
-constexpr uint64_t max_file = 1 << 20;  // what one message may hold
+constexpr uint64_t max_file = 1 << 20;  // the size limit of one message
 constexpr std::string_view expected_form =
     R"(expected a list of node arrays such as [{"Name": "execute", "TargetCoreCount": 100}])";
-// Members that are counts. By the public documentation of the autoscale API.
+// Members that are counts, from the public documentation of the autoscale API.
 constexpr std::array count_names{"TargetCoreCount", "TargetCount", "TargetGroupCount",
                                  "GroupCoreCount", "GroupInstanceCount"};
 
-// One node array's target, which has an address of its own.
+// The target of one node array, which has its own address.
 struct Target {
   std::string name;
   bool is_cores = true;
@@ -44,7 +44,7 @@ void check_name(std::string_view name) {
   });
   if (name.empty() || name.size() > max_name || !is_plain || support::well_formed(name) != name)
     throw Error(Errc::usage, "'" + support::one_line(name.substr(0, 80)) +
-                                 "' is not a node array's name: expected 1 to " +
+                                 "' is not a valid node array name; expected 1 to " +
                                  std::to_string(max_name) + " printable bytes");
 }
 
@@ -58,16 +58,16 @@ void scale(jetpack::Sender& sender, const std::string& cluster, const Target& ta
   sender.send(letter, "node array '" + target.name + "'");
 }
 
-// Reads one definition; errors name it by its place in the list.
+// Reads one definition at a time; errors give its position in the list.
 class DefinitionReader {
  public:
   DefinitionReader(std::string file, std::string cluster)
       : file_(std::move(file)), cluster_(std::move(cluster)) {}
 
-  // The target, when the definition has no more than that; nullopt when it says more.
+  // The target when the definition contains nothing else; nullopt when it does.
   std::optional<Target> read(const Value& definition, size_t place) {
     place_ = place;
-    if (!definition.IsObject()) fail("it is not an object; " + std::string(expected_form));
+    if (!definition.IsObject()) fail("not an object; " + std::string(expected_form));
     Target target;
     target.name = read_name(definition);
     check_cluster(definition);
@@ -90,11 +90,11 @@ class DefinitionReader {
 
   std::string read_name(const Value& definition) {
     const Value* name = support::find_member(definition, "Name");
-    if (name == nullptr) fail("it has no \"Name\"; " + std::string(expected_form));
-    if (!support::is_string(*name)) fail("\"Name\" is not a text; " + std::string(expected_form));
+    if (name == nullptr) fail("missing \"Name\"; " + std::string(expected_form));
+    if (!support::is_string(*name)) fail("\"Name\" is not a string; " + std::string(expected_form));
     check_name(support::text_of(*name));
     if (!names_.emplace(support::text_of(*name)).second)
-      fail("'" + std::string(support::text_of(*name)) + "' is there twice; leave one of them");
+      fail("duplicate name '" + std::string(support::text_of(*name)) + "'; remove one of them");
     return std::string(support::text_of(*name));
   }
 
@@ -102,7 +102,7 @@ class DefinitionReader {
     const Value* cluster = support::find_member(definition, "ClusterName");
     if (cluster == nullptr) return;
     if (!support::is_string(*cluster) || support::text_of(*cluster) != cluster_)
-      fail("\"ClusterName\" is not this node's cluster, '" + cluster_ + "'; leave it out");
+      fail("\"ClusterName\" is not this node's cluster, '" + cluster_ + "'; remove it");
   }
 
   void check_count(const Value& definition, const char* name) const {
@@ -126,8 +126,8 @@ std::string read_definitions(const std::string& file) {
     throw Error(Errc::not_found, "cannot read " + file + ": " + support::system_message(errno));
   auto text = support::read_bounded(is_stdin ? STDIN_FILENO : opened.get(), max_file, file);
   if (text) return *std::move(text);
-  throw Error(Errc::corrupt, file + " has more than " + std::to_string(max_file) +
-                                 " bytes, the most that one request may have");
+  throw Error(Errc::corrupt, "cannot read " + file + ": too large, the limit is " +
+                                 std::to_string(max_file) + " bytes");
 }
 
 // The data of a message of type autoscale.
@@ -162,8 +162,8 @@ int scale_by_file(const jetpack::Call& call, const std::string& file) {
   for (rapidjson::SizeType i = 0; i < document.Size(); ++i)
     if (auto target = reader.read(document[i], i + 1)) targets.push_back(*std::move(target));
 
-  // Only a message can say a request set or an expiry. And it says all that its set wants: what is
-  // not in it is not wanted any more, so a list is not divided.
+  // Only a message can carry a request set or an expiry. It is the complete demand of its set:
+  // whatever it omits is no longer requested, so a list is never split.
   const bool has_only_targets = !targets.empty() && targets.size() == document.Size() &&
                                 !call.given("request-set") && !call.given("expires");
   jetpack::Sender sender(call);
@@ -202,30 +202,31 @@ JETPACK_PLUGIN(
         "autoscale", "Autoscale the cluster that this node belongs to", autoscale,
         jetpack::option("corecount", "N", "Request N cores").integer(0, max_count),
         jetpack::option("instancecount", "N", "Request N nodes").integer(0, max_count),
-        jetpack::option("name", "NODEARRAY", "The node array to scale").fallback("execute"),
+        jetpack::option("name", 'n', "NAME", "Name of the node array to scale").fallback("execute"),
         jetpack::option("file", 'f', "FILE",
                         "Read a JSON list of node array definitions; - is standard input"),
         jetpack::option("request-set", "NAME",
-                        "With --file: the name of this demand; a later request of the same "
-                        "set replaces it")
+                        "With --file: the name of this demand; a later request with the same name "
+                        "replaces it")
             .fallback("standard"),
         jetpack::option("expires", "DURATION", "With --file: when the demand expires")
             .duration()
             .fallback("5m"),
-        jetpack::wait_option(), jetpack::flag("json", "Print JSON"),
+        jetpack::wait_option(), jetpack::flag("json", "Print the result as JSON"),
         jetpack::description(
-            "Sets targets; the server starts what is missing. A target is queued durably and "
+            "Sets targets; the server starts the missing nodes. A target is queued durably and "
             "delivered in order: exit code 0 means delivered or safely queued, and standard error "
             "says which.\n\n"
             "A definition in a file has a Name and a TargetCoreCount or TargetCount, and may have "
             "any other attribute of a node array, such as MachineType, Configuration, Extends, "
             "Dynamic, TargetGroupCount with GroupCoreCount or GroupInstanceCount. ClusterName is "
-            "added. Counts are from 0 to 1000000. A list of nothing but targets goes to the node "
-            "arrays as with --corecount, unless --request-set or --expires is given; any other "
-            "list is all that its request set wants."),
+            "added. Counts range from 0 to 1000000. A list that contains only targets is sent as "
+            "with --corecount, one node array at a time, unless --request-set or --expires is "
+            "given; any other list is sent as one request and replaces the earlier demand of its "
+            "request set."),
         jetpack::example("jetpack autoscale --corecount=100",
                          "Request 100 cores of node array execute"),
         jetpack::example("jetpack autoscale --instancecount 5 --name=gpu",
                          "Request 5 nodes of gpu"),
         jetpack::example("jetpack autoscale --file=custom-autoscale.json",
-                         "Request what the definitions in the file say")));
+                         "Request the definitions in a file")));

@@ -1,4 +1,4 @@
-// `jetpack condition set|list|clear`: what is wrong with this node, for the cluster to know.
+// `jetpack condition set|list|clear`: reports problems of this node to the cluster.
 #include <array>
 #include <map>
 
@@ -26,7 +26,7 @@ constexpr size_t max_conditions = 1000;
 constexpr uint64_t max_state = 64 << 20;
 constexpr unsigned state_mode = 0660;
 
-// Options and the members of the message that they become.
+// The options, and the member of the message that each one sets.
 struct Text {
   const char* option;
   const char* member;
@@ -47,7 +47,7 @@ void add_texts(support::Object& to, const Condition& condition) {
   for (const auto& [member, text] : condition) to.text(member, text);
 }
 
-// run/conditions.json: what is set on this node, changed by one process at a time.
+// run/conditions.json: the conditions set on this node. A lock serializes changes.
 class State {
  public:
   explicit State(const Call& call)
@@ -79,8 +79,9 @@ class State {
     const auto known = all_.find(name);
     const bool is_new = known == all_.end();
     if (is_new && all_.size() >= max_conditions)
-      throw Error(Errc::failed, "there are " + std::to_string(all_.size()) +
-                                    " conditions already; clear some: jetpack condition list");
+      throw Error(Errc::failed, "cannot set condition '" + name + "': the limit is " +
+                                    std::to_string(max_conditions) +
+                                    " conditions; clear some with 'jetpack condition clear'");
     const bool same_status = !is_new && known->second["status"] == condition["status"];
     condition["since"] =
         same_status ? known->second["since"] : support::iso_8601(std::chrono::system_clock::now());
@@ -98,7 +99,7 @@ class State {
       all_ = read(path_);
     } catch (const Error& e) {
       if (e.code() != Errc::corrupt) throw;
-      call_.report("jetpack condition: " + std::string(e.what()) + "; it is now " +
+      call_.report("jetpack condition: " + std::string(e.what()) + "; moved to " +
                    support::move_aside(path_) + "; starting with an empty list\n");
     }
   }
@@ -128,28 +129,28 @@ std::string message_data(const std::string& name, const Condition& condition) {
 std::string checked_name(std::string_view name) {
   if (name.empty() || name.size() > max_name || support::one_line(name) != name)
     throw Error(Errc::usage, "'" + support::one_line(name.substr(0, 80)) +
-                                 "' is not a condition's name: expected 1 to " +
+                                 "' is not a valid condition name; expected 1 to " +
                                  std::to_string(max_name) + " bytes of printable text");
   return std::string(name);
 }
 
 Condition condition_of(const Call& call) {
   if (call.given("action-type") != call.given("ghr-category"))
-    throw Error(Errc::usage, "--action-type and --ghr-category go together");
+    throw Error(Errc::usage, "--action-type and --ghr-category must be used together");
   Condition condition;
   for (const auto& [option, member] : condition_texts) {
     const auto text = call.text(option);
     if (!text) continue;
     if (text->size() > max_text)
       throw Error(Errc::failed, "--" + std::string(option) + " has " +
-                                    std::to_string(text->size()) + " bytes, and at most " +
-                                    std::to_string(max_text) + " are taken; send a part of it");
+                                    std::to_string(text->size()) + " bytes, the limit is " +
+                                    std::to_string(max_text));
     condition[member] = support::well_formed(*text);
   }
   return condition;
 }
 
-// While the state is held, so that the server hears of changes in the order they were made.
+// Publishes while it holds the lock, so that the server receives changes in their order.
 int set_condition(const Call& call) {
   const std::string name = checked_name(*call.text("name"));
   const Condition condition = condition_of(call);
@@ -221,33 +222,36 @@ JETPACK_PLUGIN(
     "jetpack.condition", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Config>(),
     jetpack::command(
         "condition set", "Report a condition of this node", set_condition,
-        jetpack::option("name", 'n', "NAME", "The condition: gpu, network, disk").required(),
-        jetpack::option("status", 's', "STATUS", "Its status; OK clears the condition")
+        jetpack::option("name", 'n', "NAME", "Name of the condition, such as gpu, network or disk")
+            .required(),
+        jetpack::option("status", 's', "STATUS", "Status of the condition; OK clears it")
             .choices("NA", "OK", "Warning", "Error")
             .required(),
-        jetpack::option("message", 'm', "TEXT", "What is wrong, in one line"),
-        jetpack::option("description", 'd', "TEXT", "What it means"),
-        jetpack::option("recommendations", 'r', "TEXT", "What an administrator should do"),
-        jetpack::option("details", "TEXT", "All that is known, in any number of lines"),
-        jetpack::option("action-type", "TYPE", "The action requested from the cloud")
-            .choices("GHR"),
+        jetpack::option("message", 'm', "TEXT", "One-line summary of the problem"),
+        jetpack::option("description", 'd', "TEXT", "Explanation of the problem"),
+        jetpack::option("recommendations", 'r', "TEXT",
+                        "Recommended actions for the administrator"),
+        jetpack::option("details", "TEXT", "Details, any number of lines"),
+        jetpack::option("action-type", "TYPE", "Action to request from the cloud").choices("GHR"),
         jetpack::option("ghr-category", "CATEGORY",
-                        "With --action-type GHR: the impact category of Guest Health Reporting"),
-        jetpack::wait_option(), jetpack::flag("json", "Print JSON"),
+                        "With --action-type GHR: the Guest Health Reporting impact category"),
+        jetpack::wait_option(), jetpack::flag("json", "Print the result as JSON"),
         jetpack::description(
-            "The condition is kept in run/conditions.json and reported to the cluster, durably: "
-            "exit code 0 means delivered or safely queued, and standard error says which. Setting "
-            "it again replaces all of its texts. A text has at most 64 KiB."),
+            "Records the condition in run/conditions.json and reports it to the cluster. Exit code "
+            "0 "
+            "means delivered or safely queued, and standard error says which. Setting a condition "
+            "again replaces all of its texts. Each text is limited to 64 KiB."),
         jetpack::example("jetpack condition set -n gpu -s Error -m 'GPU 3 fell off the bus'",
-                         "Report an error"),
-        jetpack::example("jetpack condition set -n gpu -s OK", "Report that it is healthy again")),
+                         "Report a failed GPU"),
+        jetpack::example("jetpack condition set -n gpu -s OK",
+                         "Report that the GPU is healthy again")),
     jetpack::command("condition list", "List the conditions that are set on this node",
                      list_conditions, jetpack::flag("json", "Print JSON"),
                      jetpack::example("jetpack condition list --json | jq -r '.[].name'",
-                                      "Print only the names")),
+                                      "Print the names")),
     jetpack::command("condition clear", "Clear conditions of this node", clear_condition,
-                     jetpack::argument("NAME", "The condition").optional(),
+                     jetpack::argument("NAME", "Name of the condition").optional(),
                      jetpack::flag("all", "Clear all conditions"), jetpack::wait_option(),
-                     jetpack::flag("json", "Print JSON"),
+                     jetpack::flag("json", "Print the result as JSON"),
                      jetpack::example("jetpack condition clear gpu",
-                                      "Clear one, as setting it to OK does")));
+                                      "Clear the condition gpu, like setting its status to OK")));

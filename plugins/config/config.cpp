@@ -1,4 +1,4 @@
-// jetpack config and jetpack props: values of this node, in the form that scripts rely on.
+// `jetpack config` and `jetpack props`: print values of this node in the form scripts rely on.
 #include <jetpack/plugin.hpp>
 
 namespace {
@@ -8,7 +8,7 @@ using jetpack::Errc;
 using jetpack::Error;
 using jetpack::Format;
 
-// A tree of values: the configuration, or the properties.
+// A tree of values: the configuration or the properties.
 struct Values {
   std::optional<std::string> (Config::*get)(std::string_view, Format) const;
   std::string (Config::*require)(std::string_view, Format) const;
@@ -45,7 +45,7 @@ int print_value(const jetpack::Call& call, const Values& values) {
   const auto config = call.service<Config>();
   const auto key = call.text("KEY");
   if (!key) return print_all(call, config, values);
-  if (key->empty()) throw Error(Errc::usage, "KEY is empty; leave it out to print everything");
+  if (key->empty()) throw Error(Errc::usage, "KEY is empty; omit it to print all values");
   const auto fallback = call.text("DEFAULT");
   const std::string text = call.flag("json") ? as_json(config, values, *key, fallback)
                                              : as_text(config, values, *key, fallback);
@@ -61,7 +61,7 @@ int props_get(const jetpack::Call& call) {
   return print_value(call, {&Config::property, &Config::require_property});
 }
 
-// The object in which the dotted key leads to the value, as it does on this node.
+// A JSON object that holds the value under the dotted key.
 std::string nested(std::string_view key, const std::string& json) {
   const size_t dot = key.find('.');
   const std::string value =
@@ -69,7 +69,7 @@ std::string nested(std::string_view key, const std::string& json) {
   return '{' + jetpack::json_string(key.substr(0, dot)) + ':' + value + '}';
 }
 
-// Keeps a property on this node and tells the server.
+// Stores a property on this node and publishes it to the server.
 int set_property(const jetpack::Call& call, std::string_view key, const std::string& json) {
   call.service<Config>().set_property(key, json);
   const std::string data = "{\"properties\":" + nested(key, json) + '}';
@@ -80,7 +80,7 @@ int set_property(const jetpack::Call& call, std::string_view key, const std::str
   } catch (const Error& e) {
     throw Error(e.code(),
                 "'" + std::string(key) +
-                    "' is set on this node, but the server could not be told: " + e.what());
+                    "' is set on this node, but could not be queued for the server: " + e.what());
   }
   return 0;
 }
@@ -110,38 +110,40 @@ JETPACK_PLUGIN(
     "jetpack.config", "1.0.0", jetpack::needs<jetpack::Config>(),
     jetpack::command(
         "config", "Print a configuration value", config,
-        jetpack::argument("KEY", "Dotted path of the value: cyclecloud.cluster.name").optional(),
-        jetpack::argument("DEFAULT", "Print this when there is no such key").optional(),
+        jetpack::argument("KEY", "Dotted path of the value, such as cyclecloud.cluster.name")
+            .optional(),
+        jetpack::argument("DEFAULT", "Print this when the key is not found").optional(),
         jetpack::flag("json", "Print JSON: an object as it is, any other value under its key"),
         jetpack::description(
-            "Prints a value of this node's configuration: config/node.json, overlaid by "
-            "config/configuration.json and config/properties.json, as they are now. Booleans "
-            "print as True and False, null as None, lists and objects as Python writes them. "
-            "Without KEY, everything is printed, one line for each value.\n\n"
-            "When there is no such key and no DEFAULT, nothing is printed and the exit code is "
-            "1. Files that cannot be read are an error even with a DEFAULT."),
+            "Prints a value of this node's configuration: config/node.json, overlaid with "
+            "config/configuration.json and config/properties.json. Booleans print as True and "
+            "False, null as None, lists and objects in Python syntax. Without KEY, all values "
+            "are printed, one per line.\n\n"
+            "When the key is not found and no DEFAULT is given, nothing is printed and the exit "
+            "code is 1. A file that cannot be read is an error even with a DEFAULT."),
         jetpack::example("jetpack config cyclecloud.cluster.name", "Print the cluster's name"),
         jetpack::example("jetpack config slurm.autoscale False",
                          "Print False unless the key is set"),
         jetpack::example("jetpack config cyclecloud --json", "Print an object for jq")),
     jetpack::command(
         "props get", "Print a property of this node", props_get,
-        jetpack::argument("KEY", "Dotted path of the property: os.version").optional(),
-        jetpack::argument("DEFAULT", "Print this when there is no such property").optional(),
+        jetpack::argument("KEY", "Dotted path of the property, such as os.version").optional(),
+        jetpack::argument("DEFAULT", "Print this when the property is not found").optional(),
         jetpack::flag("json", "Print JSON: an object as it is, any other value under its key"),
-        jetpack::example("jetpack props get os.id_like rhel", "Print rhel unless it is set"),
+        jetpack::example("jetpack props get os.id_like rhel",
+                         "Print rhel unless the property is set"),
         jetpack::example("jetpack props get --json", "Print all properties")),
     jetpack::command(
         "props set", "Set a property of this node", props_set,
         jetpack::argument("KEY", "Dotted path of the property"),
-        jetpack::argument("VALUE", "Its value, a string unless --json is given"),
-        jetpack::flag("json", "VALUE is JSON: true, 3, [\"a\"]"),
-        jetpack::description("The property is kept in config/properties.json and sent to the "
-                             "server; when that is down, as soon as it is back."),
+        jetpack::argument("VALUE", "Value of the property, a string unless --json is given"),
+        jetpack::flag("json", "VALUE is JSON, such as true, 3 or [\"a\"]"),
+        jetpack::description(
+            "Stores the property in config/properties.json and queues it for the server."),
         jetpack::example("jetpack props set rack.name r12", "Set a string"),
         jetpack::example("jetpack props set rack.gpus 8 --json", "Set a number")),
     jetpack::command(
         "props", "Set a property of this node: props --set KEY=VALUE", props,
-        jetpack::option("set", "KEY[=VALUE]", "The property to set").required(),
-        jetpack::argument("VALUE", "Its value, when --set has only the key").optional(),
+        jetpack::option("set", "KEY[=VALUE]", "Property to set").required(),
+        jetpack::argument("VALUE", "Value of the property, when --set has only the key").optional(),
         jetpack::example("jetpack props --set rack.name=r12", "Set a string")));

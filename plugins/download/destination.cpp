@@ -1,4 +1,4 @@
-// See destination.hpp.
+// Maps blobs to files, by the rules that scripts rely on.
 #include "download/destination.hpp"
 
 #include <sys/stat.h>
@@ -26,26 +26,26 @@ namespace {
   throw Error(Errc::failed, "cannot write " + support::one_line(path) + ": " + why);
 }
 
-// What a link leads to, for the error alone.
+// The target of a link, for error messages.
 std::string target_of(const std::string& path) {
   std::array<char, PATH_MAX> target{};
   const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
   return size < 0 ? "?" : support::one_line({target.data(), static_cast<size_t>(size)});
 }
 
-void check_folder(const std::string& path) {
-  std::string folder = fs::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
+void check_parent(const std::string& path) {
+  std::string directory = fs::path(path).parent_path().string();
+  if (directory.empty()) directory = ".";
   struct stat info {};
-  if (::stat(folder.c_str(), &info) != 0) {
+  if (::stat(directory.c_str(), &info) != 0) {
     const int error = errno;
-    cannot_write(path,
-                 "folder " + support::one_line(folder) + ": " + support::system_message(error) +
-                     (error == ENOENT ? "\nMake it, or let the destination end in '/' to have "
-                                        "it made."
-                                      : ""));
+    cannot_write(
+        path,
+        support::one_line(directory) + ": " + support::system_message(error) +
+            (error == ENOENT ? "\nCreate it first, or end DEST with '/' to have it created." : ""));
   }
-  if (!S_ISDIR(info.st_mode)) cannot_write(path, support::one_line(folder) + " is not a folder");
+  if (!S_ISDIR(info.st_mode))
+    cannot_write(path, support::one_line(directory) + " is not a directory");
 }
 
 }  // namespace
@@ -64,39 +64,39 @@ bool is_safe_name(std::string_view name) {
   return true;
 }
 
-bool means_folder(const std::string& path) {
+bool names_directory(const std::string& path) {
   std::error_code ignored;
   return path.ends_with('/') || fs::is_directory(path, ignored);
 }
 
-std::string place_of(std::string_view name, const std::optional<std::string>& destination) {
+std::string path_for(std::string_view name, const std::optional<std::string>& destination) {
   if (!destination) return std::string(name);
-  if (!means_folder(*destination)) return *destination;
-  make_folders(*destination);
+  if (!names_directory(*destination)) return *destination;
+  create_directories(*destination);
   return destination->ends_with('/') ? *destination + std::string(name)
                                      : *destination + "/" + std::string(name);
 }
 
-void make_folders(const std::string& folder) {
+void create_directories(const std::string& directory) {
   std::error_code error;
-  fs::create_directories(folder, error);
-  if (error && !fs::is_directory(folder))
+  fs::create_directories(directory, error);
+  if (error && !fs::is_directory(directory))
     throw Error(Errc::failed,
-                "cannot make the folder " + support::one_line(folder) + ": " + error.message());
+                "cannot create directory " + support::one_line(directory) + ": " + error.message());
 }
 
-void check_place(const std::string& path) {
-  check_folder(path);
+void check_writable(const std::string& path) {
+  check_parent(path);
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) {
     if (errno == ENOENT) return;
     cannot_write(path, support::system_message(errno));
   }
-  if (S_ISDIR(info.st_mode)) cannot_write(path, "it is a folder");
+  if (S_ISDIR(info.st_mode)) cannot_write(path, "is a directory");
   if (S_ISLNK(info.st_mode))
-    cannot_write(path, "it is a link, to " + target_of(path) +
-                           "\nGive the file that it leads to, or remove the link.");
-  if (!S_ISREG(info.st_mode)) cannot_write(path, "it is there and is not a regular file");
+    cannot_write(path, "is a symbolic link to " + target_of(path) +
+                           "\nSpecify the target of the link, or remove the link.");
+  if (!S_ISREG(info.st_mode)) cannot_write(path, "exists and is not a regular file");
 }
 
 }  // namespace jetpack::download

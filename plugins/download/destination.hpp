@@ -1,4 +1,4 @@
-// Where a blob becomes a file, by the rules that scripts rely on.
+// Maps blobs to files, by the rules that scripts rely on.
 #pragma once
 
 #include <optional>
@@ -7,25 +7,25 @@
 
 namespace jetpack::download {
 
-// The blob's name without its folders.
+// The last segment of a blob's name.
 std::string_view base_name(std::string_view blob);
 
-// Whether it can be a blob's name, or a part of one, and a path below a folder as well: no segment
-// is empty, "." or "..", and there is no control character.
+// Whether it is valid both as a blob's name, or a part of one, and as a path below a directory: no
+// segment is empty, "." or "..", and there are no control characters.
 bool is_safe_name(std::string_view name);
 
-// Whether the path is an existing folder, or is written as one ("x/").
-bool means_folder(const std::string& path);
+// Whether the path is an existing directory, or ends in '/'.
+bool names_directory(const std::string& path);
 
-// The file or folder that `name` becomes: ./NAME without a destination, DEST/NAME where that means
-// a folder, which is made, else DEST itself.
-std::string place_of(std::string_view name, const std::optional<std::string>& destination);
+// The local path of `name`: ./NAME without a destination; DEST/NAME when DEST names a directory,
+// which is created; otherwise DEST itself.
+std::string path_for(std::string_view name, const std::optional<std::string>& destination);
 
-// Makes the folder, and those above it. Throws.
-void make_folders(const std::string& folder);
+// Creates the directory and its parents. Throws.
+void create_directories(const std::string& directory);
 
-// Throws unless a file may be put there: the folder exists, and what stands there, if anything, is
-// a file of its own and neither a folder, nor a link, nor a device.
-void check_place(const std::string& path);
+// Throws unless a file can be written there: the directory must exist, and the path must be free or
+// a regular file, not a directory, link or device.
+void check_writable(const std::string& path);
 
 }  // namespace jetpack::download

@@ -1,4 +1,4 @@
-// See progress_bar.hpp.
+// Shows the progress of a transfer on a terminal, in one line that is redrawn.
 #include "download/progress_bar.hpp"
 
 #include <sys/ioctl.h>
@@ -40,7 +40,7 @@ std::string clock_text(double seconds) {
   return formatted("%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-// The end of a name tells more than its beginning.
+// Keeps the end of a name, which says more than its beginning.
 std::string shortened(const std::string& name) {
   if (name.size() <= longest_name) return name;
   size_t from = name.size() - longest_name + 3;
@@ -106,8 +106,8 @@ double ProgressBar::seconds() const {
 
 double ProgressBar::rate(uint64_t done) const {
   constexpr double shortest = 1e-3;
-  const uint64_t brought = has_base_ && done >= base_ ? done - base_ : done;
-  return static_cast<double>(brought) / std::max(seconds(), shortest);
+  const uint64_t received = has_base_ && done >= base_ ? done - base_ : done;
+  return static_cast<double>(received) / std::max(seconds(), shortest);
 }
 
 std::string ProgressBar::line(uint64_t done, uint64_t total) const {

@@ -1,4 +1,4 @@
-// How far a transfer is, on a terminal: one line that is written over.
+// Shows the progress of a transfer on a terminal, in one line that is redrawn.
 #pragma once
 
 #include <jetpack/call.hpp>
@@ -13,20 +13,20 @@ namespace jetpack::download {
 // "512 B", "1.5 MiB".
 std::string size_text(double bytes);
 
-// Writes to standard error, and only where that is a terminal.
+// Writes to standard error, only when it is a terminal.
 class ProgressBar {
  public:
   explicit ProgressBar(const jetpack::Call& call) : call_(call), shown_(call.err_is_terminal()) {}
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  // A transfer begins; `name` is what the line is about.
+  // Starts a transfer; `name` is shown at the start of the line.
   void begin(std::string_view name);
-  // `total` is 0 while it is unknown.
+  // `total` is 0 while unknown.
   void update(uint64_t done, uint64_t total);
-  // It is whole: the line stays, and says how long it took.
+  // Completes the transfer: the line stays and says how long it took.
   void finish(uint64_t bytes);
-  // It failed: the line goes, for what is said next.
+  // Erases the line, after a failure, to make room for messages.
   void clear();
 
  private:
@@ -42,7 +42,7 @@ class ProgressBar {
   Clock::time_point start_, drawn_;
   bool is_drawn_ = false;
   bool has_base_ = false;
-  uint64_t base_ = 0;  // there before this run, and no part of its rate
+  uint64_t base_ = 0;  // bytes of an earlier run, not part of the rate
 };
 
 }  // namespace jetpack::download

@@ -1,5 +1,5 @@
-// The local accounts of the users that the cluster manages: made, kept and closed with useradd and
-// usermod. Accounts that were not made here are never touched.
+// Creates, updates and locks the local accounts of the users that the cluster manages, with useradd
+// and usermod. Accounts that jetpackd did not create are never touched.
 #include "jetpackd/accounts.hpp"
 
 #include <sys/stat.h>
@@ -27,13 +27,13 @@ constexpr uint64_t max_account_file = 16 << 20;
 constexpr size_t max_comment = 200;
 constexpr size_t max_warnings = 1000;
 constexpr std::chrono::seconds command_time{20};
-constexpr const char* open_shell = "/bin/bash";
-constexpr const char* closed_shell = "/sbin/nologin";
+constexpr const char* login_shell = "/bin/bash";
+constexpr const char* locked_shell = "/sbin/nologin";
 constexpr const char* sudoers_file = "/etc/sudoers.d/jetpack";
 
-bool is_closed(const Account& account) { return account.shell.ends_with("/nologin"); }
+bool is_locked(const Account& account) { return account.shell.ends_with("/nologin"); }
 
-// The name of a person, as a field of /etc/passwd can hold it.
+// The user's full name, in the form that a field of /etc/passwd allows.
 std::string comment_of(const User& user) {
   std::string comment = support::one_line(user.full_name.substr(0, max_comment));
   std::replace_if(
@@ -42,10 +42,11 @@ std::string comment_of(const User& user) {
 }
 
 std::string sudoers_of(const std::vector<User>& users,
-                       const std::map<std::string, uint32_t>& made) {
+                       const std::map<std::string, uint32_t>& managed) {
   std::string text;
   for (const auto& user : users)
-    if (user.is_admin && made.contains(user.name)) text += user.name + " ALL=(ALL) NOPASSWD: ALL\n";
+    if (user.is_admin && managed.contains(user.name))
+      text += user.name + " ALL=(ALL) NOPASSWD: ALL\n";
   return text.empty() ? text : "# Written by jetpackd: the administrators of this node.\n" + text;
 }
 
@@ -61,7 +62,7 @@ Accounts::Accounts(jetpack::Process process, support::LogFile& log, Options opti
 
 bool Accounts::apply(const std::vector<User>& users) {
   if (::geteuid() != 0) {
-    warn("users are not managed, because jetpackd does not run as root");
+    warn("users are not managed: jetpackd is not running as root");
     return true;
   }
   load();
@@ -69,41 +70,40 @@ bool Accounts::apply(const std::vector<User>& users) {
   bool done = true;
   for (const auto& user : users) {
     options_.progress();
-    done = keep(user) && done;
+    done = update(user) && done;
   }
-  for (const auto& [name, uid] : made_) {
-    const bool is_wanted =
-        std::any_of(users.begin(), users.end(),
-                    [&wanted = name](const auto& user) { return user.name == wanted; });
+  for (const auto& [name, uid] : managed_) {
+    const bool is_current = std::any_of(
+        users.begin(), users.end(), [&name = name](const auto& user) { return user.name == name; });
     const Account* account = find_account(accounts_, name);
-    if (is_wanted || account == nullptr || account->uid != uid || is_closed(*account)) continue;
+    if (is_current || account == nullptr || account->uid != uid || is_locked(*account)) continue;
     options_.progress();
-    done = close(*account) && done;
+    done = revoke(*account) && done;
   }
   return set_sudoers(users) && done;
 }
 
 void Accounts::load() {
-  made_.clear();
-  const std::string path = options_.run_folder + "/users.json";
+  managed_.clear();
+  const std::string path = options_.run_directory + "/users.json";
   const auto text = support::read_file(path, max_account_file);
   if (!text) return;
   try {
     const auto document = support::parse_json(*text, path);
     if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
     for (const auto& [name, uid] : document.GetObject())
-      if (uid.IsUint()) made_[std::string(support::text_of(name))] = uid.GetUint();
+      if (uid.IsUint()) managed_[std::string(support::text_of(name))] = uid.GetUint();
   } catch (const Error& e) {
-    log_.error(std::string(e.what()) + "; it is now " + support::move_aside(path) +
-               ", and the accounts that it named are left as they are");
+    log_.error(std::string(e.what()) + "; moved to " + support::move_aside(path) +
+               "; the accounts that it listed are left as they are");
   }
 }
 
 void Accounts::save() const {
   const std::string json = support::json_object([&](support::Object& uids) {
-    for (const auto& [name, uid] : made_) uids.number(name, uid);
+    for (const auto& [name, uid] : managed_) uids.number(name, uid);
   });
-  support::write_durably(options_.run_folder + "/users.json", json, 0640);
+  support::write_durably(options_.run_directory + "/users.json", json, 0640);
 }
 
 void Accounts::read_accounts() {
@@ -117,46 +117,46 @@ bool Accounts::exists_in_root(const std::string& path) const {
   return ::lstat(in_root(path).c_str(), &info) == 0;
 }
 
-bool Accounts::keep(const User& user) {
+bool Accounts::update(const User& user) {
   const Account* account = find_account(accounts_, user.name);
   if (account == nullptr) {
     if (const Account* other = find_uid(accounts_, user.uid)) {
-      warn("UID conflict: user '" + user.name + "' is to have uid " + std::to_string(user.uid) +
-           ", which is '" + other->name + "' on this node; '" + user.name + "' is not added");
+      warn("UID conflict: user '" + user.name + "' has uid " + std::to_string(user.uid) +
+           " in the cluster, which belongs to '" + other->name + "' on this node; user not added");
       return true;
     }
     if (!add(user)) return false;
     account = find_account(accounts_, user.name);
     if (account == nullptr) return false;
   }
-  const auto made = made_.find(user.name);
-  if (made == made_.end() || made->second != account->uid) {
+  const auto managed = managed_.find(user.name);
+  if (managed == managed_.end() || managed->second != account->uid) {
     warn("user '" + user.name +
-         "' has an account that was not made by jetpackd; it is left as it is");
+         "' has an account that jetpackd did not create; it is left as it is");
     return true;
   }
   if (account->uid != user.uid)
     warn("UID conflict: user '" + user.name + "' has uid " + std::to_string(account->uid) +
-         " on this node, and " + std::to_string(user.uid) + " in the cluster; it is not changed");
+         " on this node and " + std::to_string(user.uid) + " in the cluster; it is not changed");
   const Account known = *account;
-  const bool opened = !is_closed(known) || reopen(known);
-  return set_keys(known, user.public_keys) && opened;
+  const bool is_open = !is_locked(known) || restore(known);
+  return set_keys(known, user.public_keys) && is_open;
 }
 
 bool Accounts::add(const User& user) {
-  // Noted first: an account that is made and not noted would be left alone for ever.
-  made_[user.name] = user.uid;
+  // Recorded first: an account that is created but not recorded would never be managed again.
+  managed_[user.name] = user.uid;
   save();
   const std::string parent = exists_in_root("/shared/home") ? "/shared/home/" : "/home/";
   std::vector<std::string> command{"/usr/sbin/useradd"};
   if (!options_.root.empty()) command.insert(command.end(), {"--root", options_.root});
-  // Fine everywhere else than in the distribution's own rule, and the option is not everywhere.
+  // Only the distribution's rule rejects these names, and only newer versions have the option.
   const bool is_unusual = std::any_of(user.name.begin(), user.name.end(),
                                       [](char c) { return c == '.' || (c >= 'A' && c <= 'Z'); });
   if (is_unusual) command.emplace_back("--badname");
   command.insert(command.end(),
                  {"--uid", std::to_string(user.uid), "--create-home", "--home-dir",
-                  parent + user.name, "--shell", open_shell, "--comment", comment_of(user)});
+                  parent + user.name, "--shell", login_shell, "--comment", comment_of(user)});
   if (has_group(groups_, user.name)) {
     command.insert(command.end(), {"--gid", user.name});
   } else {
@@ -164,7 +164,7 @@ bool Accounts::add(const User& user) {
   }
   command.push_back(user.name);
   if (!run(std::move(command), "add user '" + user.name + "'")) {
-    made_.erase(user.name);
+    managed_.erase(user.name);
     save();
     return false;
   }
@@ -174,19 +174,19 @@ bool Accounts::add(const User& user) {
   return true;
 }
 
-bool Accounts::reopen(const Account& account) {
+bool Accounts::restore(const Account& account) {
   std::vector<std::string> command{"/usr/sbin/usermod"};
   if (!options_.root.empty()) command.insert(command.end(), {"--root", options_.root});
-  command.insert(command.end(), {"--shell", open_shell, account.name});
-  if (!run(std::move(command), "give user '" + account.name + "' access again")) return false;
+  command.insert(command.end(), {"--shell", login_shell, account.name});
+  if (!run(std::move(command), "restore the access of user '" + account.name + "'")) return false;
   log_.info("Restored user '" + account.name + "'");
   return true;
 }
 
-bool Accounts::close(const Account& account) {
+bool Accounts::revoke(const Account& account) {
   std::vector<std::string> command{"/usr/sbin/usermod"};
   if (!options_.root.empty()) command.insert(command.end(), {"--root", options_.root});
-  command.insert(command.end(), {"--shell", closed_shell, account.name});
+  command.insert(command.end(), {"--shell", locked_shell, account.name});
   if (!run(std::move(command), "revoke the access of user '" + account.name + "'")) return false;
   log_.info("Revoked user '" + account.name + "'");
   return set_keys(account, {});
@@ -203,35 +203,35 @@ bool Accounts::set_keys(const Account& account, const std::vector<std::string>& 
   }
 }
 
-// useradd may have been killed between the account and its home.
+// useradd may have been killed after it created the account and before it created its home.
 void Accounts::ensure_home(const Account& account) const {
   const std::string home = in_root(account.home);
   if (::mkdir(home.c_str(), 0700) != 0) return;
   if (::lchown(home.c_str(), account.uid, account.gid) != 0)
-    throw Error(Errc::failed, "cannot give " + home + " to '" + account.name +
+    throw Error(Errc::failed, "cannot change the owner of " + home + " to '" + account.name +
                                   "': " + support::system_message(errno));
 }
 
 bool Accounts::set_sudoers(const std::vector<User>& users) {
   const std::string path = in_root(sudoers_file);
-  const std::string text = sudoers_of(users, made_);
+  const std::string text = sudoers_of(users, managed_);
   if (text.empty()) {
     if (::unlink(path.c_str()) == 0) log_.info("removed " + path);
     return true;
   }
   if (!exists_in_root("/etc/sudoers.d")) {
-    warn("administrators get no sudo, because there is no " + in_root("/etc/sudoers.d"));
+    warn("administrators cannot use sudo: " + in_root("/etc/sudoers.d") + " not found");
     return true;
   }
   try {
     if (support::read_file(path, max_account_file) == text) return true;
-    // A file with an error in it would take sudo from everybody.
-    const std::string draft = options_.run_folder + "/sudoers.draft";
+    // One invalid file disables sudo for all users.
+    const std::string draft = options_.run_directory + "/sudoers.draft";
     support::write_durably(draft, text, 0440);
-    const bool is_sound = ::access("/usr/sbin/visudo", X_OK) != 0 ||
+    const bool is_valid = ::access("/usr/sbin/visudo", X_OK) != 0 ||
                           run({"/usr/sbin/visudo", "-cqf", draft}, "check " + draft);
     ::unlink(draft.c_str());
-    if (!is_sound) return false;
+    if (!is_valid) return false;
     support::write_durably(path, text, 0440);
     log_.info("wrote " + path);
     return true;
@@ -250,10 +250,10 @@ bool Accounts::run(std::vector<std::string> command, const std::string& doing) {
   try {
     const auto result = process_.run(spec);
     if (result.exit_code == 0) return true;
-    warn(
-        "cannot " + doing + ": " + spec.argv[0] +
-        (result.timed_out ? " took too long" : " failed with " + std::to_string(result.exit_code)) +
-        ": " + support::one_line(support::trimmed(result.err).substr(0, 500)));
+    warn("cannot " + doing + ": " + spec.argv[0] +
+         (result.timed_out ? " timed out"
+                           : " failed with exit code " + std::to_string(result.exit_code)) +
+         ": " + support::one_line(support::trimmed(result.err).substr(0, 500)));
   } catch (const Error& e) {
     warn("cannot " + doing + ": " + e.what());
   }

@@ -1,5 +1,5 @@
-// The local accounts of the users that the cluster manages: made, kept and closed with useradd and
-// usermod. Accounts that were not made here are never touched.
+// Creates, updates and locks the local accounts of the users that the cluster manages, with useradd
+// and usermod. Accounts that jetpackd did not create are never touched.
 #pragma once
 
 #include <functional>
@@ -18,16 +18,16 @@ namespace jetpack::jetpackd {
 class Accounts {
  public:
   struct Options {
-    std::string root;                // where /etc/passwd is; empty: this system
-    std::string run_folder;          // for users.json, which says whom we made
-    std::string visible_log;         // gets "Added user 'name'" too, as callers expect it
+    std::string root;                // the root whose /etc/passwd is managed; empty: this system
+    std::string run_directory;       // where users.json, the list of our accounts, is kept
+    std::string visible_log;         // also gets "Added user 'name'", which callers look for
     std::function<void()> progress;  // called before each step
   };
 
   Accounts(jetpack::Process process, support::LogFile& log, Options options);
 
-  // Makes the accounts be those of `users`; what cannot be done is logged, once. Whether all was
-  // done that can be: a user whose name or uid somebody else has counts as done.
+  // Updates the accounts to match `users` and logs each failure once. Returns whether everything
+  // possible was done: a user whose name or uid is already taken counts as done.
   bool apply(const std::vector<User>& users);
 
  private:
@@ -37,10 +37,10 @@ class Accounts {
   std::string in_root(const std::string& path) const { return options_.root + path; }
   bool exists_in_root(const std::string& path) const;
 
-  bool keep(const User& user);
+  bool update(const User& user);
   bool add(const User& user);
-  bool reopen(const Account& account);
-  bool close(const Account& account);
+  bool restore(const Account& account);
+  bool revoke(const Account& account);
   bool set_keys(const Account& account, const std::vector<std::string>& keys);
   void ensure_home(const Account& account) const;
   bool set_sudoers(const std::vector<User>& users);
@@ -51,7 +51,7 @@ class Accounts {
   support::LogFile& log_;
   support::LogFile visible_log_;
   Options options_;
-  std::map<std::string, uint32_t> made_;  // by us: name and uid
+  std::map<std::string, uint32_t> managed_;  // name and uid of the accounts that we created
   std::vector<Account> accounts_;
   std::string groups_;
   std::set<std::string> warned_;

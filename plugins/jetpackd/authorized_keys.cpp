@@ -1,4 +1,4 @@
-// The keys with which a managed user may log in, in the file that sshd reads.
+// Writes the public keys of managed users to their authorized_keys files, which sshd reads.
 #include "jetpackd/authorized_keys.hpp"
 
 #include <fcntl.h>
@@ -25,18 +25,18 @@ constexpr std::string_view last_line = "# jetpack: end of managed keys\n";
 constexpr uint64_t max_keys_file = 1 << 20;
 constexpr size_t max_key = 16 << 10;
 
-// The calling thread's rights to files are those of another account while this lives.
+// While it exists, the calling thread accesses files with the rights of another account.
 class FileRights {
  public:
   explicit FileRights(const Account& account) {
     ::setfsgid(account.gid);
     ::setfsuid(account.uid);
-    // Neither says whether it worked, but the next call tells what is so.
+    // Neither call reports failure, but each returns the previous value.
     if (static_cast<uint32_t>(::setfsuid(static_cast<uid_t>(-1))) == account.uid &&
         static_cast<uint32_t>(::setfsgid(static_cast<gid_t>(-1))) == account.gid)
       return;
     restore();
-    throw Error(Errc::denied, "cannot take the rights of user '" + account.name + "'");
+    throw Error(Errc::denied, "cannot switch to user '" + account.name + "'");
   }
   ~FileRights() { restore(); }
   FileRights(const FileRights&) = delete;
@@ -53,38 +53,40 @@ class FileRights {
   throw Error(Errc::failed, "cannot " + doing + ' ' + path + ": " + support::system_message(errno));
 }
 
-Fd open_folder(int parent, const char* name, const std::string& path) {
+Fd open_directory(int parent, const char* name, const std::string& path) {
   Fd fd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) fail("open", path);
   return fd;
 }
 
-std::string read_keys(int folder, const std::string& path) {
-  const Fd fd(::openat(folder, "authorized_keys", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+std::string read_keys(int directory, const std::string& path) {
+  const Fd fd(
+      ::openat(directory, "authorized_keys", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd && errno == ENOENT) return "";
   if (!fd) fail("read", path);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode))
-    throw Error(Errc::corrupt, "cannot read " + path + ": it is not a regular file");
+    throw Error(Errc::corrupt, "cannot read " + path + ": not a regular file");
   if (auto content = support::read_bounded(fd.get(), max_keys_file, path))
     return *std::move(content);
-  throw Error(Errc::corrupt, "cannot read " + path + ": it has more than " +
+  throw Error(Errc::corrupt, "cannot read " + path + ": too large, the limit is " +
                                  std::to_string(max_keys_file) + " bytes");
 }
 
-void write_keys(int folder, const std::string& content, const std::string& path) {
+void write_keys(int directory, const std::string& content, const std::string& path) {
   constexpr const char* draft = ".authorized_keys.jetpack";
-  ::unlinkat(folder, draft, 0);
-  const Fd fd(::openat(folder, draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  ::unlinkat(directory, draft, 0);
+  const Fd fd(
+      ::openat(directory, draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) fail("write", path);
   if (::fchmod(fd.get(), 0600) != 0) fail("write", path);
   const int error = support::write_all(fd.get(), content);
   if (error != 0 || ::fsync(fd.get()) != 0) {
     if (error != 0) errno = error;
-    ::unlinkat(folder, draft, 0);
+    ::unlinkat(directory, draft, 0);
     fail("write", path);
   }
-  if (::renameat(folder, draft, folder, "authorized_keys") != 0) fail("replace", path);
+  if (::renameat(directory, draft, directory, "authorized_keys") != 0) fail("replace", path);
 }
 
 }  // namespace
@@ -114,17 +116,17 @@ std::string with_keys(std::string_view content, const std::vector<std::string>& 
 
 void install_keys(const std::string& home, const Account& account,
                   const std::vector<std::string>& keys) {
-  const Fd home_fd = open_folder(AT_FDCWD, home.c_str(), home);
+  const Fd home_fd = open_directory(AT_FDCWD, home.c_str(), home);
   struct stat info {};
   if (::fstat(home_fd.get(), &info) != 0) fail("examine", home);
   if (info.st_uid != account.uid)
     throw Error(Errc::denied, "cannot install keys in " + home + ": it belongs to uid " +
                                   std::to_string(info.st_uid) + ", not to '" + account.name + "'");
   const FileRights rights(account);
-  const std::string folder = home + "/.ssh";
-  if (::mkdirat(home_fd.get(), ".ssh", 0700) != 0 && errno != EEXIST) fail("make", folder);
-  const Fd ssh = open_folder(home_fd.get(), ".ssh", folder);
-  const std::string path = folder + "/authorized_keys";
+  const std::string directory = home + "/.ssh";
+  if (::mkdirat(home_fd.get(), ".ssh", 0700) != 0 && errno != EEXIST) fail("create", directory);
+  const Fd ssh = open_directory(home_fd.get(), ".ssh", directory);
+  const std::string path = directory + "/authorized_keys";
   const std::string before = read_keys(ssh.get(), path);
   const std::string after = with_keys(before, keys);
   if (after == before) return;

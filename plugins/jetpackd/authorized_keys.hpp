@@ -1,4 +1,4 @@
-// The keys with which a managed user may log in, in the file that sshd reads.
+// Writes the public keys of managed users to their authorized_keys files, which sshd reads.
 #pragma once
 
 #include <string>
@@ -9,15 +9,14 @@
 
 namespace jetpack::jetpackd {
 
-// Whether the text is one public key in the form of sshd(8), without options.
+// Whether the text is a single public key as sshd(8) defines it, without options.
 bool is_public_key(std::string_view text);
 
-// The file's content with our lines replaced by `keys`. Lines of the user's own stay.
+// The file's content with our lines replaced by `keys`. The user's own lines are kept.
 std::string with_keys(std::string_view content, const std::vector<std::string>& keys);
 
-// Makes it so in `home`, which must be the account's own folder. All of it is done with the
-// account's rights and without following links, so it reaches no other file than the user could.
-// Throws Error.
+// Installs the keys in `home`, which must belong to the account. Uses the account's rights and
+// follows no links, so it cannot reach any file that the user could not. Throws Error.
 void install_keys(const std::string& home, const Account& account,
                   const std::vector<std::string>& keys);
 

@@ -1,4 +1,4 @@
-// Tests of the keys of managed users.
+// Tests of how public keys are checked and installed.
 #include "jetpackd/authorized_keys.hpp"
 
 #include <doctest/doctest.h>
@@ -6,7 +6,7 @@
 using jetpack::jetpackd::is_public_key;
 using jetpack::jetpackd::with_keys;
 
-TEST_CASE("keys are replaced, and the user's own lines stay") {
+TEST_CASE("managed keys are replaced and the user's own lines are kept") {
   const std::string own = "ssh-rsa AAAAown me@home";
   const std::string one = with_keys(own, {"ssh-ed25519 AAAA1 a"});
   CHECK(one.starts_with(own + "\n"));
@@ -19,7 +19,7 @@ TEST_CASE("keys are replaced, and the user's own lines stay") {
   CHECK(with_keys("", {}).empty());
 }
 
-TEST_CASE("only what is a key without options is one") {
+TEST_CASE("only a single key without options is accepted") {
   CHECK(is_public_key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ada@demo"));
   CHECK(is_public_key("ecdsa-sha2-nistp256 AAAAE2Vj"));
   CHECK_FALSE(is_public_key("command=\"/bin/sh\" ssh-rsa AAAA"));

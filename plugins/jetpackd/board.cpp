@@ -1,4 +1,4 @@
-// What jetpackd knows of itself, written by its worker and read by whoever asks.
+// The daemon's state, written by the worker and reported as JSON and metrics.
 #include "jetpackd/board.hpp"
 
 #include <dirent.h>
@@ -28,10 +28,10 @@ uint64_t resident_bytes() {
 }
 
 uint64_t open_descriptors() {
-  const support::Directory folder(::opendir("/proc/self/fd"));
+  const support::Directory directory(::opendir("/proc/self/fd"));
   uint64_t count = 0;
-  while (folder && ::readdir(folder.get()) != nullptr) ++count;
-  constexpr uint64_t not_ours = 3;  // ".", ".." and the folder itself
+  while (directory && ::readdir(directory.get()) != nullptr) ++count;
+  constexpr uint64_t not_ours = 3;  // ".", ".." and the directory itself
   return count > not_ours ? count - not_ours : 0;
 }
 
@@ -108,19 +108,23 @@ std::string to_json(const State& state) {
 
 std::string to_metrics(const State& state) {
   Metrics metrics;
-  metrics.add("gauge", "info", "Always 1; the labels say which jetpackd this is.", 1,
+  metrics.add("gauge", "info",
+              "Always 1; the labels are the versions of jetpackd and of its userdata.", 1,
               "{version=\"" + label(state.version) + "\",userdata_version=\"" +
                   label(state.userdata_version) + "\"}");
-  metrics.add("gauge", "outbox_messages", "What waits for delivery.", state.depth);
-  metrics.add("gauge", "outbox_bytes", "The size of what waits.", state.bytes);
-  metrics.add("gauge", "outbox_oldest_age_seconds", "How long the oldest has waited.",
+  metrics.add("gauge", "outbox_messages", "Queued messages.", state.depth);
+  metrics.add("gauge", "outbox_bytes", "Size of the queued messages.", state.bytes);
+  metrics.add("gauge", "outbox_oldest_age_seconds", "Age of the oldest queued message.",
               age_in_seconds(state.oldest));
-  metrics.add("counter", "delivered_total", "What the server or broker took since the start.",
-              state.delivered);
-  metrics.add("counter", "dead_total", "What was refused for good since the start.", state.dead);
-  metrics.add("counter", "retries_total", "Attempts that failed since the start.", state.retries);
-  metrics.add("gauge", "failing", "1 while delivery fails.", state.failure.text.empty() ? 0 : 1);
-  metrics.add("gauge", "last_contact_timestamp_seconds", "When the server last answered; 0 never.",
+  metrics.add("counter", "delivered_total", "Messages delivered since the start.", state.delivered);
+  metrics.add("counter", "dead_total", "Messages rejected by the server or broker since the start.",
+              state.dead);
+  metrics.add("counter", "retries_total", "Failed delivery attempts since the start.",
+              state.retries);
+  metrics.add("gauge", "failing", "1 while delivery is failing, otherwise 0.",
+              state.failure.text.empty() ? 0 : 1);
+  metrics.add("gauge", "last_contact_timestamp_seconds",
+              "Time of the last contact with the server or broker; 0 if none.",
               static_cast<uint64_t>(state.last_contact_time));
   metrics.add("gauge", "resident_memory_bytes", "Resident memory.", resident_bytes());
   metrics.add("gauge", "open_fds", "Open file descriptors.", open_descriptors());

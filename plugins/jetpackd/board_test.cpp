@@ -1,11 +1,11 @@
-// Tests of what jetpackd tells of itself.
+// Tests of the daemon's state as JSON and metrics.
 #include "jetpackd/board.hpp"
 
 #include <doctest/doctest.h>
 
 #include "support/json.hpp"
 
-TEST_CASE("the state is JSON whatever the texts hold, and says nothing that is not known") {
+TEST_CASE("the state is valid JSON with any text, and unknown values are omitted") {
   jetpack::jetpackd::State state;
   state.failure = {"the server said \"no\"\n", "2026-01-01T00:00:00.000Z", true};
   const auto json = jetpack::support::parse_json(jetpack::jetpackd::to_json(state), "state");
@@ -14,7 +14,7 @@ TEST_CASE("the state is JSON whatever the texts hold, and says nothing that is n
   CHECK_FALSE(json.HasMember("http"));
 }
 
-TEST_CASE("labels of metrics are escaped") {
+TEST_CASE("metric labels are escaped") {
   jetpack::jetpackd::State state;
   state.userdata_version = "a\"b\\c\nd";
   const std::string text = jetpack::jetpackd::to_metrics(state);

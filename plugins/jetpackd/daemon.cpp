@@ -1,4 +1,4 @@
-// The daemon as a whole: one instance, its loop, its end.
+// Runs the daemon: a single instance, its main loop and its shutdown.
 #include "jetpackd/daemon.hpp"
 
 #include <unistd.h>
@@ -35,10 +35,10 @@ using jetpack::Error;
 using std::chrono::milliseconds;
 
 constexpr unsigned lock_mode = 0660;
-// After SIGTERM; systemd and people expect the end within five seconds, whatever hangs.
-constexpr milliseconds longest_end{4000};
-constexpr milliseconds longest_refresh{500};
-// Longer than anything that the worker does without noting progress in between.
+// SIGTERM must end the daemon within five seconds, whatever hangs.
+constexpr milliseconds shutdown_timeout{4000};
+constexpr milliseconds refresh_timeout{500};
+// Longer than anything the worker does without reporting progress in between.
 constexpr milliseconds stuck_after{45000};
 
 int64_t configured(const jetpack::Config& config, const support::LogFile& log, const char* key) {
@@ -46,7 +46,7 @@ int64_t configured(const jetpack::Config& config, const support::LogFile& log, c
   try {
     text = config.get(key);
   } catch (const Error& e) {
-    // A node that has not been told anything yet has no configuration at all.
+    // A new node has no configuration yet.
     if (e.code() != Errc::unavailable) log.warning(e.what());
   }
   return support::number_setting(key, text,
@@ -61,7 +61,7 @@ class Daemon {
         worker_(call, board_, log_, {options.root, userdata_interval()}),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         watchdog_(loop_),
-        end_(loop_) {
+        shutdown_timer_(loop_) {
     board_.update([&](State& state) {
       state.pid = ::getpid();
       state.version = call.host_version();
@@ -76,16 +76,16 @@ class Daemon {
   }
 
   int run() {
-    log_.info("jetpackd " + board_.read().version + " starts, pid " + std::to_string(::getpid()));
+    log_.info("jetpackd " + board_.read().version + " started, pid " + std::to_string(::getpid()));
     for (const auto& problem : support::setting_problems(config_)) log_.warning(problem);
     serve_http();
     wait_for_signal();
     worker_.start();
-    notifier_.tell("READY=1\nSTATUS=delivering\nMAINPID=" + std::to_string(::getpid()));
-    keep_watchdog_quiet();
+    notifier_.notify("READY=1\nSTATUS=delivering\nMAINPID=" + std::to_string(::getpid()));
+    feed_watchdog();
     loop_.run();
     worker_.join();
-    log_.info("jetpackd ends");
+    log_.info("jetpackd stopped");
     return 0;
   }
 
@@ -100,20 +100,20 @@ class Daemon {
     if (port == 0) return;
     try {
       http_.emplace(loop_, port, [this](std::string_view path, HttpServer::Respond respond) {
-        answer(path, std::move(respond));
+        serve(path, std::move(respond));
       });
       board_.update([&](State& state) { state.http = "127.0.0.1:" + std::to_string(port); });
     } catch (const boost::system::system_error& e) {
-      log_.warning("nothing is served on 127.0.0.1:" + std::to_string(port) + ": " +
+      log_.warning("cannot listen on 127.0.0.1:" + std::to_string(port) + ": " +
                    e.code().message() +
                    "; set cyclecloud.jetpack.http_port to another port, or to 0");
     }
   }
 
-  void answer(std::string_view path, HttpServer::Respond respond) {
+  void serve(std::string_view path, HttpServer::Respond respond) {
     if (path == "/healthz") return respond(health());
     if (path != "/status" && path != "/metrics")
-      return respond({404, "text/plain", "there are /status, /healthz and /metrics\n"});
+      return respond({404, "text/plain", "not found; try /status, /healthz or /metrics\n"});
     with_fresh_state([this, is_status = path == "/status", respond = std::move(respond)] {
       const State state = board_.read();
       if (is_status) return respond({200, "application/json", to_json(state) + '\n'});
@@ -122,16 +122,15 @@ class Daemon {
   }
 
   HttpAnswer health() const {
-    if (is_ending_) return {503, "text/plain", "jetpackd ends\n"};
-    if (board_.since_progress() > stuck_after)
-      return {503, "text/plain", "the worker has made no progress\n"};
+    if (is_stopping_) return {503, "text/plain", "jetpackd is stopping\n"};
+    if (board_.since_progress() > stuck_after) return {503, "text/plain", "the worker is stuck\n"};
     return {200, "text/plain", "ok\n"};
   }
 
-  // Calls `then` once the worker has looked at the outbox, or when that takes too long: what was
-  // known before is better than nothing.
+  // Calls `then` once the worker has read the outbox, or after a timeout: an old state is better
+  // than none.
   void with_fresh_state(std::function<void()> then) {
-    auto timer = std::make_shared<boost::asio::steady_timer>(loop_, longest_refresh);
+    auto timer = std::make_shared<boost::asio::steady_timer>(loop_, refresh_timeout);
     timer->async_wait([timer, then = std::move(then)](const error_code&) { then(); });
     worker_.refresh([this, timer] { boost::asio::post(loop_, [timer] { timer->cancel(); }); });
   }
@@ -140,37 +139,37 @@ class Daemon {
     signals_.async_wait([this](const error_code& error, int signal) {
       if (error) return;
       wait_for_signal();
-      if (signal != SIGHUP) return end();
+      if (signal != SIGHUP) return stop();
       log_.info("SIGHUP: fetching and delivering now");
       worker_.reset();
     });
   }
 
-  void end() {
-    if (is_ending_) return;
-    is_ending_ = true;
-    notifier_.tell("STOPPING=1\nSTATUS=delivering what is quick");
+  void stop() {
+    if (is_stopping_) return;
+    is_stopping_ = true;
+    notifier_.notify("STOPPING=1\nSTATUS=delivering queued messages");
     watchdog_.cancel();
     http_.reset();
     worker_.stop([this] { boost::asio::post(loop_, [this] { loop_.stop(); }); });
-    end_.expires_after(longest_end);
-    end_.async_wait([this](const error_code& error) {
+    shutdown_timer_.expires_after(shutdown_timeout);
+    shutdown_timer_.async_wait([this](const error_code& error) {
       if (error) return;
-      // Nothing is lost by it: what was not delivered is on disk.
-      log_.warning("jetpackd ends while something still hangs");
+      // Nothing is lost: undelivered messages are on disk.
+      log_.warning("jetpackd stopped without waiting for unfinished work");
       std::_Exit(0);
     });
   }
 
-  // The service manager hears from us only while this loop runs and the worker gets on.
-  void keep_watchdog_quiet() {
+  // Notifies the service manager only while this loop runs and the worker makes progress.
+  void feed_watchdog() {
     worker_.ping();
     watchdog_.expires_after(watchdog_interval());
     watchdog_.async_wait([this](const error_code& error) {
       if (error) return;
       const auto limit = notifier_.watchdog();
-      if (limit && board_.since_progress() < *limit) notifier_.tell("WATCHDOG=1");
-      keep_watchdog_quiet();
+      if (limit && board_.since_progress() < *limit) notifier_.notify("WATCHDOG=1");
+      feed_watchdog();
     });
   }
 
@@ -188,9 +187,9 @@ class Daemon {
   Notifier notifier_;
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_;
-  boost::asio::steady_timer watchdog_, end_;
+  boost::asio::steady_timer watchdog_, shutdown_timer_;
   std::optional<HttpServer> http_;
-  bool is_ending_ = false;
+  bool is_stopping_ = false;
 };
 
 std::string running_instance(const jetpack::Config& config) {
@@ -213,12 +212,12 @@ int run_daemon(const jetpack::Call& call, const DaemonOptions& options) {
   const std::string lock_path = config.path("run/jetpackd.lock");
   const auto lock = support::FileLock::attempt(lock_path, lock_mode);
   if (!lock)
-    throw Error(Errc::unavailable, "another jetpackd runs" + running_instance(config) + ": " +
-                                       lock_path + " is locked; end that one first");
+    throw Error(Errc::unavailable, "another jetpackd is running" + running_instance(config) + ": " +
+                                       lock_path + " is locked; stop it first");
   Daemon daemon(call, options);
   if (!options.once) return daemon.run();
   if (daemon.run_once()) return 0;
-  throw Error(Errc::failed, "not everything could be done: " + daemon.failure());
+  throw Error(Errc::failed, "not everything was delivered and applied: " + daemon.failure());
 }
 
 }  // namespace jetpack::jetpackd

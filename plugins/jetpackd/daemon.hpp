@@ -1,4 +1,4 @@
-// The daemon as a whole: one instance, its loop, its end.
+// Runs the daemon: a single instance, its main loop and its shutdown.
 #pragma once
 
 #include <jetpack/call.hpp>
@@ -8,11 +8,11 @@
 namespace jetpack::jetpackd {
 
 struct DaemonOptions {
-  std::string root;  // whose users are managed; empty: this system's
+  std::string root;  // the root directory whose users are managed; empty: this system
   bool once = false;
 };
 
-// Runs until SIGTERM or SIGINT; the exit code. Throws when it could not begin.
+// Runs until SIGTERM or SIGINT and returns the exit code. Throws when it cannot start.
 int run_daemon(const jetpack::Call& call, const DaemonOptions& options);
 
 }  // namespace jetpack::jetpackd

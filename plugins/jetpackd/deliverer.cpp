@@ -1,4 +1,4 @@
-// Empties the outbox: at once when something is queued, and patiently while nobody takes it.
+// Delivers the messages in the outbox: at once when one is queued, with back-off while it fails.
 #include "jetpackd/deliverer.hpp"
 
 #include <algorithm>
@@ -17,9 +17,9 @@ using jetpack::Error;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// How long one attempt may take: little while all is well, so that other work gets its turn; more
-// for a server that turned out to be slow.
-constexpr milliseconds usual_patience{3000}, most_patience{15'000};
+// The time limit of one attempt: short while all is well, so that other work gets its turn; longer
+// once a server has turned out to be slow.
+constexpr milliseconds usual_timeout{3000}, slow_timeout{15'000};
 constexpr milliseconds pause_while_busy{200};
 constexpr milliseconds least_retry{500}, most_retry{60'000};
 constexpr milliseconds least_stopped{60'000}, most_stopped{600'000};
@@ -35,13 +35,13 @@ Deliverer::Deliverer(boost::asio::io_context& loop, jetpack::Session session, Bo
       timer_(loop),
       retry_(least_retry, most_retry, options_.seed),
       stopped_backoff_(least_stopped, most_stopped, options_.seed + 1),
-      patience_(usual_patience) {
+      timeout_(usual_timeout) {
   schedule(milliseconds{0});
 }
 
 void Deliverer::wake() {
   is_woken_ = true;
-  looks_ = 0;
+  polls_ = 0;
   schedule(milliseconds{0});
 }
 
@@ -61,7 +61,7 @@ bool Deliverer::drain(milliseconds time) {
   for (;;) {
     const auto left = std::chrono::ceil<milliseconds>(end - steady_clock::now());
     if (left <= milliseconds::zero()) return false;
-    const auto result = deliver(std::min(left, most_patience));
+    const auto result = deliver(std::min(left, slow_timeout));
     if (result.outcome == JP_DRAINED) {
       note_success();
       return true;
@@ -90,36 +90,37 @@ jetpack::Delivered Deliverer::deliver(milliseconds time) {
   });
   if (result.dead > 0)
     log_.error(std::to_string(result.dead) +
-               " messages were refused for good; jetpack status says why");
+               (result.dead == 1 ? " message was" : " messages were") +
+               " rejected by the server; see 'jetpack status'");
   return result;
 }
 
 void Deliverer::attempt() {
   const bool was_woken = std::exchange(is_woken_, false);
-  const auto result = deliver(patience_);
+  const auto result = deliver(timeout_);
   switch (result.outcome) {
     case JP_DRAINED:
       note_success();
-      patience_ = usual_patience;
-      return schedule(until_next_look());
+      timeout_ = usual_timeout;
+      return schedule(until_next_poll());
     case JP_MORE:
       return schedule(milliseconds{0});
     case JP_BUSY:
       return schedule(pause_while_busy);
     case JP_RETRY:
     case JP_STOPPED:
-      // A new message is no reason to be more patient with the rest, nor less.
+      // A new message neither delays nor speeds up the next retry.
       if (!is_failing_ || !was_woken) next_try_ = steady_clock::now() + after_failure(result);
       return schedule(std::chrono::ceil<milliseconds>(next_try_ - steady_clock::now()));
   }
 }
 
-// We are woken when a process writes to the outbox, but what it writes is there to be read only
-// once it has synced it, of which nobody tells.
-milliseconds Deliverer::until_next_look() {
-  constexpr std::array looks{milliseconds{5},   milliseconds{20},  milliseconds{60},
+// We are woken when a process writes to the outbox, but the message can be read only once it is
+// synced, and nothing announces that.
+milliseconds Deliverer::until_next_poll() {
+  constexpr std::array polls{milliseconds{5},   milliseconds{20},  milliseconds{60},
                              milliseconds{200}, milliseconds{600}, milliseconds{2000}};
-  if (looks_ < looks.size()) return looks.at(looks_++);
+  if (polls_ < polls.size()) return polls.at(polls_++);
   options_.idle();
   return options_.poll;
 }
@@ -134,7 +135,7 @@ void Deliverer::schedule(milliseconds pause) {
 
 milliseconds Deliverer::after_failure(const jetpack::Delivered& result) {
   note_failure(result);
-  patience_ = most_patience;
+  timeout_ = slow_timeout;
   auto& backoff = result.outcome == JP_STOPPED ? stopped_backoff_ : retry_;
   return backoff.pause(result.retry_after);
 }
@@ -143,16 +144,16 @@ void Deliverer::note_failure(const jetpack::Delivered& result) {
   is_failing_ = true;
   const bool needs_person = result.outcome == JP_STOPPED;
   const std::string now = support::iso_8601(std::chrono::system_clock::now());
-  bool is_news = false;
+  bool is_new = false;
   board_.update([&](State& state) {
     ++state.retries;
-    is_news = state.failure.text != result.note;
+    is_new = state.failure.text != result.note;
     const bool is_first = state.failure.text.empty();
     state.failure = {result.note, is_first ? now : state.failure.since, needs_person};
   });
-  if (!is_news) return;
+  if (!is_new) return;
   options_.changed();
-  const std::string text = "messages wait: " + result.note;
+  const std::string text = "cannot deliver messages: " + result.note;
   if (needs_person) return log_.error(text);
   log_.warning(text);
 }
@@ -163,7 +164,7 @@ void Deliverer::note_success() {
   retry_.reset();
   stopped_backoff_.reset();
   board_.update([](State& state) { state.failure = {}; });
-  log_.info("messages are delivered again");
+  log_.info("delivering messages again");
   options_.changed();
 }
 

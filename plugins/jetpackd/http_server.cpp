@@ -1,4 +1,4 @@
-// What jetpackd answers on loopback: /status, /healthz and /metrics.
+// Serves /status, /healthz and /metrics on loopback.
 #include "jetpackd/http_server.hpp"
 
 #include <chrono>
@@ -26,12 +26,12 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr size_t most_connections = 16;
+constexpr size_t max_connections = 16;
 constexpr size_t max_request = 8 << 10;
-constexpr std::chrono::seconds longest_connection{5};
+constexpr std::chrono::seconds connection_timeout{5};
 constexpr std::chrono::seconds pause_after_failure{1};
 
-// A page from elsewhere whose name was made to resolve to this machine would send that name.
+// A DNS rebinding attack sends the attacker's host name.
 bool is_for_loopback(beast::string_view host) {
   const std::string name =
       support::lower_case({host.data(), std::min(host.find(':'), host.size())});
@@ -53,7 +53,7 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
   Connection& operator=(const Connection&) = delete;
 
   void start() {
-    stream_.expires_after(longest_connection);
+    stream_.expires_after(connection_timeout);
     http::async_read_header(
         stream_, buffer_, parser_,
         [self = shared_from_this()](const error_code& error, size_t) { self->handle(error); });
@@ -62,18 +62,18 @@ class HttpServer::Connection : public std::enable_shared_from_this<Connection> {
  private:
   void handle(const error_code& error) {
     if (error == http::error::header_limit || error == http::error::buffer_overflow)
-      return respond({431, "text/plain", "the request is too long\n"});
+      return respond({431, "text/plain", "request too large\n"});
     const auto& request = parser_.get();
     const bool is_request =
         !error && request.target().starts_with('/') && is_for_loopback(request[http::field::host]);
     if (!is_request) {
-      // The peer has gone, has sent nothing in time, or speaks something else.
+      // The peer closed the connection, timed out, or speaks another protocol.
       if (error && error.category() != http::make_error_code(http::error::bad_method).category())
         return;
-      return respond({400, "text/plain", "not a request for this service\n"});
+      return respond({400, "text/plain", "invalid request\n"});
     }
     if (request.method() != http::verb::get && request.method() != http::verb::head)
-      return respond({405, "text/plain", "only GET is served\n"});
+      return respond({405, "text/plain", "only GET is supported\n"});
     const std::string_view target(request.target().data(), request.target().size());
     handler_(target.substr(0, target.find('?')),
              [self = shared_from_this()](const HttpAnswer& answer) { self->respond(answer); });
@@ -118,11 +118,11 @@ void HttpServer::close() {
 void HttpServer::accept() {
   acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
     if (error == asio::error::operation_aborted) return;
-    // One too many is closed at once; its caller may try again.
-    if (!error && *open_ < most_connections)
+    // Connections over the limit are closed at once; the client may retry.
+    if (!error && *open_ < max_connections)
       std::make_shared<Connection>(*this, std::move(socket))->start();
     if (!error) return accept();
-    // Such as no descriptors left: what does not pass at once must not keep the processor busy.
+    // Without the pause, a lasting error such as EMFILE would keep the processor busy.
     pause_.expires_after(pause_after_failure);
     pause_.async_wait([this](const error_code& cancelled) {
       if (!cancelled) accept();

@@ -1,4 +1,4 @@
-// What jetpackd answers on loopback: /status, /healthz and /metrics.
+// Serves /status, /healthz and /metrics on loopback.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,14 @@ struct HttpAnswer {
   std::string body;
 };
 
-// HTTP/1.1, one request for each connection; at most 16 connections, 8 KiB of request, 5 s each.
+// HTTP/1.1, one request per connection. Limits: 16 connections, 8 KiB per request, 5 s each.
 class HttpServer {
  public:
   using Respond = std::function<void(const HttpAnswer&)>;
-  // Answers GET `path`, at once or later, by calling `respond` on the loop.
+  // Handles GET `path` by calling `respond` on the loop, at once or later.
   using Handler = std::function<void(std::string_view path, Respond respond)>;
 
-  // Throws boost::system::system_error when the port is taken. Port 0 takes a free one.
+  // Throws boost::system::system_error when the port is in use. Port 0 selects a free one.
   HttpServer(boost::asio::io_context& loop, uint16_t port, Handler handler);
   ~HttpServer() { close(); }
   HttpServer(const HttpServer&) = delete;

@@ -1,4 +1,4 @@
-// Keeps the daemon small while it has nothing to do.
+// Keeps the daemon's memory small while it is idle.
 #include "jetpackd/memory.hpp"
 
 #include <link.h>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr int small_threshold = 64 << 10;
 
-// Segments that are mapped without the right to write: no page of them differs from its file.
+// Segments that are not writable: none of their pages differs from its file.
 bool is_code_or_constants(const ElfW(Phdr) & segment) {
   return segment.p_type == PT_LOAD && (segment.p_flags & PF_W) == 0;
 }
@@ -26,7 +26,7 @@ int release_object(dl_phdr_info* object, size_t, void*) {
     if (!is_code_or_constants(segment)) continue;
     const uintptr_t start = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
     const uintptr_t end = object->dlpi_addr + segment.p_vaddr + segment.p_filesz;
-    // What is not a file's, such as the vDSO, says no.
+    // Fails for segments without a file, such as the vDSO.
     ::madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
   }
   return 0;

@@ -1,14 +1,14 @@
-// Keeps the daemon small while it has nothing to do.
+// Keeps the daemon's memory small while it is idle.
 #pragma once
 
 namespace jetpack::jetpackd {
 
-// One heap, and large blocks apart from it. Called once, before there are threads.
+// Uses one heap, with large blocks apart from it. Call once, before starting threads.
 void configure_heap();
 
-// Gives back free memory, and drops the code that was needed for the last work from what is
-// resident: the network libraries are most of it, and idle most of the time. What is used again
-// comes back from the page cache.
+// Returns free memory to the system and drops code pages from the resident set: most of them belong
+// to the network libraries, which are idle most of the time. Pages that are used again come back
+// from the page cache.
 void release_memory();
 
 }  // namespace jetpack::jetpackd

@@ -1,4 +1,4 @@
-// What a service tells systemd: ready, alive, stopping. See sd_notify(3) for the protocol.
+// Notifies systemd that the service is ready, alive or stopping, by the protocol of sd_notify(3).
 #include "jetpackd/notifier.hpp"
 
 #include <sys/socket.h>
@@ -14,7 +14,7 @@ namespace jetpack::jetpackd {
 
 namespace {
 
-std::string taken_from_environment(const char* name) {
+std::string take_from_environment(const char* name) {
   const char* value = std::getenv(name);
   std::string text = value == nullptr ? "" : value;
   ::unsetenv(name);
@@ -29,9 +29,9 @@ int64_t number_in(const std::string& text) {
 
 }  // namespace
 
-Notifier::Notifier() : address_(taken_from_environment("NOTIFY_SOCKET")) {
-  const int64_t microseconds = number_in(taken_from_environment("WATCHDOG_USEC"));
-  const std::string pid = taken_from_environment("WATCHDOG_PID");
+Notifier::Notifier() : address_(take_from_environment("NOTIFY_SOCKET")) {
+  const int64_t microseconds = number_in(take_from_environment("WATCHDOG_USEC"));
+  const std::string pid = take_from_environment("WATCHDOG_PID");
   if (address_.empty() || (address_[0] != '/' && address_[0] != '@')) return;
   if (address_.size() >= sizeof(sockaddr_un::sun_path)) return;
   socket_ = support::Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -39,12 +39,12 @@ Notifier::Notifier() : address_(taken_from_environment("NOTIFY_SOCKET")) {
     watchdog_ = std::chrono::microseconds(microseconds);
 }
 
-void Notifier::tell(std::string_view assignments) const {
+void Notifier::notify(std::string_view assignments) const {
   if (!socket_) return;
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   std::memcpy(to.sun_path, address_.data(), address_.size());
-  // An abstract name begins with a NUL byte, and has no other at its end.
+  // An abstract name starts with a NUL byte and does not end with one.
   if (to.sun_path[0] == '@') to.sun_path[0] = '\0';
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
   ::sendto(socket_.get(), assignments.data(), assignments.size(), MSG_NOSIGNAL,

@@ -1,4 +1,4 @@
-// What a service tells systemd: ready, alive, stopping. See sd_notify(3) for the protocol.
+// Notifies systemd that the service is ready, alive or stopping, by the protocol of sd_notify(3).
 #pragma once
 
 #include <chrono>
@@ -10,16 +10,16 @@
 
 namespace jetpack::jetpackd {
 
-// Does nothing where no service manager asked for it.
+// Does nothing when not started by a service manager that expects notifications.
 class Notifier {
  public:
-  // Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, and removes them for processes that are
-  // started from here.
+  // Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, and removes them from the environment so
+  // that child processes do not inherit them.
   Notifier();
 
-  void tell(std::string_view assignments) const;
+  void notify(std::string_view assignments) const;
 
-  // Within which time "WATCHDOG=1" is expected; nullopt: it is not.
+  // The interval within which "WATCHDOG=1" is expected; nullopt: no watchdog.
   std::optional<std::chrono::microseconds> watchdog() const { return watchdog_; }
 
  private:

@@ -1,4 +1,4 @@
-// Accounts as /etc/passwd and /etc/group of a root folder have them.
+// Reads accounts from /etc/passwd and /etc/group, in the format of passwd(5) and group(5).
 #include "jetpackd/passwd.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Accounts as /etc/passwd and /etc/group of a root folder have them.
+// Reads accounts from /etc/passwd and /etc/group, in the format of passwd(5) and group(5).
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,10 @@ struct Account {
   std::string shell;
 };
 
-// The accounts of a file in the format of passwd(5); lines that are not of it are left out.
+// The accounts in the text of a passwd file; invalid lines are skipped.
 std::vector<Account> parse_passwd(std::string_view text);
 
-// Whether a file in the format of group(5) has the group.
+// Whether the text of a group file contains the group.
 bool has_group(std::string_view text, std::string_view name);
 
 const Account* find_account(const std::vector<Account>& accounts, std::string_view name);

@@ -1,4 +1,4 @@
-// What the server tells a node of itself: its configuration, properties and users.
+// The userdata that the server sends: a node's configuration, properties and users.
 #include "jetpackd/userdata.hpp"
 
 #include <algorithm>
@@ -18,12 +18,12 @@ using jetpack::Error;
 using rapidjson::Value;
 using Allocator = rapidjson::Document::AllocatorType;
 
-constexpr uint64_t least_uid = 1000;  // below are the system's own; login.defs(5)
+constexpr uint64_t least_uid = 1000;  // lower ones are for system accounts; login.defs(5)
 constexpr uint64_t most_uid = 2'000'000'000;
 constexpr size_t max_user_name = 32;  // useradd(8)
 constexpr size_t max_version = 200;
 
-// What useradd takes, and nothing that means something in a file of passwd, sudoers or a path.
+// A name that useradd accepts and that has no special meaning in passwd, sudoers or a path.
 bool is_user_name(std::string_view name) {
   if (name.empty() || name.size() > max_user_name) return false;
   const auto is_letter = [](char c) {
@@ -39,7 +39,7 @@ bool is_true(const Value& object, const char* name) {
   return value != nullptr && value->IsTrue();
 }
 
-// What sshd takes; the rest is told of.
+// The valid keys; adds a warning for each other one.
 std::vector<std::string> read_public_keys(const Value& user, const std::string& name,
                                           std::vector<std::string>& warnings) {
   std::vector<std::string> keys;
@@ -53,7 +53,7 @@ std::vector<std::string> read_public_keys(const Value& user, const std::string& 
     if (is_public_key(key)) {
       keys.push_back(std::move(key));
     } else {
-      warnings.push_back("a public key of user '" + name + "' is none, and is left out");
+      warnings.push_back("skipped a public key of user '" + name + "': not a valid key");
     }
   }
   return keys;
@@ -63,13 +63,13 @@ std::optional<User> read_user(const Value& entry, std::vector<std::string>& warn
   User user;
   user.name = support::text_or(entry, "name", "");
   if (!is_user_name(user.name)) {
-    warnings.push_back("'" + support::one_line(user.name.substr(0, 80)) +
-                       "' is not the name of a user, who is left out");
+    warnings.push_back("skipped user '" + support::one_line(user.name.substr(0, 80)) +
+                       "': not a valid user name");
     return std::nullopt;
   }
   const uint64_t uid = support::number_or(entry, "uid", 0);
   if (uid < least_uid || uid > most_uid) {
-    warnings.push_back("user '" + user.name + "' is left out: the uid must be from " +
+    warnings.push_back("skipped user '" + user.name + "': invalid uid; expected " +
                        std::to_string(least_uid) + " to " + std::to_string(most_uid));
     return std::nullopt;
   }
@@ -133,18 +133,18 @@ Userdata parse_userdata(std::string_view json) {
   Userdata userdata;
   userdata.version = support::text_or(document, "version", "");
   if (userdata.version.empty() || userdata.version.size() > max_version)
-    throw fail("has no \"version\"");
+    throw fail("has no valid \"version\"");
   const Value* configuration = support::find_value(document, "configuration");
   if (configuration == nullptr || !configuration->IsObject())
-    throw fail("has no object \"configuration\"");
+    throw fail("has no \"configuration\" object");
   userdata.configuration = support::to_pretty_json(*configuration) + '\n';
   userdata.properties.SetObject();
   if (const Value* properties = support::find_value(document, "properties")) {
-    if (!properties->IsObject()) throw fail("has \"properties\" that are no object");
+    if (!properties->IsObject()) throw fail("has \"properties\" that are not an object");
     userdata.properties.CopyFrom(*properties, userdata.properties.GetAllocator());
   }
   if (const Value* users = support::find_value(document, "users")) {
-    if (!users->IsArray()) throw fail("has \"users\" that are no list");
+    if (!users->IsArray()) throw fail("has \"users\" that are not a list");
     userdata.users = read_users(*users, userdata.warnings);
   }
   return userdata;

@@ -1,4 +1,4 @@
-// What the server tells a node of itself: its configuration, properties and users.
+// The userdata that the server sends: a node's configuration, properties and users.
 #pragma once
 
 #include <cstdint>
@@ -24,19 +24,19 @@ struct Userdata {
   std::string version;
   std::string configuration;       // the content of config/configuration.json
   rapidjson::Document properties;  // an object
-  // nullopt: the server does not say, so nobody's access changes.
+  // nullopt: not sent, so no user's access changes.
   std::optional<std::vector<User>> users;
-  std::vector<std::string> warnings;  // users that are left out, and why
+  std::vector<std::string> warnings;  // the users and keys that were skipped, and why
 };
 
-// Throws Errc::corrupt when it is not what a server sends.
+// Throws Errc::corrupt when it is not valid userdata.
 Userdata parse_userdata(std::string_view json);
 
-// The content of config/auth.json: callers find the names by a line `"name": "ada"` for each.
+// The content of config/auth.json. Callers grep it for lines such as `"name": "ada"`.
 std::string to_auth_json(const std::vector<User>& users);
 
-// The content of config/properties.json: what the server says, but what was changed on this node
-// since the server last spoke (`base`) stays, because the server may not know it yet.
+// The content of config/properties.json: the server's properties, except those that were changed on
+// this node since the last fetch (`base`), which the server may not have yet.
 std::string merge_properties(const rapidjson::Value& base, const rapidjson::Value& theirs,
                              const rapidjson::Value& ours);
 

@@ -1,4 +1,4 @@
-// Keeps the files that the server tells of, and the users, as the server says.
+// Fetches userdata from the server and applies it: configuration, properties and users.
 #include "jetpackd/userdata_fetcher.hpp"
 
 #include <unistd.h>
@@ -24,13 +24,13 @@ using std::chrono::milliseconds;
 
 constexpr unsigned config_mode = 0640;
 constexpr uint64_t max_file = 64 << 20;
-constexpr milliseconds longest_fetch{10000};
+constexpr milliseconds fetch_timeout{10000};
 constexpr milliseconds longest_pause{600000};
 
-rapidjson::Document object_in(const std::string& path, bool& was_there) {
+rapidjson::Document object_in(const std::string& path, bool& exists) {
   rapidjson::Document document(rapidjson::kObjectType);
   const auto text = support::read_file(path, max_file);
-  was_there = text.has_value();
+  exists = text.has_value();
   if (text) document = support::parse_json(*text, path);
   if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
   return document;
@@ -48,12 +48,12 @@ UserdataFetcher::UserdataFetcher(jetpack::Session session, jetpack::Config confi
       log_(log),
       options_(std::move(options)),
       usual_(options_.interval, options_.interval, options_.seed),
-      refused_(options_.interval, std::max(options_.interval, longest_pause), options_.seed + 1) {}
+      rejected_(options_.interval, std::max(options_.interval, longest_pause), options_.seed + 1) {}
 
 milliseconds UserdataFetcher::fetch() {
   is_current_ = false;
   try {
-    return ask();
+    return request_userdata();
   } catch (const Error& e) {
     fail(e.what(), e.code() == Errc::denied || e.code() == Errc::corrupt);
   } catch (const std::exception& e) {
@@ -62,24 +62,25 @@ milliseconds UserdataFetcher::fetch() {
   return usual_.pause();
 }
 
-milliseconds UserdataFetcher::ask() {
+milliseconds UserdataFetcher::request_userdata() {
   const auto id = session_.identity("userdata");
   if (!id) {
     fail(
-        "this node's userdata id is not known: enroll the node, or write [identity] userdata_id "
-        "or instance_id into config/jetpack.ini",
+        "this node has no userdata id: enroll the node, or set [identity] userdata_id or "
+        "instance_id in config/jetpack.ini",
         true);
-    return refused_.pause();
+    return rejected_.pause();
   }
   const std::string known = has_all_files() ? load_applied().version : "";
   const std::string path = "/clusterlink/userdata/" + support::percent_encoded(*id) +
                            (known.empty() ? "" : "?known=" + support::percent_encoded(known));
   jetpack::Request request;
   request.path = path;
-  request.timeout = longest_fetch;
+  request.timeout = fetch_timeout;
   const auto reply = session_.request(request);
   board_.note_progress();
-  const std::string answer = "the server answers " + std::to_string(reply.status) + " for " + path;
+  const std::string answer =
+      "the server returned status " + std::to_string(reply.status) + " for " + path;
   if (reply.status == 304) {
     board_.note_contact();
     board_.update([&](State& state) { state.userdata_version = known; });
@@ -92,16 +93,16 @@ milliseconds UserdataFetcher::ask() {
     return usual_.pause();
   }
   if (reply.status == 401 || reply.status == 403)
-    return refuse(answer + ": check the credentials in config/connection.json, or enroll again");
+    return reject(answer + "; check the credentials in config/connection.json, or enroll again");
   if (reply.status == 404)
-    return refuse(answer + ": it does not know this node; check [identity] in config/jetpack.ini");
+    return reject(answer + ": unknown node; check [identity] in config/jetpack.ini");
   fail(answer, false);
   return usual_.pause();
 }
 
-milliseconds UserdataFetcher::refuse(const std::string& why) {
+milliseconds UserdataFetcher::reject(const std::string& why) {
   fail(why, true);
-  return refused_.pause();
+  return rejected_.pause();
 }
 
 void UserdataFetcher::apply(const Userdata& userdata) {
@@ -110,16 +111,16 @@ void UserdataFetcher::apply(const Userdata& userdata) {
                                 config_mode))
     log_.info("wrote config/configuration.json, version " + userdata.version);
   write_properties(userdata);
-  bool is_whole = true;
+  bool is_complete = true;
   if (userdata.users) {
     support::write_if_changed(config_.path("config/auth.json"), to_auth_json(*userdata.users),
                               config_mode);
-    is_whole = accounts_.apply(*userdata.users);
+    is_complete = accounts_.apply(*userdata.users);
   }
-  report_installation(userdata, is_whole);
+  report_installation(userdata, is_complete);
   board_.update([&](State& state) { state.userdata_version = userdata.version; });
-  if (!is_whole) {
-    // Not noted as applied, so that it is tried again.
+  if (!is_complete) {
+    // Not recorded as applied, so that it is retried.
     fail("not all users could be set up; see logs/jetpackd.log", true);
     return;
   }
@@ -127,19 +128,19 @@ void UserdataFetcher::apply(const Userdata& userdata) {
   succeed();
 }
 
-// Under the lock that `jetpack props set` takes.
+// Holds the lock that `jetpack props set` uses.
 void UserdataFetcher::write_properties(const Userdata& userdata) {
   const auto lock = support::FileLock::wait(config_.path("config/.properties.lock"), config_mode);
   const std::string path = config_.path("config/properties.json");
-  bool was_there = false;
+  bool exists = false;
   rapidjson::Document ours(rapidjson::kObjectType);
   try {
-    ours = object_in(path, was_there);
+    ours = object_in(path, exists);
   } catch (const Error& e) {
     if (e.code() != Errc::corrupt) throw;
-    log_.error(std::string(e.what()) + "; it is now " + support::move_aside(path));
+    log_.error(std::string(e.what()) + "; moved to " + support::move_aside(path));
   }
-  if (!was_there && userdata.properties.ObjectEmpty()) return;
+  if (!exists && userdata.properties.ObjectEmpty()) return;
   const auto applied = load_applied();
   support::write_if_changed(path, merge_properties(applied.properties, userdata.properties, ours),
                             config_mode);
@@ -151,19 +152,19 @@ bool UserdataFetcher::has_all_files() const {
   return true;
 }
 
-// What cannot be read is as if nothing had been applied.
+// An unreadable file counts as nothing applied.
 UserdataFetcher::Applied UserdataFetcher::load_applied() const {
   Applied applied;
   applied.properties.SetObject();
   try {
-    bool was_there = false;
-    const auto document = object_in(config_.path("run/userdata.json"), was_there);
+    bool exists = false;
+    const auto document = object_in(config_.path("run/userdata.json"), exists);
     applied.version = support::text_or(document, "version", "");
     if (const auto* properties = support::find_member(document, "properties");
         properties != nullptr && properties->IsObject())
       applied.properties.CopyFrom(*properties, applied.properties.GetAllocator());
   } catch (const Error& e) {
-    log_.warning(std::string(e.what()) + "; the userdata is fetched anew");
+    log_.warning(std::string(e.what()) + "; fetching the userdata again");
   }
   return applied;
 }
@@ -176,35 +177,35 @@ void UserdataFetcher::save_applied(const Userdata& userdata) const {
   support::write_durably(config_.path("run/userdata.json"), json, config_mode);
 }
 
-void UserdataFetcher::report_installation(const Userdata& userdata, bool is_whole) {
-  const std::string told = userdata.version + (is_whole ? " ok" : " warning");
-  if (std::exchange(reported_, told) == told) return;
-  const std::string data = is_whole
+void UserdataFetcher::report_installation(const Userdata& userdata, bool is_complete) {
+  const std::string report = userdata.version + (is_complete ? " ok" : " warning");
+  if (std::exchange(reported_, report) == report) return;
+  const std::string data = is_complete
                                ? R"({"status":"ok"})"
                                : R"({"status":"warning","message":"not all users could be set )"
-                                 R"(up; logs/jetpackd.log on the node says why"})";
+                                 R"(up; see logs/jetpackd.log on the node"})";
   session_.publish("installation", data, milliseconds{0});
 }
 
 void UserdataFetcher::fail(const std::string& text, bool needs_person) {
   const std::string now = support::iso_8601(std::chrono::system_clock::now());
-  bool is_news = false;
+  bool is_new = false;
   board_.update([&](State& state) {
-    is_news = state.userdata_failure.text != text;
-    if (is_news) state.userdata_failure = {text, now, needs_person};
+    is_new = state.userdata_failure.text != text;
+    if (is_new) state.userdata_failure = {text, now, needs_person};
   });
-  if (!is_news) return;
-  log_.error("cannot keep the configuration current: " + text);
+  if (!is_new) return;
+  log_.error("cannot update the configuration: " + text);
   options_.changed();
 }
 
 void UserdataFetcher::succeed() {
   is_current_ = true;
-  refused_.reset();
-  bool is_news = false;
+  rejected_.reset();
+  bool is_new = false;
   board_.update(
-      [&](State& state) { is_news = !std::exchange(state.userdata_failure, {}).text.empty(); });
-  if (is_news) options_.changed();
+      [&](State& state) { is_new = !std::exchange(state.userdata_failure, {}).text.empty(); });
+  if (is_new) options_.changed();
 }
 
 }  // namespace jetpack::jetpackd

@@ -1,4 +1,4 @@
-// Keeps the files that the server tells of, and the users, as the server says.
+// Fetches userdata from the server and applies it: configuration, properties and users.
 #pragma once
 
 #include <functional>
@@ -20,36 +20,36 @@ class UserdataFetcher {
   struct Options {
     std::chrono::milliseconds interval{60000};
     uint32_t seed = 1;
-    std::function<void()> changed = [] {};  // fetching began to fail, or works again
+    std::function<void()> changed = [] {};  // fetching started to fail, or works again
   };
 
   UserdataFetcher(jetpack::Session session, jetpack::Config config, Accounts& accounts,
                   Board& board, support::LogFile& log, Options options);
 
-  // One fetch, and all that follows from it; returns when the next is due.
+  // Fetches and applies the userdata once; returns the time until the next fetch.
   std::chrono::milliseconds fetch();
 
-  // Whether the last fetch left everything as the server says.
+  // Whether the last fetch succeeded and everything was applied.
   bool is_current() const { return is_current_; }
 
-  // Circumstances changed: what was refused may be granted now.
-  void reset() { refused_.reset(); }
+  // The configuration or credentials changed: ends the back-off after a rejection.
+  void reset() { rejected_.reset(); }
 
  private:
-  // What was applied last: its version, and the properties that it had.
+  // The version that was applied last, and the server's properties in it.
   struct Applied {
     std::string version;
     rapidjson::Document properties;
   };
 
-  std::chrono::milliseconds ask();
-  std::chrono::milliseconds refuse(const std::string& why);
+  std::chrono::milliseconds request_userdata();
+  std::chrono::milliseconds reject(const std::string& why);
   void apply(const Userdata& userdata);
   void write_properties(const Userdata& userdata);
   bool has_all_files() const;
   Applied load_applied() const;
   void save_applied(const Userdata& userdata) const;
-  void report_installation(const Userdata& userdata, bool is_whole);
+  void report_installation(const Userdata& userdata, bool is_complete);
   void fail(const std::string& text, bool needs_person);
   void succeed();
 
@@ -59,9 +59,9 @@ class UserdataFetcher {
   Board& board_;
   support::LogFile& log_;
   Options options_;
-  support::Backoff usual_;    // between fetches: the interval, a little before or at it
-  support::Backoff refused_;  // while the server refuses
-  std::string reported_;      // the version and outcome of which the cluster was told
+  support::Backoff usual_;     // between fetches: the interval, with jitter
+  support::Backoff rejected_;  // while the server rejects the request
+  std::string reported_;       // the version and outcome last reported to the cluster
   bool is_current_ = false;
 };
 

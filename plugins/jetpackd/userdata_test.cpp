@@ -1,4 +1,4 @@
-// Tests of what the server tells a node.
+// Tests of how userdata is parsed and merged.
 #include "jetpackd/userdata.hpp"
 
 #include <doctest/doctest.h>
@@ -20,7 +20,7 @@ bool merges_to(const char* base, const char* theirs, const char* ours, const cha
 
 }  // namespace
 
-TEST_CASE("properties that were changed here survive what the server says") {
+TEST_CASE("properties changed on this node survive a fetch") {
   CHECK(merges_to("{}", R"({"a":1})", "{}", R"({"a":1})"));
   CHECK(merges_to(R"({"a":1})", R"({"a":2})", R"({"a":1})", R"({"a":2})"));
   CHECK(merges_to(R"({"a":1})", R"({"a":1})", R"({"a":5})", R"({"a":5})"));
@@ -32,7 +32,7 @@ TEST_CASE("properties that were changed here survive what the server says") {
   CHECK(merges_to("{}", R"({"n":null})", "{}", R"({"n":null})"));
 }
 
-TEST_CASE("what is not userdata is refused before anything changes") {
+TEST_CASE("invalid userdata is rejected") {
   for (const char* text :
        {"", "[]", "{}", R"({"version":"1"})", R"({"version":1,"configuration":{}})",
         R"({"version":"1","configuration":[]})", R"({"version":"1","configuration":{},"users":{}})",
@@ -41,7 +41,7 @@ TEST_CASE("what is not userdata is refused before anything changes") {
   CHECK_FALSE(parse_userdata(R"({"version":"1","configuration":{}})").users.has_value());
 }
 
-TEST_CASE("users that cannot be made are left out with a reason") {
+TEST_CASE("invalid users are skipped with a warning") {
   const auto userdata = parse_userdata(R"({"version":"1","configuration":{},"users":[
     {"name":"ada","uid":20001,"isAdmin":true,"publicKeys":["ssh-ed25519 AAAAx a\n","rm -rf"]},
     {"name":"../x","uid":20002},{"name":"root2","uid":0},{"name":"-rf","uid":20003},
@@ -85,7 +85,7 @@ TEST_CASE("a configuration is written as it came, whatever its numbers are") {
   CHECK(merges_to(R"({"big":1e400})", R"({"big":3})", R"({"big":1e400})", R"({"big":3})"));
 }
 
-TEST_CASE("auth.json has the name on a line of its own") {
+TEST_CASE("auth.json has each name on its own line") {
   const std::string text =
       jetpack::jetpackd::to_auth_json({{"ada", "Ada", 20001, true, true, {"ssh-rsa AAAA"}}});
   CHECK(text.find("\n        \"name\": \"ada\",\n") != std::string::npos);

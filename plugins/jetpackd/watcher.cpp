@@ -1,4 +1,4 @@
-// Tells when something may have been queued, or the connection was configured anew.
+// Watches for queued messages and for changes of the connection's configuration.
 #include "jetpackd/watcher.hpp"
 
 #include <sys/inotify.h>
@@ -32,23 +32,23 @@ int start_inotify() {
   return fd;
 }
 
-int watch(int fd, const std::string& folder, uint32_t mask) {
-  const int number = ::inotify_add_watch(fd, folder.c_str(), mask | IN_ONLYDIR);
+int watch(int fd, const std::string& directory, uint32_t mask) {
+  const int number = ::inotify_add_watch(fd, directory.c_str(), mask | IN_ONLYDIR);
   if (number < 0)
     throw Error(Errc::unavailable,
-                "cannot watch " + folder + ": " + support::system_message(errno));
+                "cannot watch " + directory + ": " + support::system_message(errno));
   return number;
 }
 
 }  // namespace
 
-Watcher::Watcher(boost::asio::io_context& loop, const std::string& run_folder,
-                 const std::string& config_folder, Events events)
+Watcher::Watcher(boost::asio::io_context& loop, const std::string& run_directory,
+                 const std::string& config_directory, Events events)
     : events_(std::move(events)),
       inotify_(loop, start_inotify()),
-      run_watch_(
-          watch(inotify_.native_handle(), run_folder, IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO)) {
-  watch(inotify_.native_handle(), config_folder, IN_CLOSE_WRITE | IN_MOVED_TO);
+      run_watch_(watch(inotify_.native_handle(), run_directory,
+                       IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO)) {
+  watch(inotify_.native_handle(), config_directory, IN_CLOSE_WRITE | IN_MOVED_TO);
   wait();
 }
 
@@ -72,7 +72,7 @@ void Watcher::read() {
       std::memcpy(&event, buffer.data() + at, sizeof event);
       const char* name = event.len > 0 ? buffer.data() + at + sizeof event : "";
       at += static_cast<ssize_t>(sizeof event + event.len);
-      // The kernel dropped events: anything may have happened.
+      // The kernel dropped events; assume both.
       if ((event.mask & IN_Q_OVERFLOW) != 0) queued = configured = true;
       if (event.wd == run_watch_) {
         queued = queued || std::string_view(name).starts_with(outbox_prefix);

@@ -1,4 +1,4 @@
-// Tells when something may have been queued, or the connection was configured anew.
+// Watches for queued messages and for changes of the connection's configuration.
 #pragma once
 
 #include <functional>
@@ -12,13 +12,13 @@ namespace jetpack::jetpackd {
 class Watcher {
  public:
   struct Events {
-    std::function<void()> queued;      // the outbox was written to, perhaps by ourselves
+    std::function<void()> queued;      // the outbox was written to, possibly by this process
     std::function<void()> configured;  // connection.json, jetpack.ini or ca.pem was replaced
   };
 
-  // Throws Errc::unavailable when the system has no watches left.
-  Watcher(boost::asio::io_context& loop, const std::string& run_folder,
-          const std::string& config_folder, Events events);
+  // Throws Errc::unavailable when the system is out of inotify watches.
+  Watcher(boost::asio::io_context& loop, const std::string& run_directory,
+          const std::string& config_directory, Events events);
 
  private:
   void wait();

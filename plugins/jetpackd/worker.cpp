@@ -1,5 +1,5 @@
-// The thread that does the daemon's work: everything that asks the session, the configuration or a
-// process, one thing after the other, as the services require.
+// The daemon's worker thread: makes all calls to the session, configuration and process services,
+// which allow only one call at a time.
 #include "jetpackd/worker.hpp"
 
 #include <csignal>
@@ -22,8 +22,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds poll_when_watching{30000};
 constexpr milliseconds poll_without{1000};
 constexpr milliseconds save_interval{60000}, least_save_interval{1000};
-constexpr milliseconds last_delivery{1500};
-constexpr milliseconds delivery_of_one_pass{30000};
+constexpr milliseconds final_delivery_timeout{1500};
+constexpr milliseconds once_timeout{30000};
 constexpr unsigned state_mode = 0640;
 
 uint32_t random_seed() { return std::random_device{}(); }
@@ -51,26 +51,25 @@ Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log,
 
 std::unique_ptr<Watcher> Worker::watch() {
   try {
-    return std::make_unique<Watcher>(
-        loop_, config_.path("run"), config_.path("config"),
-        Watcher::Events{[this] { deliverer_.wake(); },
-                        [this] {
-                          log_.info("the connection was configured anew");
-                          deliverer_.reset();
-                          fetcher_.reset();
-                          fetch_after(milliseconds{0});
-                        }});
+    return std::make_unique<Watcher>(loop_, config_.path("run"), config_.path("config"),
+                                     Watcher::Events{[this] { deliverer_.wake(); },
+                                                     [this] {
+                                                       log_.info("the connection settings changed");
+                                                       deliverer_.reset();
+                                                       fetcher_.reset();
+                                                       fetch_after(milliseconds{0});
+                                                     }});
   } catch (const Error& e) {
-    log_.warning(std::string(e.what()) + "; the outbox is looked at each second instead");
+    log_.warning(std::string(e.what()) + "; polling the outbox every second instead");
     return nullptr;
   }
 }
 
 bool Worker::run_once() {
-  const bool was_drained = deliverer_.drain(delivery_of_one_pass);
+  const bool was_drained = deliverer_.drain(once_timeout);
   fetcher_.fetch();
-  const bool is_drained = was_drained && deliverer_.drain(delivery_of_one_pass);
-  look_at_outbox();
+  const bool is_drained = was_drained && deliverer_.drain(once_timeout);
+  read_outbox();
   save();
   return is_drained && fetcher_.is_current();
 }
@@ -78,7 +77,7 @@ bool Worker::run_once() {
 void Worker::start() {
   fetch_after(milliseconds{0});
   save_after(milliseconds{0});
-  // Signals are for the other thread.
+  // The main thread handles signals.
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -92,9 +91,9 @@ void Worker::run() {
       loop_.run();
       return;
     } catch (const std::exception& e) {
-      // Such as no memory. Timers that were lost with it are set again.
-      log_.error(std::string("a part of the work failed: ") + e.what());
-      if (is_ending_) return;
+      // For example out of memory. Restart the timers that were lost.
+      log_.error(std::string("internal error in the worker: ") + e.what());
+      if (is_stopping_) return;
       deliverer_.reset();
       fetch_after(milliseconds{save_interval});
     }
@@ -107,7 +106,7 @@ void Worker::ping() {
 
 void Worker::refresh(std::function<void()> done) {
   boost::asio::post(loop_, [this, done = std::move(done)] {
-    look_at_outbox();
+    read_outbox();
     done();
   });
 }
@@ -122,10 +121,10 @@ void Worker::reset() {
 
 void Worker::stop(std::function<void()> stopped) {
   boost::asio::post(loop_, [this, stopped = std::move(stopped)] {
-    is_ending_ = true;
+    is_stopping_ = true;
     deliverer_.stop();
-    deliverer_.drain(last_delivery);
-    look_at_outbox();
+    deliverer_.drain(final_delivery_timeout);
+    read_outbox();
     save();
     loop_.stop();
     stopped();
@@ -136,7 +135,7 @@ void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Worker::look_at_outbox() {
+void Worker::read_outbox() {
   try {
     const auto outbox = support::parse_json(session_.outbox(), "the outbox's state");
     board_.update([&](State& state) {
@@ -145,7 +144,7 @@ void Worker::look_at_outbox() {
       state.oldest = support::text_or(outbox, "oldest", "");
     });
   } catch (const Error& e) {
-    log_.warning(std::string("cannot look at the outbox: ") + e.what());
+    log_.warning(std::string("cannot read the outbox: ") + e.what());
   }
   board_.note_progress();
 }
@@ -158,7 +157,7 @@ void Worker::save() {
     support::write_durably(config_.path("run/jetpackd.json"), json, state_mode);
     saved_ = json;
   } catch (const Error& e) {
-    // A full disk; what matters of it is told by the messages themselves.
+    // For example a full disk, which other messages report.
     if (saved_.empty()) log_.warning(e.what());
   }
 }
@@ -166,15 +165,15 @@ void Worker::save() {
 void Worker::save_after(milliseconds pause) {
   save_timer_.expires_after(pause);
   save_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || is_ending_) return;
-    look_at_outbox();
+    if (error || is_stopping_) return;
+    read_outbox();
     save();
     release_memory();
     save_after(save_interval);
   });
 }
 
-// What a person looks for is there within a second, and the disk is spared when it changes often.
+// Saves within a second, but not more than once a second, to spare the disk.
 void Worker::save_soon() {
   const auto since = std::chrono::steady_clock::now() - saved_at_;
   save_after(since < least_save_interval ? least_save_interval : milliseconds{0});
@@ -183,10 +182,10 @@ void Worker::save_soon() {
 void Worker::fetch_after(milliseconds pause) {
   fetch_timer_.expires_after(pause);
   fetch_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || is_ending_) return;
+    if (error || is_stopping_) return;
     const auto next = fetcher_.fetch();
     release_memory();
-    if (!is_ending_) fetch_after(next);
+    if (!is_stopping_) fetch_after(next);
   });
 }
 

@@ -1,5 +1,5 @@
-// The thread that does the daemon's work: everything that asks the session, the configuration or a
-// process, one thing after the other, as the services require.
+// The daemon's worker thread: makes all calls to the session, configuration and process services,
+// which allow only one call at a time.
 #pragma once
 
 #include <functional>
@@ -25,26 +25,27 @@ namespace jetpack::jetpackd {
 class Worker {
  public:
   struct Options {
-    std::string root;  // whose users are managed; empty: this system's
+    std::string root;  // the root directory whose users are managed; empty: this system
     std::chrono::milliseconds userdata_interval{60000};
   };
 
   Worker(const jetpack::Call& call, Board& board, support::LogFile& log, const Options& options);
 
-  // One pass without a thread; whether everything was delivered and is current.
+  // Delivers and fetches once, without a thread; returns whether all of it succeeded.
   bool run_once();
 
-  // The rest may be called from any thread.
+  // The functions below may be called from any thread.
   void start();
-  void ping();                               // notes progress as soon as it has its turn
-  void refresh(std::function<void()> done);  // looks at the outbox, then calls `done`, here
-  void reset();                              // tries everything now
-  void stop(std::function<void()> stopped);  // delivers what is quick, ends, calls `stopped`, here
+  void ping();                               // records progress once the worker gets to it
+  void refresh(std::function<void()> done);  // reads the outbox, then calls `done` on this thread
+  void reset();                              // delivers and fetches now
+  // Makes a final attempt at delivery, stops, and calls `stopped` on this thread.
+  void stop(std::function<void()> stopped);
   void join();
 
  private:
   void run();
-  void look_at_outbox();
+  void read_outbox();
   void save();
   void save_after(std::chrono::milliseconds pause);
   void save_soon();
@@ -64,7 +65,7 @@ class Worker {
   Deliverer deliverer_;
   std::string saved_;
   std::chrono::steady_clock::time_point saved_at_;
-  bool is_ending_ = false;
+  bool is_stopping_ = false;
   std::thread thread_;
 };
 

@@ -1,4 +1,4 @@
-// A zip archive that several threads make and one pulls as a stream: no temporary file, bounded
+// A zip archive that several threads build and one reads as a stream: no temporary file, bounded
 // memory.
 #include "archive.hpp"
 
@@ -19,7 +19,7 @@ struct Piece {
   enum class Kind : uint8_t { begin, content, end, last };
 
   Kind kind = Kind::content;
-  int steps_left = 0;  // before it is for the reader
+  int steps_left = 0;  // before the reader can have it
   std::string name;    // begin
   std::time_t modified = 0;
   std::unique_ptr<Block> plain;  // content
@@ -30,29 +30,29 @@ struct Piece {
 
 namespace {
 
-// Larger pieces are packed a little better and cost fewer switches between threads; with many
-// threads smaller ones keep the memory bounded.
+// Larger pieces compress slightly better and need fewer thread switches; with many threads, smaller
+// pieces keep the memory bounded.
 constexpr unsigned few_workers = 6;
 constexpr size_t large_piece = 1 << 20;
 constexpr size_t small_piece = 512 << 10;
-// Deflate's stored blocks add 5 bytes to 65535, and the flush marker is one more.
+// Stored blocks add 5 bytes to every 65535, and the flush marker is one more block.
 constexpr size_t room_to_deflate(size_t plain) { return plain + plain / 1024 + 1024; }
-// A final block with nothing in it: what ends a stream of flushed pieces.
+// An empty final block, which ends a stream of flushed pieces.
 constexpr std::string_view end_of_deflate("\x03\x00", 2);
 
-// Thrown in the filling thread when nobody wants the archive any more.
-struct Unwanted {};
+// Thrown in the filling thread once the archive is being destroyed.
+struct Cancelled {};
 
 }  // namespace
 
-// Deflates pieces that do not refer to one another, each to whole bytes.
+// Deflates independent pieces, each to a whole number of bytes.
 class Deflater {
  public:
   Deflater() : state_(std::make_unique<isal_zstream>()), buffer_(ISAL_DEF_LVL2_EXTRA_LARGE) {}
 
   void run(Block& plain, Block& deflated) {
     isal_deflate_stateless_init(state_.get());
-    // Costs no more than level 1, and packs logs by 0.7 % better.
+    // As fast as level 1, and compresses logs 0.7 % better.
     state_->level = 2;
     state_->level_buf = buffer_.data();
     state_->level_buf_size = static_cast<uint32_t>(buffer_.size());
@@ -64,7 +64,7 @@ class Deflater {
     state_->avail_out = static_cast<uint32_t>(deflated.capacity());
     const int status = isal_deflate_stateless(state_.get());
     if (status != COMP_OK || state_->avail_in != 0)
-      throw Error(Errc::internal, "cannot deflate: ISA-L answers " + std::to_string(status));
+      throw Error(Errc::internal, "cannot deflate: ISA-L returned " + std::to_string(status));
     deflated.resize(state_->total_out);
   }
 
@@ -88,7 +88,7 @@ void Archive::Writer::begin(std::string name, std::time_t modified) {
 
 void Archive::Writer::write(std::string_view content) {
   while (!content.empty()) {
-    if (!block_) block_ = archive_.take_block(archive_.plain_blocks_, archive_.piece_bytes_);
+    if (!block_) block_ = archive_.acquire_block(archive_.plain_blocks_, archive_.piece_bytes_);
     const std::string_view part = content.substr(0, block_->room());
     block_->append(part);
     content.remove_prefix(part.size());
@@ -117,13 +117,13 @@ std::vector<Sha256Digest> Archive::Writer::digests() {
   std::unique_lock lock(archive_.mutex_);
   archive_.has_digests_.wait(
       lock, [&] { return archive_.stopped_ || archive_.digests_.size() == ended_; });
-  if (archive_.stopped_) throw Unwanted();
+  if (archive_.stopped_) throw Cancelled();
   return archive_.digests_;
 }
 
 Archive::Archive(unsigned workers, Fill fill)
     : piece_bytes_(workers <= few_workers ? large_piece : small_piece),
-      most_contents_(size_t{2} * workers + 4) {
+      max_contents_(size_t{2} * workers + 4) {
   try {
     for (unsigned i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
     threads_.emplace_back([this, fill = std::move(fill)] { fill_all(fill); });
@@ -147,7 +147,7 @@ void Archive::stop() {
   threads_.clear();
 }
 
-std::unique_ptr<Block> Archive::take_block(BlockPool& pool, size_t capacity) {
+std::unique_ptr<Block> Archive::acquire_block(BlockPool& pool, size_t capacity) {
   {
     const std::lock_guard lock(mutex_);
     if (!pool.empty()) {
@@ -159,22 +159,21 @@ std::unique_ptr<Block> Archive::take_block(BlockPool& pool, size_t capacity) {
   return std::make_unique<Block>(capacity);
 }
 
-void Archive::give_back(BlockPool& pool, std::unique_ptr<Block> block) {
+void Archive::release_block(BlockPool& pool, std::unique_ptr<Block> block) {
   if (!block) return;
   block->resize(0);
   const std::lock_guard lock(mutex_);
   pool.push_back(std::move(block));
 }
 
-// Waits until there is room: that bounds the memory.
+// Waits until there is room, which bounds the memory.
 void Archive::put(std::unique_ptr<Piece> piece) {
-  constexpr size_t most_pieces = 1000;
+  constexpr size_t max_pieces = 1000;
   const int steps = piece->steps_left;
   std::unique_lock lock(mutex_);
-  has_room_.wait(lock, [&] {
-    return stopped_ || (order_.size() < most_pieces && contents_ < most_contents_);
-  });
-  if (stopped_) throw Unwanted();
+  has_room_.wait(
+      lock, [&] { return stopped_ || (order_.size() < max_pieces && contents_ < max_contents_); });
+  if (stopped_) throw Cancelled();
   if (steps > 0) to_sum_.push_back(piece.get());
   if (piece->plain) {
     to_deflate_.push_back(piece.get());
@@ -183,7 +182,7 @@ void Archive::put(std::unique_ptr<Piece> piece) {
   order_.push_back(std::move(piece));
   lock.unlock();
   for (int i = 0; i < steps; ++i) has_work_.notify_one();
-  has_answer_.notify_one();
+  has_output_.notify_one();
 }
 
 void Archive::fill_all(const Fill& fill) {
@@ -193,16 +192,16 @@ void Archive::fill_all(const Fill& fill) {
     auto last = std::make_unique<Piece>();
     last->kind = Piece::Kind::last;
     put(std::move(last));
-  } catch (const Unwanted&) {
-    // The reader is gone.
+  } catch (const Cancelled&) {
+    // The reader has gone.
   } catch (...) {
     const std::lock_guard lock(mutex_);
     failure_ = std::current_exception();
   }
-  has_answer_.notify_one();
+  has_output_.notify_one();
 }
 
-// Checksums come first, since only one worker at a time can make them: in the order of the content.
+// Checksums come first: only one worker at a time can compute them, in the order of the content.
 void Archive::work() {
   try {
     Deflater deflater;
@@ -221,7 +220,7 @@ void Archive::work() {
     const std::lock_guard lock(mutex_);
     failure_ = std::current_exception();
   }
-  has_answer_.notify_one();
+  has_output_.notify_one();
 }
 
 void Archive::sum(std::unique_lock<std::mutex>& lock) {
@@ -249,26 +248,26 @@ void Archive::deflate(std::unique_lock<std::mutex>& lock, Deflater& deflater) {
   Piece& piece = *to_deflate_.front();
   to_deflate_.pop_front();
   lock.unlock();
-  auto deflated = take_block(deflated_blocks_, room_to_deflate(piece_bytes_));
+  auto deflated = acquire_block(deflated_blocks_, room_to_deflate(piece_bytes_));
   deflater.run(*piece.plain, *deflated);
   lock.lock();
   piece.deflated = std::move(deflated);
   finish_step(piece);
 }
 
-// Once the last one is done the piece is the reader's.
+// After the last step the piece belongs to the reader.
 void Archive::finish_step(Piece& piece) {
   if (--piece.steps_left > 0) return;
   if (piece.plain) {
     piece.plain->resize(0);
     plain_blocks_.push_back(std::move(piece.plain));
   }
-  has_answer_.notify_one();
+  has_output_.notify_one();
 }
 
 std::unique_ptr<Piece> Archive::next() {
   std::unique_lock lock(mutex_);
-  has_answer_.wait(
+  has_output_.wait(
       lock, [&] { return failure_ || (!order_.empty() && order_.front()->steps_left == 0); });
   if (failure_) std::rethrow_exception(failure_);
   auto piece = std::move(order_.front());
@@ -279,8 +278,8 @@ std::unique_ptr<Piece> Archive::next() {
   return piece;
 }
 
-// Makes the piece's bytes what is pending.
-void Archive::make_bytes(Piece& piece) {
+// Makes the bytes of the piece the pending ones.
+void Archive::emit(Piece& piece) {
   switch (piece.kind) {
     case Piece::Kind::begin:
       entry_ = ZipEntry{std::move(piece.name), piece.modified, offset_};
@@ -288,7 +287,7 @@ void Archive::make_bytes(Piece& piece) {
       pending_ = record_;
       break;
     case Piece::Kind::content:
-      give_back(deflated_blocks_, std::exchange(current_, std::move(piece.deflated)));
+      release_block(deflated_blocks_, std::exchange(current_, std::move(piece.deflated)));
       pending_ = current_->content();
       entry_.compressed += pending_.size();
       break;
@@ -304,14 +303,14 @@ void Archive::make_bytes(Piece& piece) {
     case Piece::Kind::last:
       directory_ += end_records(entries_, offset_, directory_.size());
       pending_ = directory_;
-      is_over_ = true;
+      is_at_end_ = true;
       break;
   }
   offset_ += pending_.size();
 }
 
 std::string_view Archive::read() {
-  while (pending_.empty() && !is_over_) make_bytes(*next());
+  while (pending_.empty() && !is_at_end_) emit(*next());
   return std::exchange(pending_, {});
 }
 

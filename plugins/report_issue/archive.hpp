@@ -1,4 +1,4 @@
-// A zip archive that several threads make and one pulls as a stream: no temporary file, bounded
+// A zip archive that several threads build and one reads as a stream: no temporary file, bounded
 // memory.
 #pragma once
 
@@ -20,11 +20,11 @@
 
 namespace jetpack::report_issue {
 
-// Content of the archive in the order in which it was written.
+// Part of the archive, in the order of writing.
 struct Piece;
 class Deflater;
 
-// Bytes of a piece, before and after it is deflated; used again and again.
+// The bytes of a piece, before or after deflation; reused.
 class Block {
  public:
   explicit Block(size_t capacity) : bytes_(new char[capacity]), capacity_(capacity) {}
@@ -45,13 +45,13 @@ class Block {
 
 class Archive {
  public:
-  // What fills the archive: begin, write as often as there is something, end; for each file.
+  // Fills the archive. For each file: begin(), any number of write(), end().
   class Writer {
    public:
     void begin(std::string name, std::time_t modified);
     void write(std::string_view content);
     void end();
-    // Of the files that were ended, in their order, once they are made.
+    // The digests of all ended files, in their order. Waits until they are computed.
     std::vector<Sha256Digest> digests();
 
    private:
@@ -65,28 +65,29 @@ class Archive {
   };
   using Fill = std::function<void(Writer&)>;
 
-  // `fill` runs in a thread of its own, beside `workers` that make checksums and deflate.
+  // `fill` runs in its own thread, beside `workers` threads that compute checksums and deflate.
   Archive(unsigned workers, Fill fill);
   Archive(const Archive&) = delete;
   Archive& operator=(const Archive&) = delete;
   ~Archive();
 
-  // The archive's next bytes, valid until the next call; none at its end. Throws what `fill` threw.
+  // The archive's next bytes, valid until the next call; empty at the end. Throws what `fill`
+  // threw.
   std::string_view read();
-  // The same, copied: at most `capacity` bytes; 0 at the end.
+  // Copies at most `capacity` bytes to `buffer`; returns 0 at the end.
   size_t read(char* buffer, size_t capacity);
 
-  // So much has been made; all of it, once it was read to its end.
+  // The bytes produced so far: the archive's size once it was read to its end.
   uint64_t bytes() const { return offset_; }
 
  private:
   using BlockPool = std::vector<std::unique_ptr<Block>>;
 
-  std::unique_ptr<Block> take_block(BlockPool& pool, size_t capacity);
-  void give_back(BlockPool& pool, std::unique_ptr<Block> block);
+  std::unique_ptr<Block> acquire_block(BlockPool& pool, size_t capacity);
+  void release_block(BlockPool& pool, std::unique_ptr<Block> block);
   void put(std::unique_ptr<Piece> piece);
   std::unique_ptr<Piece> next();
-  void make_bytes(Piece& piece);
+  void emit(Piece& piece);
   void sum(std::unique_lock<std::mutex>& lock);
   void deflate(std::unique_lock<std::mutex>& lock, Deflater& deflater);
   void finish_step(Piece& piece);
@@ -95,32 +96,32 @@ class Archive {
   void stop();
 
   std::mutex mutex_;
-  std::condition_variable has_room_, has_work_, has_answer_, has_digests_;
-  std::deque<std::unique_ptr<Piece>> order_;  // all that was written and not read yet
+  std::condition_variable has_room_, has_work_, has_output_, has_digests_;
+  std::deque<std::unique_ptr<Piece>> order_;  // written and not yet read
   std::deque<Piece*> to_deflate_, to_sum_;
   bool is_summing_ = false;
   BlockPool plain_blocks_, deflated_blocks_;
   size_t piece_bytes_;
-  size_t most_contents_;
+  size_t max_contents_;
   size_t contents_ = 0;  // pieces in order_ that hold blocks
   std::vector<Sha256Digest> digests_;
   bool stopped_ = false;
   std::exception_ptr failure_;
 
-  // The summing worker's alone: of the file that it has come to.
+  // Used only by the worker that computes checksums: the state of its current file.
   BulkSha256 sha256_;
   uint64_t bytes_ = 0;
   uint32_t crc_ = 0;
 
-  // The reader's alone.
-  std::unique_ptr<Block> current_;  // what pending_ may point into
+  // Used only by the reader.
+  std::unique_ptr<Block> current_;  // pending_ may point into it
   std::string record_;
   std::string_view pending_;
   ZipEntry entry_;
   std::string directory_;
   uint64_t entries_ = 0;
   uint64_t offset_ = 0;  // of what comes after pending_
-  bool is_over_ = false;
+  bool is_at_end_ = false;
 
   std::vector<std::thread> threads_;
 };

@@ -1,4 +1,4 @@
-// Tests that an archive can be pulled in any pieces, and ends well when something fails.
+// Tests that an archive can be read in pieces of any size, and ends cleanly on failure.
 #include "archive.hpp"
 
 #include <initializer_list>
@@ -20,7 +20,7 @@ void fill_some(Archive::Writer& writer) {
   }
 }
 
-std::string pulled(Archive& archive, size_t capacity) {
+std::string read_all(Archive& archive, size_t capacity) {
   std::string all;
   std::string buffer(capacity, '\0');
   while (const size_t size = archive.read(buffer.data(), capacity)) all.append(buffer, 0, size);
@@ -29,27 +29,27 @@ std::string pulled(Archive& archive, size_t capacity) {
 
 }  // namespace
 
-TEST_CASE("it does not matter how it is pulled, nor how many threads make it") {
+TEST_CASE("the content does not depend on piece size or number of threads") {
   Archive first(1, fill_some);
-  const std::string whole = pulled(first, 1 << 20);
+  const std::string whole = read_all(first, 1 << 20);
   CHECK(whole.size() == first.bytes());
   CHECK(whole.starts_with("PK\x03\x04"));
   for (const size_t capacity : std::initializer_list<size_t>{1, 7, 4096}) {
     Archive archive(4, fill_some);
-    CHECK(pulled(archive, capacity) == whole);
+    CHECK(read_all(archive, capacity) == whole);
     CHECK(archive.read().empty());
   }
 }
 
-TEST_CASE("who pulls hears what failed") {
+TEST_CASE("the reader gets the exception of the filling thread") {
   Archive archive(2, [](Archive::Writer& writer) {
     fill_some(writer);
     throw std::runtime_error("no more");
   });
-  CHECK_THROWS_WITH(pulled(archive, 4096), "no more");
+  CHECK_THROWS_WITH(read_all(archive, 4096), "no more");
 }
 
-TEST_CASE("an archive that nobody pulls stops by itself") {
+TEST_CASE("an archive that is not read to its end stops its threads") {
   bool went_on = false;
   {
     Archive archive(2, [&](Archive::Writer& writer) {

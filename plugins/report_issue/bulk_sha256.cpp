@@ -1,4 +1,4 @@
-// SHA-256 of gigabytes: with OpenSSL, which has the processor's own instructions.
+// SHA-256 of large data with OpenSSL, which uses the processor's SHA instructions.
 #include "bulk_sha256.hpp"
 
 #include <openssl/evp.h>
@@ -11,7 +11,8 @@ BulkSha256::BulkSha256() : context_(::EVP_MD_CTX_new(), ::EVP_MD_CTX_free) { beg
 
 void BulkSha256::begin() {
   if (::EVP_DigestInit_ex(context_.get(), ::EVP_sha256(), nullptr) != 1)
-    throw jetpack::Error(jetpack::Errc::failed, "cannot make SHA-256 digests: OpenSSL has none");
+    throw jetpack::Error(jetpack::Errc::failed,
+                         "cannot compute SHA-256 digests: not available in OpenSSL");
 }
 
 void BulkSha256::update(std::string_view data) {

@@ -1,4 +1,4 @@
-// SHA-256 of gigabytes: with OpenSSL, which has the processor's own instructions.
+// SHA-256 of large data with OpenSSL, which uses the processor's SHA instructions.
 #pragma once
 
 #include <memory>
@@ -14,11 +14,11 @@ using support::Sha256Digest;
 
 class BulkSha256 {
  public:
-  // Throws Errc::failed where the machine's policy forbids it.
+  // Throws Errc::failed when the system's crypto policy forbids SHA-256.
   BulkSha256();
 
   void update(std::string_view data);
-  // Of all since the last call; what follows begins anew.
+  // The digest of all data since the last call; starts again.
   Sha256Digest finish();
 
  private:

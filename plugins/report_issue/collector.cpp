@@ -1,4 +1,4 @@
-// Finds the files of a report: below folders, without following links or opening devices.
+// Finds the files of a report below directories, without following links or opening devices.
 #include "collector.hpp"
 
 #include <dirent.h>
@@ -21,34 +21,34 @@ using jetpack::Errc;
 using jetpack::Error;
 using support::Fd;
 
-constexpr int deepest_folder = 64;
-// A file with so little behind its length has only holes there: /var/log/lastlog may claim 300 GiB.
+constexpr int max_depth = 64;
+// Detects sparse files: /var/log/lastlog may have a size of 300 GiB and no content.
 constexpr uint64_t sparse_bytes = 64 << 20;
 constexpr uint64_t sparse_ratio = 16;
 
 std::string kind_of(mode_t mode) {
-  if (S_ISLNK(mode)) return "a link; links are not followed";
+  if (S_ISLNK(mode)) return "a symbolic link (not followed)";
   if (S_ISFIFO(mode)) return "a FIFO";
   if (S_ISSOCK(mode)) return "a socket";
   return "a device";
 }
 
-// What happens to files that are in use: no fault of anybody.
+// Files in use may vanish at any time.
 std::string reason(int error) {
-  return error == ENOENT ? "vanished while the report was made" : support::system_message(error);
+  return error == ENOENT ? "removed while the report was created" : support::system_message(error);
 }
 
-// The names in a folder, sorted, so that two reports can be compared.
-std::vector<std::string> names_in(int folder, size_t most) {
+// The names in a directory, sorted so that reports can be compared.
+std::vector<std::string> names_in(int directory, size_t max_names) {
   std::vector<std::string> names;
-  Fd again(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd again(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!again) throw Error(Errc::failed, reason(errno));
   const support::Directory entries(::fdopendir(::dup(again.get())));
   if (!entries) throw Error(Errc::failed, reason(errno));
   while (const dirent* entry = ::readdir(entries.get())) {
     const std::string name = entry->d_name;
     if (name != "." && name != "..") names.push_back(name);
-    if (names.size() > most) break;
+    if (names.size() > max_names) break;
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -60,27 +60,28 @@ void Collector::run() {
   for (const auto& path : selection_.paths) visit(AT_FDCWD, path, path, 0);
 }
 
-// An O_PATH descriptor has no effect on what it names, so a device or FIFO is never opened, also
-// when it takes a file's place in this moment.
-void Collector::visit(int folder, const std::string& name, const std::string& path, int depth) {
-  const Fd entry(::openat(folder, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+// An O_PATH descriptor does not open what it names, so a device or FIFO is never opened, not even
+// one that replaces a file at this moment.
+void Collector::visit(int directory, const std::string& name, const std::string& path, int depth) {
+  const Fd entry(::openat(directory, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat info {};
   if (!entry || ::fstat(entry.get(), &info) != 0) return skip_({path, reason(errno)});
   if (S_ISREG(info.st_mode)) return visit_file(entry.get(), path);
   if (!S_ISDIR(info.st_mode)) return skip_({path, kind_of(info.st_mode)});
-  if (depth == deepest_folder) return skip_({path, "folders are nested too deeply"});
-  visit_folder(entry.get(), path, depth);
+  if (depth == max_depth)
+    return skip_({path, "directories nested deeper than " + std::to_string(max_depth)});
+  visit_directory(entry.get(), path, depth);
 }
 
-void Collector::visit_folder(int folder, const std::string& path, int depth) {
+void Collector::visit_directory(int directory, const std::string& path, int depth) {
   std::vector<std::string> names;
   try {
-    names = names_in(folder, selection_.most_files);
+    names = names_in(directory, selection_.max_files);
   } catch (const Error& e) {
     return skip_({path, e.what()});
   }
   const std::string prefix = path == "/" ? path : path + '/';
-  for (const auto& name : names) visit(folder, name, prefix + name, depth + 1);
+  for (const auto& name : names) visit(directory, name, prefix + name, depth + 1);
 }
 
 void Collector::visit_file(int entry, const std::string& path) {
@@ -93,15 +94,14 @@ void Collector::visit_file(int entry, const std::string& path) {
   found.device = info.st_dev;
   found.inode = info.st_ino;
   if (selection_.since && info.st_mtime < *selection_.since)
-    return skip_({path, "not changed in the time that --since gives"});
+    return skip_({path, "not modified within --since"});
   const uint64_t allocated = static_cast<uint64_t>(info.st_blocks) * 512;
   if (found.bytes > sparse_bytes && allocated < found.bytes / sparse_ratio)
-    return skip_({path, "sparse: it claims " + std::to_string(found.bytes) + " bytes and has " +
+    return skip_({path, "sparse: size is " + std::to_string(found.bytes) + " bytes, allocated " +
                             std::to_string(allocated)});
-  if (++files_ > selection_.most_files)
-    return skip_(
-        {path, "a report has at most " + std::to_string(selection_.most_files) + " files"});
-  take_(std::move(found));
+  if (++files_ > selection_.max_files)
+    return skip_({path, "too many files, the limit is " + std::to_string(selection_.max_files)});
+  add_(std::move(found));
 }
 
 std::vector<std::string> distinct_paths(const std::vector<std::string>& paths) {

@@ -1,4 +1,4 @@
-// Finds the files of a report: below folders, without following links or opening devices.
+// Finds the files of a report below directories, without following links or opening devices.
 #pragma once
 
 #include <cstdint>
@@ -21,43 +21,43 @@ struct Found {
   uint64_t device = 0, inode = 0;
 };
 
-// What is not in the report, and why.
+// A path that is not in the report, and why.
 struct LeftOut {
   std::string path;
   std::string why;
 };
 
 struct Selection {
-  std::vector<std::string> paths;    // files and folders
-  std::optional<std::time_t> since;  // only files that changed at this time or later
-  size_t most_files = 250'000;
+  std::vector<std::string> paths;    // files and directories
+  std::optional<std::time_t> since;  // only files modified at this time or later
+  size_t max_files = 250'000;
 };
 
 class Collector {
  public:
-  using Take = std::function<void(Found)>;
+  using Add = std::function<void(Found)>;
   using Skip = std::function<void(LeftOut)>;
 
-  Collector(Selection selection, Take take, Skip skip)
-      : selection_(std::move(selection)), take_(std::move(take)), skip_(std::move(skip)) {}
+  Collector(Selection selection, Add add, Skip skip)
+      : selection_(std::move(selection)), add_(std::move(add)), skip_(std::move(skip)) {}
 
-  // Visits all files, in the order of their names. What vanishes meanwhile, cannot be opened, or is
-  // no regular file is told to `skip`. Throws what `take` throws.
+  // Visits all files, sorted by name. Calls `skip` for anything that vanishes meanwhile, cannot be
+  // opened or is not a regular file. Throws what `add` throws.
   void run();
 
  private:
-  void visit(int folder, const std::string& name, const std::string& path, int depth);
-  void visit_folder(int folder, const std::string& path, int depth);
+  void visit(int directory, const std::string& name, const std::string& path, int depth);
+  void visit_directory(int directory, const std::string& path, int depth);
   void visit_file(int entry, const std::string& path);
 
   Selection selection_;
-  Take take_;
+  Add add_;
   Skip skip_;
   size_t files_ = 0;
 };
 
-// The paths, absolute and without links, none below another one; each must exist. Throws
-// Errc::not_found.
+// The paths, absolute and with links resolved, without those below another one. Throws
+// Errc::not_found when one does not exist.
 std::vector<std::string> distinct_paths(const std::vector<std::string>& paths);
 
 }  // namespace jetpack::report_issue

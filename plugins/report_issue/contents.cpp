@@ -1,4 +1,4 @@
-// Puts files and facts into the archive, secrets masked, and keeps the manifest of what it did.
+// Adds files and command output to the archive with secrets masked, and writes the manifest.
 #include "contents.hpp"
 
 #include <sys/stat.h>
@@ -25,35 +25,35 @@ using jetpack::Errc;
 using jetpack::Error;
 using support::Object;
 
-// All that happens to a piece finds it in the cache of its core.
+// Small enough for a piece to stay in the cache while it is processed.
 constexpr size_t read_bytes = 64 << 10;
-// Read before the part of a file that is taken, so that a secret which began there is known.
+// Read before the included part of a file, so that a secret that starts there is recognized.
 constexpr uint64_t lead_bytes = 32 << 10;
 
 }  // namespace
 
-// What the manifest tells of a file in the archive, but for its digest.
+// What the manifest says about a file in the archive, except its digest.
 struct Contents::Entry {
   std::string name;
   std::string source;
   bool is_file = true;
   std::time_t modified = 0;
-  uint64_t original = 0;  // the file's bytes when it was opened
+  uint64_t original = 0;  // the size of the file when it was opened
   uint64_t bytes = 0;
   uint64_t redactions = 0;
-  uint64_t first = 0;  // where what was taken begins
+  uint64_t first = 0;  // offset of the included part
   bool is_truncated = false;
   bool is_unpacked = false;
   std::string note = {};
 };
 
-Contents::Contents(Archive::Writer& archive, jetpack::Redactor& redactor, uint64_t most_bytes)
-    : archive_(archive), redactor_(redactor), most_bytes_(most_bytes), buffer_(read_bytes) {}
+Contents::Contents(Archive::Writer& archive, jetpack::Redactor& redactor, uint64_t max_bytes)
+    : archive_(archive), redactor_(redactor), max_bytes_(max_bytes), buffer_(read_bytes) {}
 
 Contents::~Contents() = default;
 
-// Below files/, so that nothing that is collected can take the place of what the report itself
-// says. A name that is not plain text is made so, and numbered to stay unique.
+// Below files/, so that no collected file can replace one of the report's own. A name with control
+// characters or invalid UTF-8 is escaped, and numbered to stay unique.
 std::string Contents::name_for(const std::string& path) {
   const std::string plain = support::one_line(path);
   const std::string name = "files" + plain;
@@ -73,23 +73,23 @@ void Contents::end(Entry& entry) {
   totals_.redactions += entry.redactions;
 }
 
-// Reads up to the length that the file had when it was opened: one that grows would never end.
+// Reads up to the size that the file had when it was opened, since a growing file may never end.
 uint64_t Contents::read(const Found& file, uint64_t from, Entry& entry,
                         const std::function<bool(std::string_view)>& take) {
   uint64_t at = from;
   while (at < file.bytes) {
-    const size_t wanted = std::min<uint64_t>(buffer_.size(), file.bytes - at);
-    const ssize_t got = ::pread(file.fd.get(), buffer_.data(), wanted, static_cast<off_t>(at));
+    const size_t limit = std::min<uint64_t>(buffer_.size(), file.bytes - at);
+    const ssize_t got = ::pread(file.fd.get(), buffer_.data(), limit, static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       entry.is_truncated = true;
       entry.note =
-          "reading failed at byte " + std::to_string(at) + ": " + support::system_message(errno);
+          "read error at byte " + std::to_string(at) + ": " + support::system_message(errno);
       return at;
     }
     if (got == 0) {
       entry.is_truncated = true;
-      entry.note = "shrank to " + std::to_string(at) + " bytes while it was read";
+      entry.note = "shrank to " + std::to_string(at) + " bytes while being read";
       return at;
     }
     at += static_cast<uint64_t>(got);
@@ -97,13 +97,13 @@ uint64_t Contents::read(const Found& file, uint64_t from, Entry& entry,
   }
   struct stat now {};
   if (::fstat(file.fd.get(), &now) == 0 && static_cast<uint64_t>(now.st_size) > file.bytes)
-    entry.note = "grew while it was read";
+    entry.note = "grew while being read";
   return at;
 }
 
 void Contents::copy(const Found& file, Entry& entry) {
-  const bool is_long = most_bytes_ > 0 && file.bytes > most_bytes_;
-  entry.first = is_long ? file.bytes - most_bytes_ : 0;
+  const bool is_long = max_bytes_ > 0 && file.bytes > max_bytes_;
+  entry.first = is_long ? file.bytes - max_bytes_ : 0;
   entry.is_truncated = is_long;
   const jetpack::Redactor::Out out = [&](std::string_view text) { pass(entry, text); };
   uint64_t lead = std::min(entry.first, lead_bytes);
@@ -119,33 +119,32 @@ void Contents::copy(const Found& file, Entry& entry) {
 void Contents::unpack(const Found& file, Entry& entry) {
   entry.is_unpacked = true;
   Inflater inflater;
-  uint64_t made = 0;
+  uint64_t unpacked = 0;
   const jetpack::Redactor::Out out = [&](std::string_view text) { pass(entry, text); };
   const auto take = [&](std::string_view text) {
-    const uint64_t room = most_bytes_ > 0 ? most_bytes_ - made : text.size();
+    const uint64_t room = max_bytes_ > 0 ? max_bytes_ - unpacked : text.size();
     text = text.substr(0, room);
-    made += text.size();
+    unpacked += text.size();
     redactor_.feed(text, out);
-    return most_bytes_ == 0 || made < most_bytes_;
+    return max_bytes_ == 0 || unpacked < max_bytes_;
   };
-  bool is_sound = true;
+  bool is_valid = true;
   read(file, 0, entry, [&](std::string_view packed) {
-    is_sound = inflater.feed(packed, take);
-    return is_sound;
+    is_valid = inflater.feed(packed, take);
+    return is_valid;
   });
-  if (is_sound && inflater.is_whole()) return;
-  const bool is_full = most_bytes_ > 0 && made >= most_bytes_;
+  if (is_valid && inflater.is_complete()) return;
+  const bool is_full = max_bytes_ > 0 && unpacked >= max_bytes_;
   entry.is_truncated = true;
   if (entry.note.empty())
-    entry.note = is_full ? "only the first bytes were unpacked" : "the gzip content is damaged";
+    entry.note = is_full ? "truncated at --max-size" : "the gzip content is damaged";
 }
 
 void Contents::add(const Found& file) {
   std::array<char, 16> start{};
   const ssize_t got = ::pread(file.fd.get(), start.data(), start.size(), 0);
   const std::string_view head(start.data(), static_cast<size_t>(std::max<ssize_t>(got, 0)));
-  if (const auto why = why_opaque(head); !why.empty())
-    return leave_out({file.path, std::string(why)});
+  if (const auto why = why_opaque(head); !why.empty()) return skip({file.path, std::string(why)});
   Entry entry{name_for(file.path), file.path};
   entry.modified = file.modified;
   entry.original = file.bytes;
@@ -162,7 +161,7 @@ void Contents::add(const Found& file) {
 }
 
 void Contents::add(const Fact& fact) {
-  if (!fact.why.empty()) return leave_out({fact.source, fact.why});
+  if (!fact.why.empty()) return skip({fact.source, fact.why});
   Entry entry{fact.name, fact.source, false, ::time(nullptr)};
   entry.redactions = fact.masked;
   archive_.begin(entry.name, entry.modified);
@@ -171,7 +170,7 @@ void Contents::add(const Fact& fact) {
   entries_.push_back(std::move(entry));
 }
 
-void Contents::leave_out(LeftOut what) {
+void Contents::skip(LeftOut what) {
   ++totals_.left_out;
   left_out_.push_back(std::move(what));
 }
@@ -199,7 +198,7 @@ void Contents::add_manifest(const std::function<void(Object&)>& about) {
   archive_.begin(entry.name, entry.modified);
   rapidjson::StringBuffer text;
   support::JsonWriter json(text);
-  const auto pass_on = [&] {
+  const auto flush = [&] {
     redactor_.feed({text.GetString(), text.GetSize()},
                    [&](std::string_view clean) { pass(entry, clean); });
     text.Clear();
@@ -211,17 +210,17 @@ void Contents::add_manifest(const std::function<void(Object&)>& about) {
     manifest.number("redactions", totals_.redactions);
     manifest.list("files", entries_, [&](support::JsonWriter&, const Entry& file) {
       put(json, file, digests[number++]);
-      pass_on();
+      flush();
     });
     manifest.list("left_out", left_out_, [&](support::JsonWriter&, const LeftOut& what) {
       Object(json)
           .text("path", support::well_formed(what.path))
           .text("why", support::well_formed(what.why));
-      pass_on();
+      flush();
     });
   }
   text.Put('\n');
-  pass_on();
+  flush();
   end(entry);
 }
 

@@ -1,4 +1,4 @@
-// Puts files and facts into the archive, secrets masked, and keeps the manifest of what it did.
+// Adds files and command output to the archive with secrets masked, and writes the manifest.
 #pragma once
 
 #include <cstdint>
@@ -24,16 +24,16 @@ struct Totals {
 
 class Contents {
  public:
-  // Of a longer file only the last `most_bytes` are taken; 0 takes all.
-  Contents(Archive::Writer& archive, jetpack::Redactor& redactor, uint64_t most_bytes);
+  // Includes only the last `max_bytes` of a longer file; 0 means no limit.
+  Contents(Archive::Writer& archive, jetpack::Redactor& redactor, uint64_t max_bytes);
   ~Contents();
   Contents(const Contents&) = delete;
   Contents& operator=(const Contents&) = delete;
 
   void add(const Found& file);
   void add(const Fact& fact);
-  void leave_out(LeftOut what);
-  // The last file: `about` writes the first members of its JSON object.
+  void skip(LeftOut what);
+  // Writes the last file; `about` writes the first members of its JSON object.
   void add_manifest(const std::function<void(support::Object&)>& about);
 
   const Totals& totals() const { return totals_; }
@@ -52,7 +52,7 @@ class Contents {
 
   Archive::Writer& archive_;
   jetpack::Redactor& redactor_;
-  uint64_t most_bytes_;
+  uint64_t max_bytes_;
   std::vector<char> buffer_;
   Totals totals_;
   std::vector<Entry> entries_;

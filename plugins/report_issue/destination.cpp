@@ -1,4 +1,4 @@
-// Where a report goes: a file of this node, or a blob in its locker.
+// The destinations of a report: a local file, or a blob in the locker.
 #include "destination.hpp"
 
 #include <fcntl.h>
@@ -24,10 +24,10 @@ using jetpack::Error;
   const bool is_full = error == ENOSPC || error == EDQUOT;
   throw Error(is_full ? Errc::unavailable : Errc::failed,
               "cannot write the report to " + path + ": " + support::system_message(error) +
-                  (is_full ? "; give another place with --output, or less with --max-size" : ""));
+                  (is_full ? "; choose another location with --output, or reduce --max-size" : ""));
 }
 
-std::string new_folder() {
+std::string create_temporary_directory() {
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789_";
   constexpr int attempts = 100;
   const char* set = std::getenv("TMPDIR");
@@ -44,7 +44,7 @@ std::string new_folder() {
   fail(parent, EEXIST);
 }
 
-bool is_folder(const std::string& path) {
+bool is_directory(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
@@ -53,30 +53,30 @@ bool is_folder(const std::string& path) {
 
 LocalFile::LocalFile(const std::string& output, const std::string& name) {
   if (output.empty()) {
-    own_folder_ = new_folder();
-    path_ = own_folder_ + '/' + name;
+    own_directory_ = create_temporary_directory();
+    path_ = own_directory_ + '/' + name;
   } else {
-    path_ = output.ends_with('/') ? output + name
-            : is_folder(output)   ? output + '/' + name
-                                  : output;
+    path_ = output.ends_with('/')  ? output + name
+            : is_directory(output) ? output + '/' + name
+                                   : output;
   }
   draft_ = path_ + ".XXXXXX";
   fd_ = support::Fd(::mkostemp(draft_.data(), O_CLOEXEC));  // mode 0600
   if (fd_) return;
   draft_.clear();
   const int error = errno;
-  if (!own_folder_.empty()) ::rmdir(own_folder_.c_str());
+  if (!own_directory_.empty()) ::rmdir(own_directory_.c_str());
   fail(path_, error);
 }
 
 LocalFile::~LocalFile() {
   if (draft_.empty()) return;
   ::unlink(draft_.c_str());
-  if (!own_folder_.empty()) ::rmdir(own_folder_.c_str());
+  if (!own_directory_.empty()) ::rmdir(own_directory_.c_str());
 }
 
-// Not synced: a report that a power failure takes is made anew, and the disk would take longer than
-// all the rest.
+// Not synced: after a power failure the report can be created again, and syncing would take longer
+// than everything else.
 void LocalFile::write(Archive& archive) {
   for (auto bytes = archive.read(); !bytes.empty(); bytes = archive.read())
     if (const int error = support::write_all(fd_.get(), bytes)) fail(path_, error);
@@ -86,8 +86,9 @@ void LocalFile::write(Archive& archive) {
 
 std::string address_of(const jetpack::Storage& storage, const std::string& blob) {
   const auto known = storage.properties(blob);
-  if (!known) throw Error(Errc::unavailable, "the locker does not show " + blob + " any more");
-  return support::text_or(support::parse_json(*known, "the locker's answer"), "url", blob);
+  if (!known)
+    throw Error(Errc::unavailable, "cannot find the uploaded blob " + blob + " in the locker");
+  return support::text_or(support::parse_json(*known, "the locker's response"), "url", blob);
 }
 
 }  // namespace jetpack::report_issue

@@ -1,4 +1,4 @@
-// Where a report goes: a file of this node, or a blob in its locker.
+// The destinations of a report: a local file, or a blob in the locker.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@
 
 namespace jetpack::report_issue {
 
-// A file that appears under its name when it is whole. Nobody but its owner may read it.
+// A file that appears under its name when it is complete. Only its owner can read it.
 class LocalFile {
  public:
-  // `output` is a file, or a folder in which a file `name` is made; when empty, that is a new
-  // folder /tmp/tmpXXXXXXXX, as Python makes them.
+  // `output` is a file, or a directory in which the file `name` is created. When it is empty, the
+  // directory is a new one, /tmp/tmpXXXXXXXX as Python's tempfile names them.
   LocalFile(const std::string& output, const std::string& name);
   ~LocalFile();
   LocalFile(const LocalFile&) = delete;
@@ -22,11 +22,11 @@ class LocalFile {
 
   const std::string& path() const { return path_; }
   int fd() const { return fd_.get(); }
-  // Writes all of the archive. Throws Errc::unavailable when the disk is full.
+  // Writes the whole archive. Throws Errc::unavailable when the disk is full.
   void write(Archive& archive);
 
  private:
-  std::string own_folder_;
+  std::string own_directory_;
   std::string path_;
   std::string draft_;
   support::Fd fd_;

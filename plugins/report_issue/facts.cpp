@@ -1,4 +1,4 @@
-// What a report tells of the node besides its logs: status, configuration, units, disk, kernel.
+// Collects the node's state for a report: status, configuration, units, disks, kernel messages.
 #include "facts.hpp"
 
 #include <sys/utsname.h>
@@ -21,17 +21,17 @@ namespace {
 using jetpack::Error;
 using rapidjson::Value;
 
-constexpr std::chrono::milliseconds command_time{8000};
-constexpr uint64_t most_output = 2 << 20;
+constexpr std::chrono::milliseconds command_timeout{8000};
+constexpr uint64_t max_output = 2 << 20;
 
-// Of a command; "jetpack" is the one that runs.
-struct Inquiry {
+// A command whose output is a fact; "jetpack" means the running binary.
+struct Command {
   const char* name;
   std::vector<std::string> argv;
 };
 
-const std::vector<Inquiry>& inquiries() {
-  static const std::vector<Inquiry> all{
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all{
       {"node/status.json", {"jetpack", "status", "--json"}},
       {"node/plugins.json", {"jetpack", "plugin", "list", "--json"}},
       {"node/units.txt",
@@ -63,19 +63,20 @@ std::string own_path() {
   return size > 0 ? std::string(path.data(), static_cast<size_t>(size)) : "jetpack";
 }
 
-Fact ask(const jetpack::Process& process, const Inquiry& inquiry) {
-  Fact fact{inquiry.name, joined(inquiry.argv), {}, {}};
-  jetpack::ProcessSpec spec{inquiry.argv};
+Fact run_command(const jetpack::Process& process, const Command& command) {
+  Fact fact{command.name, joined(command.argv), {}, {}};
+  jetpack::ProcessSpec spec{command.argv};
   if (spec.argv.front() == "jetpack") spec.argv.front() = own_path();
   spec.env = {"LC_ALL=C.UTF-8", "SYSTEMD_COLORS=0"};
-  spec.deadline = command_time;
-  spec.capture_bytes = most_output;
+  spec.deadline = command_timeout;
+  spec.capture_bytes = max_output;
   try {
     const auto result = process.run(spec);
     fact.content = result.out;
     if (!fact.content.empty()) return fact;
-    fact.why = result.timed_out ? "no answer within " + std::to_string(command_time.count()) + " ms"
-               : result.err.empty() ? "nothing to tell"
+    fact.why = result.timed_out
+                   ? "timed out after " + std::to_string(command_timeout.count()) + " ms"
+               : result.err.empty() ? "no output"
                                     : first_line(result.err);
   } catch (const Error& e) {
     fact.why = first_line(e.what());
@@ -96,7 +97,7 @@ bool is_secret_name(std::string_view name) {
                      [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }
 
-// Masks all that stands under the name of a secret, also in objects and lists; how many values.
+// Masks all values under secret names, in nested objects and lists too; returns their number.
 uint64_t mask_values(Value& value, bool is_secret) {
   uint64_t masked = 0;
   if (value.IsObject()) {
@@ -138,7 +139,7 @@ Fact versions(const jetpack::Call& call) {
       const auto release = support::read_file("/etc/os-release", 65536).value_or("");
       json.text("os_release", support::well_formed(release));
     } catch (const Error&) {
-      // Not every system has one.
+      // Optional.
     }
   });
   return {"node/versions.json", "uname, /etc/os-release", content + '\n', {}};
@@ -150,8 +151,8 @@ std::vector<Fact> planned_facts() {
   std::vector<Fact> facts{{"node/versions.json", "uname, /etc/os-release", {}, {}},
                           {"node/config.json", "jetpack config --json", {}, {}},
                           {"node/properties.json", "jetpack props get --json", {}, {}}};
-  for (const auto& inquiry : inquiries())
-    facts.push_back({inquiry.name, joined(inquiry.argv), {}, {}});
+  for (const auto& command : commands())
+    facts.push_back({command.name, joined(command.argv), {}, {}});
   return facts;
 }
 
@@ -164,7 +165,7 @@ std::vector<Fact> gather_facts(const jetpack::Call& call) {
                                [&] { return config.require("", Format::json); }),
                           tree("node/properties.json", "jetpack props get --json",
                                [&] { return config.require_property("", Format::json); })};
-  for (const auto& inquiry : inquiries()) facts.push_back(ask(process, inquiry));
+  for (const auto& command : commands()) facts.push_back(run_command(process, command));
   return facts;
 }
 

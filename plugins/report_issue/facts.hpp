@@ -1,4 +1,4 @@
-// What a report tells of the node besides its logs: status, configuration, units, disk, kernel.
+// Collects the node's state for a report: status, configuration, units, disks, kernel messages.
 #pragma once
 
 #include <string>
@@ -11,16 +11,16 @@ namespace jetpack::report_issue {
 struct Fact {
   std::string name;     // of the file in the archive: "node/status.json"
   std::string source;   // "jetpack status --json"
-  std::string content;  // may still hold secrets, unless they are values of the configuration
-  std::string why;      // when there is no content: why not
-  uint64_t masked = 0;  // values of the configuration
+  std::string content;  // secrets in configuration values are masked, others are not
+  std::string why;      // why there is no content; empty when there is
+  uint64_t masked = 0;  // number of masked configuration values
 };
 
-// The names and sources of what gather_facts gives.
+// The names and sources of the facts that gather_facts returns.
 std::vector<Fact> planned_facts();
 
-// All of them, each within some seconds; one that cannot be had says why. Starts processes, so it
-// comes before threads.
+// Gathers all facts, with a time limit of some seconds for each; one that fails says why. Forks, so
+// call it before starting threads.
 std::vector<Fact> gather_facts(const jetpack::Call& call);
 
 }  // namespace jetpack::report_issue

@@ -18,7 +18,7 @@ Inflater::Inflater() : state_(std::make_unique<inflate_state>()), buffer_(buffer
 Inflater::~Inflater() = default;
 
 bool Inflater::begin_stream(std::string_view& packed) {
-  // Tapes and block devices pad with zeros; gzip itself passes over them.
+  // Padding with zeros, as on tapes and block devices, is ignored like gzip does.
   packed.remove_prefix(std::min(packed.find_first_not_of('\0'), packed.size()));
   if (packed.empty()) return true;
   if (packed.front() != '\x1f') return false;
@@ -51,13 +51,13 @@ bool is_gzip(std::string_view head) {
 
 std::string_view why_opaque(std::string_view head) {
   using std::string_view_literals::operator""sv;
-  constexpr std::array<std::string_view, 7> packed{
+  constexpr std::array<std::string_view, 7> magics{
       "\xFD\x37zXZ\0"sv,  "BZh"sv,    "\x28\xB5\x2F\xFD"sv, "\x04\x22\x4D\x18"sv, "PK\x03\x04"sv,
       "7z\xBC\xAF\x27"sv, "\x89LZO"sv};
   if (head.starts_with("LPKSHHRH"sv))
-    return "a journal, whose fields may be packed, so that secrets in it could not be masked";
-  for (const auto magic : packed)
-    if (head.starts_with(magic)) return "packed, so that secrets in it could not be masked";
+    return "a systemd journal; secrets in compressed fields cannot be masked";
+  for (const auto magic : magics)
+    if (head.starts_with(magic)) return "compressed; secrets in it cannot be masked";
   return {};
 }
 

@@ -12,10 +12,10 @@ struct inflate_state;
 
 namespace jetpack::report_issue {
 
-// Of one file, which may be several gzip streams one after the other (RFC 1952, 2.2).
+// Unpacks one file, which may consist of several gzip streams (RFC 1952, 2.2).
 class Inflater {
  public:
-  // Takes unpacked bytes; returns false to stop.
+  // Receives unpacked bytes; returns false to stop.
   using Out = std::function<bool(std::string_view)>;
 
   Inflater();
@@ -23,10 +23,10 @@ class Inflater {
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  // False when it was stopped, when the content is damaged, or when only what is no gzip follows.
+  // Returns false when `out` stopped it, or when the content is damaged or not gzip.
   bool feed(std::string_view packed, const Out& out);
-  // Whether the content ended where a stream ended.
-  bool is_whole() const { return between_streams_; }
+  // Whether the content ended at the end of a stream.
+  bool is_complete() const { return between_streams_; }
 
  private:
   bool begin_stream(std::string_view& packed);
@@ -36,9 +36,9 @@ class Inflater {
   bool between_streams_ = true;
 };
 
-// Whether a file that begins so is gzip.
+// Whether a file that starts with `head` is gzip.
 bool is_gzip(std::string_view head);
-// Why a file that begins so cannot be looked through for secrets; "" when it can.
+// Why a file that starts with `head` cannot be searched for secrets; "" when it can.
 std::string_view why_opaque(std::string_view head);
 
 }  // namespace jetpack::report_issue

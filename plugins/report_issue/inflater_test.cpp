@@ -1,4 +1,4 @@
-// Tests that gzip is unpacked however it comes, and that damage is noticed.
+// Tests that gzip is unpacked in pieces of any size, and that damage is detected.
 #include "inflater.hpp"
 
 #include <initializer_list>
@@ -19,49 +19,49 @@ const std::string hello(
 
 struct Unpacked {
   std::string text;
-  bool is_sound = true;
-  bool is_whole = false;
+  bool is_valid = true;
+  bool is_complete = false;
 };
 
 Unpacked unpack(const std::string& packed, size_t piece) {
   Unpacked result;
   Inflater inflater;
-  for (size_t at = 0; at < packed.size() && result.is_sound; at += piece)
-    result.is_sound =
+  for (size_t at = 0; at < packed.size() && result.is_valid; at += piece)
+    result.is_valid =
         inflater.feed(std::string_view(packed).substr(at, piece), [&](std::string_view text) {
           result.text += text;
           return true;
         });
-  result.is_whole = inflater.is_whole();
+  result.is_complete = inflater.is_complete();
   return result;
 }
 
 }  // namespace
 
-TEST_CASE("streams one after the other, in any pieces") {
+TEST_CASE("several streams, in pieces of any size") {
   for (const size_t piece : std::initializer_list<size_t>{1, 2, 5, 24, 25, 26, 1000}) {
     const auto result = unpack(hello + hello + std::string(7, '\0'), piece);
     CHECK(result.text == "hellohello");
-    CHECK(result.is_sound);
-    CHECK(result.is_whole);
+    CHECK(result.is_valid);
+    CHECK(result.is_complete);
   }
 }
 
-TEST_CASE("what is cut, damaged or no gzip is noticed") {
-  CHECK_FALSE(unpack(hello.substr(0, 15), 4).is_whole);
+TEST_CASE("truncated, damaged and non-gzip content is detected") {
+  CHECK_FALSE(unpack(hello.substr(0, 15), 4).is_complete);
   std::string damaged = hello;
   damaged[20] = 'x';  // the CRC
-  CHECK_FALSE(unpack(damaged, 100).is_sound);
-  CHECK_FALSE(unpack(hello + "garbage", 100).is_sound);
-  CHECK_FALSE(unpack("garbage", 100).is_sound);
+  CHECK_FALSE(unpack(damaged, 100).is_valid);
+  CHECK_FALSE(unpack(hello + "garbage", 100).is_valid);
+  CHECK_FALSE(unpack("garbage", 100).is_valid);
 }
 
-TEST_CASE("what takes the text can stop it") {
+TEST_CASE("the receiver can stop it") {
   Inflater inflater;
   CHECK_FALSE(inflater.feed(hello, [](std::string_view) { return false; }));
 }
 
-TEST_CASE("packings are known by their first bytes") {
+TEST_CASE("compressed formats are recognized by their first bytes") {
   CHECK(is_gzip(hello));
   CHECK_FALSE(is_gzip("\x1f\x8b"));
   CHECK(why_opaque("2024-10-04 INFO").empty());

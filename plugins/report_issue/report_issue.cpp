@@ -1,5 +1,5 @@
-// `jetpack report_issue`: the node's logs and state in one archive, secrets masked, in the locker
-// or in a file.
+// `jetpack report_issue`: archives the node's logs and state, with secrets masked, and uploads the
+// archive to the locker or writes it to a file.
 #include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,12 +36,12 @@ using jetpack::report_issue::Selection;
 using jetpack::report_issue::Totals;
 using jetpack::support::Object;
 
-constexpr unsigned most_workers = 16;
+constexpr unsigned max_workers = 16;
 constexpr std::string_view disposition = "disposition=file; attachment";
 
 struct Plan {
   Selection selection;
-  uint64_t most_bytes = 0;
+  uint64_t max_bytes = 0;
   std::string cluster, node;
   std::string version;  // jetpack's
   std::chrono::system_clock::time_point created = std::chrono::system_clock::now();
@@ -50,7 +50,7 @@ struct Plan {
   std::string blob() const { return "issues/" + name; }
 };
 
-// What became of the report, for people and for --json.
+// The outcome, as printed.
 struct Result {
   std::string location;
   std::optional<std::chrono::system_clock::time_point> expires;
@@ -69,14 +69,14 @@ uint64_t parse_size(std::string_view text) {
     const size_t unit = units.find(static_cast<char>(*rest | 0x20));
     if (unit != std::string_view::npos && rest + 1 == end) shift = 10 * (unit + 1);
   }
-  const bool is_whole = failure == std::errc{} && (rest == end || shift > 0);
-  if (!is_whole || number > UINT64_MAX >> (shift + 1))
-    throw Error(Errc::usage, "--max-size is '" + support::one_line(text.substr(0, 40)) +
-                                 "'; expected bytes, or a number with k, m, g or t");
+  const bool is_valid = failure == std::errc{} && (rest == end || shift > 0);
+  if (!is_valid || number > UINT64_MAX >> (shift + 1))
+    throw Error(Errc::usage, "invalid --max-size '" + support::one_line(text.substr(0, 40)) +
+                                 "'; expected a number of bytes, or a number with k, m, g or t");
   return number << shift;
 }
 
-// As one segment of a blob's name and of a path.
+// The text as one segment of a blob's name and of a path.
 std::string as_segment(std::string text) {
   constexpr size_t longest = 100;
   text = support::one_line(text.substr(0, longest));
@@ -86,7 +86,7 @@ std::string as_segment(std::string text) {
   return text;
 }
 
-// Also of a node that knows little of itself: that is when reports are made.
+// Works on a node that is not configured, too: that is when reports are needed.
 std::string fact_or(const Call& call, std::string_view fact, const std::string& fallback) {
   try {
     return call.service<jetpack::Session>().identity(fact).value_or(fallback);
@@ -109,7 +109,7 @@ Plan make_plan(const Call& call) {
   if (const auto since = call.duration("since"))
     plan.selection.since =
         ::time(nullptr) - std::chrono::duration_cast<std::chrono::seconds>(*since).count();
-  plan.most_bytes = parse_size(*call.text("max-size"));
+  plan.max_bytes = parse_size(*call.text("max-size"));
   plan.cluster = fact_or(call, "cluster", "unknown");
   plan.node = fact_or(call, "node", host_name());
   plan.version = call.host_version();
@@ -122,7 +122,7 @@ unsigned worker_count() {
   cpu_set_t cores;
   CPU_ZERO(&cores);
   if (::sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
-  return std::clamp(static_cast<unsigned>(CPU_COUNT(&cores)), 1U, most_workers);
+  return std::clamp(static_cast<unsigned>(CPU_COUNT(&cores)), 1U, max_workers);
 }
 
 // The first members of the manifest.
@@ -144,8 +144,8 @@ struct stat status_of(int fd) {
   return info;
 }
 
-// The report while it is made. `own_file` is the descriptor of the file that it is written to, or
-// -1: a report is no part of itself.
+// A report in progress. `own_file` is the descriptor of the file it is written to, which must not
+// be part of the report, or -1.
 class Report {
  public:
   Report(const Call& call, const Plan& plan, int own_file)
@@ -156,12 +156,12 @@ class Report {
         archive_(worker_count(), [this](Archive::Writer& writer) { fill(writer); }) {}
 
   Archive& archive() { return archive_; }
-  // Once all of the archive was read.
+  // Valid once the whole archive has been read.
   const Totals& totals() const { return totals_; }
 
  private:
   void fill(Archive::Writer& writer) {
-    Contents contents(writer, redactor_, plan_.most_bytes);
+    Contents contents(writer, redactor_, plan_.max_bytes);
     for (const auto& fact : facts_) contents.add(fact);
     Collector collector(
         plan_.selection,
@@ -169,7 +169,7 @@ class Report {
           if (file.device == own_.st_dev && file.inode == own_.st_ino) return;
           contents.add(file);
         },
-        [&](const LeftOut& what) { contents.leave_out(what); });
+        [&](const LeftOut& what) { contents.skip(what); });
     collector.run();
     totals_ = contents.totals();
     contents.add_manifest([this](Object& about) { add_about(about, plan_); });
@@ -180,7 +180,7 @@ class Report {
   std::vector<jetpack::report_issue::Fact> facts_;
   struct stat own_;
   Totals totals_;
-  Archive archive_;  // last: its threads use all that stands before
+  Archive archive_;  // last: its threads use the members above
 };
 
 int dry_run(const Call& call, const Plan& plan) {
@@ -189,7 +189,7 @@ int dry_run(const Call& call, const Plan& plan) {
   rapidjson::StringBuffer buffer;
   support::JsonWriter json(buffer);
   json.StartArray();
-  std::string left_out;
+  std::string notes;
   Collector collector(
       plan.selection,
       [&](const Found& file) {
@@ -203,7 +203,7 @@ int dry_run(const Call& call, const Plan& plan) {
       },
       [&](const LeftOut& what) {
         if (!call.flag("json")) {
-          left_out += "left out: " + support::one_line(what.path) + ": " + what.why + '\n';
+          notes += "skipped: " + support::one_line(what.path) + ": " + what.why + '\n';
           return;
         }
         Object(json).text("path", support::well_formed(what.path)).text("left_out", what.why);
@@ -215,8 +215,8 @@ int dry_run(const Call& call, const Plan& plan) {
     return 0;
   }
   for (const auto& fact : jetpack::report_issue::planned_facts())
-    left_out += "and: " + fact.source + '\n';
-  call.print(left_out + std::to_string(files) + " files, " + std::to_string(bytes) + " bytes\n");
+    notes += "output of: " + fact.source + '\n';
+  call.print(notes + std::to_string(files) + " files, " + std::to_string(bytes) + " bytes\n");
   return 0;
 }
 
@@ -240,7 +240,7 @@ void print_result(const Call& call, const Result& result) {
              '\n');
 }
 
-Result keep_here(const Call& call, const Plan& plan) {
+Result write_locally(const Call& call, const Plan& plan) {
   LocalFile file(std::string(call.text("output").value_or("")), plan.name);
   Report report(call, plan, file.fd());
   file.write(report.archive());
@@ -253,41 +253,41 @@ std::string first_line(std::string_view text) {
 
 jetpack::Progress progress(const Call& call) {
   if (!call.err_is_terminal()) return nullptr;
-  return [&call, told = uint64_t{0}](uint64_t done, uint64_t) mutable {
+  return [&call, reported = uint64_t{0}](uint64_t done, uint64_t) mutable {
     constexpr uint64_t step = 8 << 20;
-    if (done >= told + step) {
-      told = done;
+    if (done >= reported + step) {
+      reported = done;
       call.report("\rjetpack report_issue: " + std::to_string(done >> 20) + " MiB uploaded");
     }
     return true;
   };
 }
 
-// A report that was uploaded is not lost because its URL could not be signed.
+// An uploaded report is useful even when its URL cannot be signed.
 void sign(const Call& call, const jetpack::Storage& storage, const Plan& plan, Result& result) {
-  const auto asked = std::chrono::duration_cast<std::chrono::seconds>(*call.duration("expires"));
+  const auto lifetime = std::chrono::duration_cast<std::chrono::seconds>(*call.duration("expires"));
   try {
-    auto signed_url = storage.sign(plan.blob(), asked, {disposition, "binary"});
+    auto signed_url = storage.sign(plan.blob(), lifetime, {disposition, "binary"});
     result.location = std::move(signed_url.url);
     result.expires = signed_url.expires;
     result.is_shortened = signed_url.shortened;
   } catch (const Error& e) {
     if (call.given("sign"))
-      throw Error(e.code(), "the report is at " + result.location +
-                                ", but its URL could not be signed: " + e.what());
+      throw Error(e.code(), "uploaded the report to " + result.location +
+                                ", but could not sign its URL: " + e.what());
     call.report("jetpack report_issue: the URL is not signed: " + first_line(e.what()) +
-                "; whoever reads it needs access to the locker\n");
+                "; reading it requires access to the locker\n");
     return;
   }
   if (result.is_shortened)
     call.report(
-        "jetpack report_issue: the URL expires sooner than asked for: this node's "
-        "credential allows no more; fetch the report by then\n");
+        "jetpack report_issue: the URL expires sooner than requested, which is the limit of this "
+        "node's credential\n");
 }
 
 Result upload(const Call& call, const Plan& plan) {
   const auto storage = call.service<jetpack::Storage>();
-  const std::string locker = storage.locker();  // known before anything is collected
+  const std::string locker = storage.locker();  // fails before anything is collected
   Report report(call, plan, -1);
   const jetpack::Source source = [&](char* buffer, size_t capacity) {
     return report.archive().read(buffer, capacity);
@@ -303,26 +303,27 @@ Result upload(const Call& call, const Plan& plan) {
   return result;
 }
 
-Result upload_or_say_what_to_do(const Call& call, const Plan& plan) {
+Result upload_or_explain(const Call& call, const Plan& plan) {
   try {
     return upload(call, plan);
   } catch (const Error& e) {
     const std::string text = e.what();
     const std::string first = first_line(text);
-    throw Error(e.code(), "cannot upload the report: " + first +
-                              "\nTo keep it on this node: jetpack report_issue --no-upload" +
-                              text.substr(first.size()));
+    throw Error(e.code(),
+                "cannot upload the report: " + first +
+                    "\nTo keep the report on this node, run: jetpack report_issue --no-upload" +
+                    text.substr(first.size()));
   }
 }
 
 int report(const Call& call) {
   const bool is_local = call.given("output");
   if (is_local && call.given("upload") && call.flag("upload"))
-    throw Error(Errc::usage, "--output and --upload exclude each other");
+    throw Error(Errc::usage, "--output cannot be combined with --upload");
   const Plan plan = make_plan(call);
   if (call.flag("dry-run")) return dry_run(call, plan);
   const bool is_upload = call.flag("upload") && !is_local;
-  print_result(call, is_upload ? upload_or_say_what_to_do(call, plan) : keep_here(call, plan));
+  print_result(call, is_upload ? upload_or_explain(call, plan) : write_locally(call, plan));
   return 0;
 }
 
@@ -332,40 +333,44 @@ JETPACK_PLUGIN(
     "jetpack.report_issue", "1.0.0",
     jetpack::needs<jetpack::Config, jetpack::Process, jetpack::Log>(),
     jetpack::command(
-        "report_issue", "Archive this node's logs, upload the archive, and sign its URL", report,
-        jetpack::argument("LOG_PATH", "Files and folders to collect; default: logs/ of the home")
+        "report_issue", "Archive this node's logs, upload the archive and print a signed URL",
+        report,
+        jetpack::argument("LOG_PATH",
+                          "Files and directories to collect; default is logs/ in the home tree")
             .repeated()
             .optional(),
-        jetpack::flag("upload", "Upload to the locker; else leave the archive on this node")
+        jetpack::flag("upload", "Upload the archive to the locker, or keep it on this node")
             .negatable()
             .fallback("true"),
-        jetpack::flag("sign", "Sign the URL, so that whoever has it can read the archive")
+        jetpack::flag("sign", "Sign the URL, so that anyone who has it can read the archive")
             .negatable()
             .fallback("true"),
-        jetpack::option("expires", "DURATION", "How long the signed URL is valid (12h, 7d)")
+        jetpack::option("expires", "DURATION", "Lifetime of the signed URL (12h, 7d)")
             .duration()
             .fallback("30d"),
-        jetpack::option("output", 'o', "PATH", "Write the archive to this file or folder"),
-        jetpack::option("since", "DURATION", "Only files that changed within this time (6h, 2d)")
+        jetpack::option("output", 'o', "PATH", "Write the archive to a file or directory"),
+        jetpack::option("since", "DURATION",
+                        "Include only files modified within this time (6h, 2d)")
             .duration(),
-        jetpack::option("max-size", "SIZE",
-                        "Of longer files only the last SIZE bytes (500k, 20m, 2g); 0: all")
+        jetpack::option(
+            "max-size", "SIZE",
+            "Include only the last SIZE bytes of each file (500k, 20m, 2g); 0 is no limit")
             .fallback("8g"),
-        jetpack::flag("dry-run", "Only show what would be collected"),
+        jetpack::flag("dry-run", "List what would be collected, without creating an archive"),
         jetpack::flag("json", "Print JSON"),
         jetpack::description(
-            "Collects log files, below folders too, and what a helper asks for first: status, "
-            "configuration, versions, units, disks, the kernel's last messages. Secrets are "
-            "masked in all of it: passwords, tokens, keys, signatures. Links and devices are not "
-            "followed; gzip is unpacked; what cannot be looked through for secrets is left out. "
-            "manifest.json in the archive lists every file with its SHA-256, and why something "
-            "is missing.\n\n"
-            "The archive goes to issues/ in the locker without a copy on this node's disk, and "
-            "the URL that is printed lets whoever has it read the archive until it expires."),
-        jetpack::example("jetpack report_issue", "Uploads the logs and prints a signed URL"),
+            "Collects log files, recursively, and the state of the node: status, configuration, "
+            "versions, systemd units, disks and kernel messages. Secrets such as passwords, "
+            "tokens, keys and signatures are masked. Links and devices are not followed, gzip "
+            "files are unpacked, and files that cannot be searched for secrets are skipped. "
+            "manifest.json in the archive lists every file with its SHA-256, and why a file was "
+            "skipped.\n\n"
+            "The archive is uploaded to issues/ in the locker without a copy on this node's disk. "
+            "Anyone who has the signed URL can read the archive until the URL expires."),
+        jetpack::example("jetpack report_issue", "Upload the logs and print a signed URL"),
         jetpack::example("jetpack report_issue /var/log/azure --no-sign",
-                         "Other logs, for those who may read the locker"),
+                         "Upload other logs, readable only with access to the locker"),
         jetpack::example("jetpack report_issue --no-upload",
-                         "Leaves the archive below /tmp and prints where"),
+                         "Create the archive below /tmp and print its path"),
         jetpack::example("jetpack report_issue /var/log --since 2d --output /shared/",
-                         "What changed in two days, to a shared folder")));
+                         "Write the files modified in two days to a shared directory")));

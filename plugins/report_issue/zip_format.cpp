@@ -1,4 +1,4 @@
-// The records of a zip file as PKWARE's APPNOTE 6.3 defines them, for entries of unknown length.
+// The records of a zip file, as defined by PKWARE's APPNOTE 6.3, for entries of unknown length.
 #include "zip_format.hpp"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ constexpr uint16_t deflate_method = 8;
 constexpr uint16_t zip64_extra = 1;
 constexpr uint32_t regular_file = 0100644U << 16;
 
-// Little endian, whatever the machine.
+// Little endian on every machine.
 template <std::unsigned_integral T>
 void put(std::string& to, T value) {
   for (size_t i = 0; i < sizeof value; ++i)
@@ -30,7 +30,7 @@ struct DosTime {
   uint16_t date;
 };
 
-// Two seconds' resolution, local time, 1980 to 2107; what lies outside becomes the nearest end.
+// Local time with a resolution of two seconds, from 1980 to 2107; other times are clamped.
 DosTime dos_time(std::time_t time) {
   constexpr int first_year = 80;
   constexpr int last_year = first_year + 127;

@@ -26,7 +26,7 @@ uint64_t dos(std::time_t time) {
 
 }  // namespace
 
-TEST_CASE("times before 1980 and after 2107 are the nearest that can be told") {
+TEST_CASE("times before 1980 and after 2107 are clamped") {
   ::setenv("TZ", "UTC", 1);
   ::tzset();
   constexpr std::time_t day = 86400;
@@ -39,10 +39,10 @@ TEST_CASE("times before 1980 and after 2107 are the nearest that can be told") {
   CHECK(dos(start + 2) == first + 1);
   CHECK(dos(start + day) == first + (1U << 16));
   CHECK(dos(day * 365 * 200) == dos(day * 365 * 300));
-  CHECK(dos(INT64_MAX) == first);  // a year that no calendar has
+  CHECK(dos(INT64_MAX) == first);  // localtime_r fails
 }
 
-TEST_CASE("sizes and offsets that 32 bits cannot hold stand in the zip64 field") {
+TEST_CASE("sizes and offsets beyond 32 bits are in the zip64 field") {
   ZipEntry entry{"n", 0, 1, 2, 3, 4};
   CHECK(directory_record(entry).size() == 46 + 1);
   entry.bytes = uint64_t{5} << 30;

@@ -1,4 +1,4 @@
-// `jetpack send`: an AMQP message, from an argument, a file or a pipe, to the cluster's broker.
+// `jetpack send`: sends an argument, a file or a pipe as an AMQP message to the cluster's broker.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,9 +37,9 @@ uint64_t cap_of(const jetpack::Call& call) {
 }
 
 [[noreturn]] void too_large(const std::string& what, const std::string& size, uint64_t cap) {
-  throw Error(Errc::failed, what + " has " + size + " bytes, and at most " + std::to_string(cap) +
-                                " (" + std::to_string(cap >> 20) +
-                                " MiB) are sent; send less, or raise " + std::string(cap_key));
+  throw Error(Errc::failed, what + " has " + size + " bytes, the limit is " + std::to_string(cap) +
+                                " (" + std::to_string(cap >> 20) + " MiB); send less, or raise " +
+                                std::string(cap_key));
 }
 
 std::string read_descriptor(int fd, const std::string& name, uint64_t cap) {
@@ -48,7 +48,7 @@ std::string read_descriptor(int fd, const std::string& name, uint64_t cap) {
     throw Error(Errc::failed, "cannot read " + name + ": " + support::system_message(errno));
   if (S_ISDIR(info.st_mode))
     throw Error(Errc::failed, "cannot read " + name + ": it is a directory");
-  // Known before anything is read; a pipe is read to its end or to the cap.
+  // The size of a file is known before it is read; a pipe is read up to the limit.
   if (S_ISREG(info.st_mode) && static_cast<uint64_t>(info.st_size) > cap)
     too_large(name, std::to_string(info.st_size), cap);
   if (auto content = support::read_bounded(fd, cap, name)) return *std::move(content);
@@ -80,13 +80,14 @@ std::string read_body(const jetpack::Call& call, uint64_t cap) {
   return read_descriptor(fd.get(), path, cap);
 }
 
-// A short string of AMQP, which may not be longer than a byte can say.
+// An AMQP short string, whose length is one byte.
 void check_short(const std::string& what, std::string_view text) {
   if (text.size() > max_short_string)
     throw Error(Errc::usage, what + " has " + std::to_string(text.size()) +
-                                 " bytes, and AMQP allows " + std::to_string(max_short_string));
+                                 " bytes, the limit of AMQP is " +
+                                 std::to_string(max_short_string));
   if (support::one_line(text) != text)
-    throw Error(Errc::usage, what + " is not UTF-8 text without control characters");
+    throw Error(Errc::usage, what + " contains control characters or invalid UTF-8");
 }
 
 std::vector<std::pair<std::string, std::string>> read_headers(const jetpack::Call& call) {
@@ -95,23 +96,22 @@ std::vector<std::pair<std::string, std::string>> read_headers(const jetpack::Cal
     const size_t mark = text.find('=');
     if (mark == std::string_view::npos || mark == 0)
       throw Error(Errc::usage, "'" + support::one_line(text.substr(0, 80)) +
-                                   "' is not a header: expected NAME=VALUE");
+                                   "' is not a valid header; expected NAME=VALUE");
     const std::string_view name = text.substr(0, mark);
     const std::string_view value = text.substr(mark + 1);
-    check_short("the name of a header", name);
+    check_short("the header name", name);
     if (value.size() > max_header_value)
       throw Error(Errc::usage, "the header " + std::string(name) + " has " +
-                                   std::to_string(value.size()) + " bytes, and at most " +
-                                   std::to_string(max_header_value) + " are sent");
+                                   std::to_string(value.size()) + " bytes, the limit is " +
+                                   std::to_string(max_header_value));
     const bool is_known = std::any_of(headers.begin(), headers.end(),
                                       [&](const auto& header) { return header.first == name; });
-    if (is_known) throw Error(Errc::usage, "the header " + std::string(name) + " is there twice");
+    if (is_known) throw Error(Errc::usage, "duplicate header " + std::string(name));
     headers.emplace_back(name, value);
   }
   if (headers.size() > max_header_count)
-    throw Error(Errc::usage, "there are " + std::to_string(headers.size()) +
-                                 " headers, and at most " + std::to_string(max_header_count) +
-                                 " are sent");
+    throw Error(Errc::usage, std::to_string(headers.size()) + " headers, the limit is " +
+                                 std::to_string(max_header_count));
   return headers;
 }
 
@@ -121,7 +121,7 @@ int send_message(const jetpack::Call& call) {
   const std::string_view exchange = *call.text("exchange");
   const std::string_view content_type = *call.text("content-type");
   check_short("the routing key", routing_key);
-  check_short("the exchange's name", exchange);
+  check_short("the exchange name", exchange);
   check_short("the content type", content_type);
 
   jetpack::Letter letter;
@@ -145,26 +145,27 @@ JETPACK_PLUGIN(
     "jetpack.send", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Config>(),
     jetpack::command(
         "send", "Send an arbitrary AMQP message to the cluster's broker", send_message,
-        jetpack::argument("MESSAGE", "What to send, byte for byte; - is standard input").optional(),
-        jetpack::option("file", "FILE", "Send the content of FILE; - is standard input"),
-        jetpack::option("routing-key", "KEY", "Its destination: on the default exchange, a queue")
+        jetpack::argument("MESSAGE", "Message to send, byte for byte; - is standard input")
+            .optional(),
+        jetpack::option("file", 'f', "FILE", "Send the content of FILE; - is standard input"),
+        jetpack::option("routing-key", "KEY",
+                        "Routing key; on the default exchange, the name of a queue")
             .required(),
-        jetpack::option("exchange", "NAME", "The exchange that routes it").fallback(""),
-        jetpack::option("header", "NAME=VALUE", "Add a header, of type string").repeated(),
-        jetpack::option("content-type", "TYPE", "The type of the content")
+        jetpack::option("exchange", "NAME", "Exchange to publish to").fallback(""),
+        jetpack::option("header", "NAME=VALUE", "Add a header of type string").repeated(),
+        jetpack::option("content-type", "TYPE", "Content type of the message")
             .fallback("application/octet-stream"),
-        jetpack::flag("persistent", "Ask the broker to keep it on disk"), jetpack::wait_option(),
-        jetpack::flag("json", "Print JSON"),
+        jetpack::flag("persistent", "Ask the broker to store the message on disk"),
+        jetpack::wait_option(), jetpack::flag("json", "Print the result as JSON"),
         jetpack::description(
-            "The message is queued durably on this node, published over AMQP 0-9-1 with a "
-            "confirmation of the broker, and must reach a queue: one that no queue is bound to is "
-            "an error. Exit code 0 means delivered or safely queued, and standard error says "
-            "which.\n\n"
-            "The broker is [broker] url in config/jetpack.ini. A message has at most "
-            "cyclecloud.jetpack.send_max_mib MiB, 16 unless configured."),
+            "Queues the message durably on this node and publishes it over AMQP 0-9-1 with "
+            "publisher confirms. A message that is not routed to any queue is an error. Exit code "
+            "0 means delivered or safely queued, and standard error says which.\n\n"
+            "The broker is [broker] url in config/jetpack.ini. A message is limited to "
+            "cyclecloud.jetpack.send_max_mib MiB (16 by default)."),
         jetpack::example("jetpack send 'job 17 ended' --routing-key scheduler.events",
                          "Send a text to the queue scheduler.events"),
         jetpack::example("jetpack send --file result.tar --exchange results --routing-key lab.a",
-                         "Send a file, routed by an exchange"),
+                         "Publish a file to an exchange"),
         jetpack::example("squeue --json | jetpack send - --routing-key jobs",
                          "Send the output of a command")));

@@ -1,4 +1,4 @@
-// `jetpack shutdown`: asks the cluster to end this node.
+// `jetpack shutdown`: asks the cluster to terminate this node.
 #include <array>
 
 #include <jetpack/plugin.hpp>
@@ -49,14 +49,15 @@ JETPACK_PLUGIN(
     "jetpack.shutdown", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Log>(),
     jetpack::command(
         "shutdown", "Request the shutdown of this node by the cluster", shutdown_node,
-        jetpack::flag("idle", "Give as reason that the node is idle"),
-        jetpack::flag("unhealthy", "Give as reason that the node is unhealthy"),
-        jetpack::flag("deallocate", "Keep the node's disks, so that it can be started again"),
-        jetpack::wait_option(), jetpack::flag("json", "Print JSON"),
+        jetpack::flag("idle", "Report that the node is idle"),
+        jetpack::flag("unhealthy", "Report that the node is unhealthy"),
+        jetpack::flag("deallocate",
+                      "Deallocate the node instead: its disks stay, and it can be started again"),
+        jetpack::wait_option(), jetpack::flag("json", "Print the result as JSON"),
         jetpack::description(
-            "The server ends the node, not this command. The request is queued durably: exit code "
-            "0 means that it was delivered, or will be as soon as the server can be reached; "
-            "standard error says which."),
-        jetpack::example("jetpack shutdown --unhealthy", "Terminate, because it is unhealthy"),
-        jetpack::example("jetpack shutdown --idle --deallocate", "Deallocate, because it is idle"),
-        jetpack::example("jetpack shutdown --wait 30s", "Insist on delivery")));
+            "The server shuts the node down, not this command. The request is queued durably: exit "
+            "code 0 means delivered or safely queued, and standard error says which."),
+        jetpack::example("jetpack shutdown --unhealthy", "Terminate an unhealthy node"),
+        jetpack::example("jetpack shutdown --idle --deallocate", "Deallocate an idle node"),
+        jetpack::example("jetpack shutdown --wait 30s",
+                         "Fail unless the request is delivered within 30 s")));

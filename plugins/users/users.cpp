@@ -1,4 +1,4 @@
-// jetpack users: the users that the cluster manages on this node.
+// `jetpack users`: lists the users that the cluster manages on this node.
 #include <jetpack/plugin.hpp>
 
 #include "support/json.hpp"
@@ -24,8 +24,8 @@ std::string text_of(const Value& user, const char* name) {
   if (support::is_string(member->value)) return support::one_line(support::text_of(member->value));
   if (member->value.IsBool()) return member->value.GetBool() ? "True" : "False";
   if (member->value.IsInt64()) return std::to_string(member->value.GetInt64());
-  throw Error(Errc::corrupt, std::string("config/auth.json: found a user whose '") + name +
-                                 "' is neither text, number nor boolean");
+  throw Error(Errc::corrupt, std::string("config/auth.json: invalid '") + name +
+                                 "' of a user; expected a string, number or boolean");
 }
 
 std::string flag_of(const Value& user, const char* name) {
@@ -34,15 +34,14 @@ std::string flag_of(const Value& user, const char* name) {
 }
 
 std::string block(const Value& user) {
-  if (!user.IsObject())
-    throw Error(Errc::corrupt, "config/auth.json: found a user that is not an object");
+  if (!user.IsObject()) throw Error(Errc::corrupt, "config/auth.json: a user is not a JSON object");
   return "\nUsername: " + text_of(user, "name") + "\nFull Name: " + text_of(user, "fullName") +
          "\nUID: " + text_of(user, "uid") + "\nIs Admin: " + flag_of(user, "isAdmin") +
          "\nIs Owner: " + flag_of(user, "isOwner") + '\n';
 }
 
 int users(const jetpack::Call& call) {
-  // Sorted and pretty as it is printed; parsed where single users are wanted.
+  // Already sorted and indented; parsed only to select single users.
   const std::string json = call.service<jetpack::Config>().users(Format::json_pretty);
   const bool as_json = call.flag("json");
   if (as_json && !call.flag("owner")) {
@@ -65,12 +64,13 @@ int users(const jetpack::Call& call) {
 
 }  // namespace
 
-JETPACK_PLUGIN("jetpack.users", "1.0.0", jetpack::needs<jetpack::Config>(),
-               jetpack::command(
-                   "users", "List users that the cluster manages on this node", users,
-                   jetpack::flag("json", "Print JSON: a list, with --owner one object"),
-                   jetpack::flag("owner", "Only the cluster's owner"),
-                   jetpack::description("Reads config/auth.json, which the server keeps current."),
-                   jetpack::example("jetpack users", "Print a block for each user"),
-                   jetpack::example("jetpack users --owner --json | jq -r .name",
-                                    "Print the owner's login")));
+JETPACK_PLUGIN(
+    "jetpack.users", "1.0.0", jetpack::needs<jetpack::Config>(),
+    jetpack::command(
+        "users", "List users that the cluster manages on this node", users,
+        jetpack::flag("json", "Print JSON: a list, or one object with --owner"),
+        jetpack::flag("owner", "List only the owner of the cluster"),
+        jetpack::description("Reads config/auth.json, which jetpackd updates from the server."),
+        jetpack::example("jetpack users", "List all users"),
+        jetpack::example("jetpack users --owner --json | jq -r .name",
+                         "Print the login name of the owner")));

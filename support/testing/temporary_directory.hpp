@@ -1,4 +1,4 @@
-// For unit tests: a directory that is gone afterwards.
+// A directory for unit tests that is removed at the end.
 #pragma once
 
 #include <cstdlib>
@@ -24,7 +24,7 @@ class TemporaryDirectory {
   const std::string& path() const { return path_; }
   std::string file(const std::string& name) const { return path_ + '/' + name; }
 
-  // Directories on the way are created; returns the file's path.
+  // Creates missing parent directories; returns the file's path.
   std::string write(const std::string& name, const std::string& content) const {
     std::filesystem::create_directories(std::filesystem::path(file(name)).parent_path());
     std::ofstream(file(name), std::ios::binary) << content;

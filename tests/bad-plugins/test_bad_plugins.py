@@ -477,7 +477,7 @@ def test_many_bad_plugins_at_once(good_plugin, folder, run):
     assert sum("/bad" in plugin.get("path", "") for plugin in json.loads(listing.stdout)) == 50
 
 
-def test_a_folder_of_plugins_that_may_not_be_read(jetpack, as_user, copied_home):
+def test_a_plugin_directory_that_cannot_be_read(jetpack, as_user, copied_home):
     folder = copied_home / "lib/jetpack/plugins"
     as_nobody = as_user()
     jetpack.binary = copied_home / "bin/jetpack"
@@ -485,4 +485,4 @@ def test_a_folder_of_plugins_that_may_not_be_read(jetpack, as_user, copied_home)
     result = jetpack("log", "m", prefix=as_nobody)
     assert (result.returncode, result.stdout) == (127, "")
     assert f"refused: {folder}: cannot read the directory: Permission denied" in result.stderr
-    assert "cannot read" in jetpack.answer("plugin", "list", prefix=as_nobody)
+    assert "cannot read the directory" in jetpack.answer("plugin", "list", prefix=as_nobody)

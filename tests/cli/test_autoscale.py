@@ -1,4 +1,4 @@
-"""`jetpack autoscale`: targets, definitions, and what is wrong with a file."""
+"""`jetpack autoscale`: targets, definitions, and invalid files."""
 
 import json
 
@@ -16,7 +16,7 @@ def test_help(transcript):
     (["--instancecount=1000000", "--name", "a b/ü"],
      "/clusters/demo/scale/a%20b%2F%C3%BC?totalNodeCount=1000000"),
 ])
-def test_a_target_goes_to_its_node_array(args, path, jetpack, server):
+def test_a_target_is_sent_to_its_node_array(args, path, jetpack, server):
     result = jetpack("autoscale", *args)
     assert result.returncode == 0, result.stderr
     assert result.stdout == "" and "delivered" in result.stderr
@@ -37,7 +37,7 @@ def test_a_file_of_targets(jetpack, home, server):
 
 
 def test_a_file_of_definitions_is_one_request(jetpack, home, server):
-    """What is not in a request is not wanted any more, so a list is not divided."""
+    """Whatever a request omits is no longer requested, so a list is never split."""
     gpu = {"Name": "gpu", "TargetCount": 2, "MachineType": "Standard_ND96", "Dynamic": True,
            "Configuration": {"x": [1, {"y": None}]}}
     execute = {"Name": "execute", "TargetCoreCount": 100}
@@ -49,7 +49,7 @@ def test_a_file_of_definitions_is_one_request(jetpack, home, server):
         "definitions": [{"ClusterName": "demo", **execute}, {"ClusterName": "demo", **gpu}]})]
 
 
-def test_a_request_set_and_an_expiry_are_said_by_a_message(jetpack, server):
+def test_a_request_set_and_an_expiry_are_sent_as_a_message(jetpack, server):
     result = jetpack("autoscale", "-f", "-", "--request-set", "sge", "--expires", "10m",
                      input='[{"Name": "a", "TargetCount": 1}]')
     assert result.returncode == 0, result.stderr
@@ -59,7 +59,25 @@ def test_a_request_set_and_an_expiry_are_said_by_a_message(jetpack, server):
         "definitions": [{"ClusterName": "demo", "Name": "a", "TargetCount": 1}]}
 
 
-def test_an_empty_list_says_that_nothing_is_wanted(jetpack, server):
+def test_numbers_are_sent_as_they_came(jetpack, server):
+    result = jetpack("autoscale", "-f", "-", input='[{"Name": "a", "TargetCount": 1, "Id": 18446744073709551617}]')
+    assert result.returncode == 0, result.stderr
+    assert server.messages[0]["data"]["definitions"][0]["Id"] == 18446744073709551617
+
+
+@pytest.mark.parametrize("definition, expected", [
+    ('{"Name": "a", "TargetCoreCount": 5, "TargetCoreCount": -1}', '"TargetCoreCount" is -1'),
+    ('{"Name": "a", "TargetCoreCount": 5, "Load": NaN}', "found 'N'"),
+    ('{"Name": "a\\udc00", "TargetCoreCount": 5}', "surrogate"),
+    ('{"Name": "a", "TargetCoreCount": 1e400}', '"TargetCoreCount" is 1e400'),
+])
+def test_what_is_sent_is_what_was_checked(definition, expected, jetpack, server):
+    result = jetpack("autoscale", "-f", "-", input=f"[{definition}]")
+    assert result.returncode == 1 and expected in result.stderr
+    assert not server.letters and not server.messages
+
+
+def test_an_empty_list_requests_nothing(jetpack, server):
     assert jetpack("autoscale", "-f", "-", input="[]").returncode == 0
     assert server.messages[0]["data"]["definitions"] == []
 
@@ -79,7 +97,7 @@ def test_an_empty_list_says_that_nothing_is_wanted(jetpack, server):
     (["--corecount", "1", "--file", "x"], "--corecount"),
     (["--corecount", "1", "--request-set", "x"], "--file"),
 ])
-def test_a_wrong_command_line(args, expected, jetpack, server):
+def test_invalid_command_lines(args, expected, jetpack, server):
     result = jetpack("autoscale", *args)
     assert (result.returncode, result.stdout) == (2, "")
     assert expected in result.stderr
@@ -91,32 +109,32 @@ def test_a_wrong_command_line(args, expected, jetpack, server):
     ('[{"Name": "a",\n  "TargetCount": }]', "line 2, column 18"),
     ('{"Name": "a", "TargetCount": 1}', '[{"Name": "execute"'),
     ('[1]', "node array 1"),
-    ('[{"TargetCount": 1}]', 'no "Name"'),
+    ('[{"TargetCount": 1}]', 'missing "Name"'),
     ('[{"Name": "a", "TargetCount": 1}, {"Name": 7}]', "node array 2"),
     ('[{"Name": "a", "TargetCount": -1}]', "from 0 to 1000000"),
     ('[{"Name": "a", "TargetCoreCount": 1e9}]', "from 0 to 1000000"),
     ('[{"Name": "a", "TargetCoreCount": "5"}]', '"5"'),
     ('[{"Name": "a", "TargetCount": 1.5}]', "1.5"),
-    ('[{"Name": "a", "TargetCount": 1}, {"Name": "a", "TargetCount": 2}]', "twice"),
+    ('[{"Name": "a", "TargetCount": 1}, {"Name": "a", "TargetCount": 2}]', "duplicate"),
     ('[{"Name": "a", "ClusterName": "other", "TargetCount": 1}]', "ClusterName"),
     ('[{"Name": "a", "X": ' + "[" * 300 + "]" * 300 + "}]", "nested deeper"),
     ("[" * 500000, "nested deeper"),
     ('[{"Name": "\\ud800"}]', "line 1"),
     ("[" + " " * (1 << 20) + "]", "1048576"),
 ], ids=range(16))
-def test_a_wrong_file(text, expected, jetpack, home, server):
+def test_invalid_files(text, expected, jetpack, home, server):
     result = jetpack("autoscale", "--file", home.write("demand.json", text))
     assert (result.returncode, result.stdout) == (1, "")
     assert expected in result.stderr and "demand.json" in result.stderr
     assert not server.letters and not server.messages
 
 
-def test_a_file_that_is_not_there(jetpack, server):
+def test_a_missing_file(jetpack, server):
     result = jetpack("autoscale", "--file", "/nowhere.json")
     assert result.returncode == 1 and "/nowhere.json" in result.stderr
 
 
-def test_an_unknown_node_array_is_an_error_in_the_servers_words(jetpack, server):
+def test_an_unknown_node_array_is_reported_as_the_server_said_it(jetpack, server):
     server.override["/clusters/demo/scale/"] = (
         404, {"error": "no node array 'exceute'; there are execute, gpu"}, [])
     result = jetpack("autoscale", "--corecount=1", "--name=exceute")
@@ -137,7 +155,7 @@ def test_a_dead_server_is_waited_for_once(jetpack, home, server):
         f"/clusters/demo/scale/n{i}" for i in range(5)]
 
 
-def test_without_a_cluster_it_says_where_to_write_it(jetpack, home):
+def test_without_a_cluster_it_names_the_setting(jetpack, home):
     home.node({})
     result = jetpack("autoscale", "--corecount=1")
     assert result.returncode == 1 and "cluster_name" in result.stderr

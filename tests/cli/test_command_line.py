@@ -1,4 +1,4 @@
-"""The host's own part: help, versions, usage errors, suggestions, dispatch, and what it maps."""
+"""The host: help, versions, usage errors, suggestions, dispatch, and loaded libraries."""
 
 import json
 import os
@@ -35,13 +35,13 @@ def test_every_command_has_help(jetpack):
         assert max(map(len, text.splitlines())) <= 80, name
 
 
-def test_help_as_it_reads(transcript):
+def test_help_texts(transcript):
     transcript("help_config", ["help", "config"])
     transcript("help_props", ["props", "get", "--help"], ["props", "set", "--help"], ["props", "--help"])
     transcript("help_users", ["help", "users"])
 
 
-def test_help_works_beside_bad_arguments(jetpack):
+def test_help_with_invalid_arguments(jetpack):
     for args in (["config", "--nonsense", "--help"], ["config", "a", "b", "c", "-h"], ["users", "x", "--help"]):
         assert jetpack.answer(*args).startswith("usage: jetpack " + args[0])
 
@@ -52,7 +52,7 @@ def test_help_needs_no_home(jetpack, tmp_path):
     assert "KEY" in jetpack.answer("help", "config", env=env)
 
 
-def test_the_version_as_callers_take_it_apart(jetpack):
+def test_the_version_as_callers_parse_it(jetpack):
     for args in (["--version"], ["-v"], ["version"]):
         text = jetpack.answer(*args)
         assert re.fullmatch(r"\d+\.\d+\.\d+-\d+\n", text)
@@ -147,7 +147,7 @@ def test_a_second_word_that_is_unknown_or_missing(jetpack):
 # -- Options and arguments ------------------------------------------------------------------------
 
 
-def test_options_stand_anywhere(jetpack, home):
+def test_options_in_any_position(jetpack, home):
     home.node({"a": {"b": 1}})
     expected = '{"a.b": 1}\n'
     for args in (["--json", "a.b"], ["a.b", "--json"], ["a.b", "--json", "x"], ["--json", "a.b", "x"]):
@@ -182,7 +182,7 @@ def test_the_word_after_an_option_is_its_value(jetpack, home):
         assert (listed["message"], listed["recommendations"]) == (word, word)
 
 
-def test_an_argument_that_is_odd_text(jetpack, home):
+def test_unusual_arguments(jetpack, home):
     home.node({"ü": 1, " ": 2, "a\nb": 3})
     assert jetpack.answer("config", "ü") == "1\n"
     assert jetpack.answer("config", " ") == "2\n"
@@ -221,7 +221,7 @@ def test_found_through_the_path_and_from_any_directory(jetpack, home, built_home
                             env=jetpack.environment(env), timeout=60)
     assert (result.returncode, result.stdout) == (0, "1\n")
     (tmp_path / "link").symlink_to(built_home / "bin/jetpack")
-    # A link from elsewhere still finds the plugins of its own tree, under any name of its own.
+    # A link from elsewhere finds the plugins of the tree it points to.
     jetpack.binary = tmp_path / "link"
     assert jetpack("config", "a").returncode == 127
     (tmp_path / "jetpack").symlink_to(built_home / "bin/jetpack")
@@ -229,14 +229,14 @@ def test_found_through_the_path_and_from_any_directory(jetpack, home, built_home
     assert jetpack.answer("config", "a") == "1\n"
 
 
-def test_a_tree_that_was_moved(jetpack, home, copied_home, tmp_path):
+def test_a_moved_tree(jetpack, home, copied_home, tmp_path):
     moved = copied_home.rename(tmp_path / "else where")
     home.node({"a": 1})
     jetpack.binary = moved / "bin/jetpack"
     assert jetpack.answer("config", "a") == "1\n"
 
 
-# -- Output that fails ----------------------------------------------------------------------------
+# -- Output errors --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("args", [["config", "a"], ["config", "--json"], ["--help"], ["--version"],
@@ -253,7 +253,7 @@ def test_a_full_or_closed_standard_output_is_a_failure(jetpack, home, args):
     assert closed.returncode == 1 and "standard output" in closed.stderr
 
 
-def test_a_reader_that_leaves(jetpack, home):
+def test_a_closed_pipe(jetpack, home):
     home.node({f"k{i}": "x" * 100 for i in range(10000)})
     process = jetpack.start("config", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.read(10)
@@ -263,7 +263,7 @@ def test_a_reader_that_leaves(jetpack, home):
 
 
 def test_no_standard_streams_at_all(jetpack, home):
-    """What is opened must not take the place of a closed stream, and be written to as if it were it."""
+    """A file must not be opened as descriptor 0, 1 or 2 and then be written to as a standard stream."""
     path = home.node({"a": 1})
     before = path.read_bytes()
     script = 'exec "$@" <&- >&- 2>&-'
@@ -275,11 +275,11 @@ def test_no_standard_streams_at_all(jetpack, home):
     assert not properties.exists() or json.loads(properties.read_text()) == {"k": "v"}
 
 
-# -- What is mapped -------------------------------------------------------------------------------
+# -- Loaded libraries -----------------------------------------------------------------------------
 
 
 def mapped_libraries(jetpack, tmp_path, *args):
-    """Files that the run maps as code, by strace."""
+    """The files that the command maps as code, from strace."""
     trace = tmp_path / "trace"
     prefix = ["strace", "-f", "-y", "-e", "trace=mmap", "-o", trace]
     result = jetpack(*args, prefix=list(map(str, prefix)))

@@ -1,4 +1,4 @@
-"""`jetpack condition`: what is kept here, and what the cluster hears."""
+"""`jetpack condition`: what is stored on the node, and what the cluster receives."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ def test_help(transcript):
                ["help", "condition", "list"], ["help", "condition", "clear"])
 
 
-def kept(jetpack):
+def stored(jetpack):
     return json.loads(jetpack.answer("condition", "list", "--json"))
 
 
@@ -24,7 +24,7 @@ def test_set_list_clear(jetpack, server):
                 "description": "D", "recommendations": "R", "details": "line 1\nline 2",
                 "action_type": "GHR", "ghr_category": "Resource.Hpc.Reset"}
     assert server.messages[-1]["data"] == expected
-    condition, = kept(jetpack)
+    condition, = stored(jetpack)
     assert condition.pop("since").endswith("Z")
     assert condition == expected
     listing = jetpack.answer("condition", "list")
@@ -33,44 +33,44 @@ def test_set_list_clear(jetpack, server):
 
     assert jetpack("condition", "set", "-n", "gpu", "-s", "OK").returncode == 0
     assert server.messages[-1]["data"] == {"name": "gpu", "status": "OK"}
-    assert kept(jetpack) == []
+    assert stored(jetpack) == []
 
     for name in "ab":
         assert jetpack("condition", "set", "-n", name, "-s", "Warning").returncode == 0
     assert jetpack("condition", "clear", "a").returncode == 0
-    assert [c["name"] for c in kept(jetpack)] == ["b"]
+    assert [c["name"] for c in stored(jetpack)] == ["b"]
     assert jetpack("condition", "clear", "--all").returncode == 0
-    assert kept(jetpack) == []
+    assert stored(jetpack) == []
     assert [m["data"] for m in server.messages[-2:]] == [
         {"name": "a", "status": "OK"}, {"name": "b", "status": "OK"}]
 
 
-def test_since_is_when_the_status_began(jetpack, home):
+def test_since_is_the_start_of_the_status(jetpack, home):
     jetpack("condition", "set", "-n", "a", "-s", "Error", "--wait", "0")
-    first, = kept(jetpack)
+    first, = stored(jetpack)
     jetpack("condition", "set", "-n", "a", "-s", "Error", "-m", "more", "--wait", "0")
-    second, = kept(jetpack)
+    second, = stored(jetpack)
     assert second["since"] == first["since"] and second["message"] == "more"
 
 
-def test_many_at_once_lose_nothing(jetpack, home):
+def test_concurrent_changes_are_all_stored(jetpack, home):
     running = [jetpack.start("condition", "set", "-n", f"c{i}", "-s", "Warning", "--wait", "0",
                              stderr=subprocess.DEVNULL) for i in range(20)]
     assert [process.wait(60) for process in running] == [0] * 20
-    assert {c["name"] for c in kept(jetpack)} == {f"c{i}" for i in range(20)}
+    assert {c["name"] for c in stored(jetpack)} == {f"c{i}" for i in range(20)}
 
 
-def test_a_broken_state_is_moved_aside(jetpack, home):
+def test_a_damaged_state_is_moved_aside(jetpack, home):
     home.write("run/conditions.json", "{broken")
     result = jetpack("condition", "set", "-n", "a", "-s", "NA", "--wait", "0")
     assert result.returncode == 0 and "conditions.json.corrupt-" in result.stderr
-    assert [c["name"] for c in kept(jetpack)] == ["a"]
+    assert [c["name"] for c in stored(jetpack)] == ["a"]
 
 
-def test_what_is_not_utf_8_and_what_steers_a_terminal(jetpack, home):
+def test_invalid_utf_8_and_terminal_escapes(jetpack, home):
     assert jetpack("condition", "set", "-n", "a", "-s", "Error", "-m", b"caf\xe9 \x1b[31m red",
                    "--wait", "0").returncode == 0
-    assert kept(jetpack)[0]["message"] == "caf\ufffd \x1b[31m red"
+    assert stored(jetpack)[0]["message"] == "caf\ufffd \x1b[31m red"
     assert "\x1b" not in jetpack.answer("condition", "list")
 
 
@@ -81,14 +81,14 @@ def test_what_is_not_utf_8_and_what_steers_a_terminal(jetpack, home):
     (["set", "-n", "", "-s", "OK"], 2, "name"),
     (["set", "-n", "x" * 129, "-s", "OK"], 2, "128"),
     (["set", "-n", "a\nb", "-s", "OK"], 2, "name"),
-    (["set", "-n", "a", "-s", "Error", "--action-type", "GHR"], 2, "go together"),
+    (["set", "-n", "a", "-s", "Error", "--action-type", "GHR"], 2, "must be used together"),
     (["set", "-n", "a", "-s", "Error", "--action-type", "X", "--ghr-category", "Y"], 2, "GHR"),
     (["set", "-n", "a", "-s", "Error", "--details", "x" * 65537], 1, "65536"),
     (["clear"], 2, "--all"),
     (["clear", "a", "--all"], 2, "--all"),
     ([], 2, "missing subcommand; see 'jetpack help condition'"),
 ])
-def test_what_cannot_be_taken(args, code, expected, jetpack, home):
+def test_invalid_command_lines(args, code, expected, jetpack, home):
     result = jetpack("condition", *args)
     assert (result.returncode, result.stdout) == (code, "")
     assert expected in result.stderr

@@ -1,4 +1,4 @@
-"""`jetpack config`: what its callers rely on, and files that are not as they should be."""
+"""`jetpack config`: the output that callers rely on, and damaged or unusual files."""
 
 import json
 import os
@@ -31,7 +31,7 @@ NODE = {
 
 @pytest.fixture
 def config(jetpack, home):
-    """config(ARGS...) on a node with NODE as its configuration: what is printed."""
+    """config(ARGS...): the output on a node with NODE as its configuration."""
     home.node(NODE)
 
     def run(*args, **options):
@@ -115,12 +115,12 @@ def test_json_before_and_after_the_key(config):
     assert config(name, "--json") == expected
 
 
-def test_json_of_an_object_is_that_object(config):
+def test_json_of_an_object_is_the_object(config):
     text = config("cyclecloud", "--json")
     assert text == json.dumps(NODE["cyclecloud"], indent=4, sort_keys=True) + "\n"
 
 
-def test_json_of_a_scalar_or_list_stands_under_its_key(config):
+def test_json_of_a_scalar_or_list_is_under_its_key(config):
     for key, value in [("hostname", NODE["hostname"]), ("roles", NODE["roles"]), ("QE_VERSION", None),
                        ("nvidia.images", ["a", "b"]), ("slurm.load", 0.5), ("slurm.empty", "")]:
         text = config("--json", key)
@@ -136,7 +136,7 @@ def test_json_of_everything(config):
     assert json.loads(config("--json")) == NODE
 
 
-def test_control_characters_never_stand_bare_in_json(config, home):
+def test_control_characters_are_escaped_in_json(config, home):
     """RapidJSON 1.1 leaves 0x1A to 0x1F as they are when it writes 16 bytes at a time."""
     text = "".join(map(chr, range(1, 128))) + "padding for a block of sixteen"
     node = {chr(code) + "a key of more than sixteen bytes": text[code:] for code in range(1, 32)}
@@ -159,7 +159,7 @@ def test_keys_with_dots_of_their_own(config, home):
 
 @pytest.mark.parametrize("key", [".", "..", "a..b", ".hostname", "hostname.", "x" * 100000, "a." * 50000],
                          ids=lambda key: key[:10])
-def test_odd_keys_are_just_missing(config, jetpack, key):
+def test_unusual_keys_are_not_found(config, jetpack, key):
     assert config(key, "default") == "default\n"
     result = jetpack("config", key)
     assert (result.returncode, result.stdout) == (1, "")
@@ -186,13 +186,13 @@ def test_overlays(config, home):
         "c": {"k": 2, "n": 3}, "o": 5, "new": {"p": True}}
 
 
-def test_an_edit_is_seen_at_once(config, home):
+def test_an_edit_takes_effect_at_once(config, home):
     for name in ("a", "b"):
         home.configuration({"name": name})
         assert config("name") == name + "\n"
 
 
-def test_each_name_is_there_once(config, home):
+def test_each_name_is_printed_once(config, home):
     home.node('{"a": 1, "b": {"x": 1}, "c": 0, "a": 2, "b": {"y": {"z": 1, "z": 2}}}')
     assert json.loads(config("--json"), object_pairs_hook=list) == [
         ("a", 2), ("b", [("y", [("z", 2)])]), ("c", 0)]
@@ -201,21 +201,21 @@ def test_each_name_is_there_once(config, home):
     assert config("b") == "{'y': {'z': 2}}\n"
 
 
-def test_the_last_of_two_equal_keys_counts(config, home):
+def test_the_last_of_two_equal_keys_wins(config, home):
     home.node('{"a": {"x": 1}, "a": {"y": 2}, "b": 1, "b": 2}')
     home.configuration('{"a": {"z": 3}, "b": 3, "b": 4}')
     assert config("b") == "4\n"
     assert json.loads(config("a", "--json")) == {"y": 2, "z": 3}
 
 
-def test_only_the_servers_file_is_there(config, home):
+def test_only_the_servers_file_exists(config, home):
     (home / "config/node.json").unlink()
     home.configuration({"a": 1})
     assert config("a") == "1\n"
 
 
 def damaged(jetpack, *words, code=1):
-    """Every way to ask fails, a DEFAULT or not: a caller must not take it for a real answer."""
+    """All forms of the command fail, with or without a DEFAULT, so that callers do not mistake it for a value."""
     for args in (["a"], ["a", "default"], ["--json"], ["--json", "a", "default"], []):
         result = jetpack("config", *args)
         assert (result.returncode, result.stdout) == (code, ""), (args, result)
@@ -255,7 +255,7 @@ def test_a_damaged_file(jetpack, home, name, content, words):
 
 
 @pytest.mark.parametrize("code", range(1, 32))
-def test_a_bare_control_character_in_a_string_is_damage(jetpack, home, code):
+def test_a_control_character_in_a_string_is_an_error(jetpack, home, code):
     home.node('{"a": "0123456789abcdef%c0123456789abcdef"}' % code)
     result = jetpack("config", "a", "default")
     assert (result.returncode, result.stdout) == (1, "")
@@ -263,7 +263,7 @@ def test_a_bare_control_character_in_a_string_is_damage(jetpack, home, code):
 
 
 @pytest.mark.parametrize("escape", ["\\ud800", "\\udc00", "x\\ude00y", "\\ud800\\u0041"])
-def test_half_a_surrogate_pair_costs_no_more_than_itself(config, home, escape):
+def test_a_lone_surrogate_is_replaced(config, home, escape):
     home.node('{"a": "%s", "b": ["%s"], "%s": 1, "slurm": {"autoscale": true}}' % (escape, escape, escape))
     text = re.sub("[\ud800-\udfff]", "\ufffd", json.loads(f'"{escape}"'))
     assert config("a") == text + "\n"
@@ -272,7 +272,7 @@ def test_half_a_surrogate_pair_costs_no_more_than_itself(config, home, escape):
     assert config("slurm.autoscale", "False") == "True\n"
 
 
-def test_a_byte_that_is_not_utf8_costs_no_more_than_itself(config, home):
+def test_invalid_utf8_is_replaced(config, home):
     home.node(b'{"disk": {"label": "caf\xe9 \xed\xa0\x80", "\xd4": 1}, "slurm": {"autoscale": true}}')
     assert config("slurm.autoscale", "False") == "True\n"
     assert config("disk.label") == "caf\ufffd \ufffd\ufffd\ufffd\n"
@@ -281,7 +281,7 @@ def test_a_byte_that_is_not_utf8_costs_no_more_than_itself(config, home):
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1.5E+999", "18446744073709551616",
                                     "-9223372036854775809", "123456789012345678901234567890"])
-def test_a_number_that_no_type_holds_comes_out_as_it_went_in(config, home, number):
+def test_numbers_beyond_every_type_keep_their_text(config, home, number):
     home.node('{"slurm": {"autoscale": true}, "bench": {"x": %s, "list": [%s]}}' % (number, number))
     assert config("slurm.autoscale", "False") == "True\n"
     assert config("bench.x") == number + "\n"
@@ -305,13 +305,13 @@ def test_a_byte_order_mark_is_skipped(config, jetpack, home):
     assert "Username: ada" in jetpack.answer("users")
 
 
-def test_what_is_not_asked_for_is_not_judged(config, home):
+def test_other_values_are_not_checked(config, home):
     home.node('{"a": {"b": 1}, "z": ["' + "x" * 1000 + '\\udc00", NaN, 1e999], "a.b": {"c": "\\ud800"}}')
     assert config("a.b") == "1\n"
 
 
 def test_a_value_that_is_too_large(jetpack, home):
-    """What is skipped has no limit; what is kept in memory does."""
+    """Only what is kept in memory has a limit."""
     with open(home / "config/node.json", "wb") as file:
         file.write(b'{"b": 1, "a": "')
         for _ in range(300):
@@ -321,12 +321,12 @@ def test_a_value_that_is_too_large(jetpack, home):
     assert jetpack.answer("config", "b") == "1\n"
 
 
-def test_a_large_file_that_is_allowed(config, home):
+def test_a_large_file(config, home):
     home.node({"a": 1, "pad": {f"k{i}": "x" * 100 for i in range(100000)}, "z": {"y": 2}})
     assert config("z.y") == "2\n"
 
 
-def test_a_very_large_file_takes_little_memory(config, home):
+def test_a_very_large_file_needs_little_memory(config, home):
     """The users of a big directory, as Ohai lists them: 40 MB."""
     user = '"user%d": {"dir": "/home/user", "gid": 1, "uid": 1, "shell": "/bin/bash", "gecos": "' + "x" * 200 + '"}'
     home.node('{"slurm": {"autoscale": true}, "etc": {"passwd": {'
@@ -337,14 +337,14 @@ def test_a_very_large_file_takes_little_memory(config, home):
         assert config(key, "False", prefix=within_64_mib) == answer
 
 
-def test_repeated_names_take_no_square_time(config, home):
+def test_repeated_names_do_not_take_quadratic_time(config, home):
     home.node("{" + ",".join(f'"key{i % 140000}": {i}' for i in range(280000)) + "}")
     assert len(json.loads(config("--json", timeout=30))) == 140000
     assert config("key7", timeout=30) == "140007\n"
 
 
 def test_a_file_that_is_rewritten_in_place(config, home):
-    """As Chef does it: emptied, then written."""
+    """Like Chef does: truncated, then written."""
     node = json.dumps({"pad": "x" * 50000, "hostname": "n1"})
     home.node(node)
     home.configuration({"slurm": {"autoscale": True}})
@@ -369,7 +369,7 @@ def test_a_file_that_is_rewritten_in_place(config, home):
         writer.join()
 
 
-def test_a_file_that_stays_broken_is_an_error_soon(jetpack, home):
+def test_a_file_that_stays_damaged_is_an_error_soon(jetpack, home):
     home.node("")
     start = time.monotonic()
     result = jetpack("config", "a", "default")
@@ -377,17 +377,17 @@ def test_a_file_that_stays_broken_is_an_error_soon(jetpack, home):
     assert time.monotonic() - start < 2
 
 
-def test_a_wide_file_takes_no_square_time(config, home):
+def test_a_wide_file_does_not_take_quadratic_time(config, home):
     members = {f"key{i}": {"v": i} for i in range(100000)}
     home.node(members)
     home.configuration(members)
     assert config("key77.v", timeout=30) == "77\n"
 
 
-@pytest.mark.parametrize("kind", ["folder", "fifo", "link loop", "device"])
-def test_something_else_in_the_files_place(jetpack, home, kind):
+@pytest.mark.parametrize("kind", ["directory", "fifo", "link loop", "device"])
+def test_paths_that_are_not_regular_files(jetpack, home, kind):
     path = home / "config/node.json"
-    if kind == "folder":
+    if kind == "directory":
         path.mkdir()
     elif kind == "fifo":
         os.mkfifo(path)
@@ -405,7 +405,7 @@ def test_no_configuration_yet(jetpack, home):
 
 
 def test_a_default_works_before_the_first_configuration(jetpack, home):
-    """Nothing is damaged here; but whether the key will exist is unknown, so it is no answer."""
+    """Nothing is damaged, but whether the key will exist is unknown."""
     result = jetpack("config", "a", "default")
     assert result.returncode == 1 or result.stdout == "default\n"
 
@@ -424,14 +424,14 @@ def test_cyclecloud_home_is_the_second_choice(jetpack, home, tmp_path):
     assert jetpack.answer("config", "a", env=env) == "1\n"
 
 
-def test_the_tree_the_binary_stands_in_is_the_third(jetpack, copied_home):
+def test_the_tree_of_the_binary_is_the_third_choice(jetpack, copied_home):
     (copied_home / "config").mkdir(exist_ok=True)
     (copied_home / "config/node.json").write_text('{"a": "mine"}')
     jetpack.binary = copied_home / "bin/jetpack"
     assert jetpack.answer("config", "a", env={"JETPACK_HOME": ""}) == "mine\n"
 
 
-def test_a_home_or_file_that_may_not_be_read(jetpack, home, as_user):
+def test_a_home_or_file_without_read_permission(jetpack, home, as_user):
     home.node({"a": 1})
     assert jetpack("config", "a", prefix=as_user()).stdout == "1\n"
     for path, mode in [(home / "config/node.json", 0o600), (home / "config", 0o700), (home.path, 0o700)]:

@@ -59,7 +59,7 @@ def test_nobody_listens(jetpack, server):
     server.start()
 
 
-def test_a_name_that_is_none(jetpack, home):
+def test_a_name_without_an_address(jetpack, home):
     home.write("config/connection.json", {"cluster": "demo", "username": "n", "password": "p",
                                           "url": "https://nowhere.invalid:9443",
                                           "proxy_method": "none"})

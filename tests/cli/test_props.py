@@ -1,4 +1,4 @@
-"""`jetpack props`: reading, and setting that is durable and never leaves half a file."""
+"""`jetpack props`: get and set, durable and atomic."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def test_no_properties_yet(jetpack):
 
 
 def set_locally(jetpack, *args):
-    """Sets a property. Whether the server hears of it is others' business: this home has none."""
+    """Sets a property on a home without a server."""
     result = jetpack("props", *args)
     assert result.stdout == ""
     return result
@@ -60,7 +60,7 @@ def test_set(jetpack, home):
 
 
 @pytest.mark.parametrize("value", ["true", "null", "3", "", " ", '"', "\\", "ü\n\t", "{", "-x", "[1]"])
-def test_a_value_is_text_unless_json_is_asked_for(jetpack, home, value):
+def test_a_value_is_a_string_without_json(jetpack, home, value):
     set_locally(jetpack, "set", "--", "k", value)
     assert home.read_properties() == {"k": value}
 
@@ -72,14 +72,14 @@ def test_json_values(jetpack, home, value):
 
 
 @pytest.mark.parametrize("value", ["", "{", "tru", "1 2", "'x'", "[" * 1000, '"\\ud800"', '"\\ude00"', "NaN"])
-def test_json_that_is_none(jetpack, home, value):
+def test_invalid_json(jetpack, home, value):
     home.properties(PROPERTIES)
     result = jetpack("props", "set", "k", "--json", "--", value)
     assert result.returncode in (1, 2) and result.stdout == "" and result.stderr
     assert home.read_properties() == PROPERTIES
 
 
-def test_setting_one_leaves_the_others_as_they_are(jetpack, home):
+def test_setting_one_keeps_the_others(jetpack, home):
     home.properties('{"guid": 18446744073709551616, "bw": NaN, "x": 1e400, "n": 1, "n": 2, "t": "\\udc00"}')
     set_locally(jetpack, "set", "acct", "--json", "123456789012345678901234567890")
     assert (home / "config/properties.json").read_text(encoding="utf-8").split() == (
@@ -89,7 +89,7 @@ def test_setting_one_leaves_the_others_as_they_are(jetpack, home):
 
 
 @pytest.mark.parametrize("key", ["", ".", "a.", ".a", "a..b", "n.deeper"])
-def test_a_key_that_cannot_be_set(jetpack, home, key):
+def test_invalid_keys(jetpack, home, key):
     home.properties(PROPERTIES)
     result = jetpack("props", "set", key, "x")
     assert result.returncode in (1, 2) and result.stdout == ""
@@ -110,7 +110,7 @@ def test_a_damaged_file_is_not_overwritten(jetpack, home):
     assert any(p.read_text() == '{"os": ' for p in path.parent.glob("properties.json*"))
 
 
-def test_the_files_owner_and_mode_stay(jetpack, home):
+def test_owner_and_mode_of_the_file_are_kept(jetpack, home):
     path = home.properties({})
     path.chmod(0o664)
     if os.geteuid() == 0:
@@ -122,7 +122,7 @@ def test_the_files_owner_and_mode_stay(jetpack, home):
     assert home.read_properties() == {"k": "v"}
 
 
-def test_a_home_that_may_not_be_written(jetpack, home, as_user):
+def test_a_home_without_write_permission(jetpack, home, as_user):
     home.properties(PROPERTIES)
     result = jetpack("props", "set", "k", "v", prefix=as_user())
     assert (result.returncode, result.stdout) == (1, "")
@@ -131,13 +131,13 @@ def test_a_home_that_may_not_be_written(jetpack, home, as_user):
 
 
 def test_kill_9_never_leaves_half_a_file(jetpack, home):
-    """Every kill leaves the old properties or the new ones, and nothing that stays in the way."""
+    """After every kill the file has the old or the new properties, and nothing blocks the next run."""
     home.properties({"n": 0, "pad": "x" * 200000})
     seen = 0
     for round_number in range(1, 61):
         process = jetpack.start("props", "set", "n", "--json", str(round_number),
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # A spread of moments over the run; each outcome is checked, no moment is relied on.
+        # Kills are spread over the run; every outcome is checked, none depends on timing.
         try:
             process.wait(timeout=0.0003 * round_number)
         except subprocess.TimeoutExpired:
@@ -148,11 +148,11 @@ def test_kill_9_never_leaves_half_a_file(jetpack, home):
         seen = found["n"]
     set_locally(jetpack, "set", "n", "--json", "1000")
     assert home.read_properties()["n"] == 1000
-    # Temporary files of the killed do not pile up without bound.
+    # Temporary files of killed processes do not accumulate without limit.
     assert len(list((home / "config").iterdir())) < 40
 
 
-def test_setters_at_once_lose_nothing(jetpack, home):
+def test_concurrent_changes_are_all_stored(jetpack, home):
     running = [jetpack.start("props", "set", f"k{i}", str(i), stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL) for i in range(20)]
     for process in running:

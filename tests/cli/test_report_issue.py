@@ -1,4 +1,4 @@
-"""`jetpack report_issue`: what it prints, what it takes, and what it leaves out."""
+"""`jetpack report_issue`: its output, its options, and what it skips."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ def node(home):
 
 @pytest.fixture
 def archive(jetpack, node, tmp_path):
-    """archive(ARGS...): runs with --output, and opens what was made: (zip, manifest)."""
+    """archive(ARGS...): runs with --output and opens the archive: (zip, manifest)."""
 
     def make(*args, **options):
         path = tmp_path / "report.zip"
@@ -39,7 +39,7 @@ def files_of(manifest):
     return {file["path"]: file for file in manifest["files"] if "path" in file}
 
 
-def why_left_out(manifest, path):
+def why_skipped(manifest, path):
     reasons = {entry["path"]: entry["why"] for entry in manifest["left_out"]}
     return reasons[str(path)]
 
@@ -48,7 +48,7 @@ def test_help(transcript):
     transcript("help_report_issue", ["help", "report_issue"])
 
 
-def test_without_upload_it_stays_below_tmp(jetpack, node):
+def test_without_upload_the_archive_is_below_tmp(jetpack, node):
     answer = jetpack.answer("report_issue", "--no-upload")
     found = re.fullmatch(rf"Logs can be found at: (/tmp/tmp[a-z0-9_]{{8}}/TestCluster-execute-1-{UUID}\.zip)\n",
                          answer)
@@ -66,23 +66,23 @@ def test_without_upload_it_stays_below_tmp(jetpack, node):
 
 
 def test_two_reports_have_two_names(jetpack, node, tmp_path):
-    folder = tmp_path / "reports"
-    folder.mkdir()
+    directory = tmp_path / "reports"
+    directory.mkdir()
     for _ in range(2):
-        jetpack.answer("report_issue", "--output", folder)
-    names = os.listdir(folder)
+        jetpack.answer("report_issue", "--output", directory)
+    names = os.listdir(directory)
     assert len(names) == 2
     assert all(re.fullmatch(rf"TestCluster-execute-1-{UUID}\.zip", name) for name in names)
 
 
-def test_a_node_that_knows_nothing_of_itself(jetpack, home, tmp_path):
+def test_a_node_that_is_not_configured(jetpack, home, tmp_path):
     home.write("config/connection.json", "{broken")
     jetpack.answer("report_issue", "--output", f"{tmp_path}/")
     name, = [name for name in os.listdir(tmp_path) if name.endswith(".zip")]
     assert name.startswith("unknown-")
 
 
-def test_the_manifest_tells_all(archive, node):
+def test_the_manifest_lists_every_file(archive, node):
     opened, manifest = archive()
     assert (manifest["schema"], manifest["cluster"], manifest["node"]) == (1, "TestCluster", "execute-1")
     assert manifest["paths"] == [str(node / "logs")]
@@ -90,17 +90,17 @@ def test_the_manifest_tells_all(archive, node):
     for file in manifest["files"]:
         content = opened.read(file["name"])
         assert file["bytes"] == len(content)
-    told = {entry["name"] for entry in manifest["files"]}
-    assert {"node/status.json", "node/config.json", "node/versions.json", "node/disk.txt"} <= told
+    names = {entry["name"] for entry in manifest["files"]}
+    assert {"node/status.json", "node/config.json", "node/versions.json", "node/disk.txt"} <= names
     assert json.loads(opened.read("node/status.json"))["identity"]["cluster"] == "TestCluster"
     assert json.loads(opened.read("node/config.json"))["cyclecloud"]["node"]["name"] == "execute-1"
-    # What a container has not is told too.
+    # Commands that fail in a container are listed too.
     assert {"systemctl", "dmesg"} <= {what.split()[0] for what in
                                       [f.get("source", "") for f in manifest["files"] if "source" in f] +
                                       [e["path"] for e in manifest["left_out"]]}
 
 
-def test_secrets_of_the_configuration(archive, node):
+def test_secrets_in_the_configuration(archive, node):
     node.node({"cyclecloud": {"config": {"password": "hunter2hunter2", "username": "u"},
                               "tokens": {"a": ["hunter2hunter2", 5], "empty": ""}}})
     opened, manifest = archive()
@@ -110,38 +110,38 @@ def test_secrets_of_the_configuration(archive, node):
     assert manifest["redactions"] >= 3
 
 
-def test_only_what_changed_lately(archive, node):
+def test_only_recent_files(archive, node):
     old = node.write("logs/old.log", "x")
     os.utime(old, (10**9, 10**9))
     _, manifest = archive("--since", "1d")
     assert str(old) not in files_of(manifest) and str(node / "logs/jetpack.log") in files_of(manifest)
-    assert "--since" in why_left_out(manifest, old)
+    assert "--since" in why_skipped(manifest, old)
 
 
 def test_the_end_of_a_long_file(archive, node):
-    """... and of a secret that begins before what is taken."""
+    """... even when a secret starts before the included part."""
     long = node.write("logs/long.log", "password=" + "hunter2" * 600 + "\n" + "x" * 100 + "\nend\n")
     opened, manifest = archive("--max-size", "1k")
-    told = files_of(manifest)[str(long)]
-    assert told["truncated"] and told["first_byte"] == long.stat().st_size - 1024
-    content = opened.read(told["name"]).decode()
+    entry = files_of(manifest)[str(long)]
+    assert entry["truncated"] and entry["first_byte"] == long.stat().st_size - 1024
+    content = opened.read(entry["name"]).decode()
     assert content.endswith("x\nend\n") and "hunter2" not in content
     short = files_of(manifest)[str(node / "logs/jetpack.log")]
     assert not short["truncated"] and "first_byte" not in short
 
 
-def test_packed_logs(archive, node):
-    """gzip is looked into; what cannot be is left out."""
+def test_compressed_logs(archive, node):
+    """gzip is unpacked; other formats are skipped."""
     packed = gzip.compress(b"password=hunter2hunter2\n") + gzip.compress(b"more\n")
     rotated = node.write("logs/a.log.2.gz", packed)
     damaged = node.write("logs/damaged.gz", gzip.compress(os.urandom(5000))[:-3000])
     other = node.write("logs/a.log.3.xz", b"\xfd7zXZ\x00 and so on")
     opened, manifest = archive()
-    told = files_of(manifest)[str(rotated)]
-    assert told["name"].endswith("a.log.2.gz.unpacked") and told["unpacked_from"] == "gzip"
-    assert opened.read(told["name"]) == b"password=[redacted]\nmore\n"
+    entry = files_of(manifest)[str(rotated)]
+    assert entry["name"].endswith("a.log.2.gz.unpacked") and entry["unpacked_from"] == "gzip"
+    assert opened.read(entry["name"]) == b"password=[redacted]\nmore\n"
     assert "damaged" in files_of(manifest)[str(damaged)]["note"]
-    assert "masked" in why_left_out(manifest, other)
+    assert "masked" in why_skipped(manifest, other)
 
 
 def test_links_devices_and_pipes_are_not_opened(archive, node):
@@ -151,40 +151,40 @@ def test_links_devices_and_pipes_are_not_opened(archive, node):
     if os.geteuid() == 0:
         os.mknod(node / "logs/null", 0o20600, os.makedev(1, 3))
     _, manifest = archive()
-    assert "link" in why_left_out(manifest, node / "logs/link")
-    assert "link" in why_left_out(manifest, node / "logs/loop")
-    assert "FIFO" in why_left_out(manifest, node / "logs/fifo")
+    assert "link" in why_skipped(manifest, node / "logs/link")
+    assert "link" in why_skipped(manifest, node / "logs/loop")
+    assert "FIFO" in why_skipped(manifest, node / "logs/fifo")
     if os.geteuid() == 0:
-        assert "device" in why_left_out(manifest, node / "logs/null")
+        assert "device" in why_skipped(manifest, node / "logs/null")
     assert len(files_of(manifest)) == 2
 
 
-def test_a_link_that_is_asked_for_is_followed(archive, node, tmp_path):
+def test_a_link_on_the_command_line_is_followed(archive, node, tmp_path):
     os.symlink(node / "logs", tmp_path / "link")
     _, manifest = archive(tmp_path / "link")
     assert manifest["paths"] == [str(node / "logs")] and len(files_of(manifest)) == 2
 
 
-def test_paths_that_overlap_are_taken_once(archive, node):
+def test_overlapping_paths_are_collected_once(archive, node):
     opened, manifest = archive(node / "logs", node / "logs/jetpack.log", f"{node.path}/logs/../logs")
     assert len(files_of(manifest)) == 2
     assert len(set(opened.namelist())) == len(opened.namelist())
 
 
-def test_a_report_is_no_part_of_itself(jetpack, node):
+def test_a_report_does_not_include_itself(jetpack, node):
     path = node / "logs/report.zip"
     for _ in range(2):
         jetpack.answer("report_issue", "--output", path)
     manifest = json.loads(zipfile.ZipFile(path).read("manifest.json"))
-    assert "masked" in why_left_out(manifest, path)  # the one before
+    assert "masked" in why_skipped(manifest, path)  # the previous one
     assert len(files_of(manifest)) == 2
 
 
-def test_a_dry_run_makes_nothing(jetpack, node, tmp_path):
+def test_a_dry_run_creates_nothing(jetpack, node, tmp_path):
     os.mkfifo(node / "logs/fifo")
     text = jetpack.answer("report_issue", "--dry-run")
     assert f"          39  {node / 'logs/jetpack.log'}\n" in text
-    assert f"left out: {node / 'logs/fifo'}: a FIFO\n" in text
+    assert f"skipped: {node / 'logs/fifo'}: a FIFO\n" in text
     assert text.endswith("2 files, 44 bytes\n")
     listed = json.loads(jetpack.answer("report_issue", "--dry-run", "--json"))
     assert {"path": str(node / "logs/jetpack.log"), "bytes": 39} in listed
@@ -195,29 +195,29 @@ def test_json(jetpack, node, tmp_path):
     assert answer["location"] == str(tmp_path / "r.zip")
     assert answer["bytes"] == (tmp_path / "r.zip").stat().st_size
     opened = zipfile.ZipFile(tmp_path / "r.zip")
-    assert answer["files"] == len(opened.namelist()) - 1  # but the manifest
+    assert answer["files"] == len(opened.namelist()) - 1  # without the manifest
 
 
 @pytest.mark.parametrize("args, expected", [
     (["--max-size", "many"], "--max-size"),
     (["--max-size", "3x"], "--max-size"),
     (["--max-size", "99999999999999g"], "--max-size"),
-    (["--upload", "--output", "x.zip"], "exclude"),
+    (["--upload", "--output", "x.zip"], "cannot be combined with"),
     (["--since", "yesterday"], "since"),
 ])
-def test_a_wrong_command_line(args, expected, jetpack, node):
+def test_invalid_command_lines(args, expected, jetpack, node):
     result = jetpack("report_issue", *args)
     assert (result.returncode, result.stdout) == (2, "")
     assert expected in result.stderr
 
 
-def test_what_is_not_there(jetpack, node, tmp_path):
+def test_missing_paths(jetpack, node, tmp_path):
     result = jetpack("report_issue", tmp_path / "none", "--no-upload")
     assert (result.returncode, result.stdout) == (1, "")
     assert str(tmp_path / "none") in result.stderr
-    result = jetpack("report_issue", "--output", tmp_path / "no/folder/x.zip")
+    result = jetpack("report_issue", "--output", tmp_path / "no/directory/x.zip")
     assert (result.returncode, result.stdout) == (1, "")
-    assert "no/folder/x.zip" in result.stderr
+    assert "no/directory/x.zip" in result.stderr
 
 
 def test_no_locker(jetpack, node):
@@ -229,15 +229,15 @@ def test_no_locker(jetpack, node):
 
 @pytest.fixture
 def locker(node, tmp_path):
-    """A folder as the node's locker."""
-    folder = tmp_path / "locker"
-    folder.mkdir()
-    node.write("config/locker.json", {"url": f"file://{folder}"})
-    return folder
+    """A directory as the node's locker."""
+    directory = tmp_path / "locker"
+    directory.mkdir()
+    node.write("config/locker.json", {"url": f"file://{directory}"})
+    return directory
 
 
-def test_into_a_folder_as_locker(jetpack, node, locker):
-    """It cannot sign, and says so; that is no failure unless signing was asked for."""
+def test_a_directory_as_the_locker(jetpack, node, locker):
+    """It cannot sign and says so; that is a failure only with --sign."""
     result = jetpack("report_issue")
     assert result.returncode == 0, result
     found = re.fullmatch(rf"Logs can be found at: file://({locker}/issues/TestCluster-execute-1-{UUID}\.zip)\n",
@@ -250,4 +250,4 @@ def test_into_a_folder_as_locker(jetpack, node, locker):
     assert (result.returncode, result.stderr) == (0, "") and result.stdout.count("\n") == 1
     result = jetpack("report_issue", "--sign")
     assert (result.returncode, result.stdout) == (1, "")
-    assert "could not be signed" in result.stderr
+    assert "could not sign" in result.stderr

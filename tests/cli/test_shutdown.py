@@ -1,4 +1,4 @@
-"""`jetpack shutdown`: what the server is asked."""
+"""`jetpack shutdown`: the request that the server receives."""
 
 import json
 
@@ -16,7 +16,7 @@ def test_help(transcript):
     (["--deallocate"], "deallocate", None),
     (["--deallocate", "--idle"], "deallocate", "idle"),
 ])
-def test_what_the_server_is_asked(args, action, reason, jetpack, home, server):
+def test_the_request(args, action, reason, jetpack, home, server):
     result = jetpack("shutdown", *args)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
     assert result.stderr == "jetpack shutdown: delivered\n"
@@ -28,13 +28,13 @@ def test_what_the_server_is_asked(args, action, reason, jetpack, home, server):
     assert action in (home / "logs/jetpack.log").read_text()
 
 
-def test_idle_and_unhealthy_exclude_each_other(jetpack, server):
+def test_idle_and_unhealthy_cannot_be_combined(jetpack, server):
     result = jetpack("shutdown", "--idle", "--unhealthy")
     assert result.returncode == 2 and "cannot be combined with" in result.stderr
     assert not server.letters
 
 
-def test_a_dead_server_gets_it_later(jetpack, server):
+def test_a_server_that_is_down_gets_it_later(jetpack, server):
     server.stop()
     result = jetpack("shutdown", "--unhealthy", "--wait", "0", "--json")
     assert result.returncode == 0
@@ -47,7 +47,7 @@ def test_a_dead_server_gets_it_later(jetpack, server):
     assert len(server.letters) == 2
 
 
-def test_a_refusal_is_an_error(jetpack, server):
+def test_a_rejection_is_an_error(jetpack, server):
     server.override["/clusters/demo/nodes/"] = (400, {"error": "no such node"}, [])
     result = jetpack("shutdown")
     assert result.returncode == 1 and "no such node" in result.stderr

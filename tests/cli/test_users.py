@@ -1,4 +1,4 @@
-"""`jetpack users`: as the reference prints them."""
+"""`jetpack users`: output as in the reference."""
 
 import json
 
@@ -31,6 +31,12 @@ def test_several(jetpack, home, transcript):
     transcript("users_several", ["users"], ["users", "--json"], ["users", "--owner"])
 
 
+def test_the_last_of_two_equal_names_counts(jetpack, home):
+    home.write("config/auth.json", '[{"name": "a", "uid": 20001, "isAdmin": true, "isAdmin": false, "name": "b"}]')
+    assert jetpack.answer("users").startswith("\nUsername: b\n")
+    assert "Is Admin: False" in jetpack.answer("users")
+
+
 def test_the_owner_as_json_is_one_object(jetpack, home):
     write(home, USERS[::-1])
     assert json.loads(jetpack.answer("users", "--owner", "--json")) == USERS[0]
@@ -51,7 +57,7 @@ def test_no_users(jetpack, home):
     assert jetpack.answer("users") == ""
 
 
-def test_not_known_yet(jetpack, home):
+def test_no_file_yet(jetpack, home):
     for args in (["users"], ["users", "--json"], ["users", "--owner", "--json"]):
         result = jetpack(*args)
         assert (result.returncode, result.stdout) == (1, "")
@@ -66,21 +72,21 @@ def test_a_damaged_file(jetpack, home, content):
     assert "auth.json" in result.stderr
 
 
-def test_a_user_with_little_known(jetpack, home):
+def test_a_user_with_few_members(jetpack, home):
     write(home, [{"name": "bare", "extra": {"kept": 1}}])
     text = jetpack.answer("users")
     assert "Username: bare\n" in text and "Is Admin: False\n" in text
     assert json.loads(jetpack.answer("users", "--json")) == [{"name": "bare", "extra": {"kept": 1}}]
 
 
-def test_names_cannot_write_to_the_terminal(jetpack, home):
+def test_names_cannot_control_the_terminal(jetpack, home):
     write(home, [{**USERS[0], "fullName": "x\x1b]0;title\x07\nUsername: forged"}])
     text = jetpack.answer("users")
     assert "\x1b" not in text and text.count("\nUsername:") == 1
 
 
 def test_the_file_stays_greppable(jetpack, home):
-    """What callers do with the file itself, which the server side writes pretty-printed."""
+    """Callers parse the file itself, which is written pretty-printed."""
     write(home, USERS)
     names = [line.split('"')[3] for line in (home / "config/auth.json").read_text().splitlines()
              if "name" in line]

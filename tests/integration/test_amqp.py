@@ -146,10 +146,7 @@ def test_amqp_consume_receives_it_by_its_routing_key(node, tmp_path):
     consumer = subprocess.Popen(
         ["/usr/bin/amqp-consume", "--url", node.account.plain_url, "-e", "amq.topic", "-r",
          "jobs.#", "-c", "1", "-A", "cat"], stdout=subprocess.PIPE)
-    def is_bound():
-        listed = node.broker.ctl("list_bindings", "-p", node.account.vhost, "-q", "routing_key")
-        return "jobs.#" in listed
-    wait_for(is_bound, "the consumer")
+    wait_for(lambda: "jobs.#" in node.broker.binding_keys(node.account.vhost), "the consumer")
     body = bytes(range(256)) * 10
     (tmp_path / "body").write_bytes(body)
     node.sent("--file", tmp_path / "body", "--routing-key", "jobs.done", "--exchange", "amq.topic")
@@ -203,8 +200,8 @@ def test_messages_go_to_the_broker_when_the_cluster_says_so(node):
 def make_exchange(node):
     """What a hub declares, from the broker's side."""
     vhost = node.account.vhost
-    node.broker.ctl("eval", f'rabbit_exchange:declare({{resource, <<"{vhost}">>, exchange, '
-                    '<<"jetpack">>}, topic, true, false, false, [], <<"test">>).')
+    node.broker.evaluate(f'rabbit_exchange:declare({{resource, <<"{vhost}">>, exchange, '
+                         '<<"jetpack">>}, topic, true, false, false, [], <<"test">>)')
 
 
 def bind(node, key):

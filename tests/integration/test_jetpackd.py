@@ -1,4 +1,4 @@
-"""jetpackd as a process: delivers, wakes, tells, ends."""
+"""jetpackd as a process: delivery, wake-up, reporting and shutdown."""
 
 import contextlib
 import http.client
@@ -17,7 +17,7 @@ from servers.process import free_port, wait_for
 
 
 class Daemon:
-    """A jetpackd that runs for a home."""
+    """A jetpackd running on a home tree."""
 
     def __init__(self, jetpack, *args, env=None, prefix=()):
         self.home = jetpack.home
@@ -28,16 +28,16 @@ class Daemon:
                 env=jetpack.environment(env), stdin=subprocess.DEVNULL, stderr=errors)
 
     def log(self):
-        """What it wrote to its log."""
+        """The content of its log."""
         path = self.home / "logs/jetpackd.log"
         return path.read_text() if path.exists() else ""
 
     def state(self):
-        """What it wrote of itself."""
+        """Its state file."""
         return json.loads((self.home / "run/jetpackd.json").read_text())
 
     def wait_until_up(self):
-        """Until it has said who it is."""
+        """Waits until it has written its state."""
         def up():
             assert self.process.poll() is None, self.errors.read_text()
             with contextlib.suppress(FileNotFoundError):
@@ -46,11 +46,11 @@ class Daemon:
         return self
 
     def wait_for_log(self, text):
-        """Until it has logged this."""
+        """Waits until it has logged this."""
         wait_for(lambda: text in self.log(), f"{text!r} in jetpackd.log")
 
     def end(self, how=signal.SIGTERM):
-        """Ends it; its exit code and how long that took."""
+        """Stops it; returns its exit code and the time that took."""
         start = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(how)
@@ -66,13 +66,13 @@ class Daemon:
         return int(self.status_lines()["VmRSS"].split()[0])
 
     def descriptors(self):
-        """How many descriptors it has open."""
+        """The number of its open descriptors."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
 @pytest.fixture
 def start(jetpack):
-    """start(ARGS..., env=, prefix=): a daemon that runs until the test ends."""
+    """start(ARGS..., env=, prefix=): a daemon that is killed when the test ends."""
     running = []
 
     def run(*args, **options):
@@ -95,17 +95,17 @@ def get(port, path, method="GET"):
         connection.close()
 
 
-def test_it_delivers_what_is_queued_and_wakes_at_once(jetpack, server, start):
+def test_a_queued_message_is_delivered_at_once(jetpack, server, start):
     start().wait_until_up()
     for i in range(5):
         result = jetpack("log", f"m{i}")
         assert result.stderr == "jetpack log: queued: jetpackd will deliver it\n"
-        # Without being woken it would look after thirty seconds.
+        # Without being woken it would poll after thirty seconds.
         server.wait(lambda: len(server.messages) > i, "the message", seconds=15)
     assert [m["data"]["message"] for m in server.messages] == [f"m{i}" for i in range(5)]
 
 
-def test_wait_is_answered_by_the_daemons_delivery(jetpack, server, start):
+def test_wait_returns_when_the_daemon_has_delivered(jetpack, server, start):
     start().wait_until_up()
     result = jetpack("log", "m", "--wait", "20s")
     assert (result.returncode, result.stderr) == (0, "jetpack log: delivered\n")
@@ -116,20 +116,20 @@ def test_in_order_through_an_outage(jetpack, server, start):
     server.stop()
     for i in range(5):
         assert jetpack("log", f"m{i}").returncode == 0
-    daemon.wait_for_log("messages wait: ")
+    daemon.wait_for_log("cannot deliver messages: ")
     report = json.loads(jetpack("status", "--json").stdout)
     assert report["daemon"]["running"] and report["outbox"]["depth"] == 5
     server.start()
     assert [d["message"] for d in server.wait_for_messages(5)] == [f"m{i}" for i in range(5)]
-    daemon.wait_for_log("messages are delivered again")
+    daemon.wait_for_log("delivering messages again")
 
 
-def test_a_changed_configuration_ends_the_wait(jetpack, home, server, start):
-    """A daemon that is turned away tries seldom, and at once when somebody has acted."""
+def test_a_changed_configuration_triggers_a_retry(jetpack, home, server, start):
+    """After a rejection the daemon retries rarely, but at once when the configuration changes."""
     server.override["/clusterlink/messages"] = (401, {"error": "who are you"}, [])
     daemon = start().wait_until_up()
     jetpack("log", "m")
-    daemon.wait_for_log("ERROR    messages wait: ")
+    daemon.wait_for_log("ERROR    cannot deliver messages: ")
     wait_for(lambda: any("jetpackd: " in problem for problem in
                          json.loads(jetpack("status", "--json").stdout)["problems"]),
              "status to say so")
@@ -141,28 +141,28 @@ def test_a_changed_configuration_ends_the_wait(jetpack, home, server, start):
     server.wait_for_messages(1)
 
 
-def test_it_does_not_hammer_who_turns_it_away(jetpack, server, start):
+def test_a_server_that_rejects_messages_is_not_flooded(jetpack, server, start):
     server.override["/clusterlink/"] = (403, {"error": "no"}, [])
     daemon = start().wait_until_up()
     jetpack("log", "m")
-    daemon.wait_for_log("ERROR    messages wait: ")
+    daemon.wait_for_log("ERROR    cannot deliver messages: ")
     before = daemon.state()
     for i in range(20):
         jetpack("log", f"more {i}", "--wait", "0")
     assert daemon.end()[0] == 0
-    # The attempt at the end, and one that may have been in between.
+    # The final attempt, and one that may have been in between.
     assert daemon.state()["retries"] - before["retries"] <= 3
 
 
-def test_one_at_a_time(jetpack, server, start):
+def test_only_one_instance(jetpack, server, start):
     first = start().wait_until_up()
     second = start()
     assert second.process.wait(30) == 1
-    assert f"another jetpackd runs (pid {first.process.pid})" in second.errors.read_text()
+    assert f"another jetpackd is running (pid {first.process.pid})" in second.errors.read_text()
     assert first.process.poll() is None
 
 
-def test_after_sigkill_the_next_one_goes_on(jetpack, server, start):
+def test_after_sigkill_the_next_instance_continues(jetpack, server, start):
     first = start().wait_until_up()
     server.stop()
     for i in range(10):
@@ -174,21 +174,21 @@ def test_after_sigkill_the_next_one_goes_on(jetpack, server, start):
     assert [d["message"] for d in server.wait_for_messages(10)] == [f"m{i}" for i in range(10)]
 
 
-def test_sigterm_delivers_what_is_quick_and_ends(jetpack, server, start):
+def test_sigterm_delivers_and_stops(jetpack, server, start):
     daemon = start().wait_until_up()
     for i in range(20):
         jetpack("log", f"m{i}", "--wait", "0")
     code, seconds = daemon.end()
     assert code == 0 and seconds < 10
     assert len(server.messages) == 20
-    assert "jetpackd ends" in daemon.log()
+    assert "jetpackd stopped" in daemon.log()
     state = daemon.state()
     assert state["delivered"] == 20 and state["outbox"]["depth"] == 0 and state["last_contact"]
 
 
 @pytest.mark.parametrize("when", ["connect", "answer"])
-def test_sigterm_ends_in_time_whatever_hangs(when, jetpack, home, start):
-    """A server that takes connections and says nothing."""
+def test_sigterm_stops_in_time_whatever_hangs(when, jetpack, home, start):
+    """A server that accepts connections and never responds."""
     with node_server.silent(home) as silent:
         jetpack("log", "m", "--wait", "0")
         daemon = start()
@@ -213,10 +213,10 @@ def test_once(jetpack, home, server, start):
     jetpack("log", "m", "--wait", "0")
     failing = start("--once")
     assert failing.process.wait(60) == 1
-    assert "not everything could be done" in failing.errors.read_text()
+    assert "not everything was delivered and applied" in failing.errors.read_text()
 
 
-def test_what_it_serves(jetpack, home, server, start):
+def test_its_http_endpoints(jetpack, home, server, start):
     port = free_port()
     node_server.connect(home, server, http_port=port)
     start().wait_until_up()
@@ -239,7 +239,7 @@ def test_what_it_serves(jetpack, home, server, start):
     assert get(port, "/healthz", "HEAD") == (200, "")
 
 
-def test_bad_requests_do_not_hurt_it(jetpack, home, server, start):
+def test_invalid_requests(jetpack, home, server, start):
     port = free_port()
     node_server.connect(home, server, http_port=port)
     daemon = start().wait_until_up()
@@ -251,7 +251,7 @@ def test_bad_requests_do_not_hurt_it(jetpack, home, server, start):
             client.sendall(request)
             with contextlib.suppress(ConnectionResetError):
                 assert client.recv(1000).startswith((b"HTTP/1.1 400", b"HTTP/1.1 431"))
-    # Those who say nothing keep nobody else out, and are closed.
+    # Idle connections do not block others, and are closed.
     slow = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(40)]
     for client in slow:
         with contextlib.suppress(ConnectionResetError):
@@ -261,12 +261,12 @@ def test_bad_requests_do_not_hurt_it(jetpack, home, server, start):
     wait_for(lambda: daemon.descriptors() <= before + 1, "descriptors to be closed")
 
 
-def test_a_port_that_is_taken(jetpack, home, server, start):
+def test_a_port_in_use(jetpack, home, server, start):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         node_server.connect(home, server, http_port=port)
         daemon = start().wait_until_up()
-        assert f"nothing is served on 127.0.0.1:{port}" in daemon.log()
+        assert f"cannot listen on 127.0.0.1:{port}" in daemon.log()
         assert jetpack("log", "m", "--wait", "20s").returncode == 0
 
 
@@ -288,7 +288,7 @@ class NotifySocket:
         return dict(line.split("=", 1) for line in text.splitlines())
 
     def becomes_quiet(self, seconds):
-        """Whether, within eight seconds, nothing comes for so long."""
+        """Whether, within eight seconds, there is no notification for this long."""
         self.socket.settimeout(seconds)
         deadline = time.monotonic() + 8
         while time.monotonic() < deadline:
@@ -300,7 +300,7 @@ class NotifySocket:
 
 
 @pytest.mark.parametrize("abstract", [False, True])
-def test_it_tells_the_service_manager(abstract, jetpack, server, start, tmp_path):
+def test_the_service_manager_is_notified(abstract, jetpack, server, start, tmp_path):
     name = f"@jetpackd-{os.getpid()}" if abstract else str(tmp_path / "notify")
     manager = NotifySocket(name.replace("@", "\0"))
     daemon = start(env={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "600000"})
@@ -309,15 +309,15 @@ def test_it_tells_the_service_manager(abstract, jetpack, server, start, tmp_path
     assert manager.next() == {"WATCHDOG": "1"}
     assert manager.next() == {"WATCHDOG": "1"}
     daemon.process.send_signal(signal.SIGTERM)
-    told = manager.next()
-    while told == {"WATCHDOG": "1"}:
-        told = manager.next()
-    assert told["STOPPING"] == "1"
+    last = manager.next()
+    while last == {"WATCHDOG": "1"}:
+        last = manager.next()
+    assert last["STOPPING"] == "1"
     assert daemon.process.wait(30) == 0
     manager.socket.close()
 
 
-def test_a_watchdog_of_another_process_is_not_fed(jetpack, server, start, tmp_path):
+def test_a_watchdog_of_another_process_is_ignored(jetpack, server, start, tmp_path):
     manager = NotifySocket(str(tmp_path / "notify"))
     start(env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000",
                "WATCHDOG_PID": "1"})
@@ -326,11 +326,11 @@ def test_a_watchdog_of_another_process_is_not_fed(jetpack, server, start, tmp_pa
     manager.socket.close()
 
 
-def test_the_watchdog_is_not_fed_while_the_worker_hangs(jetpack, home, start, tmp_path):
-    """The loop alone being alive is not enough."""
+def test_a_stuck_worker_stops_the_watchdog_notifications(jetpack, home, start, tmp_path):
+    """It is not enough that the main loop is alive."""
     with node_server.silent(home):
         manager = NotifySocket(str(tmp_path / "notify"))
-        # The fetch at the start waits ten seconds for an answer.
+        # The first fetch waits ten seconds for a response.
         start(env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"})
         assert manager.next()["READY"] == "1"
         assert manager.becomes_quiet(1)
@@ -356,12 +356,12 @@ def test_memory_and_descriptors_stay_flat(jetpack, home, server, start, reposito
     assert descriptors_later <= descriptors + 2
 
 
-def test_it_works_without_any_configuration(jetpack, home, start):
-    """A node that was not enrolled yet: it runs, says why, and begins when it is."""
+def test_it_starts_without_any_configuration(jetpack, home, start):
+    """On a node that is not enrolled yet it reports why it cannot deliver, and delivers once it is."""
     home.node({"cyclecloud": {"jetpack": {"http_port": 0}}})
     daemon = start().wait_until_up()
     assert jetpack("log", "early").returncode == 0
-    daemon.wait_for_log("messages wait: ")
+    daemon.wait_for_log("cannot deliver messages: ")
     running = node_server.NodeServer()
     try:
         node_server.connect(home, running)
@@ -370,7 +370,7 @@ def test_it_works_without_any_configuration(jetpack, home, start):
         running.stop()
 
 
-def test_the_unit_file_is_sound(built_home):
+def test_the_unit_file(built_home):
     text = (built_home / "share/jetpack/systemd/jetpackd.service").read_text()
     assert f"ExecStart={built_home}/bin/jetpackd\n" in text
     for line in ("Type=notify", "WatchdogSec=60", "Restart=always"):

@@ -1,4 +1,4 @@
-"""A node with its daemon and a real hub: what the verbs say is what the cluster knows, and the other way."""
+"""A node with its daemon and a real hub: what the commands report reaches the cluster, and vice versa."""
 
 import json
 import pathlib
@@ -12,7 +12,7 @@ from servers.process import wait_for
 
 
 class Cluster(DevCluster):
-    """A hub, a node, and a daemon that manages the users of a root folder of its own."""
+    """A hub, a node, and a daemon that manages the users below a separate root directory."""
 
     def __init__(self):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-root-"))
@@ -33,14 +33,14 @@ class Cluster(DevCluster):
             raise
 
     def tool(self, action, check=True):
-        """Runs tools/dev-cluster; the daemon is ours."""
+        """Runs tools/dev-cluster without its daemon."""
         more = ["--no-daemon"] if action == "start" else []
         return subprocess.run([pathlib.Path(__file__).resolve().parents[2] / "tools/dev-cluster",
                                action, self.folder, *more],
                               check=check, text=True, stdout=subprocess.PIPE, timeout=120)
 
     def start_daemon(self):
-        """A jetpackd, and waits until it has brought the node to life."""
+        """Starts jetpackd and waits until the node is ready."""
         self.daemon = subprocess.Popen(
             [BINARY.parent / "jetpackd", "--root", self.root],
             env={"JETPACK_HOME": str(self.home), "PATH": "/usr/bin:/bin", "TZ": "UTC"},
@@ -48,11 +48,11 @@ class Cluster(DevCluster):
         wait_for(lambda: self.node_at_hub().get("phase") == "Ready", "the node to be ready")
 
     def node_at_hub(self):
-        """What the hub knows of the node."""
+        """The node as the hub knows it."""
         return self.get("/api/node?cluster=demo&node=execute-1").json["node"]
 
     def stop(self):
-        """Ends everything."""
+        """Stops everything."""
         if self.daemon:
             self.daemon.kill()
             self.daemon.wait()
@@ -73,13 +73,13 @@ def run(cluster, *args, code=0):
     return result
 
 
-def test_initialize_finds_nothing_wrong(cluster):
+def test_initialize_succeeds(cluster):
     report = json.loads(run(cluster, "initialize", "--no-start", "--json").stdout)
     assert report["ok"] and [step["name"] for step in report["steps"]] == [
         "home", "configuration", "connection", "credentials"]
 
 
-def test_a_wrong_password_is_named(cluster, tmp_path):
+def test_a_wrong_password_is_reported(cluster, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(cluster.home, home, ignore=shutil.ignore_patterns("run"))
     (home / "run").mkdir()
@@ -99,7 +99,7 @@ def test_status_is_healthy(cluster):
     wait_for(lambda: cluster.jetpack("status").returncode == 0, "a healthy node")
 
 
-def test_a_condition_appears_and_goes(cluster):
+def test_a_condition_is_set_and_cleared(cluster):
     run(cluster, "condition", "set", "-n", "gpu", "-s", "Error", "-m", "fell off the bus",
         "--details", "line 1\nline 2", "--wait", "20s")
     condition, = cluster.node_at_hub()["conditions"]
@@ -145,14 +145,14 @@ def test_configuration_and_users_follow_the_server(cluster):
     assert "zoe-test" not in pathlib.Path("/etc/passwd").read_text()
     cluster.administer("hub", "user", "remove", "zoe-test", "--cluster", "demo", "--data", cluster.data)
     wait_for(lambda: "/home/zoe-test:/sbin/nologin" in (cluster.root / "etc/passwd").read_text(),
-             "the user's end")
+             "the user to be revoked")
 
 
-def test_properties_go_there_and_come_back(cluster):
+def test_properties_reach_the_hub_and_stay(cluster):
     run(cluster, "props", "set", "rack.name", "r12")
     wait_for(lambda: cluster.node_at_hub()["properties"].get("rack") == {"name": "r12"},
              "the property at the hub")
-    # The next version of the userdata does not take it away.
+    # The next version of the userdata does not remove it.
     configuration = cluster.folder / "configuration.json"
     configuration.write_text(json.dumps({"next": "version"}))
     cluster.administer("hub", "cluster", "configure", "demo", "--data", cluster.data,
@@ -161,6 +161,6 @@ def test_properties_go_there_and_come_back(cluster):
     assert run(cluster, "props", "get", "rack.name").stdout == "r12\n"
 
 
-def test_shutdown_is_the_last(cluster):
+def test_shutdown(cluster):
     run(cluster, "shutdown", "--idle", "--wait", "20s")
     assert cluster.node_at_hub()["phase"] in ("Stopping", "Terminated")

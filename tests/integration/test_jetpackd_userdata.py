@@ -1,4 +1,4 @@
-"""jetpackd keeps what the server says of the node: its files and its users."""
+"""jetpackd applies the userdata that the server sends: files and users."""
 
 import json
 import os
@@ -21,23 +21,23 @@ BOB = {"name": "bob", "fullName": "Bob: the, builder", "uid": 20002, "isAdmin": 
 
 @pytest.fixture
 def root(tmp_path):
-    """A root folder with what useradd needs."""
-    folder = tmp_path / "root"
+    """A root directory with the files that useradd needs."""
+    directory = tmp_path / "root"
     for name in ("etc/sudoers.d", "home", "var", "tmp"):
-        (folder / name).mkdir(parents=True)
-    (folder / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n"
+        (directory / name).mkdir(parents=True)
+    (directory / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n"
                                        "carol:x:20003:20003::/home/carol:/bin/bash\n")
-    (folder / "etc/group").write_text("root:x:0:\ncarol:x:20003:\n")
-    (folder / "etc/shadow").write_text("root:*:19000:0:99999:7:::\ncarol:*:19000:0:99999:7:::\n")
-    (folder / "etc/gshadow").write_text("root:*::\ncarol:*::\n")
-    shutil.copy("/etc/login.defs", folder / "etc/login.defs")
-    (folder / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\n")
-    return folder
+    (directory / "etc/group").write_text("root:x:0:\ncarol:x:20003:\n")
+    (directory / "etc/shadow").write_text("root:*:19000:0:99999:7:::\ncarol:*:19000:0:99999:7:::\n")
+    (directory / "etc/gshadow").write_text("root:*::\ncarol:*::\n")
+    shutil.copy("/etc/login.defs", directory / "etc/login.defs")
+    (directory / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\n")
+    return directory
 
 
 @pytest.fixture
 def once(jetpack, root):
-    """One pass of the daemon with the users of `root`."""
+    """Runs the daemon once on the users of `root`."""
 
     def run(code=0):
         result = subprocess.run([jetpack.binary.parent / "jetpackd", "--once", "--root", root],
@@ -68,10 +68,10 @@ def installations(server):
     return [m["data"] for m in server.messages if m["type"] == "installation"]
 
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="accounts are made by root")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can create accounts")
 
 
-def test_files_are_written_once_for_each_version(jetpack, home, server, root, once):
+def test_files_are_written_once_per_version(jetpack, home, server, root, once):
     server.userdata = userdata("v1", configuration={"cyclecloud": {"x": [1, "ü"]}},
                                properties={"os": {"id": "debian"}})
     once()
@@ -96,14 +96,14 @@ def test_files_are_written_once_for_each_version(jetpack, home, server, root, on
     assert installations(server) == [{"status": "ok"}] * 2
 
 
-def test_the_group_is_the_folders(jetpack, home, server, root, once):
+def test_files_get_the_group_of_the_directory(jetpack, home, server, root, once):
     os.chown(home / "config", -1, 12345)
     server.userdata = userdata("v1")
     once()
     assert (home / "config/configuration.json").stat().st_gid == 12345
 
 
-def test_properties_that_were_set_here_are_kept(jetpack, home, server, root, once):
+def test_properties_set_on_the_node_are_kept(jetpack, home, server, root, once):
     server.userdata = userdata("v1", properties={"os": {"id": "debian"}, "rack": "r1"})
     once()
     assert jetpack("props", "set", "os.version", "12").returncode == 0
@@ -113,7 +113,7 @@ def test_properties_that_were_set_here_are_kept(jetpack, home, server, root, onc
     assert home.read_properties() == {"os": {"id": "ubuntu", "version": "12"}, "rack": "here"}
 
 
-def test_a_file_that_was_lost_is_fetched_anew(jetpack, home, server, root, once):
+def test_a_missing_file_is_fetched_again(jetpack, home, server, root, once):
     server.userdata = userdata("v1")
     once()
     (home / "config/configuration.json").unlink()
@@ -125,16 +125,16 @@ def test_a_file_that_was_lost_is_fetched_anew(jetpack, home, server, root, once)
     b"", b"{", b"[]", b"{}", b'{"version": "1"}', b'{"version": "1", "configuration": []}',
     b'{"version": "1", "configuration": {}, "users": {}}', b"\xff\xfe", b"[" * 100000,
     b"x" * (17 << 20)], ids=range(10))
-def test_what_is_not_userdata_changes_nothing(reply, jetpack, home, server, root, once):
+def test_invalid_userdata_changes_nothing(reply, jetpack, home, server, root, once):
     home.configuration({"keep": "me"})
     server.override["/clusterlink/userdata/"] = (200, reply, [])
     once(1)
     assert json.loads((home / "config/configuration.json").read_text()) == {"keep": "me"}
-    assert "cannot keep the configuration current" in log(home)
+    assert "cannot update the configuration" in log(home)
 
 
 @pytest.mark.parametrize("status, word", [(401, "credentials"), (404, "identity"), (500, "500")])
-def test_a_refusal_is_told_and_changes_nothing(status, word, jetpack, home, server, root, once):
+def test_a_rejection_is_reported(status, word, jetpack, home, server, root, once):
     server.override["/clusterlink/userdata/"] = (status, b"{}", [])
     assert word in once(1)
 
@@ -149,14 +149,14 @@ def test_the_interval_and_sighup(jetpack, home, server, root):
         server.userdata = userdata("v2", configuration={"two": 2})
         daemon.send_signal(1)
         wait_for(lambda: "two" in (home / "config/configuration.json").read_text(), "the second")
-        wait_for(lambda: len(installations(server)) == 2, "the cluster to be told")
+        wait_for(lambda: len(installations(server)) == 2, "the report to the cluster")
         assert json.loads(jetpack("status", "--json").stdout)["daemon"]["running"]
     finally:
         daemon.kill()
         daemon.wait()
 
 
-def test_auth_json_is_as_callers_read_it(jetpack, home, server, root, once):
+def test_auth_json_can_be_grepped(jetpack, home, server, root, once):
     server.userdata = userdata("v1", ADA, BOB)
     once()
     found = subprocess.run("grep name config/auth.json | awk -F'\"' '{print $4}'", shell=True,
@@ -166,7 +166,7 @@ def test_auth_json_is_as_callers_read_it(jetpack, home, server, root, once):
 
 
 @needs_root
-def test_users_come_and_go(jetpack, home, server, root, once):
+def test_users_are_added_revoked_and_restored(jetpack, home, server, root, once):
     server.userdata = userdata("v1", ADA, BOB)
     once()
     assert accounts(root)["ada"] == ["x", "20001", "20001", "Ada Lovelace", "/home/ada", "/bin/bash"]
@@ -186,7 +186,7 @@ def test_users_come_and_go(jetpack, home, server, root, once):
         assert re.fullmatch(r"\S+ \S+ INFO     Added user 'ada'", line)
         assert line.split()[5] == "'ada'"
 
-    # Keys of one's own stay; ada is no administrator any more, and bob goes.
+    # The user's own keys stay; ada is no longer an administrator, and bob is removed.
     with keys.open("a") as file:
         file.write("ssh-rsa AAAAown me\n")
     other = KEY.replace("Demo", "Next")
@@ -206,7 +206,7 @@ def test_users_come_and_go(jetpack, home, server, root, once):
 
 
 @needs_root
-def test_homes_are_on_the_shared_file_system_where_there_is_one(home, server, root, once):
+def test_homes_are_below_shared_home_if_it_exists(home, server, root, once):
     (root / "shared/home").mkdir(parents=True)
     server.userdata = userdata("v1", ADA)
     once()
@@ -215,7 +215,7 @@ def test_homes_are_on_the_shared_file_system_where_there_is_one(home, server, ro
 
 
 @needs_root
-def test_accounts_of_others_are_never_touched(home, server, root, once):
+def test_other_accounts_are_never_touched(home, server, root, once):
     before = (root / "etc/passwd").read_text()
     server.userdata = userdata("v1", {**BOB, "name": "carol", "uid": 20003, "isAdmin": True},
                                {**BOB, "name": "root", "uid": 20009},
@@ -224,15 +224,15 @@ def test_accounts_of_others_are_never_touched(home, server, root, once):
     assert (root / "etc/passwd").read_text() == before
     assert not (root / "etc/sudoers.d/jetpack").exists()
     assert not (root / "home/carol").exists()
-    assert "'carol' has an account that was not made by jetpackd" in log(home)
-    assert "UID conflict: user 'dave' is to have uid 20003, which is 'carol'" in log(home)
+    assert "'carol' has an account that jetpackd did not create" in log(home)
+    assert "UID conflict: user 'dave' has uid 20003 in the cluster, which belongs to 'carol'" in log(home)
     server.userdata = userdata("v2")
     once()
     assert (root / "etc/passwd").read_text() == before
 
 
 @needs_root
-def test_a_changed_uid_is_told_and_not_made(home, server, root, once):
+def test_a_changed_uid_is_reported_and_not_applied(home, server, root, once):
     server.userdata = userdata("v1", BOB)
     once()
     server.userdata = userdata("v2", {**BOB, "uid": 20077})
@@ -243,8 +243,8 @@ def test_a_changed_uid_is_told_and_not_made(home, server, root, once):
 
 @needs_root
 @pytest.mark.parametrize("trap", ["home", ".ssh", "authorized_keys"])
-def test_links_lead_nowhere(trap, home, server, root, once, tmp_path):
-    """A user who puts a link in the way of the keys reaches nothing that is not theirs."""
+def test_links_are_not_followed(trap, home, server, root, once, tmp_path):
+    """A user who puts a link in the path of the keys cannot reach files of others."""
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "authorized_keys").write_text("precious\n")
@@ -274,8 +274,8 @@ def test_hostile_names_reach_no_file(home, server, root, once):
 
 
 @needs_root
-def test_a_pass_that_was_killed_is_taken_up_again(home, server, root, once):
-    """The account is made and noted as ours; the rest is missing."""
+def test_a_run_that_was_killed_is_continued(home, server, root, once):
+    """The account is created and recorded as ours; the rest is missing."""
     home.write("run/users.json", {"bob": 20002})
     with (root / "etc/passwd").open("a") as file:
         file.write("bob:x:20002:20002::/home/bob:/bin/bash\n")
@@ -285,7 +285,7 @@ def test_a_pass_that_was_killed_is_taken_up_again(home, server, root, once):
 
 
 @needs_root
-def test_a_failure_of_useradd_is_told_and_tried_again(home, server, root, once):
+def test_a_failure_of_useradd_is_reported_and_retried(home, server, root, once):
     (root / "etc/shadow").unlink()
     (root / "etc/shadow").mkdir()
     server.userdata = userdata("v1", BOB)

@@ -1,4 +1,4 @@
-"""`jetpack log`: what it takes, what it queues, what it says."""
+"""`jetpack log`: its arguments, what it queues, and what it prints."""
 
 import contextlib
 import json
@@ -44,11 +44,11 @@ def test_level_and_priority(args, level, priority, log):
     'say "hi" \\ and go', "a::b", "line one\nline two\ttab", "ünïcödé 🚀", "\x01\x1b[31m",
     pytest.param("x" * 65536, id="64 KiB"), "<script>alert(1)</script>", "' OR 1=1; --", "%s%n",
     "--"])
-def test_a_message_arrives_as_it_was_given(text, log):
+def test_a_message_is_queued_verbatim(text, log):
     assert log("--", text)["message"] == text
 
 
-def test_what_is_not_utf_8_is_replaced_and_told(log, jetpack):
+def test_invalid_utf_8_is_replaced_with_a_warning(log, jetpack):
     result = jetpack("log", b"caf\xe9 \xf0\x9f\x9a \xed\xa0\x80 end", "--wait", "0")
     assert result.returncode == 0
     assert "not valid UTF-8" in result.stderr
@@ -64,26 +64,26 @@ def test_what_is_not_utf_8_is_replaced_and_told(log, jetpack):
     ([], 2, "MESSAGE"),
     (["a", "b"], 2, "b"),
 ])
-def test_what_cannot_be_taken_is_refused(args, code, expected, jetpack, home):
+def test_invalid_command_lines(args, code, expected, jetpack, home):
     result = jetpack("log", *args)
     assert (result.returncode, result.stdout) == (code, "")
     assert expected in result.stderr
     assert not (home / "run/outbox.db").exists()
 
 
-def test_the_message_is_in_the_agents_own_log_too(log, home):
+def test_the_message_is_also_in_the_local_log(log, home):
     log("disk is slow", "--level", "warn")
     line = (home / "logs/jetpack.log").read_text()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING  disk is slow\n", line)
 
 
-def test_a_log_that_cannot_be_written_is_no_obstacle(log, home):
+def test_a_log_file_that_cannot_be_written_is_ignored(log, home):
     (home / "logs").rmdir()
     (home / "logs").write_text("")
     assert log("m")["message"] == "m"
 
 
-def test_the_queue_is_bounded_and_says_so(jetpack, home):
+def test_the_queue_has_a_limit(jetpack, home):
     home.node({"cyclecloud": {"jetpack": {"outbox_max_mib": 4}}})
     for n in range(200):
         result = jetpack("log", f"{n}" + "x" * 60000, "--wait", "0")

@@ -1,5 +1,5 @@
-"""`jetpack report_issue` into every kind of locker: what is printed leads to the archive, whoever fetches it,
-and no copy of it stands on the node's disk."""
+"""`jetpack report_issue` with every kind of locker: the printed URL leads to the archive, and no copy is
+written to the node's disk."""
 
 import calendar
 import contextlib
@@ -25,7 +25,7 @@ MONTH = 30 * 24 * 3600
 def connect(locker, home):
     names = {"cluster": {"name": "TestCluster"}, "node": {"name": "execute-1"}}
     home.node({"cyclecloud": {**names, **(locker.keys or {}).get("cyclecloud", {})}})
-    locker.keys = None  # they are there
+    locker.keys = None  # already written
     locker.connect(home)
 
 
@@ -54,7 +54,7 @@ def blob_of(url):
     return re.search(rf"issues/TestCluster-execute-1-{UUID}\.zip", url)[0]
 
 
-def test_the_address_that_is_printed_leads_to_the_archive(jetpack, home, locker):
+def test_the_printed_url_leads_to_the_archive(jetpack, home, locker):
     lines, said = lines_of(jetpack)
     url = lines[0].removeprefix("Logs can be found at: ")
     check_archive(locker.get(blob_of(url)), home)
@@ -70,7 +70,7 @@ def test_the_address_that_is_printed_leads_to_the_archive(jetpack, home, locker)
         assert 6 * 24 * 3600 < left <= 7 * 24 * 3600 and "expires sooner" in said
     else:
         assert abs(left - MONTH) < 60 and said == ""
-    if locker.kind != "azurite-http":  # the address is for https alone
+    if locker.kind != "azurite-http":  # the signature allows only https
         answer = blob_client.ask(url, ca=locker.ca)
         assert answer.status == 200 and "attachment" in answer.headers["Content-Disposition"]
         check_archive(answer.body, home)
@@ -82,12 +82,12 @@ def test_unsigned(jetpack, home, locker):
     assert url == locker.address(blob_of(url))
     assert (len(lines), said) == (1, "") and "sig=" not in lines[0]
     check_archive(locker.get(blob_of(lines[0])), home)
-    told = json.loads("\n".join(lines_of(jetpack, "--no-sign", "--json")[0]))
-    assert "expires" not in told and told["bytes"] == len(locker.get(blob_of(told["location"])))
+    report = json.loads("\n".join(lines_of(jetpack, "--no-sign", "--json")[0]))
+    assert "expires" not in report and report["bytes"] == len(locker.get(blob_of(report["location"])))
 
 
 def test_no_copy_on_the_disk(jetpack, home, lockers, tmp_path):
-    """No file larger than 1 MB appears where temporary files may be, while it is uploaded."""
+    """During the upload, no file larger than 1 MB appears where temporary files may be."""
     locker = lockers.make("hub-key", tmp_path)
     connect(locker, home)
     for i in range(4):
@@ -102,7 +102,7 @@ def test_no_copy_on_the_disk(jetpack, home, lockers, tmp_path):
         for path in [*temporary.rglob("*"), *(set(home.path.rglob("*")) - before)]:
             with contextlib.suppress(OSError):
                 largest[path] = max(largest.get(path, 0), path.stat().st_size)
-        for fd in os.listdir(f"/proc/{pid}/fd"):  # also files without a name
+        for fd in os.listdir(f"/proc/{pid}/fd"):  # unlinked files too
             with contextlib.suppress(OSError):
                 if "(deleted)" in os.readlink(f"/proc/{pid}/fd/{fd}"):
                     largest[fd] = max(largest.get(fd, 0), os.stat(f"/proc/{pid}/fd/{fd}").st_size)
@@ -122,7 +122,7 @@ def test_no_copy_on_the_disk(jetpack, home, lockers, tmp_path):
     assert max(largest.values(), default=0) < 1 << 20, largest
 
 
-def test_an_upload_that_fails_says_what_to_do(jetpack, home, lockers, tmp_path):
+def test_a_failed_upload_says_what_to_do(jetpack, home, lockers, tmp_path):
     locker = lockers.make("hub-key", tmp_path)
     connect(locker, home)
     locker.connect(home, url=locker.description["url"].replace(locker.container, "no-such-container"))

@@ -1,14 +1,13 @@
 // Messages as the cluster's server reads them, the same on every transport.
 #include "services/session/envelope.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
+#include "support/json_writer.hpp"
 
 namespace jetpack::session {
 
 namespace {
 
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
+using support::JsonWriter;
 
 // Leaves out what is empty.
 void put_known(JsonWriter& json, const char* key, const std::string& text,

@@ -1,13 +1,11 @@
 // The tables of run/outbox.db, and messages as their rows.
 #include "services/session/outbox_schema.hpp"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <jetpack/error.hpp>
 #include "services/session/shared_file.hpp"
 #include "support/file_lock.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::session {
 
@@ -49,7 +47,7 @@ constexpr int data_column = 3;
 constexpr int kind_column = 10;
 constexpr int body_column = 17;
 
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
+using support::JsonWriter;
 
 void put(JsonWriter& json, const std::string& text) {
   json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));

@@ -1,14 +1,13 @@
 // What is in run/outbox.db, for people and jp_session.outbox.
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "services/session/outbox_schema.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::session {
 
 namespace {
 
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
+using support::JsonWriter;
 
 void put(JsonWriter& json, const char* key, const std::string& text) {
   json.Key(key);

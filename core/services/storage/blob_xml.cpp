@@ -5,14 +5,13 @@
 #include <charconv>
 #include <cstring>
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 #include <pugixml.hpp>
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
 #include "support/encoding.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
 #include "support/times.hpp"
 #include "support/utf8.hpp"
 
@@ -114,7 +113,7 @@ std::string hex_of_content_md5(std::string_view base64_text) {
 
 std::string json_line(const BlobInfo& blob) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  support::JsonWriter writer(buffer);
   const auto member = [&](const char* name, const std::string& value) {
     const std::string text = utf8_or_nothing(value);
     writer.Key(name);

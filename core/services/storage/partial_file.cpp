@@ -13,11 +13,9 @@
 #include <ctime>
 #include <optional>
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::storage {
 
@@ -276,7 +274,7 @@ void PartialFile::read_back(Range range, const std::function<bool(std::string_vi
 void PartialFile::record(const Ranges& ranges) {
   recorded_ = ranges.bytes();
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  support::JsonWriter writer(buffer);
   writer.StartObject();
   for (const auto& [name, value] : {std::pair<const char*, std::string>{"blob", content_.blob},
                                     {"etag", content_.etag},

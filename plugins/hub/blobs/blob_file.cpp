@@ -53,7 +53,7 @@ BlobProperties parse_properties(const std::string& text, const fs::path& path) {
   properties.etag = *etag;
   properties.modified = modified->GetInt64();
   for (const auto& header : headers->GetObject()) {
-    if (!header.value.IsString()) damaged(path);
+    if (!support::is_string(header.value)) damaged(path);
     properties.headers.emplace_back(support::text_of(header.name), support::text_of(header.value));
   }
   return properties;

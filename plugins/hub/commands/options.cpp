@@ -81,7 +81,7 @@ std::string object_in_file(const Call& call) {
   if (!text) throw Error(Errc::not_found, "failed to read " + file + ": no such file");
   rapidjson::Document document;
   try {
-    document = support::parse_json(*text, file);
+    document = support::parse_json(*text, file, support::JsonRules::strict);
   } catch (const Error& error) {
     throw Error(Errc::usage, std::string(error.what()) + "; expected one JSON object");
   }

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 
-#include <rapidjson/prettywriter.h>
-
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
@@ -55,7 +53,7 @@ void print_columns(const Call& call, const json::Value& list, const std::vector<
 std::string shown_member(const json::Value& object, const char* name) {
   const auto* member = object.IsObject() ? support::find_member(object, name) : nullptr;
   if (member == nullptr) return {};
-  if (member->IsString()) return std::string(support::text_of(*member));
+  if (support::is_string(*member)) return std::string(support::text_of(*member));
   if (member->IsInt64() || member->IsObject()) return support::to_json(*member);
   if (member->IsBool()) return member->IsTrue() ? "yes" : "no";
   return {};
@@ -63,7 +61,7 @@ std::string shown_member(const json::Value& object, const char* name) {
 
 void print_json(const Call& call, const json::Value& value) {
   json::StringBuffer out;
-  json::PrettyWriter<json::StringBuffer> writer(out);
+  support::PrettyJsonWriter writer(out);
   writer.SetIndent(' ', 2);
   value.Accept(writer);
   call.print(std::string_view(out.GetString(), out.GetSize()));

@@ -133,7 +133,7 @@ std::vector<std::string> texts_of(const rapidjson::Value& body, const char* name
     throw HttpError(400, "'" + std::string(name) + "' must be an array of at most " +
                              std::to_string(max_selected) + " strings");
   for (const auto& element : member->GetArray()) {
-    if (!element.IsString())
+    if (!support::is_string(element))
       throw HttpError(400, "'" + std::string(name) + "' must be an array of strings");
     texts.push_back(stored_text(support::text_of(element), max_short));
   }
@@ -175,7 +175,7 @@ Response act(Database& database, const Request& request, const std::string& clus
   require_sight(request.account, cluster);
   const auto body = parse_body(request.body);
   if (const auto* filter = support::find_member(body, "filter");
-      filter != nullptr && filter->IsString() && filter->GetStringLength() > 0)
+      filter != nullptr && support::is_string(*filter) && filter->GetStringLength() > 0)
     throw HttpError(
         400, "'filter' is not supported; select nodes by names, ids, hostnames or ip_addresses");
   const NodeSelection selection{texts_of(body, "names"),

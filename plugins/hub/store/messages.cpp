@@ -55,7 +55,7 @@ class MessageReader {
   std::string optional_text(const json::Value& object, const char* key) const {
     const auto* member = support::find_member(object, key);
     if (member == nullptr || member->IsNull()) return {};
-    if (!member->IsString()) fail("'" + std::string(key) + "' must be a string");
+    if (!support::is_string(*member)) fail("'" + std::string(key) + "' must be a string");
     const auto text = support::text_of(*member);
     if (text.size() > max_short_text)
       fail("'" + std::string(key) + "' has " + std::to_string(text.size()) +
@@ -77,7 +77,7 @@ class MessageReader {
       fail("'level' must be info, warn or error");
     entry.priority = read_priority(data, entry.level);
     const auto* text = support::find_member(data, "message");
-    if (text == nullptr || !text->IsString()) fail("'message' must be a string");
+    if (text == nullptr || !support::is_string(*text)) fail("'message' must be a string");
     entry.text = stored_text(support::text_of(*text), max_log_text);
     entry.extras = read_extras(data);
     return entry;
@@ -159,7 +159,7 @@ std::string_view to_text(Priority priority) {
 std::vector<Message> parse_messages(std::string_view body) {
   json::Document document;
   try {
-    document = support::parse_json(body, "the body");
+    document = support::parse_json(body, "the body", support::JsonRules::strict);
   } catch (const Error& error) {
     throw BadMessages(error.what(), std::nullopt);
   }

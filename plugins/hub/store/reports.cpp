@@ -97,7 +97,7 @@ Demand read_demand(const json::Value& object) {
 std::string text_of_member(const json::Value& object, const char* name, size_t most) {
   const auto* member = support::find_member(object, name);
   if (member == nullptr || member->IsNull()) return {};
-  if (!member->IsString()) bad("'" + std::string(name) + "' must be a string");
+  if (!support::is_string(*member)) bad("'" + std::string(name) + "' must be a string");
   return stored_text(support::text_of(*member), most);
 }
 

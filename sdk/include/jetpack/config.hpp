@@ -53,18 +53,20 @@ class Config {
     return value ? *std::move(value) : std::string(fallback);
   }
 
-  // A boolean, or a string that reads as one (true, yes, on, 1; in any case).
+  // A boolean, or a string that reads as one (true, yes, on, 1; in any case). Null is as if there
+  // were none.
   bool flag_or(std::string_view key, bool fallback) const {
     auto value = get(key);
-    if (!value) return fallback;
+    if (!value || *value == null_text) return fallback;
     for (char& c : *value) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     return *value == "true" || *value == "yes" || *value == "on" || *value == "1";
   }
 
-  // A whole number, or a string that reads as one; anything else is Errc::corrupt.
+  // A whole number, or a string that reads as one; anything else is Errc::corrupt. Null is as if
+  // there were none.
   int64_t integer_or(std::string_view key, int64_t fallback) const {
     auto value = get(key);
-    if (!value) return fallback;
+    if (!value || *value == null_text) return fallback;
     int64_t number = 0;
     const char* end = value->data() + value->size();
     auto [rest, failure] = std::from_chars(value->data(), end, number);
@@ -92,6 +94,8 @@ class Config {
   }
 
  private:
+  static constexpr std::string_view null_text = "None";  // in Format::plain
+
   int32_t fetch(std::string_view tree, std::string_view key, Format format, jp_sink to,
                 jp_error& err) const {
     return table_->get(table_->self, boundary::borrow(tree), boundary::borrow(key),
