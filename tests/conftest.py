@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-# Tests here, in whatever folder, may import what stands in tests/servers.
+# All tests can import what is in tests/servers.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from servers import keeper, node_server  # noqa: E402
 
@@ -25,6 +25,16 @@ BUILT_HOME = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home"
 
 def pytest_addoption(parser):
     parser.addoption("--update-expected", action="store_true", help="rewrite the expected outputs")
+
+
+# Files with tests that take long, most of it waiting. They come first, so that no process of the run is
+# left with them at the end.
+LONG = ("test_amqp.py", "test_daemon_faults.py", "test_hub.py", "test_hub_many.py", "test_kill.py",
+        "test_kill_matrix.py", "test_letters.py", "test_servers.py", "test_storage.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def clean_environment():
@@ -39,8 +49,8 @@ class Home:
 
     def __init__(self, path):
         self.path = Path(path)
-        for folder in ("config", "logs", "run", "scripts", "system/bootstrap"):
-            (self.path / folder).mkdir(parents=True)
+        for directory in ("config", "logs", "run", "scripts", "system/bootstrap"):
+            (self.path / directory).mkdir(parents=True)
 
     def __truediv__(self, name):
         return self.path / name
@@ -83,7 +93,7 @@ class Jetpack:
         return [str(self.binary), *(os.fspath(arg) for arg in args)]
 
     def __call__(self, *args, env=None, prefix=(), **options):
-        """Runs `jetpack ARGS`; `env` is added to the environment, `prefix` stands before it."""
+        """Runs `jetpack ARGS`; `env` is added to the environment, `prefix` goes before it."""
         options.setdefault("timeout", 60)
         options.setdefault("stdin", subprocess.DEVNULL)
         if "input" in options:
@@ -99,7 +109,7 @@ class Jetpack:
         )
 
     def answer(self, *args, **options):
-        """What `jetpack ARGS` prints, when it succeeds and has nothing to say on stderr."""
+        """What `jetpack ARGS` prints, when it succeeds and prints nothing on stderr."""
         result = self(*args, **options)
         assert (result.returncode, result.stderr) == (0, ""), result
         return result.stdout
@@ -196,7 +206,7 @@ def jetpack(built_home, home):
 
 @pytest.fixture
 def server(home):
-    """A server that remembers what the home's node says to it."""
+    """A server that records what the home's node sends."""
     running = node_server.NodeServer()
     node_server.connect(home, running)
     yield running
@@ -206,28 +216,28 @@ def server(home):
 NOBODY = 65534
 
 
-def let_all_enter(folder):
-    """Whoever knows the path may follow it to the folder, whatever stands above it."""
-    for step in [folder, *folder.parents]:
+def let_all_enter(directory):
+    """Lets every user reach the directory by its path."""
+    for step in [directory, *directory.parents]:
         if step.stat().st_mode & 0o001 == 0:
             step.chmod(step.stat().st_mode | 0o011)
 
 
 @pytest.fixture(scope="session")
 def public_installation(built_home, tmp_path_factory):
-    """A copy of the installed tree that every user can run, wherever the build stands."""
-    folder = tmp_path_factory.mktemp("installed")
+    """A copy of the installed tree that every user can run, wherever the build is."""
+    directory = tmp_path_factory.mktemp("installed")
     for part in ("bin", "lib"):
-        shutil.copytree(built_home / part, folder / part, symlinks=True)
-    let_all_enter(folder)
-    return folder
+        shutil.copytree(built_home / part, directory / part, symlinks=True)
+    let_all_enter(directory)
+    return directory
 
 
 @pytest.fixture
 def as_user(public_installation, jetpack, tmp_path):
     """as_user([group]): a prefix that runs jetpack as another user, of that group alone."""
     if os.geteuid() != 0:
-        pytest.skip("only root can become somebody else")
+        pytest.skip("only root can run a program as another user")
     let_all_enter(tmp_path)
     jetpack.binary = public_installation / "bin/jetpack"
     return lambda group=NOBODY: ["setpriv", f"--reuid={NOBODY}", f"--regid={group}", "--clear-groups"]
@@ -248,8 +258,8 @@ def transcript(request, jetpack):
             text += f"[exit {result.returncode}]\n\n"
         text = text.replace(str(jetpack.home.path), "HOME").replace(str(BUILT_HOME), "PREFIX")
         text = re.sub(r"\b8\.10\.0-\d+", "VERSION", text)
-        folder = Path(request.fspath).parent / "expected"
-        same_as_file(folder / f"{name}.txt", text, request.config.getoption("--update-expected"))
+        directory = Path(request.fspath).parent / "expected"
+        same_as_file(directory / f"{name}.txt", text, request.config.getoption("--update-expected"))
 
     return compare
 
@@ -263,8 +273,8 @@ def copied_home(built_home, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory):
-    """A folder that all processes of this test run have in common."""
+def shared_directory(tmp_path_factory):
+    """A directory that all processes of this test run share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
@@ -275,34 +285,53 @@ def need_program(path, package):
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(shared_folder):
-    """The RabbitMQ of this test run, for tests that leave it as it is: each makes an account()."""
+def rabbitmq(shared_directory):
+    """The RabbitMQ of this test run, for tests that do not change it: each creates an account()."""
     need_program("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
-    with keeper.shared("rabbitmq", shared_folder) as server:
+    with keeper.shared("rabbitmq", shared_directory) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def postgresql(shared_folder):
-    """The PostgreSQL of this test run, for tests that leave it as it is: each makes a database()."""
+def postgresql(shared_directory):
+    """The PostgreSQL of this test run, for tests that do not change it: each creates a database()."""
     need_program("/usr/lib/postgresql/15/bin/postgres", "postgresql")
-    with keeper.shared("postgresql", shared_folder) as server:
+    with keeper.shared("postgresql", shared_directory) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
-def own_rabbitmq():
-    """A RabbitMQ for one module, to be blocked, killed and started again."""
+@pytest.fixture(scope="session")
+def breakable_rabbitmq():
+    """The RabbitMQ of one process of this test run: see own_rabbitmq."""
     need_program("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
     server = keeper.server_class("rabbitmq")()
     yield server
     server.remove()
 
 
-@pytest.fixture(scope="module")
-def own_postgresql():
-    """A PostgreSQL for one module, to be killed and started again."""
+@pytest.fixture(scope="session")
+def breakable_postgresql():
+    """The PostgreSQL of one process of this test run: see own_postgresql."""
     need_program("/usr/lib/postgresql/15/bin/postgres", "postgresql")
     server = keeper.server_class("postgresql")()
     yield server
     server.remove()
+
+
+def running(server):
+    """The server, started again where the test before left it killed."""
+    if not server.process or server.process.poll() is not None:
+        server.start()
+    return server
+
+
+@pytest.fixture
+def own_rabbitmq(breakable_rabbitmq):
+    """A RabbitMQ to be blocked, killed and started again; the test puts back what it changed."""
+    return running(breakable_rabbitmq)
+
+
+@pytest.fixture
+def own_postgresql(breakable_postgresql):
+    """A PostgreSQL to be killed and started again."""
+    return running(breakable_postgresql)

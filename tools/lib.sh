@@ -1,14 +1,22 @@
-# Shared by the tools: where the tree is, and the Debian packages that a purpose needs.
+# Shared by the tools: --help, where the tree is, and the Debian packages that a purpose needs.
 # shellcheck shell=bash
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# The comment at the head of a tool is its help.
+case ${1:-} in
+  -h | --help)
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+esac
 
 fail() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
   exit 1
 }
 
-# Installs what is missing of the packages for the given purposes; does nothing when nothing is.
+# Installs the missing packages of the given purposes; does nothing when none is missing.
 need() {
   local wanted=() missing=() package
   for purpose in "$@"; do
@@ -29,13 +37,25 @@ need() {
     apt-get -q install -y --no-install-recommends "${missing[@]}" >&2
 }
 
-# Runs a command while packages may not start the services that they bring: the tests start their own
-# servers. What runs already is left alone. Does nothing where the machine has a policy of its own.
+enabled_services() {
+  find /etc/systemd/system -type l -path '*.wants/*' \( -name '*.service' -o -name '*.socket' \) \
+    -printf '%f\n' 2>/dev/null | sort -u
+}
+
+# Runs a command that installs packages, whose services are neither started nor left enabled: the tests
+# start their own servers. What ran or was enabled before is left alone, and so is a machine's own
+# policy on starting services.
 without_services() (
   policy=/usr/sbin/policy-rc.d
+  before=$(enabled_services)
   if [ ! -e "$policy" ]; then
     trap '"${as_root[@]}" rm -f "$policy"' EXIT
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin "$policy"
   fi
   "$@"
+  new=$(comm -13 <(printf '%s\n' "$before") <(enabled_services))
+  if [ -n "$new" ] && command -v systemctl >/dev/null; then
+    # shellcheck disable=SC2086
+    "${as_root[@]}" systemctl --quiet disable $new
+  fi
 )

@@ -22,7 +22,7 @@ class Cluster(DevCluster):
     def enroll(self, *nodes, cluster="demo"):
         """Creates nodes."""
         for node in nodes:
-            home = self.folder / "homes" / cluster / node
+            home = self.directory / "homes" / cluster / node
             home.mkdir(parents=True)
             done = self.administer("hub", "enroll", "--data", self.data, "--cluster", cluster,
                                "--node", node, "--home", home)
@@ -141,11 +141,11 @@ class Page:
 
     def picture(self, name):
         """Saves screenshots, light and dark, in JETPACK_SCREENSHOT_DIR."""
-        folder = os.environ.get("JETPACK_SCREENSHOT_DIR")
-        if not folder:
+        directory = os.environ.get("JETPACK_SCREENSHOT_DIR")
+        if not directory:
             return
-        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        pathlib.Path(directory).mkdir(parents=True, exist_ok=True)
         for scheme in ("light", "dark"):
             self.prefer(scheme)
-            self.browser.save_screenshot(f"{folder}/{name}-{scheme}.png")
+            self.browser.save_screenshot(f"{directory}/{name}-{scheme}.png")
         self.prefer(None)

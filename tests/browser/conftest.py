@@ -7,8 +7,8 @@ import tempfile
 
 import pytest
 
-FOLDER = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "integration")]
+DIRECTORY = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(DIRECTORY), str(DIRECTORY.parent / "integration")]
 
 from cluster_page import Cluster, Page
 

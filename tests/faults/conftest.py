@@ -61,13 +61,13 @@ def server(certificate, connect):
 class Cluster:
     """A hub and a node of it, made by tools/dev-cluster; no daemon: verbs deliver by themselves."""
 
-    def __init__(self, tool, folder, binary):
-        self.tool, self.folder, self.binary = tool, folder, binary
+    def __init__(self, tool, directory, binary):
+        self.tool, self.directory, self.binary = tool, directory, binary
         self.state = json.loads(self.run("start", "--no-daemon"))
         self.home = Path(self.state["home"])
 
     def run(self, action, *options):
-        done = subprocess.run([self.tool, action, self.folder, *options], capture_output=True, text=True,
+        done = subprocess.run([self.tool, action, self.directory, *options], capture_output=True, text=True,
                               timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -16,7 +16,7 @@ NODES, MESSAGES = 50, 20
 def run_fleet(repository, world, *more, meanwhile=lambda: None):
     """The report of a fleet that acts on the world."""
     hubs = [part for hub in world.hubs for part in ("--hub", hub.about["url"])]
-    authorities = world.folder / "authorities.pem"
+    authorities = world.directory / "authorities.pem"
     with open(authorities, "w") as file:
         for hub in world.hubs:
             with open(hub.about["ca"]) as authority:

@@ -66,12 +66,12 @@ def test_a_server_that_listens_on_ipv6_alone(host, start_server, connect, jetpac
 
 @curl_only("it speaks HTTP/1.1 alone")
 def test_http_2_is_spoken_where_the_server_has_it(connect, jetpack):
-    location = "location /clusterlink/messages { access_log {folder}/access.log; return 202; }"
+    location = "location /clusterlink/messages { access_log {directory}/access.log; return 202; }"
     server = nginx.Nginx(location, tls="ssl http2")
     try:
         connect(server.tls_url, server.ca)
         assert delivered(jetpack) == (True, DELIVERED)
-        assert "POST /clusterlink/messages HTTP/2.0" in (server.folder / "access.log").read_text()
+        assert "POST /clusterlink/messages HTTP/2.0" in (server.directory / "access.log").read_text()
     finally:
         server.stop()
 

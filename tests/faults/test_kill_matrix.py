@@ -59,7 +59,7 @@ class Driver:
             data = json.dumps({"properties": {f"driver{self.number}": tag}})
             return ["--plugin-path", self.plugin, "publish", "properties", data]
         if kind == "autoscale":
-            path = self.world.folder / f"{self.array()}.json"
+            path = self.world.directory / f"{self.array()}.json"
             path.write_text(json.dumps([{"Name": f"{self.array()}-file", "TargetCoreCount": step,
                                          "Configuration": {"tag": tag}}]))
             return ["autoscale", "--file", path, "--request-set", self.array()]

@@ -26,11 +26,11 @@ def environment(home, more=None):
     return {**kept, "LC_ALL": "C.UTF-8", "TZ": "UTC", "JETPACK_HOME": str(home), **(more or {})}
 
 
-def make_home(folder):
+def make_home(directory):
     """The tree that the agent finds on a node, but for its programs."""
     for name in ("config", "logs", "run", "scripts", "system/bootstrap"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    return folder
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    return directory
 
 
 class Process:
@@ -97,11 +97,11 @@ class Hub(Process):
     """A hub on a port of its own, the same at each start."""
 
     def __init__(self, world, number):
-        self.data, self.port = world.folder / f"hub-{number}", free_port()
+        self.data, self.port = world.directory / f"hub-{number}", free_port()
         super().__init__(
             [world.binary, "hub", "serve", *world.store(self.data), "--listen",
              f"127.0.0.1:{self.port}", *world.broker_options()],
-            world.folder / f"hub-{number}.log", world.built_home, wants_line=True)
+            world.directory / f"hub-{number}.log", world.built_home, wants_line=True)
         self.about = self.start()
 
     def kill(self):
@@ -117,11 +117,11 @@ class Node:
 
     def __init__(self, world, name, hub, more=None):
         self.world, self.name, self.more = world, name, more
-        self.home = make_home(world.folder / name)
+        self.home = make_home(world.directory / name)
         world.run("hub", "enroll", *world.store(hub.data), "--cluster", CLUSTER, "--node", name,
                   "--home", self.home, "--url", hub.about["url"], *world.transport_options())
         (self.home / "config/node.json").write_text(json.dumps(DAEMON_KEYS))
-        self.daemon = Process([world.binary, "jetpackd"], world.folder / f"{name}.log", self.home,
+        self.daemon = Process([world.binary, "jetpackd"], world.directory / f"{name}.log", self.home,
                               more)
 
     def start(self, *arguments, **options):
@@ -161,8 +161,8 @@ class Node:
 class World:
     """The cluster. `database` is a PostgreSql or None, `broker` a RabbitMq or None."""
 
-    def __init__(self, folder, built_home, database=None, broker=None, hubs=1, nodes=1, more=None):
-        self.folder, self.built_home = Path(folder), built_home
+    def __init__(self, directory, built_home, database=None, broker=None, hubs=1, nodes=1, more=None):
+        self.directory, self.built_home = Path(directory), built_home
         self.binary = built_home / "bin/jetpack"
         self.database, self.broker = database, broker
         self.url = database.database() if database else None

@@ -10,8 +10,8 @@ from lockers import Lockers  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def lockers(shared_folder):
-    """make(KIND, FOLDER): a locker of one of lockers.KINDS."""
-    made = Lockers(shared_folder)
+def lockers(shared_directory):
+    """make(KIND, DIRECTORY): a locker of one of lockers.KINDS."""
+    made = Lockers(shared_directory)
     yield made
     made.close()

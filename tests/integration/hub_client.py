@@ -45,7 +45,7 @@ class Stream:
         """The next event of the kind ("message" or "change") for which the condition holds."""
         deadline, found = time.monotonic() + seconds, "message"
         while True:
-            assert time.monotonic() < deadline, "waited in vain"
+            assert time.monotonic() < deadline, "timed out"
             line = self.response.readline().decode()
             assert line, "the stream ended"
             if line.startswith("event: "):
@@ -68,26 +68,26 @@ class DevCluster:
     start_options = ()
 
     def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-dev-cluster-"))
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-dev-cluster-"))
         try:
             self.about = json.loads(self.tool("start", *self.start_options).stdout)
         except BaseException:
-            shutil.rmtree(self.folder)
+            shutil.rmtree(self.directory)
             raise
         self.home = pathlib.Path(self.about["home"])
-        self.data = self.folder / "hub"
+        self.data = self.directory / "hub"
         self.admin = (self.about["admin"]["name"], self.about["admin"]["password"])
         self.context = ssl.create_default_context(cafile=self.about["ca"])
 
     def tool(self, action, *options, check=True):
         """Runs tools/dev-cluster on this cluster."""
-        return subprocess.run([DEV_CLUSTER, action, self.folder, *options], check=check, text=True,
+        return subprocess.run([DEV_CLUSTER, action, self.directory, *options], check=check, text=True,
                               stdout=subprocess.PIPE, timeout=120)
 
     def stop(self):
         """Ends the hub and removes everything."""
         self.tool("stop")
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.directory)
 
     @property
     def node(self):

@@ -33,8 +33,8 @@ class Hub:
     same database, whose authority and administrator it shares."""
 
     def __init__(self, *options, database=None, like=None, listen="127.0.0.1:0"):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-hub-"))
-        self.data = self.folder / "data"
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-hub-"))
+        self.data = self.directory / "data"
         if like:
             shutil.copytree(like.data / "tls", self.data / "tls")
         self.database = ["--database", database] if database else []
@@ -47,7 +47,7 @@ class Hub:
 
     def start(self):
         """Starts it, at the same address each time."""
-        with open(self.folder / "errors", "ab") as errors:
+        with open(self.directory / "errors", "ab") as errors:
             self.process = subprocess.Popen(
                 [BINARY, "hub", "serve", "--data", self.data, "--listen", self.listen,
                  *self.options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
@@ -62,7 +62,7 @@ class Hub:
 
     def errors(self):
         """What it wrote to standard error."""
-        return (self.folder / "errors").read_text()[-2000:]
+        return (self.directory / "errors").read_text()[-2000:]
 
     def log(self):
         """Its log."""
@@ -76,7 +76,7 @@ class Hub:
 
     def enroll(self, node, cluster="demo", *options):
         """Enrolls a node; its user name and password."""
-        home = self.folder / "homes" / cluster / node
+        home = self.directory / "homes" / cluster / node
         home.mkdir(parents=True, exist_ok=True)
         self.administer("enroll", "--cluster", cluster, "--node", node, "--home", home, *options)
         connection = json.loads((home / "config" / "connection.json").read_text())
@@ -84,7 +84,7 @@ class Hub:
 
     def ini(self, node, cluster="demo"):
         """The text of an enrolled node's jetpack.ini."""
-        return (self.folder / "homes" / cluster / node / "config" / "jetpack.ini").read_text()
+        return (self.directory / "homes" / cluster / node / "config" / "jetpack.ini").read_text()
 
     def connect(self):
         """A connection."""
@@ -161,7 +161,7 @@ class Hub:
         """Ends it and removes everything."""
         if self.process:
             self.kill()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.directory)
 
 
 def message(kind, cluster="demo", node="n1", **data):

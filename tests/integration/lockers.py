@@ -18,8 +18,8 @@ WITH_SECRET = ("azurite-http", "azurite-https", "azurite-sas", "hub-key", "hub-s
 class Locker:
     """A locker that a test may use as it likes: its container is its own."""
 
-    def __init__(self, kind, description, account=None, folder=None, keys=None):
-        self.kind, self.description, self.account, self.folder = kind, description, account, folder
+    def __init__(self, kind, description, account=None, directory=None, keys=None):
+        self.kind, self.description, self.account, self.directory = kind, description, account, directory
         self.keys = keys  # of node.json
         self.container = description["url"].rsplit("/", 1)[1]
 
@@ -35,7 +35,7 @@ class Locker:
 
     def address(self, name):
         """Where a blob is."""
-        base = (self.description["url"] if self.folder
+        base = (self.description["url"] if self.directory
                 else f"{self.description['endpoint']}/{self.container}")
         return f"{base}/{name}"
 
@@ -47,8 +47,8 @@ class Locker:
 
     def put(self, name, content):
         """A blob, by other means than ours."""
-        if self.folder:
-            path = self.folder / name
+        if self.directory:
+            path = self.directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         else:
@@ -56,9 +56,9 @@ class Locker:
 
     def get(self, name):
         """A blob's content, or None."""
-        if not self.folder:
+        if not self.directory:
             return self.account.get(f"{self.container}/{name}")
-        path = self.folder / name
+        path = self.directory / name
         return path.read_bytes() if path.exists() else None
 
 
@@ -92,33 +92,33 @@ def hub_locker(kind, hub):
     return Locker(kind, {**description, "account_key": key}, account)
 
 
-def file_locker(folder):
-    """A folder."""
-    path = pathlib.Path(folder) / f"locker-{uuid.uuid4().hex}"
+def file_locker(directory):
+    """A directory."""
+    path = pathlib.Path(directory) / f"locker-{uuid.uuid4().hex}"
     path.mkdir()
-    return Locker("file", {"url": f"file://{path}"}, folder=path)
+    return Locker("file", {"url": f"file://{path}"}, directory=path)
 
 
 class Lockers:
     """Makes lockers of every kind; the servers start when they are needed first. Azurite is that of all
-    the processes with this folder."""
+    the processes with this directory."""
 
-    def __init__(self, shared_folder):
-        self.shared_folder = shared_folder
+    def __init__(self, shared_directory):
+        self.shared_directory = shared_directory
         self.servers = contextlib.ExitStack()
         self.azurite = self.hub = self.imds = None
 
-    def make(self, kind, folder):
+    def make(self, kind, directory):
         """A fresh locker."""
         if kind == "file":
-            return file_locker(folder)
+            return file_locker(directory)
         if kind.startswith("hub"):
             self.hub = self.hub or Hub()
             return hub_locker(kind, self.hub)
         npm.package("azurite", azurite.VERSION)
         self.imds = self.imds or Imds()
         self.azurite = self.azurite or self.servers.enter_context(
-            keeper.shared("azurite", self.shared_folder))
+            keeper.shared("azurite", self.shared_directory))
         return azurite_locker(kind, self.azurite, self.imds)
 
     def close(self):

@@ -228,7 +228,7 @@ def test_the_largest_body(hub):
 
 def test_a_body_with_two_lengths_is_rejected(hub):
     for length in ("2", "x"):
-        reply = hub.ask("GET", "/api/nodes", hub.admin, None,
+        reply = hub.ask("GET", "/api/nodes", hub.admin, b"0\r\n\r\n",
                         {"Transfer-Encoding": "chunked", "Content-Length": length})
         assert reply.status == 400
         assert "both a length and a transfer encoding" in reply.json["error"]

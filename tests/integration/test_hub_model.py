@@ -419,7 +419,7 @@ def test_invalid_commands(plain_hub, arguments, code, text):
 
 def test_the_nodes_own_cluster_is_the_default(hub, cluster):
     hub.enroll("n1", cluster)
-    home = hub.folder / "homes" / cluster / "n1"
+    home = hub.directory / "homes" / cluster / "n1"
     on_database = ["--data", hub.data, *hub.database]
 
     def as_node(*arguments):
@@ -465,7 +465,7 @@ def test_an_enrolled_node_knows_its_broker(hub, cluster, tmp_path):
     ini = hub.ini("n1", cluster)
     assert "[broker]\nurl=amqps://u:p@broker.example:5671/v\nca_file=broker-ca.pem\n" in ini
     assert "transport=amqp\n" in ini.split("[identity]")[0]
-    home = hub.folder / "homes" / cluster / "n1"
+    home = hub.directory / "homes" / cluster / "n1"
     assert (home / "config/broker-ca.pem").read_text() == authority.read_text()
 
 

@@ -98,7 +98,7 @@ def test_names_that_are_not_sound_are_refused(blob, locker, tmp_path):
 def test_a_listing_is_whole_and_can_be_ended(blob, locker):
     wanted = sorted(f"many/{letter}/{number:02}" for letter in "abc" for number in range(8))
     for name in [*wanted, "many", "manyfold", "many.x"]:
-        locker.put(name if locker.folder is None or name != "many" else "manx", b"12345")
+        locker.put(name if locker.directory is None or name != "many" else "manx", b"12345")
     lines = [json.loads(line) for line in blob("list", "many/").splitlines()]
     assert [line["name"] for line in lines] == wanted
     assert {line["bytes"] for line in lines} == {5}
@@ -182,8 +182,8 @@ def test_a_signature_is_as_long_as_the_credential_allows(blob, locker):
 
 def test_a_locker_that_does_not_exist_is_named(jetpack, home, locker, tmp_path):
     if locker.kind == "file":
-        locker.folder.rmdir()
-        missing = str(locker.folder)
+        locker.directory.rmdir()
+        missing = str(locker.directory)
     else:
         missing = "no-such-locker"
         address = locker.description["url"].replace(locker.container, missing)

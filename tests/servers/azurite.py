@@ -13,28 +13,28 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 
 
 class Azurite(Server):
-    """Started when made. Each of the two ports has a store of its own."""
+    """Started by its constructor. Each of the two ports has a store of its own."""
 
     def __init__(self):
         modules = npm.package("azurite", VERSION)
         super().__init__("azurite")
-        make_ca(self.folder)
-        make_certificate(self.folder)
+        make_ca(self.directory)
+        make_certificate(self.directory)
         self.port, self.tls_port = free_port(), free_port()
         program = ["node", modules / ".bin/azurite-blob", "--silent", "--disableTelemetry",
                    "--skipApiVersionCheck", "--blobHost", "127.0.0.1"]
-        tls = ["--cert", self.folder / "server.pem", "--key", self.folder / "server.key",
+        tls = ["--cert", self.directory / "server.pem", "--key", self.directory / "server.key",
                "--oauth", "basic"]
         self.tls_process = self.spawn([*program, "--blobPort", self.tls_port, "--location",
-                                       self.folder / "tls", *tls])
+                                       self.directory / "tls", *tls])
         self.process = self.spawn([*program, "--blobPort", self.port, "--location",
-                                   self.folder / "plain"])
+                                   self.directory / "plain"])
         self.wait_until(lambda: is_open(self.port) and is_open(self.tls_port))
 
     @property
     def ca(self):
         """What to trust it by."""
-        return self.folder / "ca.pem"
+        return self.directory / "ca.pem"
 
     def account(self, is_tls):
         """A client of the account, with its key."""

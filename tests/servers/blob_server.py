@@ -368,9 +368,9 @@ class Listener(http.server.ThreadingHTTPServer):
 
 
 class BlobServer:
-    """Serves until stop(). TLS with an authority in `folder`, plain without one."""
+    """Serves until stop(). TLS with an authority in `directory`, plain without one."""
 
-    def __init__(self, folder=None):
+    def __init__(self, directory=None):
         self.blobs, self.blocks, self.requests, self.faults = {}, {}, [], []
         self.always = None
         self.locker = None
@@ -381,15 +381,15 @@ class BlobServer:
         self.delegations = []
         self.lock = threading.Lock()
         self.context = None
-        if folder:
-            make_ca(folder)
-            make_certificate(folder)
-            self.ca = folder / "ca.pem"
+        if directory:
+            make_ca(directory)
+            make_certificate(directory)
+            self.ca = directory / "ca.pem"
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(folder / "server.pem", folder / "server.key")
+            self.context.load_cert_chain(directory / "server.pem", directory / "server.key")
         self.server = Listener(("127.0.0.1", 0), Exchange)
         self.server.store = self
-        scheme = "https" if folder else "http"
+        scheme = "https" if directory else "http"
         self.url = f"{scheme}://127.0.0.1:{self.server.server_port}"
         self.endpoint = f"{self.url}/{ACCOUNT}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

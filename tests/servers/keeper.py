@@ -1,10 +1,10 @@
 """Keeps one server up for all the processes of a test run, and ends it after the last of them.
 
-usage: keeper.py (rabbitmq | postgresql) [FOLDER]
+usage: keeper.py (rabbitmq | postgresql) [DIRECTORY]
 
-Without FOLDER: prints one line of JSON with the URL of an account or a database that it made, and runs
-until SIGTERM. With it: whoever uses the server holds a shared lock on FOLDER/users; when nobody does any
-more, whatever became of them, the server ends. FOLDER/about.json describes it to `adopt`."""
+Without DIRECTORY: prints one line of JSON with the URL of a new account or database, and runs
+until SIGTERM. With it: each user of the server holds a shared lock on DIRECTORY/users; when none is left,
+however they ended, the server ends. DIRECTORY/about.json describes it to `adopt`."""
 
 import contextlib
 import fcntl
@@ -28,56 +28,56 @@ def server_class(name):
 def adopt(name, about):
     """The running server as an object, for everything but starting and ending it."""
     server = object.__new__(server_class(name))
-    vars(server).update(about, folder=Path(about["folder"]), process=None)
+    vars(server).update(about, directory=Path(about["directory"]), process=None)
     return server
 
 
 @contextlib.contextmanager
-def shared(name, folder):
-    """The server of that name which all processes with this folder share; do not break it."""
-    folder = Path(folder) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    about = folder / "about.json"
-    with open(folder / "users", "wb") as users:
-        with open(folder / "start", "wb") as start:
+def shared(name, directory):
+    """The server of that name which all processes with this directory share; do not break it."""
+    directory = Path(directory) / name
+    directory.mkdir(parents=True, exist_ok=True)
+    about = directory / "about.json"
+    with open(directory / "users", "wb") as users:
+        with open(directory / "start", "wb") as start:
             fcntl.flock(start, fcntl.LOCK_EX)
             fcntl.flock(users, fcntl.LOCK_SH)
             if not about.exists():
-                launch(name, folder)
+                launch(name, directory)
         yield adopt(name, json.loads(about.read_text()))
 
 
-def launch(name, folder):
+def launch(name, directory):
     """Starts a keeper and waits until its server is up."""
-    with open(folder / "keeper.log", "ab") as log:
-        keeper = subprocess.Popen([sys.executable, __file__, name, folder],
+    with open(directory / "keeper.log", "ab") as log:
+        keeper = subprocess.Popen([sys.executable, __file__, name, directory],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                   start_new_session=True)
     with keeper.stdout:
         ready = keeper.stdout.readline()
-    assert ready == b"ready\n", (folder / "keeper.log").read_text()
+    assert ready == b"ready\n", (directory / "keeper.log").read_text()
 
 
-def keep(name, folder):
-    """The keeper's whole work."""
-    about, server = folder / "about.json", server_class(name)()
+def keep(name, directory):
+    """What the keeper does: starts the server, describes it, ends it after its last user."""
+    about, server = directory / "about.json", server_class(name)()
     try:
-        told = {key: value for key, value in vars(server).items() if isinstance(value, int)}
-        temporary = folder / "about.tmp"
-        temporary.write_text(json.dumps({**told, "folder": str(server.folder)}))
+        ports = {key: value for key, value in vars(server).items() if isinstance(value, int)}
+        temporary = directory / "about.tmp"
+        temporary.write_text(json.dumps({**ports, "directory": str(server.directory)}))
         temporary.rename(about)
-        with open(folder / "users", "rb") as users:
+        with open(directory / "users", "rb") as users:
             print("ready", flush=True)
             sys.stdout.close()
             fcntl.flock(users, fcntl.LOCK_EX)
-            # Whoever comes now waits for the lock, and then finds that it must start another.
+            # A process that comes now waits for the lock, and then starts another server.
             about.unlink()
     finally:
         server.remove()
 
 
 def serve(name):
-    """One server for whoever started this process, until SIGTERM."""
+    """One server for the process that started this one, until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = server_class(name)()
     try:

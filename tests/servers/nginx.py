@@ -1,4 +1,4 @@
-"""A real nginx on loopback that serves the files of a folder, and takes and forgets what is put: the
+"""A real nginx on loopback that serves the files of a directory, and takes and forgets what is put: the
 ceiling for transfers."""
 
 from servers.certificates import make_ca, make_certificate
@@ -7,8 +7,8 @@ from servers.process import Server, free_port, is_open
 CONFIGURATION = """\
 daemon off;
 master_process off;
-pid {folder}/pid;
-error_log {folder}/error.log;
+pid {directory}/pid;
+error_log {directory}/error.log;
 worker_rlimit_nofile 1024;
 events {{ worker_connections 256; }}
 http {{
@@ -16,17 +16,17 @@ http {{
   sendfile on;
   tcp_nopush on;
   client_max_body_size 0;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
+  client_body_temp_path {directory}/body;
+  proxy_temp_path {directory}/proxy;
+  fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi;
+  scgi_temp_path {directory}/scgi;
   server {{
     listen 127.0.0.1:{port};
     listen 127.0.0.1:{tls_port} {tls};
-    ssl_certificate {folder}/server.pem;
-    ssl_certificate_key {folder}/server.key;
-    root {folder}/files;
+    ssl_certificate {directory}/server.pem;
+    ssl_certificate_key {directory}/server.key;
+    root {directory}/files;
     location / {{
       if ($request_method = PUT) {{ return 201; }}
     }}
@@ -37,20 +37,20 @@ http {{
 
 
 class Nginx(Server):
-    """Started when made. What stands in `files` is at `url` and `tls_url`, beside more `locations`."""
+    """Started by its constructor. What is in `files` is at `url` and `tls_url`, beside more `locations`."""
 
     def __init__(self, locations="", tls="ssl"):
         super().__init__("nginx")
         self.port, self.tls_port = free_port(), free_port()
-        self.files = self.folder / "files"
+        self.files = self.directory / "files"
         self.files.mkdir()
-        make_ca(self.folder)
-        make_certificate(self.folder)
-        configuration = self.folder / "nginx.conf"
-        configuration.write_text(CONFIGURATION.format(folder=self.folder, port=self.port,
-                                                      tls_port=self.tls_port, tls=tls,
-                                                      locations=locations.replace("{folder}", str(self.folder))))
-        self.process = self.spawn(["nginx", "-p", self.folder, "-c", configuration])
+        make_ca(self.directory)
+        make_certificate(self.directory)
+        configuration = self.directory / "nginx.conf"
+        configuration.write_text(CONFIGURATION.format(
+            directory=self.directory, port=self.port, tls_port=self.tls_port, tls=tls,
+            locations=locations.replace("{directory}", str(self.directory))))
+        self.process = self.spawn(["nginx", "-p", self.directory, "-c", configuration])
         self.wait_until(lambda: is_open(self.tls_port))
 
     @property
@@ -66,4 +66,4 @@ class Nginx(Server):
     @property
     def ca(self):
         """What to trust it by."""
-        return self.folder / "ca.pem"
+        return self.directory / "ca.pem"

@@ -52,7 +52,7 @@ class NodeServer:
         """Waits until the condition holds of what was received; its value."""
         with self.changed:
             found = self.changed.wait_for(condition, seconds)
-        assert found, f"waited {seconds} s in vain for {what}; messages: {self.messages[-5:]}"
+        assert found, f"timed out after {seconds} s waiting for {what}; messages: {self.messages[-5:]}"
         return found
 
     def wait_for_messages(self, count, kind=None, seconds=30):

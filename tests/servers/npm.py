@@ -1,4 +1,4 @@
-"""npm packages of a pinned version, in a cache folder outside the repository, made at the first use."""
+"""npm packages of a pinned version, in a cache directory outside the repository, made at the first use."""
 
 import fcntl
 import os
@@ -10,24 +10,24 @@ from pathlib import Path
 import pytest
 
 INSTALL_SECONDS = 240
-REFUSED = {}  # folder: why it cannot be had, so that only one test waits to learn it
+REFUSED = {}  # directory: why it cannot be had, so that only one test waits to learn it
 
 
 def package(name, version):
-    """The node_modules folder that has this version; a test that cannot have it is skipped by name."""
+    """The node_modules directory that has this version; a test that cannot have it is skipped by name."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jetpack-tests"
-    folder = cache / f"{name.replace('/', '-').strip('@')}-{version}"
+    directory = cache / f"{name.replace('/', '-').strip('@')}-{version}"
     if not shutil.which("npm"):
         pytest.skip(f"npm is missing, which installs {name}: apt-get install npm")
-    if folder in REFUSED:
-        pytest.skip(REFUSED[folder])
+    if directory in REFUSED:
+        pytest.skip(REFUSED[directory])
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / "lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists() and (why := install(f"{name}@{version}", folder)):
-            REFUSED[folder] = why
+        if not directory.exists() and (why := install(f"{name}@{version}", directory)):
+            REFUSED[directory] = why
             pytest.skip(why)
-    return folder / "node_modules"
+    return directory / "node_modules"
 
 
 def azure_storage_blob():
@@ -43,9 +43,9 @@ def azcopy():
     return program
 
 
-def install(what, folder):
-    """Installs beside the folder and renames: it is there whole or not at all. Says why it cannot be."""
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
+def install(what, directory):
+    """Installs beside the directory and renames: it is there whole or not at all. Says why it cannot be."""
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".new-") as temporary:
         (Path(temporary) / "package.json").write_text('{"private": true}')
         try:
             subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts",
@@ -57,5 +57,5 @@ def install(what, folder):
         except subprocess.CalledProcessError as error:
             return f"npm cannot install {what}: {error.stderr.strip()[-300:]}"
         shutil.copytree(temporary, f"{temporary}.whole", symlinks=True)
-        os.rename(f"{temporary}.whole", folder)
+        os.rename(f"{temporary}.whole", directory)
     return None

@@ -1,4 +1,4 @@
-"""A real PostgreSQL on a loopback port, with durable commits, that may be killed and started again."""
+"""A real PostgreSQL on a loopback port, with durable commits, that can be killed and restarted."""
 
 import os
 import signal
@@ -20,16 +20,16 @@ SETTINGS = {
 
 
 class PostgreSql(Server):
-    """Started when made; `database()` gives a database of one's own."""
+    """Started by its constructor; `database()` creates a database."""
 
     def __init__(self):
         super().__init__("postgresql")
         self.port = free_port()
-        password_file = self.folder / "password"
+        password_file = self.directory / "password"
         password_file.write_text(PASSWORD)
         if os.geteuid() == 0:
-            os.chown(self.folder, NOBODY, NOBODY)
-        init = self.spawn([f"{BIN}/initdb", "--pgdata", self.folder / "data", "--username",
+            os.chown(self.directory, NOBODY, NOBODY)
+        init = self.spawn([f"{BIN}/initdb", "--pgdata", self.directory / "data", "--username",
                            "postgres", "--auth", "scram-sha-256", "--pwfile", password_file,
                            "--encoding", "UTF8", "--no-sync"], user=NOBODY)
         assert init.wait(timeout=60) == 0, self.output()
@@ -37,9 +37,9 @@ class PostgreSql(Server):
 
     def start(self):
         """Starts it, at the same port each time, and waits until it answers."""
-        settings = {**SETTINGS, "port": self.port, "unix_socket_directories": self.folder}
+        settings = {**SETTINGS, "port": self.port, "unix_socket_directories": self.directory}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        self.process = self.spawn([f"{BIN}/postgres", "-D", self.folder / "data", *options],
+        self.process = self.spawn([f"{BIN}/postgres", "-D", self.directory / "data", *options],
                                   user=NOBODY)
         self.wait_until(lambda: subprocess.run(
             [f"{BIN}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],

@@ -1,4 +1,4 @@
-"""What the real servers have in common: a folder, ports, processes that end with whoever started them."""
+"""What the real servers have in common: a directory, ports, processes that end with the process that started them."""
 
 import concurrent.futures
 import contextlib
@@ -21,7 +21,7 @@ SPAWNER = concurrent.futures.ThreadPoolExecutor(1)
 
 
 def free_port():
-    """A loopback port that nobody listens on."""
+    """A free loopback port."""
     while True:
         port = random.SystemRandom().choice(PORTS)
         with contextlib.suppress(OSError), socket.socket() as probe:
@@ -30,7 +30,7 @@ def free_port():
 
 
 def is_open(port):
-    """Whether somebody listens on a loopback port."""
+    """Whether something listens on a loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -42,7 +42,7 @@ def wait_for(condition, what, seconds=60):
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        assert time.monotonic() < deadline, f"timed out after {seconds} s waiting for {what}"
         time.sleep(0.02)
 
 
@@ -57,29 +57,29 @@ def children(pid):
 
 
 class Server:
-    """A server below a folder of its own, which other users can enter (a test's folder they cannot)."""
+    """A server below a directory of its own, which other users can enter (a test's directory they cannot)."""
 
     def __init__(self, name):
-        self.folder = Path(tempfile.mkdtemp(prefix=f"jetpack-{name}-"))
-        self.folder.chmod(0o755)
+        self.directory = Path(tempfile.mkdtemp(prefix=f"jetpack-{name}-"))
+        self.directory.chmod(0o755)
         self.process = None
 
     def spawn(self, command, environment=None, user=None):
-        """Starts a program that dies with this process; its output goes to FOLDER/output."""
+        """Starts a program that dies with this process; its output goes to DIRECTORY/output."""
         identity = []
         if user is not None and os.geteuid() == 0:
             identity = ["--reuid", str(user), "--regid", str(user), "--clear-groups"]
-        with open(self.folder / "output", "ab") as output:
+        with open(self.directory / "output", "ab") as output:
             return SPAWNER.submit(
                 subprocess.Popen,
                 ["setpriv", *identity, "--pdeathsig", "KILL", *map(str, command)],
                 env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8",
                      **(environment or {})},
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.directory,
                 start_new_session=True).result()
 
     def wait_until(self, ready, seconds=60):
-        """Waits until the server is ready; an AssertionError tells what it wrote."""
+        """Waits until the server is ready; an AssertionError has its output."""
         def ready_or_dead():
             assert self.process.poll() is None, f"the server ended:\n{self.output()}"
             return ready()
@@ -88,7 +88,7 @@ class Server:
 
     def output(self):
         """The end of what it wrote."""
-        return (self.folder / "output").read_text(errors="replace")[-3000:]
+        return (self.directory / "output").read_text(errors="replace")[-3000:]
 
     @property
     def pid(self):
@@ -104,12 +104,12 @@ class Server:
         self.process = None
 
     def freeze(self):
-        """It answers nobody until thaw()."""
+        """Stops it from answering, until thaw()."""
         for pid in children(self.pid):
             os.kill(pid, signal.SIGSTOP)
 
     def thaw(self):
-        """It goes on."""
+        """Lets it continue."""
         for pid in children(self.pid):
             os.kill(pid, signal.SIGCONT)
 
@@ -120,7 +120,7 @@ class Server:
         self.process = None
 
     def remove(self):
-        """Ends it and removes its folder."""
+        """Ends it and removes its directory."""
         if self.process:
             self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)

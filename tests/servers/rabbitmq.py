@@ -15,9 +15,9 @@ ADMIN, PASSWORD = "admin", "broker-s3cret"
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{plain}
 listeners.ssl.1 = 127.0.0.1:{tls}
-ssl_options.cacertfile = {folder}/ca.pem
-ssl_options.certfile = {folder}/server.pem
-ssl_options.keyfile = {folder}/server.key
+ssl_options.cacertfile = {directory}/ca.pem
+ssl_options.certfile = {directory}/server.pem
+ssl_options.keyfile = {directory}/server.key
 ssl_options.verify = verify_none
 ssl_options.fail_if_no_peer_cert = false
 ssl_options.versions.1 = tlsv1.3
@@ -35,7 +35,7 @@ Account = collections.namedtuple("Account", "user password vhost url plain_url")
 
 
 class RabbitMq(Server):
-    """Started when made; `account()` gives a user and virtual host of one's own."""
+    """Started by its constructor; `account()` creates a user and a virtual host."""
 
     def __init__(self):
         super().__init__("rabbitmq")
@@ -43,38 +43,38 @@ class RabbitMq(Server):
         self.node_port, self.epmd_port = free_port(), free_port()
         self.epmd = None
         for name in ("home", "mnesia", "log"):
-            (self.folder / name).mkdir()
-        make_ca(self.folder)
-        make_certificate(self.folder)
-        (self.folder / "rabbitmq.conf").write_text(CONFIGURATION.format(
-            plain=self.port, tls=self.tls_port, folder=self.folder, user=ADMIN, password=PASSWORD))
-        (self.folder / "enabled_plugins").write_text("[].\n")
-        (self.folder / "home/.erlang.cookie").write_text(uuid.uuid4().hex)
-        (self.folder / "home/.erlang.cookie").chmod(0o400)
+            (self.directory / name).mkdir()
+        make_ca(self.directory)
+        make_certificate(self.directory)
+        (self.directory / "rabbitmq.conf").write_text(CONFIGURATION.format(
+            plain=self.port, tls=self.tls_port, directory=self.directory, user=ADMIN, password=PASSWORD))
+        (self.directory / "enabled_plugins").write_text("[].\n")
+        (self.directory / "home/.erlang.cookie").write_text(uuid.uuid4().hex)
+        (self.directory / "home/.erlang.cookie").chmod(0o400)
         if os.geteuid() == 0:
-            for path in [self.folder, *self.folder.rglob("*")]:
+            for path in [self.directory, *self.directory.rglob("*")]:
                 os.chown(path, NOBODY, NOBODY)
         self.start()
 
     @property
     def ca(self):
         """The authority's certificate."""
-        return self.folder / "ca.pem"
+        return self.directory / "ca.pem"
 
     def environment(self):
         """Where the broker and its tools find everything."""
-        folder = self.folder
+        directory = self.directory
         return {
-            "HOME": str(folder / "home"),
+            "HOME": str(directory / "home"),
             "RABBITMQ_NODENAME": f"jetpack{self.port}@localhost",
-            "RABBITMQ_BASE": str(folder),
-            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
-            "RABBITMQ_LOG_BASE": str(folder / "log"),
-            "RABBITMQ_PID_FILE": str(folder / "pid"),
-            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "none"),
-            "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_BASE": str(directory),
+            "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(directory / "log"),
+            "RABBITMQ_PID_FILE": str(directory / "pid"),
+            "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(directory / "none"),
+            "RABBITMQ_CONF_ENV_FILE": str(directory / "none"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "enabled_plugins"),
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_DIST_PORT": str(self.node_port),
@@ -88,9 +88,9 @@ class RabbitMq(Server):
         }
 
     def start(self):
-        """Starts it, at the same ports each time, and waits until it takes connections."""
+        """Starts it, at the same ports each time, and waits until it accepts connections."""
         if not self.epmd:
-            # In the foreground: left to itself the broker starts one that stays for ever.
+            # In the foreground: otherwise the broker starts one that never ends.
             self.epmd = self.spawn(["epmd", "-port", self.epmd_port, "-address", "127.0.0.1"],
                                    user=NOBODY)
         self.process = self.spawn([f"{BIN}/rabbitmq-server", "-noinput"], self.environment(),
@@ -107,7 +107,7 @@ class RabbitMq(Server):
             return False
 
     def remove(self):
-        """Ends the broker and its port mapper, and removes the folder."""
+        """Ends the broker and its port mapper, and removes the directory."""
         if self.epmd:
             self.epmd.kill()
             self.epmd.wait()
@@ -118,14 +118,14 @@ class RabbitMq(Server):
         an Erlang node of its own); returns the result as text."""
         done = subprocess.run(
             ["erl_call", "-r", "-address", f"localhost:{self.node_port}", "-e"],
-            env={"PATH": "/usr/bin:/bin", "HOME": str(self.folder / "home")}, input=expressions + ".\n",
+            env={"PATH": "/usr/bin:/bin", "HOME": str(self.directory / "home")}, input=expressions + ".\n",
             text=True, capture_output=True, timeout=60, check=False)
         found = re.fullmatch(r"\{ok, (.*)\}", done.stdout, re.DOTALL)
         assert found and not found[1].startswith("{error"), done.stdout + done.stderr
         return found[1]
 
     def account(self, user=None, vhost=None, password="node-s3cret"):
-        """A new user with every right on a virtual host, which is made when it is not there."""
+        """A new user with every right on a virtual host, which is created if it does not exist."""
         user, vhost = user or f"user-{uuid.uuid4().hex[:8]}", vhost or f"v-{uuid.uuid4().hex[:8]}"
         name = vhost.replace('"', "")
         self.evaluate(
@@ -159,7 +159,7 @@ class RabbitMq(Server):
         self.limit_memory("1MB")
 
     def unblock(self):
-        """Publishers go on."""
+        """Ends the memory alarm."""
         self.limit_memory("1GB")
 
     def limit_memory(self, size):
@@ -172,9 +172,9 @@ class RabbitMq(Server):
 
     def use_certificate(self, **options):
         """New connections see another certificate; see make_certificate."""
-        make_certificate(self.folder, **options)
+        make_certificate(self.directory, **options)
         if os.geteuid() == 0:
-            for path in self.folder.glob("server.*"):
+            for path in self.directory.glob("server.*"):
                 os.chown(path, NOBODY, NOBODY)
         self.evaluate("ssl:clear_pem_cache()")
 

@@ -63,7 +63,7 @@ def files_of(bundle):
     found = {}
     for path in sorted(bundle.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise BadLibrary(f"{path}: only plain files and folders may be in a bundle")
+            raise BadLibrary(f"{path}: only plain files and directories may be in a bundle")
         name = path.relative_to(bundle).as_posix()
         if path.is_file() and name not in (MANIFEST, MANIFEST + ".sig"):
             found[name] = path
@@ -105,15 +105,15 @@ def write_durably(path, text):
         os.fsync(file.fileno())
     os.chmod(file.name, 0o644)
     os.replace(file.name, path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(folder)
-    os.close(folder)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(directory)
+    os.close(directory)
 
 
 def main():
     """Writes the manifest of the bundle that is named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", help="the bundle's folder, below the installation prefix")
+    parser.add_argument("bundle", help="the bundle's directory, below the installation prefix")
     arguments = parser.parse_args()
     prefix = os.environ.get("MESON_INSTALL_DESTDIR_PREFIX", "")
     bundle = pathlib.Path(prefix, arguments.bundle)
