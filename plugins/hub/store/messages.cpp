@@ -128,7 +128,7 @@ class MessageReader {
 
 void merge(json::Value& into, const json::Value& patch, json::Document::AllocatorType& pool) {
   for (const auto& member : patch.GetObject()) {
-    const auto old = into.FindMember(member.name);
+    auto old = into.FindMember(member.name);
     const bool is_known = old != into.MemberEnd();
     if (member.value.IsNull()) {
       if (is_known) into.RemoveMember(old);
