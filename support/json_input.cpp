@@ -20,7 +20,10 @@ namespace {
 // Small enough for the processor's cache, large enough to make system calls negligible.
 constexpr size_t max_piece = 64 << 10;
 
-constexpr std::string_view remedy = "; fix the file or restore it from backup";
+// What to do about it: what is no file, such as a request's body, cannot be fixed here.
+std::string_view remedy_for(std::string_view name) {
+  return name.find('/') == std::string_view::npos ? "" : "; fix the file or restore it from backup";
+}
 
 }  // namespace
 
@@ -96,11 +99,12 @@ void JsonInput::fail(const std::string& what) {
   if (offset() == 0 && at_ == end_)
     throw Error(Errc::corrupt, name_ + " is empty, expected a JSON document");
   throw Error(Errc::corrupt, name_ + ", " + position(offset()) + ": found " + found + ", " + what +
-                                 std::string(remedy));
+                                 std::string(remedy_for(name_)));
 }
 
 void JsonInput::fail_at(uint64_t offset, const std::string& what) const {
-  throw Error(Errc::corrupt, name_ + ", " + position(offset) + ": " + what + std::string(remedy));
+  throw Error(Errc::corrupt,
+              name_ + ", " + position(offset) + ": " + what + std::string(remedy_for(name_)));
 }
 
 }  // namespace jetpack::support

@@ -211,7 +211,8 @@ std::vector<std::string> setting_problems(const Ini& ini, std::string_view confi
   };
   // The other two sections are shared with the server, which may have other keys there.
   for (const auto& [section, key, value] : ini.entries())
-    check('[' + section + "] " + key, value, section == "broker" || section == "plugins");
+    check(std::string("[").append(section).append("] ").append(key), value,
+          section == "broker" || section == "plugins");
   const auto document = parse_json(configured, "the configuration");
   if (!document.IsObject()) return problems;
   for (const auto& [name, value] : document.GetObject())

@@ -21,7 +21,7 @@ struct SystemTime : std::chrono::sys_time<std::chrono::milliseconds> {
 
 // Milliseconds since 1970, as messages and databases carry a time.
 int64_t unix_ms(SystemTime time);
-SystemTime from_unix_ms(int64_t milliseconds);
+SystemTime from_unix_ms(int64_t ms);
 
 // "2024-10-04T13:03:40.298Z": UTC, ISO 8601, as messages carry it.
 std::string iso_8601(SystemTime time);

@@ -115,7 +115,7 @@ size_t MemoryReader::read(uint64_t offset, std::span<char> to) const {
 
 std::string read_note(const ByteReader& file) {
   // Headers and notes stand at the start of a library, so that one read is mostly enough.
-  std::array<char, 16384> start;  // not cleared: this is read for each plugin of a listing
+  std::array<char, 32768> start;  // not cleared: this is read for each plugin of a listing
   const size_t start_size = file.read(0, start);
   if (start_size < SELFMAG || std::memcmp(start.data(), ELFMAG, SELFMAG) != 0)
     throw Refusal("not an ELF file");

@@ -19,12 +19,40 @@ bool is_printable_ascii(std::string_view text) {
   return !other;
 }
 
+// How much of JSON text, in whole blocks, has no escape and only printable ASCII in its strings.
+// (The reader refuses line breaks there.)
+size_t plain_size(std::string_view json) {
+  constexpr size_t block = 64;
+  size_t plain = 0;
+  for (; json.size() - plain >= block; plain += block) {
+    unsigned char other = 0;
+    for (size_t i = 0; i < block; ++i) {
+      const auto c = static_cast<unsigned char>(json[plain + i]);
+      // Bitwise, so that it becomes a few vector instructions.
+      const unsigned char odd = static_cast<unsigned char>(c - 0x20) > 0x7E - 0x20 ? 1 : 0;
+      other |= static_cast<unsigned char>((odd & (c != '\n' ? 1 : 0)) | (c == '\\' ? 1 : 0));
+    }
+    if (other != 0) break;
+  }
+  return plain;
+}
+
 // Takes what a listing needs. A listing reads the notes of all plugins, and must cost next to
 // nothing.
 class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListingReader> {
  public:
   Listing found;
-  bool complete = false;
+  size_t failed_at = 0;
+
+  // Reads `json` in place; false when it is not what is expected.
+  bool read(std::vector<char>& json) {
+    json.push_back('\0');
+    plain_end_ = json.data() + plain_size({json.data(), json.size() - 1});
+    rapidjson::InsituStringStream stream(json.data());
+    const auto result = rapidjson::Reader().Parse<rapidjson::kParseInsituFlag>(stream, *this);
+    failed_at = result.Offset();
+    return !result.IsError() || complete_;
+  }
 
   bool Default() { return expected() == Expected::anything; }
   bool Uint(unsigned number) { return Uint64(number); }
@@ -37,14 +65,14 @@ class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Lis
   bool String(const char* data, rapidjson::SizeType size, bool) {
     if (expected() != Expected::text) return Default();
     const std::string_view text(data, size);
-    if (top_ == Top::id) found.id = checked_text(text, "id");
-    if (top_ == Top::version) found.version = checked_text(text, "version");
-    if (top_ == Top::needed) found.needed.emplace_back(checked_text(text, "requires"));
+    if (top_ == Top::id) found.id = checked(text, "id");
+    if (top_ == Top::version) found.version = checked(text, "version");
+    if (top_ == Top::needed) found.needed.emplace_back(checked(text, "requires"));
     if (top_ == Top::commands) {
       auto& command = found.commands.back();
       (in_ == In::name      ? command.name
        : in_ == In::summary ? command.summary
-                            : command.library) = checked_text(text, "commands");
+                            : command.library) = checked(text, "commands");
     }
     return true;
   }
@@ -52,8 +80,8 @@ class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Lis
     const std::string_view key(data, size);
     if (depth_ == 1) top_ = top_of(key);
     in_ = depth_ == 3 ? in_of(key) : In::other;
-    complete = depth_ == 1 && top_ == Top::rest;
-    return !complete;
+    complete_ = depth_ == 1 && top_ == Top::rest;
+    return !complete_;
   }
   bool StartObject() {
     const auto what = expected();
@@ -79,6 +107,10 @@ class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Lis
   enum class Top { other, schema, id, version, abi, needed, commands, rest };
   enum class In { other, name, summary, library };
   enum class Expected { anything, number, text, list, object };
+
+  std::string_view checked(std::string_view text, const char* what) const {
+    return text.data() + text.size() <= plain_end_ ? text : checked_text(text, what);
+  }
 
   static Top top_of(std::string_view key) {
     if (key == "schema") return Top::schema;
@@ -113,6 +145,8 @@ class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Lis
     return in_ != In::other ? Expected::text : Expected::anything;
   }
 
+  const char* plain_end_ = nullptr;  // strings before it need no check
+  bool complete_ = false;
   unsigned depth_ = 0;
   Top top_ = Top::other;
   In in_ = In::other;
@@ -129,14 +163,19 @@ std::string_view checked_text(std::string_view text, const char* what) {
   return text;
 }
 
-Listing read_listing(std::vector<char>& text) {
-  rapidjson::InsituStringStream stream(text.data());
-  rapidjson::Reader reader;
+Listing read_listing(std::string_view text, std::string_view end, std::vector<char>& copy) {
+  // What follows may be most of the text. As our own tools write it, it follows a list.
+  const std::string mark = "],\"" + std::string(end) + '"';
+  const size_t found = text.find(mark);
+  if (found != std::string_view::npos) {
+    copy.assign(text.begin(), text.begin() + static_cast<ptrdiff_t>(found + mark.size()));
+    if (ListingReader listing; listing.read(copy)) return std::move(listing.found);
+  }
+  // It was not the name at the top.
+  copy.assign(text.begin(), text.end());
   ListingReader listing;
-  const auto result = reader.Parse<rapidjson::kParseInsituFlag>(stream, listing);
-  if (result.IsError() && !listing.complete)
-    throw Refusal("not the JSON that is expected, at byte " + std::to_string(result.Offset()));
-  return std::move(listing.found);
+  if (listing.read(copy)) return std::move(listing.found);
+  throw Refusal("not the JSON that is expected, at byte " + std::to_string(listing.failed_at));
 }
 
 }  // namespace jetpack

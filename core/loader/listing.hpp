@@ -23,9 +23,10 @@ struct Listing {
   std::vector<Command> commands;
 };
 
-// Reads JSON that ends in a NUL, in place, as far as to "details" of a note or "files" of a
-// manifest. Throws Refusal when it is not the JSON that is expected; what is missing is empty.
-Listing read_listing(std::vector<char>& text);
+// Reads JSON as far as to `end`, "details" of a note or "files" of a manifest, from a copy of it
+// that it leaves in `copy`. Throws Refusal when it is not the JSON that is expected; what is missing
+// is empty.
+Listing read_listing(std::string_view text, std::string_view end, std::vector<char>& copy);
 
 // The text, which is shown on terminals: throws Refusal when it is not UTF-8 or has a control
 // character. Paragraphs may have line breaks.

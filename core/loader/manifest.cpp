@@ -29,8 +29,7 @@ Manifest Manifest::read(const std::string& directory) {
   try {
     const auto text = support::read_file(path, max_size);
     if (!text) throw Refusal("the bundle has no manifest");
-    bytes.assign(text->c_str(), text->c_str() + text->size() + 1);
-    listing = read_listing(bytes);
+    listing = read_listing(*text, "files", bytes);
   } catch (const std::runtime_error& e) {
     fail(e.what());
   }

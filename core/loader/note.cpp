@@ -139,10 +139,9 @@ void read_details(const Value& details, CommandNote& command) {
 
 }  // namespace
 
-Note::Note(std::string text)
-    : text_(std::move(text)), listing_(text_.c_str(), text_.c_str() + text_.size() + 1) {
+Note::Note(std::string text) : text_(std::move(text)) {
   from_note([&] {
-    Listing listing = read_listing(listing_);
+    Listing listing = read_listing(text_, "details", listing_);
     if (listing.schema != 1) refuse("schema 1 is expected; the plugin may need a newer jetpack");
     if (listing.abi.size() != 2 || listing.abi[0] > UINT16_MAX || listing.abi[1] > UINT16_MAX)
       refuse("'abi' is not [MAJOR, MINOR]");

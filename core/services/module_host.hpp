@@ -43,10 +43,7 @@ class ModuleHost {
  private:
   template <class Service>
   Service service() const {
-    const void* table = nullptr;
-    jp_error err{};
-    boundary::check(host_->service(host_->self, boundary::borrow(Service::id), &table, &err), err);
-    return Service(*static_cast<const typename Service::Table*>(table));
+    return boundary::find_service<Service>(*host_);
   }
 
   mutable std::mutex mutex_;

@@ -13,14 +13,14 @@ namespace jetpack {
 namespace {
 
 struct Node {
-  support::TemporaryDirectory folder;
-  HostServices services{Home(folder.path()), "/no/such/folder"};
+  support::TemporaryDirectory directory;
+  HostServices services{Home(directory.path()), "/no/such/directory"};
   ModuleHost host{services.table()};
 
-  Node() { std::filesystem::create_directory(folder.file("logs")); }
+  Node() { std::filesystem::create_directory(directory.file("logs")); }
 
   std::string log() const {
-    return jetpack::support::read_file(folder.file("logs/jetpack.log"), 10'000).value_or("");
+    return jetpack::support::read_file(directory.file("logs/jetpack.log"), 10'000).value_or("");
   }
 };
 
@@ -28,7 +28,7 @@ struct Node {
 
 TEST_CASE("a setting that is empty or null says nothing") {
   const Node node;
-  node.folder.write("config/node.json", R"({"set":"x","empty":"","null":null})");
+  node.directory.write("config/node.json", R"({"set":"x","empty":"","null":null})");
   CHECK(node.host.setting("set") == "x");
   for (const auto* key : {"empty", "null", "missing"}) CHECK_FALSE(node.host.setting(key));
   CHECK(node.log().empty());
@@ -38,15 +38,15 @@ TEST_CASE("a configuration that is missing says nothing, and one that is broken 
   const Node node;
   CHECK_FALSE(node.host.setting("set"));
   CHECK(node.log().empty());
-  node.folder.write("config/node.json", "{");
+  node.directory.write("config/node.json", "{");
   CHECK_FALSE(node.host.setting("set"));
   CHECK(node.log().find("WARNING") != std::string::npos);
   const std::string told = node.log();
   CHECK_FALSE(node.host.setting("other"));
   CHECK(node.log() == told);
-  node.folder.write("config/node.json", "{}");
+  node.directory.write("config/node.json", "{}");
   CHECK_FALSE(node.host.setting("set"));
-  node.folder.write("config/node.json", "{");
+  node.directory.write("config/node.json", "{");
   CHECK_FALSE(node.host.setting("set"));
   CHECK(node.log().size() > told.size());
 }
@@ -55,8 +55,8 @@ TEST_CASE("a number that is not valid is one warning, and the default") {
   constexpr const char* key = "cyclecloud.jetpack.storage_tries";
   const Node node;
   const auto tries = [&](const std::string& json) {
-    node.folder.write("config/node.json",
-                      R"({"cyclecloud":{"jetpack":{"storage_tries":)" + json + "}}}");
+    node.directory.write("config/node.json",
+                         R"({"cyclecloud":{"jetpack":{"storage_tries":)" + json + "}}}");
     return node.host.number(key);
   };
   CHECK(tries("7") == 7);

@@ -106,8 +106,8 @@ class State {
 
   void save() const {
     const std::string json = support::json_object([&](Object& conditions) {
-      for (const auto& [name, condition] : all_)
-        conditions.object(name, [&](Object& texts) { add_texts(texts, condition); });
+      for (const auto& entry : all_)
+        conditions.object(entry.first, [&](Object& texts) { add_texts(texts, entry.second); });
     });
     support::write_durably(path_, json, state_mode);
   }

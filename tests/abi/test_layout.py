@@ -21,9 +21,9 @@ def compile_layout(repository, tmp_path):
     """Compiles the golden layout against a changed abi.h; returns the compiler's complaints."""
 
     def compile_against(text):
-        folder = tmp_path / "jetpack"
-        folder.mkdir(exist_ok=True)
-        (folder / "abi.h").write_text(text)
+        directory = tmp_path / "jetpack"
+        directory.mkdir(exist_ok=True)
+        (directory / "abi.h").write_text(text)
         layout = repository / "tests/abi/layout.c"
         command = ["gcc", "-std=c11", "-fsyntax-only", f"-I{tmp_path}", layout]
         result = subprocess.run(command, capture_output=True, text=True, timeout=60)

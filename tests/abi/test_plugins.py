@@ -79,34 +79,34 @@ def test_the_note_survives_strip(repository, sdk, tmp_path, try_out):
     try_out(library, "hello")
 
 
-def meson_build(sdk, folder, *options):
-    sdk.run("meson", "setup", "build", "--werror", *options, cwd=folder)
-    sdk.run("ninja", "-C", "build", cwd=folder)
-    return folder / "build"
+def meson_build(sdk, directory, *options):
+    sdk.run("meson", "setup", "build", "--werror", *options, cwd=directory)
+    sdk.run("ninja", "-C", "build", cwd=directory)
+    return directory / "build"
 
 
 @pytest.mark.parametrize("project, command", [("hello", "hello"), ("hello-c", "hello_c")])
 def test_a_meson_project_of_its_own(repository, sdk, tmp_path, try_out, project, command):
-    folder = shutil.copytree(repository / "subprojects" / project, tmp_path / project)
-    build = meson_build(sdk, folder)
+    directory = shutil.copytree(repository / "subprojects" / project, tmp_path / project)
+    build = meson_build(sdk, directory)
     assert exported(sdk, build / f"{command}.so") == ["jetpack_plugin_v1"]
     try_out(build / f"{command}.so", command)
     installed = tmp_path / "destination"
-    sdk.run("meson", "install", "-C", "build", "--destdir", installed, cwd=folder)
+    sdk.run("meson", "install", "-C", "build", "--destdir", installed, cwd=directory)
     assert (installed / str(sdk.plugin_dir).lstrip("/") / f"{command}.so").exists()
 
 
 def test_the_template(repository, sdk, tmp_path, jetpack, home):
     """What `jetpack plugin new greet` makes: builds without a warning and runs."""
-    folder = tmp_path / "greet"
-    folder.mkdir()
+    directory = tmp_path / "greet"
+    directory.mkdir()
     for path in (repository / "sdk/template").iterdir():
         text = path.read_text().replace("NAME", "greet")
-        (folder / path.name.replace("NAME", "greet")).write_text(text)
-    build = meson_build(sdk, folder)
+        (directory / path.name.replace("NAME", "greet")).write_text(text)
+    build = meson_build(sdk, directory)
     home.node({"cyclecloud": {"node": {"name": "scheduler"}}})
     assert jetpack.answer("--plugin-path", build, "greet") == "greet runs on scheduler\n"
-    assert len((folder / "README.md").read_text().splitlines()) <= 12
+    assert len((directory / "README.md").read_text().splitlines()) <= 12
 
 
 WORDS = r"""#include <jetpack/plugin.hpp>
@@ -128,9 +128,9 @@ JETPACK_PLUGIN("com.example.words", "1", command("lab", "Show the lab", run, a),
 
 @pytest.fixture(scope="session")
 def words_plugin(sdk, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("words")
-    (folder / "words.cpp").write_text(WORDS)
-    return sdk.build(folder / "words.cpp", folder / "p/words.so").parent
+    directory = tmp_path_factory.mktemp("words")
+    (directory / "words.cpp").write_text(WORDS)
+    return sdk.build(directory / "words.cpp", directory / "p/words.so").parent
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ def blocks(text, language):
 
 
 def test_every_command_prints_what_the_readme_says(readme, sdk, home, copied_home, tmp_path):
-    folder = tmp_path / "author"
-    folder.mkdir(mode=0o755)
-    (folder / "greet.cpp").write_text(blocks(readme, "cpp")[0])
+    directory = tmp_path / "author"
+    directory.mkdir(mode=0o755)
+    (directory / "greet.cpp").write_text(blocks(readme, "cpp")[0])
     # The plugin is installed into a copy of the tree, whose pkg-config file says so.
     pkg_config = tmp_path / "pkgconfig"
     pkg_config.mkdir()
@@ -39,7 +39,7 @@ def test_every_command_prints_what_the_readme_says(readme, sdk, home, copied_hom
     for block in blocks(readme, "console"):
         for step in re.split(r"^\$ ", block, flags=re.M)[1:]:
             command, _, expected = step.partition("\n")
-            result = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, text=True,
+            result = subprocess.run(["bash", "-c", command], cwd=directory, env=environment, text=True,
                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
             assert result.stdout == expected, command
             ran += 1

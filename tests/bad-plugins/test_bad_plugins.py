@@ -24,15 +24,15 @@ def c_string(text):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "plugins"
-    folder.mkdir(mode=0o755)
-    return folder
+def directory(tmp_path):
+    directory = tmp_path / "plugins"
+    directory.mkdir(mode=0o755)
+    return directory
 
 
 @pytest.fixture
-def build(sdk, folder):
-    """build(MACRO=VALUE, ...) makes folder/bad.so; a `note` replaces the one in bad.c."""
+def build(sdk, directory):
+    """build(MACRO=VALUE, ...) makes directory/bad.so; a `note` replaces the one in bad.c."""
 
     def build_plugin(*, note=None, source="bad.c", name="bad.so", **macros):
         if note is not None:
@@ -41,7 +41,7 @@ def build(sdk, folder):
         # Strict C promises no string longer than 4095 bytes; every compiler takes longer ones.
         flags = ["-Wno-overlength-strings"]
         flags += [f"-D{macro}={value}" for macro, value in macros.items()]
-        return sdk.build(HERE / source, folder / name, flags=flags)
+        return sdk.build(HERE / source, directory / name, flags=flags)
 
     return build_plugin
 
@@ -53,14 +53,14 @@ def good_plugin(sdk, tmp_path_factory):
 
 
 @pytest.fixture
-def run(jetpack, home, folder, tmp_path):
-    """run(ARGS...) with the plugin folder; the marker of bad.c's constructor is tmp_path/marker."""
+def run(jetpack, home, directory, tmp_path):
+    """run(ARGS...) with the plugin directory; the marker of bad.c's constructor is tmp_path/marker."""
 
     home.node({})
 
     def run_plugin(*args, **options):
         environment = {"TEST_MARKER": str(tmp_path / "marker")}
-        return jetpack("--plugin-path", folder, *args, env=environment, **options)
+        return jetpack("--plugin-path", directory, *args, env=environment, **options)
 
     return run_plugin
 
@@ -262,8 +262,8 @@ def with_bytes(content, offset, replacement):
         (32, struct.pack("<Q", (1 << 64) - 1), "truncated"),
     ],
 )
-def test_another_elf_file(good_plugin, folder, refused, offset, replacement, word):
-    (folder / "bad.so").write_bytes(with_bytes(good_plugin, offset, replacement))
+def test_another_elf_file(good_plugin, directory, refused, offset, replacement, word):
+    (directory / "bad.so").write_bytes(with_bytes(good_plugin, offset, replacement))
     refused(word)
 
 
@@ -279,9 +279,9 @@ def note_segment(content):
     raise AssertionError("no note segment")
 
 
-def test_a_note_segment_that_lies(good_plugin, folder, refused):
+def test_a_note_segment_that_lies(good_plugin, directory, refused):
     header, offset, size = note_segment(good_plugin)
-    library = folder / "bad.so"
+    library = directory / "bad.so"
     for field, value in [(8, 1 << 62), (8, len(good_plugin)), (32, 1 << 40), (32, (1 << 64) - 1)]:
         library.write_bytes(with_bytes(good_plugin, header + field, struct.pack("<Q", value)))
         refused()
@@ -291,13 +291,13 @@ def test_a_note_segment_that_lies(good_plugin, folder, refused):
         refused()
 
 
-def test_truncated_anywhere(good_plugin, folder, run, tmp_path):
+def test_truncated_anywhere(good_plugin, directory, run, tmp_path):
     """Every cut is refused by the note reader or by the loader, and none crashes the host."""
     _, offset, size = note_segment(good_plugin)
     cuts = {0, 1, 4, 16, 63, 64, 65, 300, offset - 1, offset, offset + 11, offset + 12}
     cuts |= {offset + 20, offset + size - 1, len(good_plugin) // 2}
     for cut in sorted(cuts):
-        (folder / "bad.so").write_bytes(good_plugin[:cut])
+        (directory / "bad.so").write_bytes(good_plugin[:cut])
         result = run("bad")
         assert result.returncode == 126, (cut, result)
         assert "bad.so" in result.stderr and result.stdout == ""
@@ -305,14 +305,14 @@ def test_truncated_anywhere(good_plugin, folder, run, tmp_path):
     usable(run)
 
 
-def test_not_a_library_at_all(folder, refused):
+def test_not_a_library_at_all(directory, refused):
     for content in (b"", b"\x7f", b"#!/bin/sh\nexit 0\n", os.urandom(4096), b"\0" * 100000):
-        (folder / "bad.so").write_bytes(content)
+        (directory / "bad.so").write_bytes(content)
         refused()
 
 
-def test_a_folder_a_fifo_and_a_dangling_link_in_its_place(folder, refused):
-    library = folder / "bad.so"
+def test_a_directory_a_fifo_and_a_dangling_link_in_its_place(directory, refused):
+    library = directory / "bad.so"
     library.mkdir()
     refused()
     library.rmdir()
@@ -323,10 +323,10 @@ def test_a_folder_a_fifo_and_a_dangling_link_in_its_place(folder, refused):
     refused()
 
 
-def test_no_entry_symbol(build, run, tmp_path, sdk, folder):
+def test_no_entry_symbol(build, run, tmp_path, sdk, directory):
     # Without the version script, which would not link without the symbol it names.
     sdk.run("gcc", "-std=c11", "-fPIC", "-shared", "-DNO_ENTRY=1", f"-I{sdk.include}", HERE / "bad.c",
-            "-o", folder / "bad.so")
+            "-o", directory / "bad.so")
     result = run("bad")
     assert result.returncode == 126, result
     assert "jetpack_plugin_v1" in result.stderr and "bad.so" in result.stderr
@@ -365,25 +365,25 @@ def test_a_file_that_others_can_write(build, run, tmp_path, mode):
     untrusted(run, tmp_path, "bad.so", "can be written by others", "chmod go-w")
 
 
-def test_a_folder_that_others_can_write(build, run, folder, tmp_path):
+def test_a_directory_that_others_can_write(build, run, directory, tmp_path):
     build()
-    folder.chmod(0o777)
-    untrusted(run, tmp_path, str(folder), "can be written by others")
-    folder.chmod(0o1777)
-    assert run("bad").returncode == 0, "a sticky folder of root's is as safe as /tmp"
+    directory.chmod(0o777)
+    untrusted(run, tmp_path, str(directory), "can be written by others")
+    directory.chmod(0o1777)
+    assert run("bad").returncode == 0, "a sticky directory of root's is as safe as /tmp"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_file_or_folder_of_somebody_else(build, run, folder, tmp_path):
+def test_a_file_or_directory_of_another_user(build, run, directory, tmp_path):
     library = build()
     os.chown(library, 1234, -1)
     untrusted(run, tmp_path, "bad.so", "belongs to user 1234")
     os.chown(library, 0, -1)
-    os.chown(folder, 1234, -1)
-    untrusted(run, tmp_path, str(folder), "belongs to user 1234")
+    os.chown(directory, 1234, -1)
+    untrusted(run, tmp_path, str(directory), "belongs to user 1234")
 
 
-def test_a_link_to_where_others_can_write(build, run, folder, tmp_path):
+def test_a_link_to_where_others_can_write(build, run, directory, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     library = build()
@@ -395,9 +395,9 @@ def test_a_link_to_where_others_can_write(build, run, folder, tmp_path):
     untrusted(run, tmp_path, "elsewhere")
 
 
-def test_root_ignores_the_environment(build, run, jetpack, folder):
+def test_root_ignores_the_environment(build, run, jetpack, directory):
     build()
-    result = jetpack("bad", env={"JETPACK_PLUGIN_PATH": str(folder)})
+    result = jetpack("bad", env={"JETPACK_PLUGIN_PATH": str(directory)})
     assert result.returncode == (127 if os.geteuid() == 0 else 0), result
 
 
@@ -446,16 +446,16 @@ def test_open_that_fails(build, run):
     ],
 )
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
-def test_exceptions_stay_inside(sdk, folder, run, compiler, command, code, text):
-    sdk.build(HERE / "throws.cpp", folder / "throws.so", compiler=compiler)
+def test_exceptions_stay_inside(sdk, directory, run, compiler, command, code, text):
+    sdk.build(HERE / "throws.cpp", directory / "throws.so", compiler=compiler)
     result = run("throw", command)
     assert (result.returncode, result.stdout) == (code, ""), result
     assert text in result.stderr
 
 
 @pytest.mark.parametrize("command", ["huge", "negative"])
-def test_an_impossible_exit_code_is_not_success(sdk, folder, run, command):
-    sdk.build(HERE / "throws.cpp", folder / "throws.so")
+def test_an_impossible_exit_code_is_not_success(sdk, directory, run, command):
+    sdk.build(HERE / "throws.cpp", directory / "throws.so")
     assert run("throw", command).returncode not in (0, None)
 
 
@@ -468,9 +468,9 @@ def test_a_command_that_is_taken(build, run, tmp_path):
     assert not (tmp_path / "marker").exists()
 
 
-def test_many_bad_plugins_at_once(good_plugin, folder, run):
+def test_many_bad_plugins_at_once(good_plugin, directory, run):
     for index in range(50):
-        (folder / f"bad{index}.so").write_bytes(good_plugin[: index * 100])
+        (directory / f"bad{index}.so").write_bytes(good_plugin[: index * 100])
     usable(run)
     listing = run("plugin", "list", "--json")
     assert listing.returncode == 0
@@ -478,11 +478,11 @@ def test_many_bad_plugins_at_once(good_plugin, folder, run):
 
 
 def test_a_plugin_directory_that_cannot_be_read(jetpack, as_user, copied_home):
-    folder = copied_home / "lib/jetpack/plugins"
+    directory = copied_home / "lib/jetpack/plugins"
     as_nobody = as_user()
     jetpack.binary = copied_home / "bin/jetpack"
-    folder.chmod(0o700)
+    directory.chmod(0o700)
     result = jetpack("log", "m", prefix=as_nobody)
     assert (result.returncode, result.stdout) == (127, "")
-    assert f"refused: {folder}: cannot read the directory: Permission denied" in result.stderr
+    assert f"refused: {directory}: cannot read the directory: Permission denied" in result.stderr
     assert "cannot read the directory" in jetpack.answer("plugin", "list", prefix=as_nobody)

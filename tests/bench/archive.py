@@ -46,7 +46,7 @@ def documents(source, size):
     return "".join(lines).encode()[:size]
 
 
-def make_corpus(folder, size, seed=1):
+def make_corpus(directory, size, seed=1):
     """Files of about `size` bytes in all, the same for the same seed; their number."""
     source = random.Random(seed)
     number = 0
@@ -57,7 +57,7 @@ def make_corpus(folder, size, seed=1):
         text = {"syslog": syslog, "json": documents}.get(kind)
         stock = text(source, min(each * count, 24 * MIB)) if text else b""
         for i in range(count):
-            path = Path(folder) / f"{kind}-{i % 7}" / f"{kind}.{i}.log"
+            path = Path(directory) / f"{kind}-{i % 7}" / f"{kind}.{i}.log"
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(path, "wb") as file:
                 left = each
@@ -76,35 +76,35 @@ def make_corpus(folder, size, seed=1):
     return number
 
 
-def home_for(folder):
-    home = Path(folder) / "home"
+def home_for(directory):
+    home = Path(directory) / "home"
     for name in ("config", "logs", "run"):
         (home / name).mkdir(parents=True)
     (home / "config/node.json").write_text('{"cyclecloud":{"cluster":{"name":"b"},"node":{"name":"n"}}}')
     return home
 
 
-def run(folder, size=2 << 30, rounds=3):
+def run(directory, size=2 << 30, rounds=3):
     measure.require("zip", "gcc")
-    folder = Path(folder)
-    logs = folder / "logs"
+    directory = Path(directory)
+    logs = directory / "logs"
     count = make_corpus(logs, size)
-    home = home_for(folder)
+    home = home_for(directory)
     ours = measure.Case("report_issue", [str(measure.BUILT_HOME / "bin/jetpack"), "report_issue", str(logs),
-                                         "--output", str(folder / "ours.zip")],
+                                         "--output", str(directory / "ours.zip")],
                         measure.jetpack_environment(home))
-    peer = measure.Case("zip -r -6", [shutil.which("zip"), "-r", "-6", "-q", str(folder / "peer.zip"), str(logs)],
+    peer = measure.Case("zip -r -6", [shutil.which("zip"), "-r", "-6", "-q", str(directory / "peer.zip"), str(logs)],
                         measure.jetpack_environment(home))
     subprocess.run(["sh", "-c", f"cat {logs}/*/* > /dev/null"], check=True)  # both read what is in memory
     seconds, peak = {}, {}
     for case in [ours, peer] + [ours] * (rounds - 1):
-        for old in folder.glob("*.zip"):
+        for old in directory.glob("*.zip"):
             if (old.name == "ours.zip") == (case is ours):
                 old.unlink()
         taken, kib = measure.run_once(case)
         seconds[case.name] = min(taken, seconds.get(case.name, taken))
         peak[case.name] = max(kib, peak.get(case.name, 0))
-    sizes = {ours.name: (folder / "ours.zip").stat().st_size, peer.name: (folder / "peer.zip").stat().st_size}
+    sizes = {ours.name: (directory / "ours.zip").stat().st_size, peer.name: (directory / "peer.zip").stat().st_size}
     print(f"{count} files, {size / MIB:.0f} MiB, {os.cpu_count()} cores")
     print(f"{'':16}{'seconds':>9}{'MiB/s':>8}{'peak MB':>9}{'out MiB':>9}")
     for name, taken in seconds.items():

@@ -20,10 +20,10 @@ FLOOR = 5_000
 DATA = json.dumps({"level": "info", "priority": "low", "message": "the system is ready " * 4})
 
 
-def build_plugin(folder, source, name):
-    """A plugin from one file of the repository; returns the folder to give to --plugin-path."""
+def build_plugin(directory, source, name):
+    """A plugin from one file of the repository; returns the directory to give to --plugin-path."""
     include = measure.BUILT_HOME / "include"
-    library = folder / f"plugins/{name}.so"
+    library = directory / f"plugins/{name}.so"
     library.parent.mkdir(exist_ok=True)
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "jetpack-plugin"], text=True,
                            capture_output=True, check=True, env={
@@ -62,21 +62,21 @@ def drain(home, environment):
     return first / seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def run(folder):
-    folder = Path(folder)
-    folder.chmod(0o755)
+def run(directory):
+    directory = Path(directory)
+    directory.chmod(0o755)
     tool = measure.REPOSITORY / "tools/dev-cluster"
-    started = subprocess.run([tool, "start", "--no-daemon", folder / "cluster"], check=True, text=True,
+    started = subprocess.run([tool, "start", "--no-daemon", directory / "cluster"], check=True, text=True,
                              capture_output=True).stdout
     try:
         home = Path(json.loads(started)["home"])
         environment = measure.jetpack_environment(home)
-        plugins = build_plugin(folder, "tests/faults/publish.cpp", "publish")
+        plugins = build_plugin(directory, "tests/faults/publish.cpp", "publish")
         publish = [measure.BUILT_HOME / "bin/jetpack", "--plugin-path", plugins, "publish", "log", DATA]
         subprocess.run([*publish, "--times", str(MESSAGES)], env=environment, check=True)
         rate, seconds, peak = drain(home, environment)
     finally:
-        subprocess.run([tool, "stop", folder / "cluster"], check=True)
+        subprocess.run([tool, "stop", directory / "cluster"], check=True)
     peer = json.loads(subprocess.run(
         [sys.executable, measure.REPOSITORY / "tools/fleet", "--json", "--nodes", "1", "--connections", "1",
          "--batch", "500", "--kinds", "log", "--messages", str(MESSAGES)], check=True, text=True,

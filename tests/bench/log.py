@@ -16,23 +16,23 @@ int main(int argc, char** argv) {
 """
 
 
-def run(folder):
+def run(directory):
     measure.require("gcc")
-    folder = Path(folder)
-    home = folder / "home"
+    directory = Path(directory)
+    home = directory / "home"
     for name in ("config", "logs", "run"):
         (home / name).mkdir(parents=True)
     (home / "config/node.json").write_text('{"cyclecloud":{"cluster":{"name":"b"},"node":{"name":"n"}}}')
-    source = folder / "write.c"
+    source = directory / "write.c"
     source.write_text(SYNCED_WRITE)
-    subprocess.run(["gcc", "-O2", source, "-o", folder / "write"], check=True)
+    subprocess.run(["gcc", "-O2", source, "-o", directory / "write"], check=True)
     environment = measure.jetpack_environment(home)
     binary = str(measure.BUILT_HOME / "bin/jetpack")
     # Without a server to try: stored, synced, left to the daemon.
     queued = measure.Case("jetpack log, queued", [binary, "log", "the system is ready", "--wait", "0"],
                           environment)
-    floor = measure.Case("process + 4 KiB write + fsync", [str(folder / "write"), str(folder / "data")],
-                         environment, str(folder))
+    floor = measure.Case("process + 4 KiB write + fsync", [str(directory / "write"), str(directory / "data")],
+                         environment, str(directory))
     results = measure.side_by_side([queued, floor])
     measure.print_table(results, floor.name)
     return measure.budget("jetpack log / synced write",

@@ -37,11 +37,11 @@ class Result:
 @functools.cache
 def launcher():
     """The program that measures one run; built once for each process of ours."""
-    folder = tempfile.mkdtemp(prefix="jetpack-launch-")
-    atexit.register(shutil.rmtree, folder)
+    directory = tempfile.mkdtemp(prefix="jetpack-launch-")
+    atexit.register(shutil.rmtree, directory)
     source = Path(__file__).with_name("launch.c")
-    subprocess.run(["gcc", "-O2", "-static", source, "-o", f"{folder}/launch"], check=True)
-    return f"{folder}/launch"
+    subprocess.run(["gcc", "-O2", "-static", source, "-o", f"{directory}/launch"], check=True)
+    return f"{directory}/launch"
 
 
 def run_once(case):

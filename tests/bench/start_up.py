@@ -32,45 +32,45 @@ def write_git_config(path, node_json):
     path.write_text("".join(lines) + "[last]\n\tvalue = 1\n")
 
 
-def small_plugins(folder, count):
+def small_plugins(directory, count):
     """`count` plugins made of the SDK's template. It is compiled once: names of equal length are
     put into copies of it."""
     source = (measure.REPOSITORY / "sdk/template/NAME.cpp").read_text().replace("NAME", "bench00")
-    first = folder / "bench00.cpp"
+    first = directory / "bench00.cpp"
     first.write_text(source)
     home = measure.BUILT_HOME
     subprocess.run(
         ["g++", "-std=c++20", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", f"-I{home}/include", first,
-         "-o", folder / "bench00.so", f"-Wl,--version-script={home}/share/jetpack/jetpack-plugin.map"],
+         "-o", directory / "bench00.so", f"-Wl,--version-script={home}/share/jetpack/jetpack-plugin.map"],
         check=True)
     first.unlink()
-    content = (folder / "bench00.so").read_bytes()
+    content = (directory / "bench00.so").read_bytes()
     for number in range(1, count):
         name = b"bench%02d" % number
-        (folder / f"{name.decode()}.so").write_bytes(content.replace(b"bench00", name))
+        (directory / f"{name.decode()}.so").write_bytes(content.replace(b"bench00", name))
 
 
-def prepare(folder):
+def prepare(directory):
     """A copy of the installed tree with 20 plugins in all, a node's home, and the peers' files."""
-    folder = Path(folder)
-    installed = folder / "installed"
+    directory = Path(directory)
+    installed = directory / "installed"
     for part in ("bin", "lib"):
         shutil.copytree(measure.BUILT_HOME / part, installed / part, symlinks=True)
     plugins = installed / "lib/jetpack/plugins"
     small_plugins(plugins, PLUGINS - len(list(plugins.glob("*.so"))))
-    home = folder / "home"
+    home = directory / "home"
     (home / "config").mkdir(parents=True)
     write_node_json(home / "config/node.json")
-    write_git_config(folder / "large.gitconfig", home / "config/node.json")
-    (folder / ".gitconfig").write_text("[user]\n\tname = Bench\n")
-    empty = folder / "empty.cpp"
+    write_git_config(directory / "large.gitconfig", home / "config/node.json")
+    (directory / ".gitconfig").write_text("[user]\n\tname = Bench\n")
+    empty = directory / "empty.cpp"
     empty.write_text("#include <iostream>\nint main() {}\n")
-    subprocess.run(["g++", "-O2", empty, "-o", folder / "empty"], check=True)
+    subprocess.run(["g++", "-O2", empty, "-o", directory / "empty"], check=True)
     return installed / "bin/jetpack", home
 
 
-def jetpack_cases(folder):
-    binary, home = prepare(folder)
+def jetpack_cases(directory):
+    binary, home = prepare(directory)
     environment = measure.jetpack_environment(home)
 
     def case(name, *args):
@@ -81,25 +81,25 @@ def jetpack_cases(folder):
             case("jetpack config KEY, 256 KiB", "config", CONFIG_KEY)]
 
 
-def peer_cases(folder):
-    environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
+def peer_cases(directory):
+    environment = {"HOME": str(directory), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
                    "GIT_CONFIG_NOSYSTEM": "1"}
     git = shutil.which("git")
-    large = f"{folder}/large.gitconfig"
+    large = f"{directory}/large.gitconfig"
     return [
         measure.Case("git --version", [git, "--version"], environment),
-        measure.Case("git config --get", [git, "config", "--get", "user.name"], environment, str(folder)),
+        measure.Case("git config --get", [git, "config", "--get", "user.name"], environment, str(directory)),
         measure.Case("git config --get, 256 KiB", [git, "config", "-f", large, "--get", "last.value"],
-                     environment, str(folder)),
+                     environment, str(directory)),
         measure.Case("python3 import json, argparse",
                      ["/usr/bin/python3", "-c", "import json,argparse"], environment),
-        measure.Case("empty C++ program", [f"{folder}/empty"], environment),
+        measure.Case("empty C++ program", [f"{directory}/empty"], environment),
     ]
 
 
-def run(folder):
+def run(directory):
     measure.require("git", "valgrind", "strace", "g++")
-    ours, peers = jetpack_cases(folder), peer_cases(folder)
+    ours, peers = jetpack_cases(directory), peer_cases(directory)
     results = measure.side_by_side(ours + peers)
     measure.count_exactly(ours + peers, results)
     measure.print_table(results, "git --version")

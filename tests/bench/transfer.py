@@ -32,9 +32,9 @@ def make_content(path):
     return base64.b64encode(md5.digest()).decode()
 
 
-def make_home(folder, locker):
+def make_home(directory, locker):
     """A node whose locker is at that address; its environment."""
-    home = folder / f"home-{locker.rsplit('/', 1)[1]}"
+    home = directory / f"home-{locker.rsplit('/', 1)[1]}"
     for name in ("config", "logs", "run"):
         (home / name).mkdir(parents=True)
     (home / "config/node.json").write_text("{}")
@@ -42,19 +42,19 @@ def make_home(folder, locker):
     return measure.jetpack_environment(home)
 
 
-def cases_of(folder, url):
+def cases_of(directory, url):
     """Downloads and uploads: the names of the table, and what each runs."""
     jetpack = str(measure.BUILT_HOME / "bin/jetpack")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8"}
-    source, target = str(folder / "files/blobs/p/g.bin"), str(folder / "got")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "LC_ALL": "C.UTF-8"}
+    source, target = str(directory / "files/blobs/p/g.bin"), str(directory / "got")
     blob = f"{url}/plain/blobs/p/g.bin"
     download = [jetpack, "download", "--project", "p", "g.bin", target]
     probe = [jetpack, "--plugin-path", str(drain.build_plugin(
-        folder, "tests/bench/upload.cpp", "upload")), "upload", source]
+        directory, "tests/bench/upload.cpp", "upload")), "upload", source]
     downloads = [
         measure.Case("curl", [shutil.which("curl"), "-sfo", target, blob], environment),
-        measure.Case("jetpack download", download, make_home(folder, f"{url}/plain")),
-        measure.Case("jetpack download, MD5", download, make_home(folder, f"{url}/digest")),
+        measure.Case("jetpack download", download, make_home(directory, f"{url}/plain")),
+        measure.Case("jetpack download, MD5", download, make_home(directory, f"{url}/digest")),
     ]
     for name, words in (
             ("rclone", ["--config", "", "copyto", f":http,url='{url}/plain/blobs/p/':g.bin", target]),
@@ -64,7 +64,7 @@ def cases_of(folder, url):
             downloads.append(measure.Case(name, [shutil.which(name), *words], environment))
     uploads = [
         measure.Case("curl -T", [shutil.which("curl"), "-sfT", source, f"{url}/sink/x"], environment),
-        measure.Case("jetpack upload", probe, make_home(folder, f"{url}/sink")),
+        measure.Case("jetpack upload", probe, make_home(directory, f"{url}/sink")),
     ]
     return downloads, uploads
 
@@ -87,17 +87,17 @@ def measured(cases, target):
     return results
 
 
-def run(folder):
+def run(directory):
     measure.require("curl", "nginx", "g++")
-    folder = Path(folder)
-    content = folder / "files/blobs/p/g.bin"
+    directory = Path(directory)
+    content = directory / "files/blobs/p/g.bin"
     content.parent.mkdir(parents=True)
     md5 = make_content(content)
-    server = Nginx(LOCATIONS.format(files=folder / "files", md5=md5))
+    server = Nginx(LOCATIONS.format(files=directory / "files", md5=md5))
     try:
-        downloads, uploads = cases_of(folder, server.url)
-        down = measured(downloads, folder / "got")
-        up = measured(uploads, folder / "got")
+        downloads, uploads = cases_of(directory, server.url)
+        down = measured(downloads, directory / "got")
+        up = measured(uploads, directory / "got")
     finally:
         server.remove()
     curl, ours, checked = down["curl"], down["jetpack download"], down["jetpack download, MD5"]

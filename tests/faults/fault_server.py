@@ -18,9 +18,9 @@ def is_built_with_cpprest():
     return module.exists() and b"libcpprest" in module.read_bytes()
 
 
-def make_certificate(folder, names="IP:127.0.0.1,DNS:localhost", name="server"):
+def make_certificate(directory, names="IP:127.0.0.1,DNS:localhost", name="server"):
     """A self-signed certificate for `names`; returns the paths of certificate and key."""
-    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
          "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}",

@@ -18,8 +18,8 @@ HOUR = 3600
 class Clock:
     """What the processes of the node take for the time."""
 
-    def __init__(self, folder):
-        path, library = folder / "clock", folder / "clock.so"
+    def __init__(self, directory):
+        path, library = directory / "clock", directory / "clock.so"
         path.write_bytes(bytes(8))
         with open(path, "r+b") as file:
             self.offset = mmap.mmap(file.fileno(), 8)

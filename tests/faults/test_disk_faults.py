@@ -26,10 +26,10 @@ def mounted(path, options):
         subprocess.run(["umount", "--lazy", path], check=True)
 
 
-def fill(folder, but=0):
+def fill(directory, but=0):
     """Uses up the space, but for so many bytes, or to the last one that can be had."""
-    with open(folder / "filler", "ab", buffering=0) as file:
-        state = os.statvfs(folder)
+    with open(directory / "filler", "ab", buffering=0) as file:
+        state = os.statvfs(directory)
         file.write(b"x" * max(0, state.f_bavail * state.f_frsize - but))
         if but:
             return
@@ -39,21 +39,21 @@ def fill(folder, but=0):
                     pass
 
 
-def use_up_inodes(folder):
+def use_up_inodes(directory):
     """Makes files until there can be no more."""
-    (folder / "files").mkdir()
+    (directory / "files").mkdir()
     with contextlib.suppress(OSError):
         for n in range(1 << 20):
-            (folder / f"files/{n}").touch()
+            (directory / f"files/{n}").touch()
 
 
-def make_room(folder):
+def make_room(directory):
     """Undoes both."""
-    (folder / "filler").unlink(missing_ok=True)
-    if (folder / "files").exists():
-        for file in (folder / "files").iterdir():
+    (directory / "filler").unlink(missing_ok=True)
+    if (directory / "files").exists():
+        for file in (directory / "files").iterdir():
             file.unlink()
-        (folder / "files").rmdir()
+        (directory / "files").rmdir()
 
 
 @pytest.fixture

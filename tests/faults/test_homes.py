@@ -60,7 +60,7 @@ def test_a_missing_home_is_named(jetpack, home):
     assert "nowhere" in result.stderr
 
 
-def test_a_missing_run_folder_is_named(jetpack, home):
+def test_a_missing_run_directory_is_named(jetpack, home):
     (home / "run").rmdir()
     result = queue(jetpack, "m")
     assert result.returncode == 1
@@ -137,7 +137,7 @@ def test_a_disk_without_room_for_the_first_message_is_told(home, jetpack):
         assert str(home / "run") in result.stderr and "\n" == result.stderr[-1]
 
 
-def test_a_read_only_run_folder_is_told(home, jetpack):
+def test_a_read_only_run_directory_is_reported(home, jetpack):
     with mounted(home / "run"):
         queue(jetpack, "before")
         subprocess.run(["mount", "-o", "remount,ro", home / "run"], check=True)
@@ -150,8 +150,8 @@ def test_a_read_only_run_folder_is_told(home, jetpack):
 @pytest.fixture
 def shared_home(home):
     """The home of a real node: run and logs belong to the group, and keep it."""
-    for folder in [home.path, *home.path.iterdir()]:
-        folder.chmod(folder.stat().st_mode | 0o055)
+    for directory in [home.path, *home.path.iterdir()]:
+        directory.chmod(directory.stat().st_mode | 0o055)
     for name in ("logs", "run"):
         os.chown(home / name, 0, MEMBER_GROUP)
         (home / name).chmod(0o2770)

@@ -79,7 +79,7 @@ def check_readers(path):
 
 def test_every_reader_accepts_it(report, tmp_path):
     logs = tmp_path / "logs"
-    (logs / "empty folder").mkdir(parents=True)
+    (logs / "empty directory").mkdir(parents=True)
     (logs / "empty.log").touch()
     (logs / "größe 日本 🙂.log").write_text("ü\n")
     (logs / "line\nbreak.log").write_text("x\n")
@@ -271,13 +271,13 @@ def test_logs_that_are_in_use(report, tmp_path):
             thread.join()
 
 
-def test_folders_that_go_deep(report, tmp_path):
-    logs = folder = tmp_path / "logs"
-    folder.mkdir()
+def test_deep_directories(report, tmp_path):
+    logs = directory = tmp_path / "logs"
+    directory.mkdir()
     for _ in range(80):
-        folder = folder / "d"
-        folder.mkdir()
-    (folder / "x.log").write_text("x")
+        directory = directory / "d"
+        directory.mkdir()
+    (directory / "x.log").write_text("x")
     _, manifest = report(logs)
     assert any("deep" in entry["why"] for entry in manifest["left_out"])
 

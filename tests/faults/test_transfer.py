@@ -21,9 +21,9 @@ KILLS = int(os.environ.get("JETPACK_KILL_TRANSFERS", "20"))
 @pytest.fixture
 def store(tmp_path, home):
     """A blob store, which is also the cluster's server; the home's locker is there."""
-    folder = tmp_path / "authority"
-    folder.mkdir()
-    running = blob_server.BlobServer(folder)
+    directory = tmp_path / "authority"
+    directory.mkdir()
+    running = blob_server.BlobServer(directory)
     running.put("blobs/p/x", CONTENT)
     home.write("config/locker.json", running.description()).chmod(0o640)
     # Enough for every row of faults below, and soon at its end.
@@ -256,9 +256,9 @@ def test_a_partial_file_that_somebody_touched_does_no_harm(
 def test_a_redirect_gets_no_credentials(store, download, home, tmp_path, to):
     store.sas = {"good"}
     home.write("config/locker.json", store.description(sas="sv=2020-12-06&sig=good"))
-    folder = tmp_path / "trap"
-    folder.mkdir()
-    trap = blob_server.BlobServer(None if to == "http" else folder)
+    directory = tmp_path / "trap"
+    directory.mkdir()
+    trap = blob_server.BlobServer(None if to == "http" else directory)
     try:
         address = {"http": trap.url, "other host": trap.url.replace("127.0.0.1", "localhost"),
                    "itself": store.url}[to]

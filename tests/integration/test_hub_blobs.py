@@ -182,7 +182,7 @@ def test_content_that_is_not_what_its_checksum_says_is_not_kept(account, what):
     assert account.get("locker/wrong") is None
 
 
-def test_a_listing_has_pages_and_folders(account):
+def test_a_listing_has_pages_and_directories(account):
     account.create("pages")
     wanted = sorted([f"d{part}/{number:03}" for part in range(3) for number in range(40)]
                     + ["d1", "d1.x", "a&<b>"])

@@ -36,7 +36,7 @@ class Cluster(DevCluster):
         """Runs tools/dev-cluster without its daemon."""
         more = ["--no-daemon"] if action == "start" else []
         return subprocess.run([pathlib.Path(__file__).resolve().parents[2] / "tools/dev-cluster",
-                               action, self.folder, *more],
+                               action, self.directory, *more],
                               check=check, text=True, stdout=subprocess.PIPE, timeout=120)
 
     def start_daemon(self):
@@ -114,7 +114,7 @@ def test_targets(cluster):
     run(cluster, "autoscale", "--instancecount=3", "--wait", "20s")
     wrong = run(cluster, "autoscale", "--corecount=1", "--name", "exceute", "--wait", "20s", code=1)
     assert "exceute" in wrong.stderr and "execute" in wrong.stderr
-    file = cluster.folder / "demand.json"
+    file = cluster.directory / "demand.json"
     file.write_text(json.dumps([{"Name": "dynamic", "TargetCount": 7, "Dynamic": True},
                                 {"Name": "execute", "TargetCount": 3}]))
     run(cluster, "autoscale", "-f", file, "--wait", "20s")
@@ -125,13 +125,13 @@ def test_targets(cluster):
 
 
 def test_configuration_and_users_follow_the_server(cluster):
-    configuration = cluster.folder / "configuration.json"
+    configuration = cluster.directory / "configuration.json"
     configuration.write_text(json.dumps({"slurm": {"autoscale": True}}))
     cluster.administer("hub", "cluster", "configure", "demo", "--data", cluster.data,
                    "--file", configuration)
     wait_for(lambda: cluster.jetpack("config", "slurm.autoscale", "").stdout == "True\n",
              "the configuration")
-    key = cluster.folder / "key.pub"
+    key = cluster.directory / "key.pub"
     key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDemoKeyOfNobody zoe@demo\n")
     added = cluster.administer("hub", "user", "add", "zoe-test", "--cluster", "demo", "--data",
                            cluster.data, "--uid", "23456", "--key", key, "--admin")
@@ -153,7 +153,7 @@ def test_properties_reach_the_hub_and_stay(cluster):
     wait_for(lambda: cluster.node_at_hub()["properties"].get("rack") == {"name": "r12"},
              "the property at the hub")
     # The next version of the userdata does not remove it.
-    configuration = cluster.folder / "configuration.json"
+    configuration = cluster.directory / "configuration.json"
     configuration.write_text(json.dumps({"next": "version"}))
     cluster.administer("hub", "cluster", "configure", "demo", "--data", cluster.data,
                    "--file", configuration)

@@ -38,18 +38,18 @@ JETPACK_PLUGIN("test.letter", "1.0.0", jetpack::needs<jetpack::Session>(),
 
 @pytest.fixture(scope="module")
 def plugins(sdk, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("letter")
-    (folder / "letter.cpp").write_text(PLUGIN)
-    sdk.build(folder / "letter.cpp", folder / "letter.so")
-    return folder
+    directory = tmp_path_factory.mktemp("letter")
+    (directory / "letter.cpp").write_text(PLUGIN)
+    sdk.build(directory / "letter.cpp", directory / "letter.so")
+    return directory
 
 
 @pytest.fixture
 def node(jetpack, plugins, repository, tmp_path):
     """A node of a hub of its own, that delivers by itself, with the plugin."""
-    folder = tmp_path / "cluster"
+    directory = tmp_path / "cluster"
     tool = [repository / "tools/dev-cluster"]
-    started = subprocess.run([*tool, "start", folder], capture_output=True, text=True, check=True)
+    started = subprocess.run([*tool, "start", directory], capture_output=True, text=True, check=True)
     state = json.loads(started.stdout)
     for name in ("jetpack.ini", "ca.pem", "connection.json"):
         source = Path(state["home"]) / "config" / name
@@ -59,7 +59,7 @@ def node(jetpack, plugins, repository, tmp_path):
     settings.write_text(settings.read_text() + f"[plugins]\npath = {plugins}\n")
     jetpack.home.node({})
     yield jetpack
-    subprocess.run([*tool, "stop", folder], capture_output=True, check=True)
+    subprocess.run([*tool, "stop", directory], capture_output=True, check=True)
 
 
 def dead_letters(node):

@@ -1,5 +1,5 @@
 """The storage service and `jetpack download` against every kind of locker: the same tests on Azurite (http,
-https, a SAS, a managed identity), on the hub's store and on a folder."""
+https, a SAS, a managed identity), on the hub's store and on a directory."""
 
 import hashlib
 import json
@@ -218,8 +218,8 @@ def test_no_secret_is_in_a_command_line_or_the_environment(jetpack, probe, locke
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdin.write(random_bytes(9 << 20))
         process.stdin.flush()
-        folder = f"/proc/{process.pid}"
-        seen = open(f"{folder}/cmdline", "rb").read() + open(f"{folder}/environ", "rb").read()
+        proc = f"/proc/{process.pid}"
+        seen = open(f"{proc}/cmdline", "rb").read() + open(f"{proc}/environ", "rb").read()
         process.stdin.close()
         process.wait(60)
         process.stdin = None

@@ -119,7 +119,7 @@ def main():
     bundle = pathlib.Path(prefix, arguments.bundle)
     try:
         manifest = make_manifest(bundle)
-        write_durably(bundle / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        write_durably(bundle / MANIFEST, json.dumps(manifest, separators=(",", ":")) + "\n")
     except (BadLibrary, OSError, KeyError, ValueError, struct.error) as error:
         sys.exit(f"bundle_manifest: cannot write the manifest of {bundle}: {error}")
 

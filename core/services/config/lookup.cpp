@@ -23,6 +23,9 @@ const rapidjson::Value* find_key(const rapidjson::Value& tree, std::string_view 
 }
 
 std::string_view known_part(const rapidjson::Value& tree, std::string_view key) {
+  // For an error message, which a longer key would not make clearer; each part costs a look-up.
+  constexpr size_t longest_shown = 1000;
+  if (key.size() > longest_shown) return {};
   for (size_t end = key.rfind('.'); end != std::string_view::npos && end > 0;
        end = key.rfind('.', end - 1))
     if (find_key(tree, key.substr(0, end)) != nullptr) return key.substr(0, end);

@@ -235,13 +235,15 @@ std::string Response::header(const std::string& name) const {
   return found == headers.end() ? "" : found->second;
 }
 
-Client::Client() : handle_(std::make_unique<Handle>()) {
+Client::Client(const Halt* halt) : halt_(halt), handle_(std::make_unique<Handle>()) {
   static const bool is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   if (!is_ready) throw Error(Errc::internal, "failed to start libcurl");
   handle_->start();
 }
 
-Client::Client(const Halt& halt) : Client() { halt_ = &halt; }
+Client::Client() : Client(nullptr) {}
+
+Client::Client(const Halt& halt) : Client(&halt) {}
 
 Client::~Client() = default;
 

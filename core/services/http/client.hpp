@@ -73,7 +73,9 @@ class Client {
   class Exchange;
   struct Handle;
 
-  const Halt* halt_ = nullptr;
+  explicit Client(const Halt* halt);
+
+  const Halt* halt_;
   std::unique_ptr<Handle> handle_;
 };
 

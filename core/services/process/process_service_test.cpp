@@ -44,7 +44,7 @@ TEST_CASE("output, exit code and signal") {
   CHECK(killed.signal == SIGKILL);
 }
 
-TEST_CASE("environment, folder and input") {
+TEST_CASE("environment, working directory and input") {
   ProcessSpec spec;
   spec.argv = {"sh", "-c", "echo $X $PWD; cat"};
   spec.env = {"X=y"};
@@ -58,11 +58,11 @@ TEST_CASE("what cannot be started says why") {
   const Process process(process_service());
   spec.argv = {"/no/such/program"};
   CHECK_THROWS_WITH_AS(process.run(spec), doctest::Contains("No such file"), Error);
-  const support::TemporaryDirectory folder;
-  spec.argv = {folder.write("script", "echo")};
+  const support::TemporaryDirectory temporary;
+  spec.argv = {temporary.write("script", "echo")};
   CHECK_THROWS_WITH_AS(process.run(spec), doctest::Contains("is it executable"), Error);
   REQUIRE(::chmod(spec.argv[0].c_str(), 0700) == 0);
-  spec.directory = "/no/such/folder";
+  spec.directory = "/no/such/directory";
   CHECK_THROWS_AS(process.run(spec), Error);
   spec.argv = {};
   CHECK_THROWS_AS(process.run(spec), Error);
@@ -76,8 +76,8 @@ TEST_CASE("the deadline ends what ignores SIGTERM") {
 }
 
 TEST_CASE("nothing that it started is left, not even what left its session") {
-  const support::TemporaryDirectory folder;
-  const std::string pids = folder.path();
+  const support::TemporaryDirectory temporary;
+  const std::string pids = temporary.path();
   const auto result = shell("setsid sh -c 'echo $$ > " + pids +
                             "/a; exec sleep 1000' & "
                             "(sleep 1000 & echo $! > " +

@@ -25,7 +25,7 @@ class HttpsConnection {
   virtual ~HttpsConnection() = default;
 
   // As HttpsModule::exchange.
-  virtual HttpsResponse exchange(const RequestParameters& request) = 0;
+  virtual HttpsResponse exchange(const RequestParameters& parameters) = 0;
 };
 
 // By the library that was built in.

@@ -18,7 +18,7 @@ class CurlConnection : public HttpsConnection {
     settings_.http2 = true;
   }
 
-  HttpsResponse exchange(const RequestParameters& request) override;
+  HttpsResponse exchange(const RequestParameters& parameters) override;
 
  private:
   http::Request request_of(const RequestParameters& parameters) const;

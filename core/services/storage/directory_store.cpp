@@ -73,7 +73,7 @@ class DirectoryStore : public Store {
   support::Fd open_root() const;
   support::Fd open_blob(const support::Fd& root, std::string_view blob,
                         const std::string& what) const;
-  void make_folders(std::string_view blob) const;
+  void create_parents(std::string_view blob) const;
   bool walk(int root, const std::string& below, std::string_view prefix, const Take& take,
             int depth) const;
 
@@ -212,7 +212,7 @@ Downloaded DirectoryStore::download(std::string_view blob, const std::string& to
 }
 
 // The directories of the blob.
-void DirectoryStore::make_folders(std::string_view blob) const {
+void DirectoryStore::create_parents(std::string_view blob) const {
   const support::Fd root = open_root();
   for (size_t slash = blob.find('/'); slash != std::string_view::npos;
        slash = blob.find('/', slash + 1)) {
@@ -228,7 +228,7 @@ void DirectoryStore::make_folders(std::string_view blob) const {
 uint64_t DirectoryStore::upload(std::string_view blob, const std::string&, const Content& content,
                                 const Watch& watch) {
   if (blob.ends_with('/')) throw Error(Errc::usage, step("store", blob) + ": it names a directory");
-  make_folders(blob);
+  create_parents(blob);
   PartialFile partial(directory_ + '/' + std::string(blob), [&] {
     if (watch) watch(0, 0);
   });

@@ -17,8 +17,8 @@ namespace {
 
 // A node with a file for its locker's description, and a server that gives what a test sets.
 struct World {
-  jetpack::support::TemporaryDirectory folder;
-  std::string file = folder.path() + "/locker.json";
+  jetpack::support::TemporaryDirectory directory;
+  std::string file = directory.path() + "/locker.json";
   std::string answer;  // empty: the server cannot be reached
   int asked = 0;
   std::vector<std::string> warnings;

@@ -49,8 +49,8 @@ void leave_half(const std::string& path) {
 }  // namespace
 
 TEST_CASE("what is there is taken up, and the destination replaced whole") {
-  const jetpack::support::TemporaryDirectory folder;
-  const std::string path = folder.write("x", "old");
+  const jetpack::support::TemporaryDirectory directory;
+  const std::string path = directory.write("x", "old");
   REQUIRE(::chmod(path.c_str(), 0751) == 0);
   leave_half(path);
   CHECK(content_of(path) == "old");
@@ -63,12 +63,12 @@ TEST_CASE("what is there is taken up, and the destination replaced whole") {
   struct stat info {};
   REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0751);
-  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+  CHECK(std::distance(std::filesystem::directory_iterator(directory.path()), {}) == 1);
 }
 
 TEST_CASE("what was written is read back, from any place, and until that is enough") {
-  const jetpack::support::TemporaryDirectory folder;
-  const auto file = partial(folder.file("x"));
+  const jetpack::support::TemporaryDirectory directory;
+  const auto file = partial(directory.file("x"));
   std::string content;
   for (int i = 0; content.size() < 5'000'000; ++i) content += std::to_string(i);
   file.write_at(0, content);
@@ -86,10 +86,10 @@ TEST_CASE("what was written is read back, from any place, and until that is enou
 }
 
 TEST_CASE("what somebody has cut off is an error when it is read back") {
-  const jetpack::support::TemporaryDirectory folder;
-  const auto file = partial(folder.file("x"));
+  const jetpack::support::TemporaryDirectory directory;
+  const auto file = partial(directory.file("x"));
   file.write_at(0, std::string(3'000'000, 'x'));
-  REQUIRE(::truncate(folder.file(".x.jetpack-part").c_str(), 10'000) == 0);
+  REQUIRE(::truncate(directory.file(".x.jetpack-part").c_str(), 10'000) == 0);
   uint64_t got = 0;
   CHECK_THROWS_AS(file.read_back({0, 3'000'000},
                                  [&](std::string_view piece) {
@@ -101,8 +101,8 @@ TEST_CASE("what somebody has cut off is an error when it is read back") {
 }
 
 TEST_CASE("another version, blob or length is begun anew, and so is what was asked to be") {
-  const jetpack::support::TemporaryDirectory folder;
-  const std::string path = folder.file("x");
+  const jetpack::support::TemporaryDirectory directory;
+  const std::string path = directory.file("x");
   for (const auto& other : {PartialFile::Content{"az://a/b/c", "\"2\"", 10},
                             {"az://a/b/d", "\"1\"", 10},
                             {"az://a/b/c", "\"1\"", 11},
@@ -115,51 +115,51 @@ TEST_CASE("another version, blob or length is begun anew, and so is what was ask
 }
 
 TEST_CASE("a state that cannot be trusted is none") {
-  const jetpack::support::TemporaryDirectory folder;
-  const std::string path = folder.file("x");
+  const jetpack::support::TemporaryDirectory directory;
+  const std::string path = directory.file("x");
   for (const auto* state : {"", "{", "[]", R"({"there": "0-9"})"}) {
     leave_half(path);
-    folder.write(".x.jetpack-state", state);
+    directory.write(".x.jetpack-state", state);
     CHECK(partial(path).resume(some_content, false).bytes() == 0);
   }
 }
 
 TEST_CASE("what somebody has put in the place of the partial file is not written through") {
-  const jetpack::support::TemporaryDirectory folder;
-  const std::string victim = folder.write("victim", "precious");
-  const std::string part = folder.file(".x.jetpack-part");
+  const jetpack::support::TemporaryDirectory directory;
+  const std::string victim = directory.write("victim", "precious");
+  const std::string part = directory.file(".x.jetpack-part");
   for (const bool is_hard : {false, true}) {
     if (is_hard)
       std::filesystem::create_hard_link(victim, part);
     else
       std::filesystem::create_symlink(victim, part);
-    auto file = partial(folder.file("x"));
+    auto file = partial(directory.file("x"));
     file.resume(some_content, false);
     file.write_at(0, "0123456789");
     file.finish();
     CHECK(content_of(victim) == "precious");
-    CHECK(content_of(folder.file("x")) == "0123456789");
+    CHECK(content_of(directory.file("x")) == "0123456789");
   }
 }
 
-TEST_CASE("a destination that is a link is replaced, not followed; a folder is refused") {
-  const jetpack::support::TemporaryDirectory folder;
-  const std::string victim = folder.write("victim", "precious");
-  std::filesystem::create_symlink(victim, folder.file("x"));
-  auto file = partial(folder.file("x"));
+TEST_CASE("a destination that is a link is replaced, not followed; a directory is refused") {
+  const jetpack::support::TemporaryDirectory directory;
+  const std::string victim = directory.write("victim", "precious");
+  std::filesystem::create_symlink(victim, directory.file("x"));
+  auto file = partial(directory.file("x"));
   file.resume({"b", "e", 0}, false);
   file.finish();
   CHECK(content_of(victim) == "precious");
-  CHECK(content_of(folder.file("x")).empty());
-  CHECK_THROWS_AS(partial(folder.path()), Error);
-  CHECK_THROWS_AS(partial(folder.path() + "/"), Error);
+  CHECK(content_of(directory.file("x")).empty());
+  CHECK_THROWS_AS(partial(directory.path()), Error);
+  CHECK_THROWS_AS(partial(directory.path() + "/"), Error);
   CHECK_THROWS_AS(partial("/dev/null"), Error);
-  CHECK_THROWS_AS(partial(folder.file("none/x")), Error);
+  CHECK_THROWS_AS(partial(directory.file("none/x")), Error);
 }
 
 TEST_CASE("a name as long as the file system allows") {
-  const jetpack::support::TemporaryDirectory folder;
-  const std::string path = folder.file(std::string(255, 'n'));
+  const jetpack::support::TemporaryDirectory directory;
+  const std::string path = directory.file(std::string(255, 'n'));
   auto file = partial(path);
   file.resume(some_content, false);
   file.write_at(0, "0123456789");
@@ -168,15 +168,15 @@ TEST_CASE("a name as long as the file system allows") {
 }
 
 TEST_CASE("more than the disk holds is refused at once, and nothing stays") {
-  const jetpack::support::TemporaryDirectory folder;
-  auto file = partial(folder.file("x"));
+  const jetpack::support::TemporaryDirectory directory;
+  auto file = partial(directory.file("x"));
   CHECK_THROWS_AS(file.resume({"b", "e", uint64_t{1} << 60}, false), Error);
-  CHECK(std::filesystem::is_empty(folder.path()));
+  CHECK(std::filesystem::is_empty(directory.path()));
 }
 
 TEST_CASE("one at a time; who waits finds what the other has left") {
-  const jetpack::support::TemporaryDirectory folder;
-  const std::string path = folder.file("x");
+  const jetpack::support::TemporaryDirectory directory;
+  const std::string path = directory.file("x");
   std::optional<PartialFile> first(partial(path));
   first->resume(some_content, false);
   first->write_at(0, "01234");

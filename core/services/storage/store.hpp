@@ -58,6 +58,6 @@ std::unique_ptr<Store> open_azure_store(LockerSource& source, Settings settings,
                                         Azure::Network network);
 
 // A directory: the locker of a node without a cloud. `source` is where it is described, for errors.
-std::unique_ptr<Store> open_directory_store(std::string folder, std::string source);
+std::unique_ptr<Store> open_directory_store(std::string directory, std::string source);
 
 }  // namespace jetpack::storage

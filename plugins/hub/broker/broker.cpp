@@ -89,8 +89,8 @@ BrokerAddress parse_broker_url(std::string_view url, std::string_view ca_file) {
   return address;
 }
 
-BrokerConnection::BrokerConnection(const BrokerAddress& address, size_t max_body)
-    : address_(address), max_body_(max_body), state_(amqp_new_connection()) {
+BrokerConnection::BrokerConnection(const BrokerAddress& address, size_t body_limit)
+    : address_(address), max_body_(body_limit), state_(amqp_new_connection()) {
   if (!state_) fail("connecting", "out of memory");
   connect();
   declare();

@@ -37,7 +37,7 @@ struct BrokerMessage {
 class BrokerConnection {
  public:
   // Connects, declares the exchange and the queues of the nodes' messages, and consumes them.
-  BrokerConnection(const BrokerAddress& address, size_t max_body);
+  BrokerConnection(const BrokerAddress& address, size_t body_limit);
   BrokerConnection(const BrokerConnection&) = delete;
   BrokerConnection& operator=(const BrokerConnection&) = delete;
   ~BrokerConnection();

@@ -128,14 +128,13 @@ class MessageReader {
 
 void merge(json::Value& into, const json::Value& patch, json::Document::AllocatorType& pool) {
   for (const auto& member : patch.GetObject()) {
-    const auto old = into.FindMember(member.name);
-    const bool is_known = old != into.MemberEnd();
+    auto* old = const_cast<json::Value*>(support::find_member(into, support::text_of(member.name)));
     if (member.value.IsNull()) {
-      if (is_known) into.RemoveMember(old);
-    } else if (is_known && old->value.IsObject() && member.value.IsObject()) {
-      merge(old->value, member.value, pool);
-    } else if (is_known) {
-      old->value.CopyFrom(member.value, pool);
+      if (old != nullptr) into.RemoveMember(member.name);
+    } else if (old != nullptr && old->IsObject() && member.value.IsObject()) {
+      merge(*old, member.value, pool);
+    } else if (old != nullptr) {
+      old->CopyFrom(member.value, pool);
     } else {
       into.AddMember(json::Value(member.name, pool), json::Value(member.value, pool), pool);
     }

@@ -53,6 +53,15 @@ inline void check(int32_t status, const jp_error& err) {
   throw Error(static_cast<Errc>(status), std::string(err.text, size));
 }
 
+// A service of the host: Config, Session, ... Throws when it is not available.
+template <class Service>
+Service find_service(const jp_host& host) {
+  const void* table = nullptr;
+  jp_error err{};
+  check(host.service(host.self, borrow(Service::id), &table, &err), err);
+  return Service(*static_cast<const typename Service::Table*>(table));
+}
+
 // A sink that appends to `text`, which must outlive the call.
 inline jp_sink append_to(std::string& text) noexcept {
   return {&text, [](void* ctx, const char* data, size_t size) noexcept -> int32_t {

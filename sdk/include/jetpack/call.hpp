@@ -71,10 +71,7 @@ class Call {
   // A service: Config, Session, Storage, Process or Log. Throws when it is not available.
   template <class Service>
   Service service() const {
-    const void* table = nullptr;
-    jp_error err{};
-    boundary::check(host_->service(host_->self, boundary::borrow(Service::id), &table, &err), err);
-    return Service(*static_cast<const typename Service::Table*>(table));
+    return boundary::find_service<Service>(*host_);
   }
 
   // This jetpack's version: "8.10.0-100".

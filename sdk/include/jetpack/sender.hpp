@@ -40,10 +40,12 @@ class Sender {
 
   // Reports what became of each and returns the exit code: 1 when --wait was not met.
   int finish() const {
-    const std::string start = "jetpack " + std::string(call_.command()) + ": ";
-    for (const auto& [what, receipt] : all_)
-      call_.report(start + (what.empty() ? "" : what + ": ") +
-                   (receipt.delivered ? "delivered" : "queued: " + receipt.note) + '\n');
+    for (const auto& [what, receipt] : all_) {
+      std::string line = "jetpack " + std::string(call_.command()) + ": ";
+      if (!what.empty()) line += what + ": ";
+      line += receipt.delivered ? "delivered" : "queued: " + receipt.note;
+      call_.report(line + '\n');
+    }
     if (call_.declares("json") && call_.flag("json")) call_.print(to_json());
     const bool all_delivered = std::all_of(all_.begin(), all_.end(),
                                            [](const Sent& sent) { return sent.receipt.delivered; });
