@@ -27,7 +27,10 @@ inline constexpr size_t max_json_memory = 256 << 20;
 
 enum class JsonRules {
   lenient,
-  // For what is run or sent: NaN, Infinity and text that is not Unicode are errors.
+  // For what is passed on to other readers: NaN and Infinity are errors, because those readers may
+  // refuse a whole document for them.
+  relayed,
+  // For what is run or sent: text that is not Unicode is an error, too.
   strict,
 };
 

@@ -217,7 +217,7 @@ void JsonReader::append(std::string_view run) {
 }
 
 void JsonReader::repair_text(uint64_t start) {
-  if (is_strict_) input_.fail_at(start, "found a string that is not valid UTF-8");
+  if (rules_ == JsonRules::strict) input_.fail_at(start, "found a string that is not valid UTF-8");
   scratch_ = well_formed(scratch_);
 }
 
@@ -251,7 +251,8 @@ void JsonReader::pass_unicode_escape(bool keeps) {
 }
 
 unsigned JsonReader::lone_surrogate() {
-  if (is_strict_) input_.fail_at(input_.offset(), "found half of a surrogate pair in a string");
+  if (rules_ == JsonRules::strict)
+    input_.fail_at(input_.offset(), "found half of a surrogate pair in a string");
   return replacement_character;
 }
 
@@ -291,7 +292,8 @@ void JsonReader::keep_code_point(unsigned point, bool keeps) {
 bool JsonReader::pass_number() {
   scratch_.clear();
   if (input_.peek() == '-') pass_character();
-  if (const char first = input_.peek(); !is_strict_ && (first == 'I' || first == 'N')) {
+  if (const char first = input_.peek();
+      rules_ == JsonRules::lenient && (first == 'I' || first == 'N')) {
     const std::string_view word = first == 'N' && scratch_.empty() ? "NaN" : "Infinity";
     pass_word(word);
     scratch_ += word;

@@ -18,7 +18,7 @@ class JsonReader {
  public:
   // Adds the values to `document`, from within its Populate().
   JsonReader(JsonInput& input, rapidjson::Document& document, JsonRules rules)
-      : input_(input), document_(document), is_strict_(rules == JsonRules::strict) {}
+      : input_(input), document_(document), rules_(rules) {}
 
   // Reads the whole document, or only the value at `key`. Throws Errc::corrupt, or Errc::failed
   // when the values need more than max_json_memory.
@@ -67,7 +67,7 @@ class JsonReader {
 
   JsonInput& input_;
   rapidjson::Document& document_;
-  bool is_strict_;
+  JsonRules rules_;
   unsigned depth_ = 0;
   size_t memory_ = 0;
   std::string scratch_;

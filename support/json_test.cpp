@@ -132,6 +132,13 @@ TEST_CASE("only JSON numbers are numbers") {
     CHECK_MESSAGE(failure(bad).starts_with("f.json, line 1, column "), bad);
 }
 
+TEST_CASE("what is passed on has no NaN, and its text is repaired") {
+  for (const char* bad : {"NaN", "[Infinity]", "-Infinity"})
+    CHECK_MESSAGE(failure(bad, JsonRules::relayed).starts_with("f.json, line 1, column "), bad);
+  CHECK(passed_through("[\"\\ud83d\xff\",1e400]", JsonRules::relayed) ==
+        "[\"\uFFFD\uFFFD\",1e400]");
+}
+
 TEST_CASE("strict rules") {
   for (const char* bad :
        {"NaN", "[Infinity]", "-Infinity", R"("\ud83d")", R"("\ude00")", "\"\xff\""})

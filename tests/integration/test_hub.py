@@ -207,9 +207,12 @@ def test_malformed_bodies_are_rejected(hub, body, index):
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"\\ud800"])
-def test_text_that_is_not_unicode_is_rejected(hub, text):
-    reply = hub.post(b'{"messages":[{"cluster_name":"demo","type":"log","data":{"message":"%s"}}]}' % text)
-    assert reply.status == 400 and "the body, line 1" in reply.json["error"]
+def test_text_that_is_not_unicode_is_replaced(hub, text):
+    marker = uuid.uuid4().hex
+    reply = hub.post(b'{"messages":[{"cluster_name":"demo","type":"log","data":{"message":"%s %s"}}]}'
+                     % (marker.encode(), text))
+    assert reply.status == 202, reply.body
+    assert marker + " \ufffd" in [event["message"] for event in hub.events()]
 
 
 def test_the_largest_body(hub):

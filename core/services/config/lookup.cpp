@@ -1,9 +1,29 @@
 // Dotted keys: "cyclecloud.cluster.name".
 #include "services/config/lookup.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "support/json.hpp"
 
 namespace jetpack {
+
+namespace {
+
+// How long the longest part of `key` is that leads somewhere below `tree`; nullopt when none does.
+// (Not find_key for each part: that takes square time for a key of many words.)
+std::optional<size_t> known_size(const rapidjson::Value& tree, std::string_view key) {
+  std::optional<size_t> longest;
+  for (size_t dot = key.find('.'); dot != std::string_view::npos; dot = key.find('.', dot + 1)) {
+    const auto* member = support::find_member(tree, key.substr(0, dot));
+    if (member == nullptr) continue;
+    const auto below = known_size(*member, key.substr(dot + 1));
+    longest = std::max(longest.value_or(0), below ? dot + 1 + *below : dot);
+  }
+  return longest;
+}
+
+}  // namespace
 
 const rapidjson::Value* find_key(const rapidjson::Value& tree, std::string_view key) {
   if (key.empty()) return &tree;
@@ -23,13 +43,7 @@ const rapidjson::Value* find_key(const rapidjson::Value& tree, std::string_view 
 }
 
 std::string_view known_part(const rapidjson::Value& tree, std::string_view key) {
-  // For an error message, which a longer key would not make clearer; each part costs a look-up.
-  constexpr size_t longest_shown = 1000;
-  if (key.size() > longest_shown) return {};
-  for (size_t end = key.rfind('.'); end != std::string_view::npos && end > 0;
-       end = key.rfind('.', end - 1))
-    if (find_key(tree, key.substr(0, end)) != nullptr) return key.substr(0, end);
-  return {};
+  return key.substr(0, known_size(tree, key).value_or(0));
 }
 
 }  // namespace jetpack

@@ -81,6 +81,9 @@ TEST_CASE("dotted keys") {
   CHECK(get("a.b.c.d") == "(none)");
   CHECK(known_part(json.root(), "a.b.x.y") == "a.b");
   CHECK(known_part(json.root(), "q.r").empty());
+  CHECK(known_part(json.root(), "a.b.c.d.e") == "a.b.c");
+  CHECK(known_part(json.root(), "n.i.x") == "n.i");
+  CHECK(known_part(json.root(), "a..b") == "a");
 }
 
 TEST_CASE("plain text is what Python prints") {

@@ -9,10 +9,10 @@
 
 namespace jetpack::hub {
 
-// nullopt for anything but a JSON object. Strict, because what is stored goes on to other readers.
+// nullopt for anything but a JSON object. What is stored goes on to other readers.
 inline std::optional<rapidjson::Document> parse_object(std::string_view text) {
   try {
-    auto document = support::parse_json(text, "JSON", support::JsonRules::strict);
+    auto document = support::parse_json(text, "JSON", support::JsonRules::relayed);
     if (document.IsObject()) return document;
   } catch (const Error&) {
     return std::nullopt;

@@ -158,7 +158,7 @@ std::string_view to_text(Priority priority) {
 std::vector<Message> parse_messages(std::string_view body) {
   json::Document document;
   try {
-    document = support::parse_json(body, "the body", support::JsonRules::strict);
+    document = support::parse_json(body, "the body", support::JsonRules::relayed);
   } catch (const Error& error) {
     throw BadMessages(error.what(), std::nullopt);
   }
