@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds max_pause{8}, max_unchanged{50}, max_wait{1000};
+constexpr milliseconds max_pause{8}, max_unchanged{250}, max_wait{1000};
 
 bool is_same(const struct stat& a, const struct stat& b) {
   return a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&

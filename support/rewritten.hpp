@@ -23,7 +23,8 @@ class Rewritten {
 
   // Whether to read again, after a pause: when the file changed while it was read, or when it
   // `is_broken` or empty and was changed so recently that it may still be being written. False once
-  // it has not changed for 50 ms, and after one second in all.
+  // it has not changed for 250 ms, which a writer on a busy machine may pause, and after one second
+  // in all.
   bool is_worth_another(bool is_broken);
 
  private:

@@ -46,6 +46,15 @@ def wait_for(condition, what, seconds=60):
         time.sleep(0.02)
 
 
+def is_running(pid):
+    """Whether the process exists and has not ended; a zombie has."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
 def children(pid):
     """The process and all below it, oldest first."""
     found = [pid]
@@ -97,11 +106,14 @@ class Server:
 
     def kill(self):
         """SIGKILL to it and all that it started, as when the machine fails."""
-        for pid in children(self.pid):
+        killed = children(self.pid)
+        for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
+        # Until then they hold what the next start needs: ports, shared memory.
+        wait_for(lambda: not any(is_running(pid) for pid in killed), "all that it started to end")
 
     def freeze(self):
         """Stops it from answering, until thaw()."""
