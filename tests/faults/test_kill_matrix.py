@@ -133,18 +133,11 @@ class Killer:
                 self.kills[name] += 1
                 self.gate.open(self.random.randrange(6))
                 stop.wait(self.random.uniform(0, 0.3))
-                victim.start()
                 if name == "broker":
-                    self.find_queue()
+                    victim.start_with(self.world.account.vhost, QUEUE)
+                else:
+                    victim.start()
             turn += 1
-
-    def find_queue(self):
-        """RabbitMQ before 3.11 now and then misses a durable queue until it is started once more (its issue
-        4563)."""
-        broker = self.world.broker
-        while QUEUE not in broker.queues(self.world.account.vhost):
-            broker.kill()
-            broker.start()
 
 
 @pytest.fixture
