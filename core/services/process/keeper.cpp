@@ -111,6 +111,8 @@ class KeeperProcess {
     for (const auto& text : task_.env) env.push_back(const_cast<char*>(text.c_str()));
     argv.push_back(nullptr);
     env.push_back(nullptr);
+    // The program is searched in the PATH that it will have.
+    ::environ = env.data();
     if (task_.directory.empty() || ::chdir(task_.directory.c_str()) == 0)
       ::execvpe(argv[0], argv.data(), env.data());
     const int error = errno;

@@ -12,7 +12,7 @@ namespace jetpack {
 
 struct KeeperTask {
   std::vector<std::string> argv;
-  std::vector<std::string> env;  // the whole environment
+  std::vector<std::string> env;  // the whole environment; the program is searched in its PATH
   std::string directory;         // empty: unchanged
   int64_t deadline_ms = 0;       // 0: none
   int64_t grace_ms = 2000;

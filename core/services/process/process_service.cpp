@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -26,7 +27,11 @@ constexpr int64_t default_grace_ms = 2000;
 
 std::string owned(jp_str text) { return std::string(boundary::view(text)); }
 
-// The caller's environment with `added` on top.
+// Where programs of root's children are searched: the caller's PATH may begin anywhere.
+constexpr const char* root_path =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+// The caller's environment with the specified one on top. Root's has a fixed PATH.
 std::vector<std::string> environment(const jp_process_spec& spec) {
   std::vector<std::string> all;
   for (uint32_t i = 0; i < spec.env_count; ++i) {
@@ -34,6 +39,9 @@ std::vector<std::string> environment(const jp_process_spec& spec) {
     if (all.back().find('=') == std::string::npos)
       throw Error(Errc::usage, "'" + all.back() + "' is not NAME=VALUE");
   }
+  const auto sets_path = [](const std::string& entry) { return entry.starts_with("PATH="); };
+  if (::geteuid() == 0 && std::none_of(all.begin(), all.end(), sets_path))
+    all.emplace_back(root_path);
   const size_t added = all.size();
   for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text(*entry);

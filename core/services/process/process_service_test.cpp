@@ -53,6 +53,22 @@ TEST_CASE("environment, working directory and input") {
   CHECK(Process(process_service()).run(spec).out == "y /tmp\ninput");
 }
 
+TEST_CASE("root's programs are not searched where the caller's PATH leads") {
+  const support::TemporaryDirectory temporary;
+  const std::string before = ::getenv("PATH");
+  for (const char* name : {"sh", "df"})
+    REQUIRE(::chmod(temporary.write(name, "#!/bin/sh\necho evil\n").c_str(), 0755) == 0);
+  REQUIRE(::setenv("PATH", (temporary.path() + ":" + before).c_str(), 1) == 0);
+  ProcessSpec spec;
+  spec.argv = {"sh", "-c", "df / | tail -1"};
+  const std::string out = Process(process_service()).run(spec).out;
+  spec.env = {"PATH=" + temporary.path()};
+  const std::string wanted = Process(process_service()).run(spec).out;
+  REQUIRE(::setenv("PATH", before.c_str(), 1) == 0);
+  CHECK((out == "evil\n") == (::geteuid() != 0));
+  CHECK(wanted == "evil\n");
+}
+
 TEST_CASE("what cannot be started says why") {
   ProcessSpec spec;
   const Process process(process_service());

@@ -14,7 +14,8 @@ namespace jetpack {
 
 struct ProcessSpec {
   std::vector<std::string> argv;          // argv[0]: a path, or a name that PATH finds
-  std::vector<std::string> env = {};      // "NAME=VALUE", added to the caller's environment
+  // "NAME=VALUE", added to the caller's environment. Root's PATH is fixed unless it is given here.
+  std::vector<std::string> env = {};
   std::string directory = {};             // empty: the caller's
   std::string input = {};                 // what standard input holds
   std::chrono::milliseconds deadline{0};  // then SIGTERM, SIGKILL after `grace`; 0: none
