@@ -325,7 +325,8 @@ TEST_CASE("while another process delivers, its work is waited for") {
   auto message = world.add();
   auto lock = jetpack::support::FileLock::attempt(world.directory.file("outbox.lock"), 0660);
   REQUIRE(lock.has_value());
-  CHECK(world.deliver(message, milliseconds(1)) == "another process is delivering");
+  CHECK(world.deliver(message, milliseconds(1)) ==
+        "another process is delivering: pid " + std::to_string(::getpid()) + " (session_test)");
   CHECK(world.server.batches.empty());
   world.outbox.remove({message});
   CHECK_FALSE(world.deliver(message, milliseconds(1)).has_value());

@@ -1,8 +1,6 @@
 // The durable queue of what this node sends: run/outbox.db.
 #include "services/session/outbox.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +9,7 @@
 
 #include "services/session/outbox_schema.hpp"
 #include "services/session/shared_file.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 
 namespace jetpack::session {
@@ -21,6 +20,8 @@ constexpr int64_t page_size = 4096;
 // When the write-ahead log has this many pages, the next commit empties it. Until then a
 // commit costs one sync, and what the first process after a quiet time has to read is small.
 constexpr int max_log_pages = 64;
+// What one operation on the database may take, busy disks included.
+constexpr std::chrono::milliseconds longest_work{20000};
 // Dead letters are kept for an administrator to see, not forever.
 constexpr int64_t max_dead = 1000;
 constexpr size_t max_dead_body = 256 << 10;
@@ -46,26 +47,11 @@ int empty_log(void*, sqlite3* handle, const char* name, int pages) {
 
 }  // namespace
 
-namespace {
-
-// Held while the database is being opened; whoever moves it aside holds the lock alone. So nobody
-// opens a database without the log that belongs to it.
-support::Fd hold_in_place(const std::string& directory) {
-  const std::string path = shared_file(directory, place_lock);
-  support::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  while (!fd || ::flock(fd.get(), LOCK_SH) != 0)
-    if (!fd || errno != EINTR)
-      throw Error(errno == EACCES ? Errc::denied : Errc::unavailable,
-                  "cannot lock " + path + ": " + support::system_message(errno));
-  return fd;
-}
-
-}  // namespace
-
 // Runs `work`; when the database turns out to be corrupt, replaces it and runs `work` once more.
 template <class Work>
 auto Outbox::repairing(Work&& work) {
   try {
+    if (database_) database_->limit(longest_work);
     return work();
   } catch (const DatabaseError& e) {
     if (!e.is_corrupt()) throw;
@@ -80,8 +66,15 @@ Outbox::Outbox(Options options) : options_(std::move(options)) {
   });
 }
 
+std::chrono::milliseconds Outbox::lock_patience() const {
+  return std::min(options_.patience, support::FileLock::patience);
+}
+
+// The lock is held while the database is being opened; whoever moves it aside holds the lock alone.
+// So nobody opens a database without the log that belongs to it.
 void Outbox::open() {
-  const support::Fd held = hold_in_place(options_.directory);
+  const auto held =
+      support::FileLock::wait_shared(shared_file(options_.directory, place_lock), lock_patience());
   open_in_place();
 }
 
@@ -91,7 +84,8 @@ void Outbox::open_in_place() {
   if (::stat(path_.c_str(), &info) != 0) fail_create(options_.directory, path_, errno);
   device_ = info.st_dev;
   inode_ = info.st_ino;
-  database_.emplace(path_, SQLITE_OPEN_READWRITE, busy_timeout);
+  database_.emplace(path_, SQLITE_OPEN_READWRITE, options_.patience);
+  database_->limit(longest_work);
   sqlite3* handle = database_->handle();
   // The log stays when the last process leaves, so that a publish costs one sync.
   int persist = 1;
@@ -99,7 +93,10 @@ void Outbox::open_in_place() {
   sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_wal_hook(handle, &empty_log, nullptr);
   database_->execute("PRAGMA synchronous = FULL");
-  prepare_schema(*database_, path_, options_.directory);
+  if (!database_->has_only_tables())
+    throw DatabaseError(Errc::corrupt, "cannot use " + path_ + ": it has views or triggers",
+                        SQLITE_CORRUPT);
+  prepare_schema(*database_, path_, options_.directory, lock_patience());
   delivered_.clear();
   limit_size(0);
 }

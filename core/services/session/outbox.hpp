@@ -62,6 +62,9 @@ class Outbox {
     // knowing it may cost more than queueing a message.
     std::function<uint64_t()> max_bytes;
     std::function<void(const std::string&)> warn;
+    // How long to wait for other processes that hold a lock; at most FileLock::patience for those
+    // of files.
+    std::chrono::milliseconds patience{10000};
   };
   static constexpr uint64_t small = 1 << 20;
 
@@ -104,6 +107,7 @@ class Outbox {
  private:
   template <class Work>
   auto repairing(Work&& work);
+  std::chrono::milliseconds lock_patience() const;
   void open();
   void open_in_place();
   void reopen_if_replaced();

@@ -11,12 +11,15 @@
 namespace jetpack::session {
 
 inline constexpr std::chrono::milliseconds busy_timeout{10000};
+// A database that is checked or read as a whole may be as large as the cap.
+inline constexpr std::chrono::milliseconds longest_check{60000};
 // Held alone by whoever moves the database aside, together by all that open it.
 inline constexpr const char* place_lock = "outbox.place.lock";
 
 // Creates or upgrades the tables, one process at a time; `directory` is the run directory. Throws
-// Errc::unsupported for a newer version.
-void prepare_schema(Database& database, const std::string& path, const std::string& directory);
+// Errc::unsupported for a newer version, and unavailable when it waited for others for `patience`.
+void prepare_schema(Database& database, const std::string& path, const std::string& directory,
+                    std::chrono::milliseconds patience);
 
 // What a query for messages begins with: whole rows, or those of a database without letters.
 std::string select_any(const std::string& source);

@@ -98,7 +98,14 @@ class Session {
   Response request(const jp_request& raw) const;
   jp_delivered drain(int64_t time_ms);
 
-  std::string outbox_state() { return outbox().describe(); }
+  // To look at the queue does not wait for others: `jetpack status` is for when they hang.
+  std::string outbox_state() {
+    constexpr milliseconds patience{250};
+    if (outbox_) return outbox_->describe();
+    Outbox::Options options = outbox_options();
+    options.patience = patience;
+    return Outbox(std::move(options)).describe();
+  }
 
  private:
   // What drain() keeps between calls. It is apart from all else, so that it may run in a thread of
