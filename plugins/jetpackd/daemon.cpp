@@ -193,7 +193,8 @@ class Daemon {
 };
 
 std::string running_instance(const jetpack::Config& config) {
-  const auto json = support::read_file(config.path("run/jetpackd.json"), 1 << 20);
+  const auto json =
+      support::read_file(config.path("run/jetpackd.json"), 1 << 20, support::Links::refuse);
   if (!json) return "";
   try {
     const auto document = support::parse_json(*json, "run/jetpackd.json");
@@ -213,7 +214,8 @@ int run_daemon(const jetpack::Call& call, const DaemonOptions& options) {
   const auto lock = support::FileLock::attempt(lock_path, lock_mode);
   if (!lock)
     throw Error(Errc::unavailable, "another jetpackd is running" + running_instance(config) + ": " +
-                                       lock_path + " is locked; stop it first");
+                                       lock_path + " is locked by " +
+                                       support::FileLock::holder(lock_path) + "; stop it first");
   Daemon daemon(call, options);
   if (!options.once) return daemon.run();
   if (daemon.run_once()) return 0;

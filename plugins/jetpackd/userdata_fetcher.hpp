@@ -49,7 +49,7 @@ class UserdataFetcher {
   bool has_all_files() const;
   Applied load_applied() const;
   void save_applied(const Userdata& userdata) const;
-  void report_installation(const Userdata& userdata, bool is_complete);
+  void report_installation(const Userdata& userdata, const Accounts::Outcome& outcome);
   void fail(const std::string& text, bool needs_person);
   void succeed();
 
