@@ -13,7 +13,7 @@
 namespace jetpack {
 
 struct ProcessSpec {
-  std::vector<std::string> argv;          // argv[0]: a path, or a name that PATH finds
+  std::vector<std::string> argv;  // argv[0]: a path, or a name that PATH finds
   // "NAME=VALUE", added to the caller's environment. Root's PATH is fixed unless it is given here.
   std::vector<std::string> env = {};
   std::string directory = {};             // empty: the caller's
