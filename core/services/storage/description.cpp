@@ -40,7 +40,8 @@ std::string clean_sas(std::string_view pasted) {
     pasted.remove_prefix(1);
   while (!pasted.empty() && quotes.find(pasted.back()) != std::string_view::npos)
     pasted.remove_suffix(1);
-  if (pasted.find("://") < pasted.find('?')) pasted.remove_prefix(pasted.find('?'));
+  const size_t query = pasted.find('?');
+  if (query != std::string_view::npos && pasted.find("://") < query) pasted.remove_prefix(query);
   while (pasted.starts_with('?') || pasted.starts_with('&')) pasted.remove_prefix(1);
   std::string sas;
   for (size_t at = 0; at < pasted.size(); ++at) {
