@@ -118,9 +118,9 @@ std::optional<std::string> read_bounded(int fd, uint64_t max_bytes, const std::s
   return content;
 }
 
-Fd open_file(const std::string& path, Links links) {
+Fd open_file(const std::string& path, Sharing sharing) {
   // O_NONBLOCK: do not hang when the path is a FIFO.
-  const int no_links = links == Links::refuse ? O_NOFOLLOW : 0;
+  const int no_links = sharing == Sharing::shared ? O_NOFOLLOW : 0;
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_links));
   if (!fd && errno == ENOENT) return fd;
   if (!fd && errno == ELOOP && no_links != 0)
@@ -160,14 +160,14 @@ void check_private(const struct stat& info, const std::string& path) {
 
 }  // namespace
 
-std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes, Links links) {
-  const Fd fd = open_file(path, links);
+std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes, Sharing sharing) {
+  const Fd fd = open_file(path, sharing);
   if (!fd) return std::nullopt;
   return read_open_file(fd, path, max_bytes);
 }
 
 std::optional<std::string> read_private_file(const std::string& path, uint64_t max_bytes) {
-  const Fd fd = open_file(path, Links::refuse);
+  const Fd fd = open_file(path, Sharing::shared);
   if (!fd) return std::nullopt;
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) fail_on_file("read", path, errno);

@@ -51,18 +51,18 @@ int write_all(int fd, std::string_view content);
 // message. Never allocates much more than `max_bytes`.
 std::optional<std::string> read_bounded(int fd, uint64_t max_bytes, const std::string& name);
 
-// Whether a symbolic link, or a file with several hard links, is read. In a directory that others
-// can write, such as run/, it may be a way to a file that they cannot read.
-enum class Links { follow, refuse };
+// Whether others can write the directory, as they can run/. There a symbolic link, or a file with
+// several hard links, may be their way to a file that they cannot read, and is refused.
+enum class Sharing { own, shared };
 
 // Opens a file to read it; an invalid Fd when it does not exist. Throws Errc::denied or failed, and
-// Errc::corrupt when it is not a regular file, or a link that is refused.
-Fd open_file(const std::string& path, Links links = Links::follow);
+// Errc::corrupt when it is not a regular file, or a link in a shared directory.
+Fd open_file(const std::string& path, Sharing sharing = Sharing::own);
 
 // The whole file; nullopt when it does not exist. Throws as open_file does, and Errc::corrupt when
 // it is larger than `max_bytes`. Never allocates more than `max_bytes`.
 std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes,
-                                     Links links = Links::follow);
+                                     Sharing sharing = Sharing::own);
 
 // The same for state that decides what is trusted: throws Errc::denied unless the file and its
 // directory belong to root or to the effective user and nobody else can write them.

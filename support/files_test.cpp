@@ -75,12 +75,13 @@ TEST_CASE("links are refused where others can write") {
   const std::string soft = directory.file("soft"), hard = directory.file("hard");
   REQUIRE(::symlink(target.c_str(), soft.c_str()) == 0);
   CHECK(read_file(soft, 100) == "secret");
-  CHECK(read_file(target, 100, Links::refuse) == "secret");
-  CHECK_THROWS_WITH_AS(read_file(soft, 100, Links::refuse), doctest::Contains("symbolic link"),
+  CHECK(read_file(target, 100, Sharing::shared) == "secret");
+  CHECK_THROWS_WITH_AS(read_file(soft, 100, Sharing::shared), doctest::Contains("symbolic link"),
                        Error);
   REQUIRE(::link(target.c_str(), hard.c_str()) == 0);
-  CHECK_THROWS_WITH_AS(read_file(hard, 100, Links::refuse), doctest::Contains("hard links"), Error);
-  CHECK_FALSE(read_file(directory.file("none"), 100, Links::refuse));
+  CHECK_THROWS_WITH_AS(read_file(hard, 100, Sharing::shared), doctest::Contains("hard links"),
+                       Error);
+  CHECK_FALSE(read_file(directory.file("none"), 100, Sharing::shared));
 }
 
 TEST_CASE("state that decides what is trusted is read only where nobody else can write") {

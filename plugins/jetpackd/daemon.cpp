@@ -194,7 +194,7 @@ class Daemon {
 
 std::string running_instance(const jetpack::Config& config) {
   const auto json =
-      support::read_file(config.path("run/jetpackd.json"), 1 << 20, support::Links::refuse);
+      support::read_file(config.path("run/jetpackd.json"), 1 << 20, support::Sharing::shared);
   if (!json) return "";
   try {
     const auto document = support::parse_json(*json, "run/jetpackd.json");

@@ -125,7 +125,7 @@ class Report {
     rapidjson::Document state(&allocator());
     state.SetObject();
     if (const auto json = support::read_file(config_.path("run/jetpackd.json"), max_state,
-                                             support::Links::refuse))
+                                             support::Sharing::shared))
       state.CopyFrom(support::parse_json(*json, "run/jetpackd.json"), allocator());
     if (!state.IsObject()) state.SetObject();
     if (!runs) state.RemoveMember("pid");
