@@ -11,7 +11,7 @@ namespace jetpack::support {
 namespace {
 
 constexpr size_t max_key = 16 << 10;
-constexpr std::string_view separators = " \t";
+constexpr std::string_view key_blanks = " \t";
 constexpr std::array<std::string_view, 4> types{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"};
 
 bool is_base64(char c) {
@@ -20,7 +20,7 @@ bool is_base64(char c) {
 }
 
 std::string_view without_blanks(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(separators), text.size()));
+  text.remove_prefix(std::min(text.find_first_not_of(key_blanks), text.size()));
   return text;
 }
 
@@ -28,10 +28,10 @@ std::string_view without_blanks(std::string_view text) {
 bool begins_with_key(std::string_view text) {
   const auto is_type = [&](std::string_view type) { return text.starts_with(type); };
   if (std::none_of(types.begin(), types.end(), is_type)) return false;
-  const size_t end = text.find_first_of(separators);
+  const size_t end = text.find_first_of(key_blanks);
   if (end == std::string_view::npos) return false;
   const std::string_view rest = without_blanks(text.substr(end));
-  const std::string_view key = rest.substr(0, rest.find_first_of(separators));
+  const std::string_view key = rest.substr(0, rest.find_first_of(key_blanks));
   return key.starts_with("AAAA") && std::all_of(key.begin(), key.end(), is_base64);
 }
 
@@ -44,7 +44,7 @@ std::string_view after_options(std::string_view line) {
       ++i;
     } else if (line[i] == '"') {
       is_quoted = !is_quoted;
-    } else if (!is_quoted && separators.find(line[i]) != std::string_view::npos) {
+    } else if (!is_quoted && key_blanks.find(line[i]) != std::string_view::npos) {
       return without_blanks(line.substr(i));
     }
   }
