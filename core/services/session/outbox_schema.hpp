@@ -17,9 +17,9 @@ inline constexpr std::chrono::milliseconds longest_check{60000};
 inline constexpr const char* place_lock = "outbox.place.lock";
 
 // Creates or upgrades the tables, one process at a time; `directory` is the run directory. Throws
-// Errc::unsupported for a newer version, and unavailable when it waited for others for `patience`.
+// Errc::unsupported for a newer version, and unavailable when it waited that long for others.
 void prepare_schema(Database& database, const std::string& path, const std::string& directory,
-                    std::chrono::milliseconds patience);
+                    std::chrono::milliseconds longest_wait);
 
 // What a query for messages begins with: whole rows, or those of a database without letters.
 std::string select_any(const std::string& source);
