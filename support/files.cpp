@@ -155,7 +155,9 @@ std::string read_open_file(const Fd& fd, const std::string& path, uint64_t max_b
 
 void check_private(const struct stat& info, const std::string& path) {
   if ((info.st_uid != 0 && info.st_uid != ::geteuid()) || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    throw Error(Errc::denied, "cannot trust " + path + ": others than root can write it");
+    throw Error(Errc::denied,
+                "cannot trust " + path +
+                    ": others than root can write it; chmod go-w it, and chown it to root");
 }
 
 }  // namespace

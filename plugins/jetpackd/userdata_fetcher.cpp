@@ -171,7 +171,7 @@ bool UserdataFetcher::has_all_files() const {
 }
 
 // A file that is unreadable, or that others could have written, counts as nothing applied.
-UserdataFetcher::Applied UserdataFetcher::load_applied() const {
+UserdataFetcher::Applied UserdataFetcher::load_applied() {
   Applied applied;
   applied.properties.SetObject();
   const std::string path = config_.path(applied_file);
@@ -184,7 +184,8 @@ UserdataFetcher::Applied UserdataFetcher::load_applied() const {
         properties != nullptr && properties->IsObject())
       applied.properties.CopyFrom(*properties, applied.properties.GetAllocator());
   } catch (const Error& e) {
-    log_.warning(std::string(e.what()) + "; fetching the userdata again");
+    if (std::exchange(unreadable_, e.what()) != e.what())
+      log_.warning(unreadable_ + "; fetching the userdata again");
   }
   return applied;
 }
