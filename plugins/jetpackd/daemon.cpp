@@ -211,7 +211,9 @@ int run_daemon(const jetpack::Call& call, const DaemonOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   const auto config = call.service<jetpack::Config>();
   const std::string lock_path = config.path("run/jetpackd.lock");
-  const auto lock = support::FileLock::attempt(lock_path, lock_mode);
+  // What a killed predecessor had started may hold its lock for a moment.
+  constexpr milliseconds patience{1000};
+  const auto lock = support::FileLock::attempt(lock_path, lock_mode, patience);
   if (!lock)
     throw Error(Errc::unavailable, "another jetpackd is running" + running_instance(config) + ": " +
                                        lock_path + " is locked by " +

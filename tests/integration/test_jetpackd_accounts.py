@@ -215,6 +215,30 @@ def test_an_account_of_a_killed_useradd_is_finished(send, root, tmp_path):
     assert sudoers(root) == sudo(20002)
 
 
+def test_a_daemon_that_is_killed_at_any_time_leaves_nothing_half_made(send, server, jetpack, root):
+    users = [user(f"u{n}", 20100 + n, isAdmin=True) for n in range(8)]
+    server.userdata = {"version": "killed", "configuration": {"a": 1}, "users": users}
+    for milliseconds in (40, 60, 80, 100, 120, 150, 180, 220):
+        daemon = subprocess.Popen([jetpack.binary.parent / "jetpackd", "--once", "--root", root],
+                                  env=jetpack.environment(), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            daemon.wait(milliseconds / 1000)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
+    assert send(*users) == {"status": "ok"}
+    assert sudoers(root) == sudo(*(20100 + n for n in range(8)))
+    groups = (root / "etc/group").read_text().splitlines()
+    for n in range(8):
+        assert accounts(root)[f"u{n}"][1:] == [f"{20100 + n}", f"{20100 + n}", mark(20100 + n), f"/home/u{n}",
+                                               "/bin/bash"]
+        assert f"u{n}:x:{20100 + n}:" in groups and expiry(root, f"u{n}") == ""
+        keys = root / f"home/u{n}/.ssh/authorized_keys"
+        assert KEY in keys.read_text() and keys.stat().st_uid == 20100 + n
+    assert len(list((root / "home").iterdir())) == 8
+
+
 NSS = r"""
 #include <nss.h>
 #include <pwd.h>
