@@ -6,8 +6,8 @@
 
 namespace jetpack::support {
 
-inline constexpr int64_t least_uid = 1000;  // lower ones are for system accounts; login.defs(5)
-inline constexpr int64_t most_uid = 2'000'000'000;
+inline constexpr uint32_t least_uid = 1000;  // lower ones are for system accounts; login.defs(5)
+inline constexpr uint32_t most_uid = 2'000'000'000;
 
 // Whether useradd(8) accepts the name and it has no special meaning in passwd, in a path, or in
 // sudoers(5), where `ALL` stands for every user and `Defaults` or `User_Alias` begin other lines:

@@ -57,7 +57,7 @@ class UserReader {
       skip(shown, std::string("not a valid user name; ") + support::user_name_rule);
       return std::nullopt;
     }
-    const int64_t uid = support::number_or(entry, "uid", 0);
+    const uint64_t uid = support::number_or(entry, "uid", 0);
     if (uid < support::least_uid || uid > support::most_uid) {
       skip(shown, "invalid uid; expected " + std::to_string(support::least_uid) + " to " +
                       std::to_string(support::most_uid));
