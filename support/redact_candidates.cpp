@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstdint>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -15,40 +14,135 @@ namespace jetpack::support {
 
 namespace {
 
-// Four consecutive sets of bytes. Only the rules distinguish patterns of the same bucket. A search
-// chose these buckets because they give the fewest false candidates in logs and documents: 0.3 per
-// KiB.
+// Four consecutive sets of bytes. A first look tells only the buckets apart, and only by the halves
+// of bytes; a search chose the buckets that give the fewest false candidates in logs and documents.
 struct Pattern {
   unsigned bucket;
   bool any_case;
+  Rule rule;
   std::array<std::string_view, candidate_bytes> sets;
 };
 
-constexpr std::string_view separators = "=:\"'\\ \t%>";
-constexpr std::string_view base64url =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::string_view printable =
-    "!\"#$%&'()*+,-.0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~";
-constexpr Pattern patterns[] = {
-    {0, false, {":", "/", "/", printable}},  // https://user:password@
-    {0, false, {"e", "y", "J", base64url}},  // JSON web tokens
-    {1, false, {" ", "-", "u", " "}},        // curl -u
-    {1, true, {"r", "i", "z", "a"}},         // authorization
-    {2, true, {"s", "s", "w", "od"}},        // password, passwd
-    {2, true, {"s", "s", "s", "i"}},         // SharedAccessSignature
-    {2, false, {"-", "B", "E", "G"}},        // PEM
-    {3, true, {"_-\"'h", "p", "a", "s"}},    // db_pass, --pass, "pass", sshpass
-    {4, true, {"k", "e", "y", separators}},  // api_key, AccountKey
-    {4, true, {"s", "i", "g", separators}},  // sig
-    {5, true, {"o", "k", "e", "n"}},         // token
-    {5, true, {"o", "k", "i", "e"}},         // cookie
-    {6, true, {"u", "t", "h", "\"'\\"}},     // "auth"
-    {6, true, {"p", "w", "d", separators}},  // pwd
-    {7, true, {"s", "p", "h", "r"}},         // passphrase
-    {7, true, {"c", "r", "e", "t"}},         // secret
-    {7, true, {"a", "r", "e", "r"}},         // bearer
-};
+using namespace std::string_view_literals;
 
+constexpr auto separators = "=:\"'\\ \t%>&]<)"sv;
+constexpr auto behind_key = "=:\"'\\ \t%>&]<)sS_-dDvV1234567890"sv;
+constexpr auto behind_pass = "=:\"'\\ \t%>&]<)wpcsvh_-0123456789"sv;
+constexpr auto before_option = " \t\"',[\0"sv;
+constexpr auto boundaries = " \t\n\"'=:,([/`>{|"sv;
+constexpr auto digits = "0123456789"sv;
+constexpr auto hex_digits = "0123456789abcdef"sv;
+#define JETPACK_ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define JETPACK_MARKS "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~"
+constexpr auto base64 = JETPACK_ALNUM "+/"sv;
+constexpr auto base64url = JETPACK_ALNUM "-_"sv;
+constexpr auto base64_dot = JETPACK_ALNUM "+/=."sv;
+constexpr auto entra = JETPACK_ALNUM "-_~."sv;
+constexpr auto before_pw = JETPACK_ALNUM "_-.\"' \t\n:/,([{>"sv;
+constexpr auto printable = JETPACK_ALNUM JETPACK_MARKS ""sv;
+constexpr auto behind_option = JETPACK_ALNUM JETPACK_MARKS "\\ \t\0"sv;
+#undef JETPACK_ALNUM
+#undef JETPACK_MARKS
+
+constexpr auto patterns = std::to_array<Pattern>({
+    {13, false, Rule::user_information, {":", "/", "/", printable}},  // https://user:password@
+    {7, false, Rule::data_source, {"@", "tu", "cn", "pi"}},           // user:password@tcp(host)
+    {1, false, Rule::web_token, {"e", "y", "J", base64url}},          // JSON web tokens
+    {13, true, Rule::name, {"a", "s", "s", behind_pass}},  // password, passwd, passphrase, db_pass
+    {10, true, Rule::name, {"p", "w", "d", separators}},   // pwd
+    {10, true, Rule::name, {"p", "s", "k", separators}},   // psk
+    {1, true, Rule::name, {before_pw, "p", "w", separators}},  // bindpw
+    {0, true, Rule::name, {"c", "r", "e", "td"}},              // secret, credential
+    {9, true, Rule::name, {"o", "k", "e", "n"}},               // token
+    {9, true, Rule::name, {"o", "o", "k", "i"}},               // cookie
+    {13, true, Rule::name, {"k", "e", "y", behind_key}},       // api_key, AccountKey
+    {14, true, Rule::name, {"u", "t", "h", separators}},       // auth
+    {7, true, Rule::name, {"h", "t", "o", "k"}},               // authtok
+    {6, true, Rule::name, {"s", "i", "g", separators}},        // sig
+    {3, true, Rule::name, {"g", "n", "a", "t"}},               // signature
+    {11, true, Rule::name, {"r", "i", "z", "a"}},              // authorization
+    {7, true, Rule::sql_password, {"b", "y", " ", "\"'"}},     // IDENTIFIED BY 'password'
+    {0, true, Rule::scheme_token, {"a", "r", "e", "r"}},       // Bearer
+    {5, true, Rule::scheme_token, {"a", "s", "i", "c"}},       // Basic
+    {2,
+     false,
+     Rule::option,
+     {before_option, "-", "uUpPaAwWkX", behind_option}},        // curl -u, mysql -p, ldapsearch -w
+    {0, false, Rule::option, {"-", "u", "s", "e"}},             // curl --user, --proxy-user
+    {0, false, Rule::option, {"-", "c", "r", "e"}},             // skopeo --src-creds
+    {10, false, Rule::piped, {"|", " ", "cpsdkh", "uahioeu"}},  // echo password | sudo -S
+    {14, false, Rule::piped, {"<", "<", "<", " \"'"}},          // chpasswd <<< user:password
+    {4, false, Rule::slash_user, {"q", "l", "p", "l"}},         // sqlplus user/password@service
+    {5, false, Rule::pgpass, {":", "5", "4", "3"}},             // .pgpass
+    {0, false, Rule::private_key, {"-", " ", "B", "E"}},        // SSH2 private keys
+    {0, false, Rule::private_key, {"-", "B", "E", "G"}},        // PEM
+    {7, false, Rule::block, {"e", "-", "L", "i"}},              // PuTTY's Private-Lines
+    {7, false, Rule::block, {"e", "-", "M", "A"}},              // PuTTY's Private-MAC
+    {2, false, Rule::block, {"$", "A", "N", "S"}},              // Ansible vault
+    {10, false, Rule::block, {"L", "S", "0", "t"}},             // base64 of PEM
+    {15, false, Rule::kerberos_key, {"(", "0", "x", hex_digits}},  // klist -K
+    {15, false, Rule::hash, {"$", "1567y", "$", base64_dot}},      // crypt: $6$salt$...
+    {15, false, Rule::hash, {"$", "2ga", "abxypr", "$yrg"}},       // $2b$, $gy$, $apr1$, $argon2id$
+    {10, false, Rule::hash, {"{", "SCP", "SHRB", "AHYK"}},       // {SSHA}, {SHA}, {CRYPT}, {PBKDF2}
+    {3, false, Rule::hash, {"b", "k", "d", "f"}},                // grub.pbkdf2
+    {8, false, Rule::azure_key, {base64, base64, "=", "="}},     // 88 characters of base64
+    {1, false, Rule::entra_secret, {digits, "Q", "~", entra}},   // Entra ID client secrets
+    {9, false, Rule::webhook, {"h", "o", "o", "k"}},             // webhooks of Slack and Teams
+    {9, false, Rule::prefixed, {"g", "h", "pousr", "_"}},        // ghp_
+    {11, false, Rule::prefixed, {"b", "_", "p", "a"}},           // github_pat_
+    {9, false, Rule::prefixed, {"g", "l", "pdrs", "ato"}},       // glpat-, gldt-, glrt-, glsa_
+    {9, false, Rule::prefixed, {"g", "l", "cfiao", "b_ftmga"}},  // glcbt-, glft-, glimt-
+    {4, false, Rule::prefixed, {"x", "oak", "xpe", "bpaorsey"}},    // xoxb-, xapp-, xkeysib-
+    {12, false, Rule::prefixed, {boundaries, "srh", "kf8", "-_"}},  // sk-, sk_live_, hf_
+    {1, false, Rule::prefixed, {boundaries, "S", "G", "."}},        // SG.
+    {3, false, Rule::prefixed, {"n", "vptf", "amnp", "p_"}},        // nvapi-, npm_, ntn_, nfp_
+    {11, false, Rule::prefixed, {"p", "y", "p", "i"}},              // pypi-
+    {11, false, Rule::prefixed, {"d", "ca", "kp", "ri"}},           // dckr_pat_, dapi
+    {0, false, Rule::prefixed, {"h", "v", "sbr", "."}},             // hvs.
+    {4, false, Rule::prefixed, {"A", "KSBCTI", "ICAz", "Apa T"}},   // AKIA, AKCp, ATATT3, AIza
+    {2, false, Rule::prefixed, {"A", "G", "E", "-"}},               // AGE-SECRET-KEY-1
+    {6, false, Rule::prefixed, {"y", "a", "2", "9"}},               // ya29.
+    {12, false, Rule::prefixed, {"LPNH", "TMR", "AK", "IKU"}},      // LTAI, PMAK-, NRAK-, HRKU-
+    {9, false, Rule::prefixed, {"d", "o", "opr", "_"}},             // dop_v1_
+    {3, false, Rule::prefixed, {"d", "tp", "0.", "cps"}},           // dt0c01., dp.pt.
+    {12, false, Rule::prefixed, {"lps", "iub", "nlp", "_-"}},       // lin_api_, pul-, sbp_
+    {6, false, Rule::prefixed, {"s", "hn", "pt", "acpsr"}},         // shpat_, sntrys_
+    {5, false, Rule::prefixed, {"tg", "s", "k", "e_"}},             // tskey-, gsk_
+    {11, false, Rule::prefixed, {"fp", "ips", "glc", "dxa"}},       // figd_, pplx-, pscale_
+    {6, false, Rule::prefixed, {"s", "q", "0", "ac"}},              // sq0atp-
+    {6, false, Rule::prefixed, {"s", "v", "1", "."}},               // atlasv1.
+    {8, false, Rule::prefixed, {"2", "5", "6", "~"}},               // sha256~
+});
+
+constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// Calls add(pattern's index, position, byte) for each byte of each set.
+template <class Add>
+constexpr void for_each_byte(Add add) {
+  for (size_t p = 0; p < patterns.size(); ++p) {
+    for (size_t i = 0; i < candidate_bytes; ++i) {
+      for (const char c : patterns[p].sets[i]) {
+        add(p, i, static_cast<unsigned char>(c));
+        if (patterns[p].any_case && is_letter(c)) add(p, i, static_cast<unsigned char>(c ^ 0x20));
+      }
+    }
+  }
+}
+
+// A bit for each pattern: exact.
+using Exact = std::array<std::array<uint64_t, 256>, candidate_bytes>;
+constexpr Exact make_exact() {
+  static_assert(patterns.size() <= 64);
+  Exact tables{};
+  for_each_byte(
+      [&](size_t p, size_t i, unsigned char byte) { tables[i][byte] |= uint64_t{1} << p; });
+  return tables;
+}
+constexpr Exact exact = make_exact();
+
+// The first look takes this many tables of eight buckets.
+constexpr size_t groups = 2;
+constexpr size_t buckets = 8;
 constexpr size_t nibbles = 16;
 using Nibbles = std::array<uint8_t, nibbles>;
 
@@ -58,72 +152,62 @@ struct alignas(16) Tables {
   std::array<Nibbles, candidate_bytes> high{};
 };
 
-constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-constexpr Tables make_tables() {
-  Tables tables;
-  const auto add = [&](size_t position, unsigned char byte, uint8_t bit) {
-    tables.low[position][byte & 15] |= bit;
-    tables.high[position][byte >> 4] |= bit;
-  };
-  for (const auto& pattern : patterns) {
-    const auto bit = static_cast<uint8_t>(1U << pattern.bucket);
-    for (size_t i = 0; i < candidate_bytes; ++i) {
-      for (const char c : pattern.sets[i]) {
-        add(i, static_cast<unsigned char>(c), bit);
-        if (pattern.any_case && is_letter(c)) add(i, static_cast<unsigned char>(c ^ 0x20), bit);
-      }
-    }
-  }
+constexpr std::array<Tables, groups> make_tables() {
+  std::array<Tables, groups> tables;
+  for_each_byte([&](size_t p, size_t i, unsigned char byte) {
+    auto& table = tables[patterns[p].bucket / buckets];
+    const auto bit = static_cast<uint8_t>(1U << patterns[p].bucket % buckets);
+    table.low[i][byte & 15] |= bit;
+    table.high[i][byte >> 4] |= bit;
+  });
   return tables;
 }
-
-constexpr Tables nibble_tables = make_tables();
-
-// The same for processors without shuffles: one lookup per byte.
-using ByteTable = std::array<uint8_t, 256>;
-constexpr std::array<ByteTable, candidate_bytes> make_byte_tables() {
-  std::array<ByteTable, candidate_bytes> tables{};
-  for (size_t i = 0; i < candidate_bytes; ++i)
-    for (size_t byte = 0; byte < tables[i].size(); ++byte)
-      tables[i][byte] = nibble_tables.low[i][byte & 15] & nibble_tables.high[i][byte >> 4];
-  return tables;
-}
-
-constexpr std::array<ByteTable, candidate_bytes> byte_tables = make_byte_tables();
+[[maybe_unused]] constexpr std::array<Tables, groups> nibble_tables = make_tables();
 
 size_t find_portable(std::string_view text, size_t from) {
-  const auto* data = reinterpret_cast<const unsigned char*>(text.data());
-  for (size_t at = from; at + candidate_bytes <= text.size(); ++at) {
-    const unsigned hit = byte_tables[0][data[at]] & byte_tables[1][data[at + 1]] &
-                         byte_tables[2][data[at + 2]] & byte_tables[3][data[at + 3]];
-    if (hit != 0) return at;
-  }
+  for (size_t at = from; at + candidate_bytes <= text.size(); ++at)
+    if (patterns_at(text.data() + at) != 0) return at;
   return text.size();
 }
 
 #if defined(__x86_64__)
 
+// The first of the places in `hits`, a bit for each byte from `start` on, that is a candidate.
+inline size_t first_exact(const char* start, uint32_t hits) {
+  for (; hits != 0; hits &= hits - 1) {
+    const auto place = static_cast<size_t>(std::countr_zero(hits));
+    if (patterns_at(start + place) != 0) return place;
+  }
+  return std::string_view::npos;
+}
+
 __attribute__((target("ssse3"))) size_t find_ssse3(std::string_view text, size_t from) {
   constexpr size_t width = sizeof(__m128i);
   const __m128i half = _mm_set1_epi8(15);
   while (from + width + candidate_bytes - 1 <= text.size()) {
-    __m128i hits = _mm_set1_epi8(-1);
-    for (size_t i = 0; i < candidate_bytes; ++i) {
-      const void* low_table = nibble_tables.low[i].data();
-      const void* high_table = nibble_tables.high[i].data();
-      const void* place = text.data() + from + i;
-      const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(place));
-      const __m128i low = _mm_shuffle_epi8(_mm_loadu_si128(static_cast<const __m128i*>(low_table)),
-                                           _mm_and_si128(bytes, half));
-      const __m128i high =
-          _mm_shuffle_epi8(_mm_loadu_si128(static_cast<const __m128i*>(high_table)),
-                           _mm_and_si128(_mm_srli_epi16(bytes, 4), half));
-      hits = _mm_and_si128(hits, _mm_and_si128(low, high));
+    __m128i all = _mm_setzero_si128();
+    for (const auto& tables : nibble_tables) {
+      __m128i hits = _mm_set1_epi8(-1);
+      for (size_t i = 0; i < candidate_bytes; ++i) {
+        const void* low_table = tables.low[i].data();
+        const void* high_table = tables.high[i].data();
+        const void* place = text.data() + from + i;
+        const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(place));
+        const __m128i low = _mm_shuffle_epi8(
+            _mm_loadu_si128(static_cast<const __m128i*>(low_table)), _mm_and_si128(bytes, half));
+        const __m128i high =
+            _mm_shuffle_epi8(_mm_loadu_si128(static_cast<const __m128i*>(high_table)),
+                             _mm_and_si128(_mm_srli_epi16(bytes, 4), half));
+        hits = _mm_and_si128(hits, _mm_and_si128(low, high));
+      }
+      all = _mm_or_si128(all, hits);
     }
     const auto none =
-        static_cast<uint16_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(hits, _mm_setzero_si128())));
-    if (none != 0xFFFF) return from + static_cast<size_t>(std::countr_one(none));
+        static_cast<uint16_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_setzero_si128())));
+    if (none != 0xFFFF) {
+      const size_t place = first_exact(text.data() + from, ~uint32_t{none} & 0xFFFF);
+      if (place != std::string_view::npos) return from + place;
+    }
     from += width;
   }
   return find_portable(text, from);
@@ -133,23 +217,30 @@ __attribute__((target("avx2"))) size_t find_avx2(std::string_view text, size_t f
   constexpr size_t width = sizeof(__m256i);
   const __m256i half = _mm256_set1_epi8(15);
   while (from + width + candidate_bytes - 1 <= text.size()) {
-    __m256i hits = _mm256_set1_epi8(-1);
-    for (size_t i = 0; i < candidate_bytes; ++i) {
-      const void* low_table = nibble_tables.low[i].data();
-      const void* high_table = nibble_tables.high[i].data();
-      const void* place = text.data() + from + i;
-      const __m256i bytes = _mm256_loadu_si256(static_cast<const __m256i*>(place));
-      const __m256i low = _mm256_shuffle_epi8(
-          _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(low_table))),
-          _mm256_and_si256(bytes, half));
-      const __m256i high = _mm256_shuffle_epi8(
-          _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(high_table))),
-          _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half));
-      hits = _mm256_and_si256(hits, _mm256_and_si256(low, high));
+    __m256i all = _mm256_setzero_si256();
+    for (const auto& tables : nibble_tables) {
+      __m256i hits = _mm256_set1_epi8(-1);
+      for (size_t i = 0; i < candidate_bytes; ++i) {
+        const void* low_table = tables.low[i].data();
+        const void* high_table = tables.high[i].data();
+        const void* place = text.data() + from + i;
+        const __m256i bytes = _mm256_loadu_si256(static_cast<const __m256i*>(place));
+        const __m256i low = _mm256_shuffle_epi8(
+            _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(low_table))),
+            _mm256_and_si256(bytes, half));
+        const __m256i high = _mm256_shuffle_epi8(
+            _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(high_table))),
+            _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half));
+        hits = _mm256_and_si256(hits, _mm256_and_si256(low, high));
+      }
+      all = _mm256_or_si256(all, hits);
     }
-    const auto none = static_cast<uint32_t>(
-        _mm256_movemask_epi8(_mm256_cmpeq_epi8(hits, _mm256_setzero_si256())));
-    if (none != 0xFFFFFFFF) return from + static_cast<size_t>(std::countr_one(none));
+    const auto none =
+        static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(all, _mm256_setzero_si256())));
+    if (none != 0xFFFFFFFF) {
+      const size_t place = first_exact(text.data() + from, ~none);
+      if (place != std::string_view::npos) return from + place;
+    }
     from += width;
   }
   return find_portable(text, from);
@@ -158,6 +249,13 @@ __attribute__((target("avx2"))) size_t find_avx2(std::string_view text, size_t f
 #endif
 
 }  // namespace
+
+uint64_t patterns_at(const char* bytes) {
+  const auto at = [&](size_t i) { return exact[i][static_cast<unsigned char>(bytes[i])]; };
+  return at(0) & at(1) & at(2) & at(3);
+}
+
+Rule rule_of(size_t pattern) { return patterns[pattern].rule; }
 
 std::span<const CandidateFinder> candidate_finders() {
 #if defined(__x86_64__)
