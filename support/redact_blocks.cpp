@@ -36,8 +36,8 @@ std::optional<Secret> block(const WindowReader& text) {
     if (!is_alnum(text[label])) return std::nullopt;
     return Secret{at, Masking::block()};
   }
-  if (text.has_exactly(at, "e-MAC: ") && text.has_before(at, "privat"))
-    return Secret{at + 7, Masking::until(Masking::at_line)};
+  if (text.has_exactly(at, "-MAC: ") && text.has_before(at, "private"))
+    return Secret{at + 6, Masking::until(Masking::at_line)};
   const bool is_putty = text.has_exactly(at, "e-Lines: ") && text.has_before(at, "privat");
   const bool is_vault = text.has_exactly(at, "$ANSIBLE_VAULT;");
   if (!is_putty && !is_vault) return std::nullopt;

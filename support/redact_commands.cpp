@@ -15,6 +15,7 @@ enum class Form : uint8_t {
   attached,  // only -pPASSWORD: -p alone asks for it
   user,      // -u USER:PASSWORD
   percent,   // -U USER%PASSWORD
+  pair,      // -b NAME=VALUE
 };
 
 struct Option {
@@ -26,6 +27,7 @@ struct Option {
 
 constexpr auto options = std::to_array<Option>({
     {"curl", "", "uU", Form::user},
+    {"curl", "", "b", Form::pair},
     {"wget", "", "u", Form::user},
     {"mysql", "", "p", Form::attached},
     {"mariadb", "", "p", Form::attached},
@@ -68,9 +70,10 @@ constexpr auto options = std::to_array<Option>({
     {"net", "ads", "U", Form::percent},
 });
 
-constexpr auto readers = std::to_array<std::string_view>(
-    {"sudo ", "kinit", "passwd", "docker login", "podman login", "cryptsetup", "chpasswd",
-     "helm registry login", "smbpasswd", "kadmin", "keyctl padd", "openssl"});
+constexpr auto readers =
+    std::to_array<std::string_view>({"sudo ", "kinit", "passwd", "docker login", "podman login",
+                                     "cryptsetup", "chpasswd", "helm registry login", "smbpasswd",
+                                     "kadmin", "keyctl padd", "openssl", "realm join", "adcli "});
 
 bool is_part_of_word(char c) { return is_alnum(c) || is_one_of(c, "_-."); }
 
@@ -109,8 +112,8 @@ std::optional<Secret> argument(const WindowReader& text, size_t at, Form form, c
     return quote != '\0' ? c == quote || c == '\n' || c == '\r' : ends(c, Masking::at_blank);
   };
   size_t start = open;
-  if (form == Form::user || form == Form::percent) {
-    const char mark = form == Form::user ? ':' : '%';
+  if (form == Form::user || form == Form::percent || form == Form::pair) {
+    const char mark = form == Form::user ? ':' : form == Form::pair ? '=' : '%';
     start = text.skip_while(open, [&](char c) { return c != mark && !ends_value(c); });
     if (text[start] != mark) return std::nullopt;
     ++start;

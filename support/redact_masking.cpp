@@ -62,10 +62,12 @@ Masking Masking::indented(size_t indent) {
   return masking;
 }
 
-Masking Masking::brackets() {
+Masking Masking::brackets(std::string closers, size_t depth) {
   Masking masking;
   masking.kind_ = Kind::brackets;
-  masking.depth_ = 1;
+  masking.depth_ = depth;
+  masking.quote_ = closers.front() == '\\' ? '\0' : closers.front();
+  masking.left_over_ = std::move(closers);
   return masking;
 }
 
@@ -219,7 +221,8 @@ size_t Masking::skip_brackets(std::string_view text, size_t at) {
       --depth_;
     }
     if (depth_ == 0 || ++count_ > most_lines) {
-      end({});
+      const std::string closers = std::move(left_over_);
+      end(closers);
       return at;
     }
   }

@@ -27,6 +27,7 @@ bool is_plain_word(const WindowReader& text, size_t at) {
 bool is_harmless(const WindowReader& text, const Name& name, size_t at, bool is_quoted) {
   constexpr size_t least_signature = 20;
   constexpr size_t least_in_url = 5;
+  constexpr size_t least_code = 40;  // a key of Azure Functions
   constexpr size_t least_key = 4;
   constexpr size_t least_weak = 16;
   const std::string_view value = word_at(text, at, Masking::at_list);
@@ -50,6 +51,7 @@ bool is_harmless(const WindowReader& text, const Name& name, size_t at, bool is_
     case NameKind::signature:
       break;
   }
+  if (text.has(name.start, "code")) return word_at(text, at, Masking::at_other).size() < least_code;
   const bool in_url = is_one_of(text.before(name.start), "?&;6");
   return word_at(text, at, Masking::at_other).size() < (in_url ? least_in_url : least_signature);
 }
@@ -171,18 +173,35 @@ std::optional<Secret> lines_below(const WindowReader& text, const Name& name, si
   return Secret{start, Masking::indented(indent)};
 }
 
-// "passwords": ["a", "b"], "secrets": {"db": "a"}
+// "passwords": ["a", "b"], "secrets": {"db": "a"}: all from the first string on.
 std::optional<Secret> bracketed(const WindowReader& text, const Name& name, size_t at) {
-  const bool is_list = text[at] == '[';
-  if (!is_list && !(text[at] == '{' && name.is_plural)) return std::nullopt;
+  if (text[at] != '[' && !(text[at] == '{' && name.is_plural)) return std::nullopt;
   if (name.kind != NameKind::password && name.kind != NameKind::secret &&
-      !text.has(name.start, "cred"))
+      !(text[at] == '[' && text.has(name.start, "cred")))
     return std::nullopt;
-  const size_t first = text.skip(at + 1, " \t\r\n", 64);
-  const size_t inside = behind_quote(text, first);
-  if (inside == first || text.has_exactly(inside, "[redacted]")) return std::nullopt;
-  if (text[inside] == text[inside - 1]) return std::nullopt;  // [""]
-  return Secret{at + 1, Masking::brackets()};
+  std::string closers;
+  while (at < text.size()) {
+    at = text.skip(at, " \t\r\n,", 64);
+    if (is_one_of(text[at], "[{")) {
+      closers.insert(0, 1, text[at] == '[' ? ']' : '}');
+      ++at;
+      continue;
+    }
+    const size_t start = behind_quote(text, at);
+    if (start == at) return std::nullopt;
+    const size_t end = text.skip_while(start, [&](char c) { return c != text[start - 1]; });
+    const std::string_view quote = text.from(at).substr(0, start - at);
+    size_t behind = text.skip(end + 1, blank_bytes);
+    if (text[behind] == ':') {  // a member's name
+      at = text.skip(behind + 1, blank_bytes);
+      continue;
+    }
+    if (end == start || text.has_exactly(start, "[redacted]")) return std::nullopt;
+    const size_t depth = closers.size();
+    closers.pop_back();
+    return Secret{start, Masking::brackets(std::string(quote) + closers, depth)};
+  }
+  return std::nullopt;
 }
 
 // CDATA, 'quotes' in the notation of URLs and XML, and {braces} of connection strings.
@@ -241,7 +260,8 @@ std::optional<Secret> named_secret(const WindowReader& text) {
   if (text.has_exactly(at, "x:") && is_digit(text[at + 2])) return std::nullopt;  // passwd:x:0:
   // token = token
   const std::string_view whole = text.from(name->word).substr(0, name->end - name->word);
-  if (whole == word_at(text, at, Masking::at_list)) return std::nullopt;
+  const std::string_view value = word_at(text, at, Masking::at_list);
+  if (value == whole || value == whole.substr(name->start - name->word)) return std::nullopt;
   if (const auto quoted = quoted_whole(text, *name, at)) return quoted;
   return Secret{at, Masking::until(stop)};
 }

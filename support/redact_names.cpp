@@ -31,6 +31,7 @@ constexpr auto words = std::to_array<Word>({
     {"sharedaccesssignature", 14, NameKind::secret},
     {"signature", 2, NameKind::signature},
     {"sig", 0, NameKind::signature},
+    {"code", -1, NameKind::signature},
     {"authtok", 3, NameKind::password},
     {"authorization", 5, NameKind::header},
     {"auth", 1, NameKind::weak},
@@ -77,6 +78,7 @@ bool is_signature(const WindowReader& text, size_t start) {
 bool starts_word(const WindowReader& text, const Word& word, size_t start) {
   const char before = text.before(start);
   if (!is_alnum(before)) return true;
+  if (text.has_before(start, "master")) return true;
   if (word.text == "psk" || word.text == "auth") return is_upper(text[start]) != is_upper(before);
   return true;
 }

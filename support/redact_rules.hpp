@@ -53,8 +53,9 @@ class Masking {
   static Masking block();
   // The lines that are indented deeper than `indent`.
   static Masking indented(size_t indent);
-  // Until the bracket that closes the list or object that has been opened.
-  static Masking brackets();
+  // In a string, until the bracket that closes the outermost of `depth` lists and objects; then
+  // `closers` end the string and the inner ones.
+  static Masking brackets(std::string closers, size_t depth);
 
   // So many bytes were masked before; it is off when none is left.
   void shorten(size_t count) {

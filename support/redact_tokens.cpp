@@ -84,6 +84,18 @@ bool is_token(std::string_view value) {
   return runs >= 8 && letters > 0 && (digits > 0 || has_case);
 }
 
+// Parts of a token may be separated by dots; ".log" is not one.
+size_t behind_token(const WindowReader& text, size_t at) {
+  constexpr size_t least_part = 7;
+  size_t end = text.skip_while(at, is_name_char);
+  while (text[end] == '.') {
+    const size_t next = text.skip_while(end + 1, is_name_char);
+    if (next - end <= least_part) break;
+    end = next;
+  }
+  return end;
+}
+
 Secret bytes_from(size_t start, size_t end) { return {start, Masking::bytes(end - start)}; }
 
 bool is_printable_with_colon(std::string_view text) {
@@ -100,7 +112,7 @@ std::optional<Secret> prefixed(const WindowReader& text) {
       if (!text.has_exactly(begin, prefix.text)) continue;
       if (prefix.candidate == 0 && is_alnum(text.before(begin))) continue;
       const size_t start = begin + prefix.text.size();
-      size_t end = text.skip_while(start, is_base64url);
+      size_t end = behind_token(text, start);
       const std::string_view value = text.from(start).substr(0, end - start);
       if (value.size() < prefix.least || !is_token(value)) continue;
       // s3fs: ID:SECRET

@@ -30,17 +30,26 @@ constexpr auto sources = std::to_array<std::string_view>(
      "os.",  "env.",   "secrets.", "vars.",   "config.", "settings.", "process.env", "request.",
      "cfg.", "env:",   "file:",    "fd:",     "http://", "https://"});
 
-// What a sentence goes on with. "files" and so on: /etc/nsswitch.conf.
+// What a sentence goes on with: "password: must be changed".
 constexpr auto sentence_words = std::to_array<std::string_view>(
-    {"a",         "an",       "and",     "are",   "as",      "at",         "access",
-     "by",        "cannot",   "could",   "does",  "empty",   "expected",   "expires",
-     "failed",    "failure",  "for",     "from",  "has",     "if",         "in",
-     "incorrect", "invalid",  "is",      "it",    "login",   "minimum",    "missing",
-     "must",      "not",      "of",      "ok",    "on",      "or",         "please",
-     "rejected",  "required", "the",     "to",    "too",     "unexpected", "unknown",
-     "user",      "was",      "will",    "with",  "wrong",   "permission", "valid",
-     "expired",   "done",     "changed", "never", "files",   "compat",     "systemd",
-     "sss",       "ldap",     "nis",     "db",    "winbind", "altfiles",   "hesiod"});
+    {"a",          "access",   "all",      "an",     "and",  "are",     "as",       "at",
+     "by",         "can",      "cannot",   "could",  "does", "empty",   "expected", "expires",
+     "failed",     "failure",  "for",      "from",   "has",  "if",      "in",       "incorrect",
+     "invalid",    "is",       "it",       "login",  "may",  "minimum", "missing",  "must",
+     "no",         "not",      "of",       "ok",     "on",   "only",    "or",       "permission",
+     "please",     "rejected", "required", "should", "the",  "this",    "to",       "too",
+     "unexpected", "unknown",  "user",     "using",  "was",  "will",    "with",     "wrong",
+     "you",        "your"});
+
+// What may be all that it says.
+constexpr auto states = std::to_array<std::string_view>(
+    {"accepted",  "changed",  "created", "done",    "empty",   "expired", "failed",
+     "incorrect", "invalid",  "loaded",  "missing", "never",   "ok",      "rejected",
+     "removed",   "required", "rotated", "unknown", "updated", "valid",   "wrong"});
+
+// Where /etc/nsswitch.conf has passwd from.
+constexpr auto databases = std::to_array<std::string_view>(
+    {"files", "compat", "systemd", "sss", "ldap", "nis", "db", "winbind", "altfiles", "hesiod"});
 
 bool is_word_end(char c) { return ends(c, Masking::at_list) || is_one_of(c, ".:]"); }
 
@@ -60,6 +69,7 @@ bool is_filler(const WindowReader& text, size_t at, Masking::End end) {
     const size_t found = text.from(at).find(close);
     return found != std::string_view::npos && at + found < line;
   };
+  if (is_one_of(first, "|>") && text.skip(at + 1, "+-123456789 ") == text.line_end(at)) return true;
   if (first == '<') return text[at + 1] != '!' && closes('>');
   if (first == '(') return closes(')') && (text[at + 1] == '(' || is_lower(text[at + 1]));
   if (first == '`' || text.has_exactly(at, "{{") || text.has_exactly(at, "%(")) return true;
@@ -92,6 +102,8 @@ std::optional<Separator> mark_at(const WindowReader& text, size_t at) {
       return Separator{mark + escaped.size(), escaped.front() == '%', false, false, false};
   size_t end = mark;
   const bool is_colon = text[mark] == ':';
+  const bool is_expansion = is_colon && is_one_of(text[mark + 1], "?+");  // ${NAME:?missing}
+  if (is_expansion) return std::nullopt;
   if (text.has_exactly(mark, "=>") || text.has_exactly(mark, ":=") ||
       (text.has_exactly(mark, "::") && is_one_of(text[mark + 2], blank_bytes))) {
     end += 2;
@@ -153,10 +165,12 @@ bool is_setting(const WindowReader& text, const Name& name, size_t value) {
   const size_t end = text.line_end(value);
   const size_t stop = text.skip_while(value, [](char c) { return !is_one_of(c, " \t\r\n;"); });
   if (!is_at_line_start(text, name.word) || text.skip(stop, " \t;") < end) return false;
-  if (name.kind != NameKind::password && name.kind != NameKind::weak) return false;
+  if (name.kind == NameKind::header || name.kind == NameKind::signature) return false;
   const std::string_view whole = text.from(name.word).substr(0, name.end - name.word);
-  return whole.size() > name.end - name.start || whole == "requirepass" ||
-         is_random(text.from(value).substr(0, stop - value), 8);
+  const bool is_sure = name.kind == NameKind::password &&
+                       (whole.size() > name.end - name.start || whole == "requirepass");
+  return is_sure || whole == "masterauth" ||
+         is_random(text.from(value).substr(0, stop - value), 16);
 }
 
 // The forms that have no = or : between name and value.
@@ -164,6 +178,9 @@ std::optional<Separator> other_separator(const WindowReader& text, const Name& n
   if (const auto tag = tag_at(text, name)) return tag;
   if (const auto member = value_member(text, name, at)) return member;
   const bool was_quoted = at != name.end;
+  const bool is_named_element =
+      was_quoted && text[at] == '>' && text.line_before(name.word).ends_with("name=\"");
+  if (is_named_element) return Separator{at + 1, false, false, false, true};
   const size_t value = text.skip(at, std::string_view(" \t,\0", 4));
   const bool is_option = text[name.word] == '-' && value > at && !is_one_of(text[value], "-<>|;&");
   if (is_option) return Separator{value, false, true};
@@ -235,7 +252,11 @@ bool is_placeholder(const WindowReader& text, size_t at, Masking::End end) {
 }
 
 bool is_prose(const WindowReader& text, const Name& name, size_t at) {
-  if (has_word(text, at, sentence_words)) return true;
+  const size_t word = text.skip_while(at, is_alnum);
+  const bool goes_on = text[word] == ' ' && text[word + 1] > ' ';
+  if (goes_on && has_word(text, at, sentence_words)) return true;
+  if (has_word(text, at, states)) return true;
+  if (text.has(name.start, "passwd") && has_word(text, at, databases)) return true;
   if (is_one_of(text[at], "}]")) return true;
   const size_t digits = text.skip_while(at, [](char c) { return is_digit(c) || c == '.'; });
   const size_t next = text.skip(digits, " ");

@@ -96,7 +96,7 @@ Encoding encoding_of(std::string_view head) {
   for (size_t i = 0; i < start.size(); ++i) zeros[i % 4] += start[i] == '\0' ? 1 : 0;
   const size_t most = start.size() / 4;
   if (most == 0) return Encoding::utf8;
-  const auto mostly = [&](size_t place) { return zeros[place] * 10 >= most * 9; };
+  const auto mostly = [&](size_t place) { return zeros[place] * 10 >= most * 7; };
   const auto never = [&](size_t place) { return zeros[place] == 0; };
   if (never(0) && mostly(1) && mostly(2) && mostly(3)) return Encoding::utf32_le;
   if (mostly(0) && mostly(1) && mostly(2) && never(3)) return Encoding::utf32_be;

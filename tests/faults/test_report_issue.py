@@ -297,7 +297,7 @@ def test_a_full_disk(jetpack, home, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs/a.log").write_bytes(os.urandom(4 << 20))
+    (tmp_path / "logs/a.log").write_text(os.urandom(4 << 20).hex())
     small = tmp_path / "small"
     small.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=False)
