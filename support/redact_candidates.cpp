@@ -144,10 +144,12 @@ constexpr Exact exact = make_exact();
 constexpr size_t groups = 2;
 constexpr size_t buckets = 8;
 constexpr size_t nibbles = 16;
-using Nibbles = std::array<uint8_t, nibbles>;
+constexpr size_t widest = 64;
+// An entry for each nibble, repeated to fill the widest register.
+using Nibbles = std::array<uint8_t, widest>;
 
 // A byte is in a set when the entries of both its nibbles have the bucket's bit.
-struct alignas(16) Tables {
+struct alignas(widest) Tables {
   std::array<Nibbles, candidate_bytes> low{};
   std::array<Nibbles, candidate_bytes> high{};
 };
@@ -157,26 +159,33 @@ constexpr std::array<Tables, groups> make_tables() {
   for_each_byte([&](size_t p, size_t i, unsigned char byte) {
     auto& table = tables[patterns[p].bucket / buckets];
     const auto bit = static_cast<uint8_t>(1U << patterns[p].bucket % buckets);
-    table.low[i][byte & 15] |= bit;
-    table.high[i][byte >> 4] |= bit;
+    for (size_t copy = 0; copy < widest; copy += nibbles) {
+      table.low[i][copy + (byte & 15)] |= bit;
+      table.high[i][copy + (byte >> 4)] |= bit;
+    }
   });
   return tables;
 }
 [[maybe_unused]] constexpr std::array<Tables, groups> nibble_tables = make_tables();
 
+inline uint64_t exact_at(const char* bytes) {
+  const auto at = [&](size_t i) { return exact[i][static_cast<unsigned char>(bytes[i])]; };
+  return at(0) & at(1) & at(2) & at(3);
+}
+
 size_t find_portable(std::string_view text, size_t from) {
   for (size_t at = from; at + candidate_bytes <= text.size(); ++at)
-    if (patterns_at(text.data() + at) != 0) return at;
+    if (exact_at(text.data() + at) != 0) return at;
   return text.size();
 }
 
 #if defined(__x86_64__)
 
 // The first of the places in `hits`, a bit for each byte from `start` on, that is a candidate.
-inline size_t first_exact(const char* start, uint32_t hits) {
+inline size_t first_exact(const char* start, uint64_t hits) {
   for (; hits != 0; hits &= hits - 1) {
     const auto place = static_cast<size_t>(std::countr_zero(hits));
-    if (patterns_at(start + place) != 0) return place;
+    if (exact_at(start + place) != 0) return place;
   }
   return std::string_view::npos;
 }
@@ -225,12 +234,12 @@ __attribute__((target("avx2"))) size_t find_avx2(std::string_view text, size_t f
         const void* high_table = tables.high[i].data();
         const void* place = text.data() + from + i;
         const __m256i bytes = _mm256_loadu_si256(static_cast<const __m256i*>(place));
-        const __m256i low = _mm256_shuffle_epi8(
-            _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(low_table))),
-            _mm256_and_si256(bytes, half));
-        const __m256i high = _mm256_shuffle_epi8(
-            _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(high_table))),
-            _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half));
+        const __m256i low =
+            _mm256_shuffle_epi8(_mm256_loadu_si256(static_cast<const __m256i*>(low_table)),
+                                _mm256_and_si256(bytes, half));
+        const __m256i high =
+            _mm256_shuffle_epi8(_mm256_loadu_si256(static_cast<const __m256i*>(high_table)),
+                                _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half));
         hits = _mm256_and_si256(hits, _mm256_and_si256(low, high));
       }
       all = _mm256_or_si256(all, hits);
@@ -246,20 +255,45 @@ __attribute__((target("avx2"))) size_t find_avx2(std::string_view text, size_t f
   return find_portable(text, from);
 }
 
+__attribute__((target("avx512bw"))) size_t find_avx512(std::string_view text, size_t from) {
+  constexpr size_t width = sizeof(__m512i);
+  const __m512i half = _mm512_set1_epi8(15);
+  while (from + width + candidate_bytes - 1 <= text.size()) {
+    __m512i all = _mm512_setzero_si512();
+    for (const auto& tables : nibble_tables) {
+      __m512i hits = _mm512_set1_epi8(-1);
+      for (size_t i = 0; i < candidate_bytes; ++i) {
+        const __m512i bytes = _mm512_loadu_si512(text.data() + from + i);
+        const __m512i low = _mm512_shuffle_epi8(_mm512_loadu_si512(tables.low[i].data()),
+                                                _mm512_and_si512(bytes, half));
+        const __m512i high =
+            _mm512_shuffle_epi8(_mm512_loadu_si512(tables.high[i].data()),
+                                _mm512_and_si512(_mm512_srli_epi16(bytes, 4), half));
+        hits = _mm512_and_si512(hits, _mm512_and_si512(low, high));
+      }
+      all = _mm512_or_si512(all, hits);
+    }
+    if (const uint64_t places = _mm512_test_epi8_mask(all, all); places != 0) {
+      const size_t place = first_exact(text.data() + from, places);
+      if (place != std::string_view::npos) return from + place;
+    }
+    from += width;
+  }
+  return find_portable(text, from);
+}
+
 #endif
 
 }  // namespace
 
-uint64_t patterns_at(const char* bytes) {
-  const auto at = [&](size_t i) { return exact[i][static_cast<unsigned char>(bytes[i])]; };
-  return at(0) & at(1) & at(2) & at(3);
-}
+uint64_t patterns_at(const char* bytes) { return exact_at(bytes); }
 
 Rule rule_of(size_t pattern) { return patterns[pattern].rule; }
 
 std::span<const CandidateFinder> candidate_finders() {
 #if defined(__x86_64__)
-  static constexpr std::array all{&find_portable, &find_ssse3, &find_avx2};
+  static constexpr std::array all{&find_portable, &find_ssse3, &find_avx2, &find_avx512};
+  if (__builtin_cpu_supports("avx512bw")) return all;
   if (__builtin_cpu_supports("avx2")) return std::span(all).first(3);
   if (__builtin_cpu_supports("ssse3")) return std::span(all).first(2);
   return std::span(all).first(1);

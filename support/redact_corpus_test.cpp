@@ -174,7 +174,33 @@ Figures measure(bool held_out) {
   return figures;
 }
 
+std::string in_pieces(std::string_view text, size_t size, CandidateFinder find) {
+  std::string clean;
+  const StreamRedactor::Out out = [&](std::string_view part) { clean += part; };
+  StreamRedactor redactor(find);
+  for (size_t at = 0; at < text.size(); at += size) redactor.feed(text.substr(at, size), out);
+  redactor.finish(out);
+  return clean;
+}
+
 }  // namespace
+
+TEST_CASE("all forms are masked the same however the text is split") {
+  std::string text;
+  for (const char* name : {"secrets.txt", "harmless.txt"})
+    for (const auto& line : corpus(name)) text += line.text + '\n';
+  const std::string clean = redact(text);
+  for (const size_t size : {1U, 3U, 64U, 127U, 513U, 1023U, 1665U, 4096U, 65536U})
+    CHECK(in_pieces(text, size, candidate_finder()) == clean);
+  for (const auto find : candidate_finders()) CHECK(in_pieces(text, 10'000, find) == clean);
+}
+
+TEST_CASE("masked lines are not masked again") {
+  for (const auto& line : corpus("secrets.txt")) {
+    const std::string clean = redact(line.text);
+    CHECK(redact(clean) == clean);
+  }
+}
 
 TEST_CASE("secrets in the forms of many programs are masked, and little else") {
   Figures all;
