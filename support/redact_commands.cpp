@@ -53,6 +53,7 @@ constexpr auto options = std::to_array<Option>({
     {"ipmi-", "", "p", Form::whole},
     {"ipmiconsole", "", "p", Form::whole},
     {"bmc-", "", "p", Form::whole},
+    {"racadm", "", "p", Form::whole},
     {"sshpass", "", "p", Form::whole},
     {"useradd", "", "p", Form::whole},
     {"usermod", "", "p", Form::whole},

@@ -29,14 +29,16 @@ bool is_harmless(const WindowReader& text, const Name& name, size_t at, bool is_
   constexpr size_t least_in_url = 5;
   constexpr size_t least_code = 40;  // a key of Azure Functions
   constexpr size_t least_key = 4;
+  constexpr size_t least_number = 6;
   constexpr size_t least_weak = 16;
   const std::string_view value = word_at(text, at, Masking::at_list);
   const bool is_number = !value.empty() && std::all_of(value.begin(), value.end(), is_digit);
   switch (name.kind) {
     case NameKind::password:
-      // "pass: 12 fail: 0", "passes=3"
-      return is_number && text.has(name.start, "pass") && is_alone(text, name) &&
-             value.size() < 6 && name.end - name.start <= 5;
+      // "pass: 12 fail: 0", "passes=3", "spw: 3"
+      return is_number && value.size() < least_number && name.end - name.start <= 5 &&
+             !is_quote(text.before(name.word)) &&
+             (name.word == name.start || text.has(name.start, "pw"));
     case NameKind::secret:
       return is_number && !is_quoted && value.size() < 12 &&
              (name.is_plural || is_alone(text, name));

@@ -173,6 +173,22 @@ bool is_setting(const WindowReader& text, const Name& name, size_t value) {
          is_random(text.from(value).substr(0, stop - value), 16);
 }
 
+// "password 'VALUE'", "token VALUE": in a sentence it must look like one.
+bool is_told(const WindowReader& text, const Name& name, size_t value) {
+  constexpr size_t least_quoted = 16, least_bare = 24, least_last = 6;
+  if (name.kind == NameKind::weak || name.kind == NameKind::header) return false;
+  const size_t start = behind_quote(text, value);
+  const size_t end = text.skip_while(start, [](char c) { return !ends(c, Masking::at_field); });
+  const std::string_view word = text.from(start).substr(0, end - start);
+  if (name.kind != NameKind::password)
+    return is_random(word, start > value ? least_quoted : least_bare);
+  if (start > value) return true;
+  const bool is_last = end == text.line_end(start) && text.has_exactly(name.start, "pass");
+  const bool has_digit = std::any_of(word.begin(), word.end(), is_digit);
+  const bool is_number = std::all_of(word.begin(), word.end(), is_digit);
+  return is_last && has_digit && !is_number && word.size() >= least_last;
+}
+
 // The forms that have no = or : between name and value.
 std::optional<Separator> other_separator(const WindowReader& text, const Name& name, size_t at) {
   if (const auto tag = tag_at(text, name)) return tag;
@@ -194,21 +210,7 @@ std::optional<Separator> other_separator(const WindowReader& text, const Name& n
   if (text.has_exactly(value, plain)) return Separator{value + plain.size()};
   if (line.ends_with(" set ")) return Separator{value, false, true};
   if (is_netrc(text, name) || is_setting(text, name, value)) return Separator{value, false, true};
-  if (name.kind != NameKind::password && name.kind != NameKind::secret) return std::nullopt;
-  const size_t start = behind_quote(text, value);
-  const std::string_view rest = text.from(start);
-  const size_t end = text.skip_while(start, [](char c) { return !ends(c, Masking::at_field); });
-  const bool is_last = start == value && end == text.line_end(start);
-  if (name.kind == NameKind::password ? start > value
-                                      : start > value && is_random(rest.substr(0, end - start), 16))
-    return Separator{value, false, true};
-  if (name.kind == NameKind::password && is_last && text.has_exactly(name.start, "pass")) {
-    const std::string_view word = rest.substr(0, end - start);
-    const bool has_digit = std::any_of(word.begin(), word.end(), is_digit);
-    const bool has_letter =
-        std::any_of(word.begin(), word.end(), [](char c) { return is_alnum(c) && !is_digit(c); });
-    if (has_digit && has_letter && word.size() >= 6) return Separator{value, false, true};
-  }
+  if (is_told(text, name, value)) return Separator{value, false, true};
   return std::nullopt;
 }
 
