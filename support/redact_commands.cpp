@@ -25,7 +25,7 @@ struct Option {
   Form form;
 };
 
-constexpr auto options = std::to_array<Option>({
+constexpr auto secret_options = std::to_array<Option>({
     {"curl", "", "uU", Form::user},
     {"curl", "", "b", Form::pair},
     {"wget", "", "u", Form::user},
@@ -71,7 +71,7 @@ constexpr auto options = std::to_array<Option>({
     {"net", "ads", "U", Form::percent},
 });
 
-constexpr auto readers =
+constexpr auto secret_readers =
     std::to_array<std::string_view>({"sudo ", "kinit", "passwd", "docker login", "podman login",
                                      "cryptsetup", "chpasswd", "helm registry login", "smbpasswd",
                                      "kadmin", "keyctl padd", "openssl", "realm join", "adcli "});
@@ -90,7 +90,7 @@ size_t find_word(std::string_view line, std::string_view word, bool is_whole) {
 }
 
 const Option* option_of(std::string_view line, char letter) {
-  for (const auto& known : options) {
+  for (const auto& known : secret_options) {
     if (!is_one_of(letter, known.letters)) continue;
     const bool is_family = known.command.ends_with('-') || known.command.ends_with('_') ||
                            is_one_of(known.command[0], "lsmk7");
@@ -174,9 +174,9 @@ std::optional<Secret> piped(const WindowReader& text) {
     const bool is_user = line.find("chpasswd") != std::string_view::npos;
     return argument(text, value, is_user ? Form::user : Form::whole, '\0');
   }
-  const bool is_known = std::any_of(readers.begin(), readers.end(), [&](std::string_view reader) {
-    return text.has_exactly(at + 2, reader);
-  });
+  const bool is_known =
+      std::any_of(secret_readers.begin(), secret_readers.end(),
+                  [&](std::string_view reader) { return text.has_exactly(at + 2, reader); });
   const bool is_stdin = text.has_exactly(at + 2, "passwd") || !text.has_exactly(at + 2, "sudo ") ||
                         text.has_exactly(at + 7, "-S") || text.has_exactly(at + 7, "chpasswd");
   const size_t echo = std::max(line.rfind("echo ") + 1, line.rfind("printf ") + 1);

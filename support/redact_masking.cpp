@@ -15,8 +15,6 @@ constexpr size_t most_lines = 64 << 10;
 // More on a line is no line of a key.
 constexpr size_t longest_line = 128;
 
-constexpr bool is_base64(char c) { return is_alnum(c) || is_one_of(c, "+/="); }
-
 }  // namespace
 
 Masking Masking::until(End end) {

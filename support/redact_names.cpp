@@ -15,7 +15,7 @@ struct Word {
 };
 
 // Longer words before those that they begin with.
-constexpr auto words = std::to_array<Word>({
+constexpr auto last_words = std::to_array<Word>({
     {"password", 1, NameKind::password},
     {"passphrase", 1, NameKind::password},
     {"passcode", 1, NameKind::password},
@@ -51,7 +51,7 @@ constexpr auto other_words =
                                      "surpass", "trespass", "overpass", "underpass", "cwd"});
 
 // What may follow the last word.
-constexpr auto suffixes = std::to_array<std::string_view>(
+constexpr auto name_suffixes = std::to_array<std::string_view>(
     {"_data", "-data", "_value", "_hash", "hash", "_base", "_base64", "value", "_string", "string",
      "_b64", "_plain", "text"});
 
@@ -62,7 +62,7 @@ bool is_part_of_other(const WindowReader& text, size_t end) {
 }
 
 size_t behind_suffix(const WindowReader& text, size_t at) {
-  for (const auto suffix : suffixes)
+  for (const auto suffix : name_suffixes)
     if (text.has(at, suffix) && !is_name_char(text[at + suffix.size()])) return at + suffix.size();
   return at;
 }
@@ -103,7 +103,7 @@ std::optional<Name> key_name(const WindowReader& text, Name name) {
 }  // namespace
 
 std::optional<Name> name_at(const WindowReader& text) {
-  for (const auto& word : words) {
+  for (const auto& word : last_words) {
     const size_t start =
         text.at() - static_cast<size_t>(word.candidate);  // may wrap: has() is false
     if (!text.has(start, word.text)) continue;

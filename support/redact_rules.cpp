@@ -58,8 +58,8 @@ std::optional<Secret> secret_at(const Window& window) {
   const WindowReader text(window);
   const std::string_view bytes = window.text.substr(window.at);
   if (bytes.size() < candidate_bytes) return std::nullopt;
-  for (uint64_t patterns = patterns_at(bytes.data()); patterns != 0; patterns &= patterns - 1) {
-    const auto rule = rule_of(static_cast<size_t>(std::countr_zero(patterns)));
+  for (uint64_t left = patterns_at(bytes.data()); left != 0; left &= left - 1) {
+    const auto rule = rule_of(static_cast<size_t>(std::countr_zero(left)));
     if (auto secret = detect(rule, text)) return secret;
   }
   return std::nullopt;

@@ -22,6 +22,7 @@ constexpr bool is_alnum(char c) { return is_digit(c) || (lower(c) >= 'a' && lowe
 constexpr bool is_name_char(char c) { return is_alnum(c) || c == '_' || c == '-'; }
 constexpr bool is_quote(char c) { return c == '"' || c == '\''; }
 constexpr bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+constexpr bool is_base64(char c) { return is_alnum(c) || c == '+' || c == '/' || c == '='; }
 constexpr bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 constexpr bool is_one_of(char c, std::string_view set) {
   return set.find(c) != std::string_view::npos;

@@ -10,7 +10,6 @@ namespace jetpack::support {
 
 namespace {
 
-constexpr bool is_base64(char c) { return is_alnum(c) || is_one_of(c, "+/="); }
 constexpr bool is_base64url(char c) { return is_name_char(c) || c == '.'; }
 constexpr bool is_hex_digit(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
 
@@ -22,7 +21,7 @@ struct Prefix {
 
 // As the issuers document them; gitleaks' rules have the same. What may follow: letters, digits,
 // - _ and '.'.
-constexpr auto prefixes = std::to_array<Prefix>({
+constexpr auto token_prefixes = std::to_array<Prefix>({
     {"ghp_", 0, 30},          {"gho_", 0, 30},
     {"ghu_", 0, 30},          {"ghs_", 0, 30},
     {"ghr_", 0, 30},          {"github_pat_", 5, 30},
@@ -70,7 +69,7 @@ constexpr auto prefixes = std::to_array<Prefix>({
     {"sha256~", 3, 40},
 });
 
-// Identifiers of the kind that prefixes share: letters and digits without any order.
+// Identifiers of the kind that tokens are: letters and digits without any order.
 bool is_token(std::string_view value) {
   size_t digits = 0, letters = 0, runs = 0, run = 0;
   for (const char c : value) {
@@ -107,7 +106,7 @@ bool is_printable_with_colon(std::string_view text) {
 
 std::optional<Secret> prefixed(const WindowReader& text) {
   for (const size_t candidate : {text.at(), text.at() + 1}) {  // some begin with what is before
-    for (const auto& prefix : prefixes) {
+    for (const auto& prefix : token_prefixes) {
       const size_t begin = candidate - prefix.candidate;
       if (!text.has_exactly(begin, prefix.text)) continue;
       if (prefix.candidate == 0 && is_alnum(text.before(begin))) continue;

@@ -16,7 +16,7 @@ constexpr auto escaped_quotes = std::to_array<std::string_view>(
     {"'\\''", "'\"'\"'", "%2522", "%22", "%27", "&quot;", "&#34;", "&#39;", "&apos;", "&amp;quot;",
      "\\u0022", "\\x22", "\\\\u0022"});
 
-constexpr auto marks = std::to_array<std::string_view>(
+constexpr auto escaped_marks = std::to_array<std::string_view>(
     {"%3d", "%3a", "%253d", "%253a", "%25253d", "\\u003d", "\\u003a", "&gt;", "&amp;gt;"});
 
 constexpr auto none_words = std::to_array<std::string_view>(
@@ -25,7 +25,7 @@ constexpr auto none_words = std::to_array<std::string_view>(
      "never"});
 
 // What programs take a secret from.
-constexpr auto sources = std::to_array<std::string_view>(
+constexpr auto value_sources = std::to_array<std::string_view>(
     {"var.", "local.", "data.",    "module.", "self.",   "args.",     "opts.",       "options.",
      "os.",  "env.",   "secrets.", "vars.",   "config.", "settings.", "process.env", "request.",
      "cfg.", "env:",   "file:",    "fd:",     "http://", "https://"});
@@ -42,13 +42,13 @@ constexpr auto sentence_words = std::to_array<std::string_view>(
      "you",        "your"});
 
 // What may be all that it says.
-constexpr auto states = std::to_array<std::string_view>(
+constexpr auto state_words = std::to_array<std::string_view>(
     {"accepted",  "changed",  "created", "done",    "empty",   "expired", "failed",
      "incorrect", "invalid",  "loaded",  "missing", "never",   "ok",      "rejected",
      "removed",   "required", "rotated", "unknown", "updated", "valid",   "wrong"});
 
 // Where /etc/nsswitch.conf has passwd from.
-constexpr auto databases = std::to_array<std::string_view>(
+constexpr auto passwd_databases = std::to_array<std::string_view>(
     {"files", "compat", "systemd", "sss", "ldap", "nis", "db", "winbind", "altfiles", "hesiod"});
 
 bool is_word_end(char c) { return ends(c, Masking::at_list) || is_one_of(c, ".:]"); }
@@ -97,7 +97,7 @@ bool is_expression(const WindowReader& text, size_t at) {
 
 std::optional<Separator> mark_at(const WindowReader& text, size_t at) {
   const size_t mark = text.skip(at, blank_bytes);
-  for (const auto escaped : marks)
+  for (const auto escaped : escaped_marks)
     if (text.has(mark, escaped))
       return Separator{mark + escaped.size(), escaped.front() == '%', false, false, false};
   size_t end = mark;
@@ -249,7 +249,7 @@ std::optional<Separator> separator_at(const WindowReader& text, const Name& name
 bool is_placeholder(const WindowReader& text, size_t at, Masking::End end) {
   if (has_word(text, at, none_words)) return true;
   if (is_filler(text, at, end) || is_expression(text, at)) return true;
-  return std::any_of(sources.begin(), sources.end(),
+  return std::any_of(value_sources.begin(), value_sources.end(),
                      [&](std::string_view source) { return text.has_exactly(at, source); });
 }
 
@@ -257,8 +257,8 @@ bool is_prose(const WindowReader& text, const Name& name, size_t at) {
   const size_t word = text.skip_while(at, is_alnum);
   const bool goes_on = text[word] == ' ' && text[word + 1] > ' ';
   if (goes_on && has_word(text, at, sentence_words)) return true;
-  if (has_word(text, at, states)) return true;
-  if (text.has(name.start, "passwd") && has_word(text, at, databases)) return true;
+  if (has_word(text, at, state_words)) return true;
+  if (text.has(name.start, "passwd") && has_word(text, at, passwd_databases)) return true;
   if (is_one_of(text[at], "}]")) return true;
   const size_t digits = text.skip_while(at, [](char c) { return is_digit(c) || c == '.'; });
   const size_t next = text.skip(digits, " ");
