@@ -47,7 +47,7 @@ constexpr auto behind_option_set = JETPACK_ALNUM JETPACK_MARKS "\\ \t\0"sv;
 constexpr auto patterns = std::to_array<Pattern>({
     {8, false, Rule::user_information, {":", "/", "/", printable_set}},  // https://user:password@
     {15, false, Rule::data_source, {"@", "tu", "cn", "pi"}},             // user:password@tcp(host)
-    {1, false, Rule::web_token, {"e", "y", "J", base64url_set}},         // JSON web tokens
+    {3, false, Rule::web_token, {"e", "y", "J", base64url_set}},         // JSON web tokens
     {8,
      true,
      Rule::name,
@@ -57,7 +57,7 @@ constexpr auto patterns = std::to_array<Pattern>({
     {3, true, Rule::name, {before_pw_set, "p", "w", separator_set}},  // bindpw
     {12, true, Rule::name, {"c", "r", "e", "td"}},                    // secret, credential
     {15, true, Rule::name, {"o", "k", "e", "n"}},                     // token
-    {15, true, Rule::name, {"o", "o", "k", "i"}},                     // cookie
+    {6, true, Rule::name, {"o", "o", "k", "i"}},                      // cookie
     {8, true, Rule::name, {"k", "e", "y", behind_key_set}},           // api_key, AccountKey
     {2, true, Rule::name, {"u", "t", "h", separator_set}},            // auth
     {6, true, Rule::name, {"h", "t", "o", "k"}},                      // authtok
@@ -65,9 +65,9 @@ constexpr auto patterns = std::to_array<Pattern>({
     {13, true, Rule::name, {"g", "n", "a", "t"}},                     // signature
     {6, false, Rule::name, {"?&", "c", "o", "d"}},                    // code of a URL
     {9, true, Rule::name, {"r", "i", "z", "a"}},                      // authorization
-    {9, true, Rule::sql_password, {"b", "y", " ", "\"'"}},            // IDENTIFIED BY 'password'
+    {12, true, Rule::sql_password, {"b", "y", " ", "\"'"}},           // IDENTIFIED BY 'password'
     {12, true, Rule::scheme_token, {"a", "r", "e", "r"}},             // Bearer
-    {6, true, Rule::scheme_token, {"a", "s", "i", "c"}},              // Basic
+    {9, true, Rule::scheme_token, {"a", "s", "i", "c"}},              // Basic
     {14,
      false,
      Rule::option,
@@ -77,21 +77,21 @@ constexpr auto patterns = std::to_array<Pattern>({
     {11, false, Rule::option, {"-", "c", "r", "e"}},  // skopeo --src-creds
     {7, false, Rule::piped, {"|", " ", "acdhkprs", "acdehiou"}},  // echo password | sudo -S
     {4, false, Rule::piped, {"<", "<", "<", " \"'"}},             // chpasswd <<< user:password
-    {7, false, Rule::slash_user, {"q", "l", "p", "l"}},           // sqlplus user/password@service
+    {11, false, Rule::slash_user, {"q", "l", "p", "l"}},          // sqlplus user/password@service
     {4, false, Rule::pgpass, {":", "5", "4", "3"}},               // .pgpass
-    {12, false, Rule::private_key, {"-", " ", "B", "E"}},         // SSH2 private keys
+    {2, false, Rule::private_key, {"-", " ", "B", "E"}},          // SSH2 private keys
     {12, false, Rule::private_key, {"-", "B", "E", "G"}},         // PEM
     {0, false, Rule::block, {"e", "-", "L", "i"}},                // PuTTY's Private-Lines
-    {14, false, Rule::block, {"-", "M", "A", "C"}},               // PuTTY's Private-MAC
+    {5, false, Rule::block, {"-", "M", "A", "C"}},                // PuTTY's Private-MAC
     {14, false, Rule::block, {"$", "A", "N", "S"}},               // Ansible vault
     {7, false, Rule::block, {"L", "S", "0", "t"}},                // base64 of PEM
-    {11, false, Rule::kerberos_key, {"(", "0", "x", hex_set}},    // klist -K
+    {3, false, Rule::kerberos_key, {"(", "0", "x", hex_set}},     // klist -K
     {1, false, Rule::hash, {"$", "1567y", "$", hash_set}},        // crypt: $6$salt$...
     {13, false, Rule::hash, {"$", "2ga", "abxypr", "$yrg"}},      // $2b$, $gy$, $apr1$, $argon2id$
     {2, false, Rule::hash, {"{", "SCP", "SHRB", "AHYK"}},  // {SSHA}, {SHA}, {CRYPT}, {PBKDF2}
     {9, false, Rule::hash, {"b", "k", "d", "f"}},          // grub.pbkdf2
-    {10, false, Rule::azure_key, {base64_set, base64_set, "=", "="}},   // 88 characters of base64
-    {14, false, Rule::entra_secret, {digit_set, "Q", "~", entra_set}},  // Entra ID client secrets
+    {10, false, Rule::azure_key, {base64_set, base64_set, "=", "="}},  // 88 characters of base64
+    {3, false, Rule::entra_secret, {digit_set, "Q", "~", entra_set}},  // Entra ID client secrets
     {6, false, Rule::webhook, {"h", "o", "o", "k"}},                 // webhooks of Slack and Teams
     {15, false, Rule::prefixed, {"g", "h", "pousr", "_"}},           // ghp_
     {9, false, Rule::prefixed, {"b", "_", "p", "a"}},                // github_pat_
@@ -99,23 +99,23 @@ constexpr auto patterns = std::to_array<Pattern>({
     {13, false, Rule::prefixed, {"g", "l", "cfiao", "b_ftmga"}},     // glcbt-, glft-, glimt-
     {7, false, Rule::prefixed, {"x", "oak", "xpe", "bpaorsey"}},     // xoxb-, xapp-, xkeysib-
     {5, false, Rule::prefixed, {boundary_set, "srh", "kf8", "-_"}},  // sk-, sk_live_, hf_
-    {5, false, Rule::prefixed, {boundary_set, "S", "G", "."}},       // SG.
+    {3, false, Rule::prefixed, {boundary_set, "S", "G", "."}},       // SG.
     {15, false, Rule::prefixed, {"n", "vptf", "amnp", "p_"}},        // nvapi-, npm_, ntn_, nfp_
     {0, false, Rule::prefixed, {"p", "y", "p", "i"}},                // pypi-
     {13, false, Rule::prefixed, {"d", "ca", "kp", "ri"}},            // dckr_pat_, dapi
     {12, false, Rule::prefixed, {"h", "v", "sbr", "."}},             // hvs.
     {8, false, Rule::prefixed, {"A", "KSBCTI", "ICAz", "Apa T"}},    // AKIA, AKCp, ATATT3, AIza
-    {11, false, Rule::prefixed, {"A", "G", "E", "-"}},               // AGE-SECRET-KEY-1
-    {2, false, Rule::prefixed, {"y", "a", "2", "9"}},                // ya29.
-    {3, false, Rule::prefixed, {"LPNH", "TMR", "AK", "IKU"}},        // LTAI, PMAK-, NRAK-, HRKU-
+    {14, false, Rule::prefixed, {"A", "G", "E", "-"}},               // AGE-SECRET-KEY-1
+    {7, false, Rule::prefixed, {"y", "a", "2", "9"}},                // ya29.
+    {5, false, Rule::prefixed, {"LPNH", "TMR", "AK", "IKU"}},        // LTAI, PMAK-, NRAK-, HRKU-
     {13, false, Rule::prefixed, {"d", "o", "opr", "_"}},             // dop_v1_
     {6, false, Rule::prefixed, {"d", "tp", "0.", "cps"}},            // dt0c01., dp.pt.
     {0, false, Rule::prefixed, {"lps", "iubq", "nlp0", "_-ac"}},  // lin_api_, pul-, sbp_, sq0atp-
     {11, false, Rule::prefixed, {"s", "hn", "pt", "acpsr"}},      // shpat_, sntrys_
     {1, false, Rule::prefixed, {"tg", "s", "k", "e_"}},           // tskey-, gsk_
     {9, false, Rule::prefixed, {"fp", "ips", "glc", "dxa"}},      // figd_, pplx-, pscale_
-    {2, false, Rule::prefixed, {"s", "v", "1", "."}},             // atlasv1.
-    {10, false, Rule::prefixed, {"2", "5", "6", "~"}},            // sha256~
+    {11, false, Rule::prefixed, {"s", "v", "1", "."}},            // atlasv1.
+    {15, false, Rule::prefixed, {"2", "5", "6", "~"}},            // sha256~
 });
 
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }

@@ -56,7 +56,7 @@ std::string expanded(std::string text, std::mt19937& random) {
         std::all_of(inside.begin() + 1, inside.end(), [](char c) { return c >= '0' && c <= '9'; });
     std::string value;
     if (inside == "U")
-      for (const size_t part : {8, 4, 4, 4, 12})
+      for (const size_t part : {8U, 4U, 4U, 4U, 12U})
         value += (value.empty() ? "" : "-") + random_text('H', part, random);
     else if (is_count && std::string_view("AHXDLB").find(inside[0]) != std::string_view::npos)
       value = random_text(inside[0], std::stoul(inside.substr(1)), random);

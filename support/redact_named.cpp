@@ -244,13 +244,13 @@ std::optional<Secret> named_secret(const WindowReader& text) {
   const auto separator = separator_at(text, *name);
   if (!separator) return std::nullopt;
   const size_t at = behind_string_prefix(text, separator->end);
-  if (const auto lines = lines_below(text, *name, at)) return lines;
+  if (auto lines = lines_below(text, *name, at)) return lines;
   if (at >= text.size()) return std::nullopt;
-  if (const auto marked = marked_value(text, *name, at)) return marked;
+  if (auto marked = marked_value(text, *name, at)) return marked;
   if (!escaped_quote(text, at).empty()) return std::nullopt;
   const size_t quote = text.skip(at, "\\", deepest_quote);
   if (is_quote(text[quote])) return quoted_value(text, *name, at, quote);
-  if (const auto list = bracketed(text, *name, at)) return list;
+  if (auto list = bracketed(text, *name, at)) return list;
   const Masking::End stop = bare_end(text, *name, *separator, at);
   if (ends(text[at], stop) || is_placeholder(text, at, stop)) return std::nullopt;
   if (is_harmless(text, *name, at, false)) return std::nullopt;
@@ -264,7 +264,7 @@ std::optional<Secret> named_secret(const WindowReader& text) {
   const std::string_view whole = text.from(name->word).substr(0, name->end - name->word);
   const std::string_view value = word_at(text, at, Masking::at_list);
   if (value == whole || value == whole.substr(name->start - name->word)) return std::nullopt;
-  if (const auto quoted = quoted_whole(text, *name, at)) return quoted;
+  if (auto quoted = quoted_whole(text, *name, at)) return quoted;
   return Secret{at, Masking::until(stop)};
 }
 

@@ -168,17 +168,18 @@ std::optional<Secret> web_token(const WindowReader& text) {
 std::optional<Secret> user_information(const WindowReader& text) {
   constexpr size_t least_token = 20;
   const size_t start = text.at() + 3;
-  size_t end = text.skip_while(start, [](char c) { return !ends(c, Masking::at_authority); });
-  size_t colon = start;
-  while (colon < end && text[colon] != ':') ++colon;
+  size_t end = start, sign = start, colon = 0;
+  for (; end < text.size() && !ends(text[end], Masking::at_authority); ++end) {
+    if (text[end] == ':' && colon == 0) colon = end;
+    if (text[end] == '@') sign = end;
+  }
+  if (colon == 0) colon = end;
   const bool is_cut = end == text.size() && end - text.at() >= context_ahead;
   if (is_cut) {
     if (colon == end || is_digit(text[colon + 1])) return std::nullopt;
     return Secret{start, Masking::until(Masking::at_sign)};
   }
-  size_t sign = end;
-  while (sign > start && text[sign] != '@') --sign;
-  if (sign > start && sign < end) {
+  if (sign > start) {
     if (colon >= sign && sign - start < least_token) return std::nullopt;
     return bytes_from(start, sign);
   }

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <chrono>
 
-#include <jetpack/error.hpp>
 #include "inflater.hpp"
 #include "support/encoding.hpp"
 #include "support/json_writer.hpp"
@@ -20,8 +19,6 @@ namespace jetpack::report_issue {
 
 namespace {
 
-using jetpack::Errc;
-using jetpack::Error;
 using support::Object;
 
 // Small enough for a piece to stay in the cache while it is processed.

@@ -8,7 +8,7 @@ namespace jetpack::report_issue {
 
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 constexpr uint32_t replacement = 0xFFFD;
 

@@ -10,7 +10,7 @@ namespace jetpack::report_issue {
 
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 std::string widened(std::string_view text, size_t width, bool is_big) {
   std::string wide;
