@@ -14,7 +14,7 @@ constexpr size_t max_key = 16 << 10;
 constexpr std::string_view key_blanks = " \t";
 constexpr std::array<std::string_view, 4> types{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"};
 
-bool is_base64(char c) {
+bool is_key_byte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '+' || c == '/' ||
          c == '=';
 }
@@ -32,7 +32,7 @@ bool begins_with_key(std::string_view text) {
   if (end == std::string_view::npos) return false;
   const std::string_view rest = without_blanks(text.substr(end));
   const std::string_view key = rest.substr(0, rest.find_first_of(key_blanks));
-  return key.starts_with("AAAA") && std::all_of(key.begin(), key.end(), is_base64);
+  return key.starts_with("AAAA") && std::all_of(key.begin(), key.end(), is_key_byte);
 }
 
 // What follows the options, which end at the first blank outside of quotes; empty when a quote is
