@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <array>
 
 #include "support/files.hpp"
 #include "support/json.hpp"
