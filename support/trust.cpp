@@ -18,6 +18,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/file_errors.hpp"
+#include "support/program.hpp"
 
 namespace jetpack::support {
 
@@ -25,7 +26,7 @@ namespace {
 
 uid_t program_owner() {
   struct stat info {};
-  return ::stat("/proc/self/exe", &info) == 0 ? info.st_uid : 0;
+  return ::stat(program_path().c_str(), &info) == 0 ? info.st_uid : 0;
 }
 
 struct CloseFile {

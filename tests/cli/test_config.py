@@ -67,7 +67,22 @@ def test_numbers_lists_and_objects_print_as_python_writes_them(config, key):
     value = NODE
     for word in key.split("."):
         value = value[word]
-    assert config(key) == str(value) + "\n"
+    if isinstance(value, dict) and value:
+        # One line for each member, with its full name first: what scripts cut and count.
+        width = max(len(f"{key}.{name}") for name in value)
+        expected = [f"{f'{key}.{name}':{width}} = {member}" for name, member in sorted(value.items())]
+        assert config(key).splitlines() == expected
+    else:
+        assert config(key) == str(value) + "\n"
+
+
+def test_the_members_of_an_object_as_scripts_take_them(config, home):
+    home.node({"pbsqueue": {"q1": {"name": "a"}, "queue2": {"name": "b"}, "n": 3, "empty": {}}})
+    assert config("pbsqueue") == (
+        "pbsqueue.empty  = {}\npbsqueue.n      = 3\n"
+        "pbsqueue.q1     = {'name': 'a'}\npbsqueue.queue2 = {'name': 'b'}\n")
+    assert config("pbsqueue.empty") == "{}\n"
+    assert config("pbsqueue.q1", "default") == "pbsqueue.q1.name = a\n"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +213,7 @@ def test_each_name_is_printed_once(config, home):
         ("a", 2), ("b", [("y", [("z", 2)])]), ("c", 0)]
     assert config() == "a = 2\nb.y.z = 2\nc = 0\n"
     assert config("b.x", "missing") == "missing\n"
-    assert config("b") == "{'y': {'z': 2}}\n"
+    assert config("b") == "b.y = {'z': 2}\n"
 
 
 def test_the_last_of_two_equal_keys_wins(config, home):
@@ -290,7 +305,8 @@ def test_numbers_beyond_every_type_keep_their_text(config, home, number):
     assert re.findall(r"NaN|-?Infinity|-?[0-9][0-9.eE+]*", config("--json")) == [number, number]
     assert f"bench.x = {number}\n" in config()
     home.configuration('{"bench": {"y": %s}}' % number)
-    assert config("bench") == f"{{'x': {number}, 'list': [{number}], 'y': {number}}}\n"
+    assert config("bench") == (
+        f"bench.list = [{number}]\nbench.x    = {number}\nbench.y    = {number}\n")
 
 
 def test_a_byte_order_mark_is_skipped(config, jetpack, home):

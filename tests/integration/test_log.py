@@ -56,7 +56,6 @@ def test_invalid_utf_8_is_replaced_with_a_warning(log, jetpack):
 
 
 @pytest.mark.parametrize("args, code, expected", [
-    ([""], 2, "empty"),
     (["x" * 65537], 1, "65536"),
     (["m", "--level", "fatal"], 2, "fatal"),
     (["m", "--priority", "urgent"], 2, "urgent"),

@@ -27,10 +27,8 @@ std::string public_keys(const Call& call) {
   support::JsonWriter writer(out);
   writer.StartArray();
   for (const auto file : call.texts("key")) {
-    const auto text = support::read_file(std::string(file), max_input_file);
-    if (!text)
-      throw Error(Errc::not_found, "failed to read --key " + std::string(file) + ": no such file");
-    const auto keys = support::read_public_keys(*text);
+    const auto keys =
+        support::read_public_keys(support::read_input(std::string(file), max_input_file));
     const std::string option = "--key " + std::string(file);
     if (keys.has_private_key)
       throw Error(Errc::usage, option +
