@@ -253,13 +253,12 @@ def damaged(jetpack, *words, code=1):
         (b'{"a": 1, \xff}', ["line 1, column 10", "byte 0xff"]),
         (b'\xef\xbb\xbf\xff{}', ["byte 0xff"]),
         (b'{"a": 1}\x00', ["NUL"]),
-        (b'{"a": "\x00"}', ["line 1, column 8", "NUL"]),
         ('{"a": nan}', ["line 1, column 8"]),
         ("{'a': 1}", ["line 1, column 2"]),
         ('{"a": ' + "[" * 100000 + "]" * 100000 + "}", ["nested deeper"]),
         ('{"a":' * 100000, ["nested deeper"]),
     ],
-    ids=range(15),
+    ids=range(14),
 )
 def test_a_damaged_file(jetpack, home, name, content, words):
     if name != "node":
@@ -269,12 +268,11 @@ def test_a_damaged_file(jetpack, home, name, content, words):
     damaged(jetpack, str(path), *words)
 
 
-@pytest.mark.parametrize("code", range(1, 32))
-def test_a_control_character_in_a_string_is_an_error(jetpack, home, code):
-    home.node('{"a": "0123456789abcdef%c0123456789abcdef"}' % code)
-    result = jetpack("config", "a", "default")
-    assert (result.returncode, result.stdout) == (1, "")
-    assert "line 1" in result.stderr
+def test_control_characters_in_a_string_stand_for_themselves(config, home):
+    text = "".join(map(chr, range(32))) + "0123456789abcdef"
+    home.node('{"a": "%s", "path": "C:\\data", "slurm": {"autoscale": true}}' % text)
+    assert json.loads(config("--json")) == {"a": text, "path": "C:\\data", "slurm": {"autoscale": True}}
+    assert config("path") == "C:\\data\n"
 
 
 @pytest.mark.parametrize("escape", ["\\ud800", "\\udc00", "x\\ude00y", "\\ud800\\u0041"])
