@@ -7,9 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <fstream>
-#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -114,11 +112,11 @@ TEST_CASE("nothing that it started is left, not even what left its session") {
   CHECK_FALSE(is_alive(pids + "/b"));
 }
 
-// Waits for several processes at once; the results in the order in which they ended.
-std::vector<std::pair<size_t, ProcessResult>> all_results(std::vector<RunningProcess>& running) {
-  std::vector<std::pair<size_t, ProcessResult>> results;
+// Waits for several processes at once.
+std::vector<ProcessResult> all_results(std::vector<RunningProcess>& running) {
+  std::vector<ProcessResult> results(running.size());
   std::vector<bool> has_ended(running.size());
-  while (results.size() < running.size()) {
+  for (size_t ended = 0; ended < running.size();) {
     std::vector<pollfd> events;
     for (const auto& process : running) events.push_back({process.descriptor(), POLLIN, 0});
     for (size_t i = 0; i < events.size(); ++i)
@@ -128,7 +126,8 @@ std::vector<std::pair<size_t, ProcessResult>> all_results(std::vector<RunningPro
       if (events[i].revents == 0) continue;
       if (auto result = running[i].result()) {
         has_ended[i] = true;
-        results.emplace_back(i, std::move(*result));
+        results[i] = std::move(*result);
+        ++ended;
       }
     }
   }
@@ -147,28 +146,21 @@ TEST_CASE("processes run side by side, each with its own deadline and output") {
     spec.grace = std::chrono::milliseconds(100);
     running.push_back(process.start(spec));
   };
-  // The first ends after the second, which the third lets go on; the fourth ignores SIGTERM.
+  // The first waits for the second, and that for the third; the fourth ignores SIGTERM.
   start("while [ ! -e " + go + "2 ]; do sleep 0.01; done; echo first", 0);
   start("while [ ! -e " + go + " ]; do sleep 0.01; done; echo second; touch " + go + "2", 0);
   start("touch " + go + "; echo third >&2; exit 4", 0);
   start("trap '' TERM; while :; do sleep 0.1; done", 200);
   start("kill -STOP $$", 200);
   const auto results = all_results(running);
-  std::vector<ProcessResult> by_number(results.size());
-  std::vector<size_t> order;
-  for (const auto& [number, result] : results) {
-    order.push_back(number);
-    by_number[number] = result;
-  }
-  CHECK(std::find(order.begin(), order.end(), 1) < std::find(order.begin(), order.end(), 0));
-  CHECK(by_number[0].out == "first\n");
-  CHECK(by_number[1].out == "second\n");
-  CHECK(by_number[2].err == "third\n");
-  CHECK(by_number[2].exit_code == 4);
-  CHECK(by_number[3].timed_out);
-  CHECK(by_number[3].signal == SIGKILL);
-  CHECK(by_number[4].timed_out);
-  CHECK(by_number[4].signal == SIGTERM);
+  CHECK(results[0].out == "first\n");
+  CHECK(results[1].out == "second\n");
+  CHECK(results[2].err == "third\n");
+  CHECK(results[2].exit_code == 4);
+  CHECK(results[3].timed_out);
+  CHECK(results[3].signal == SIGKILL);
+  CHECK(results[4].timed_out);
+  CHECK(results[4].signal == SIGTERM);
 }
 
 TEST_CASE("a running process can be ended, or given up with all that it started") {
@@ -190,9 +182,9 @@ TEST_CASE("a running process can be ended, or given up with all that it started"
   std::vector<RunningProcess> all;
   all.push_back(std::move(running));
   const auto results = all_results(all);
-  CHECK(results.front().second.exit_code == 9);
-  CHECK_FALSE(results.front().second.timed_out);
-  CHECK(results.front().second.out == "ready\ncleaned\n");
+  CHECK(results.front().exit_code == 9);
+  CHECK_FALSE(results.front().timed_out);
+  CHECK(results.front().out == "ready\ncleaned\n");
 
   spec.argv = {"sh", "-c",
                "setsid sh -c 'echo $$ > " + pid + "; exec sleep 1000' & echo ready; wait"};
