@@ -90,7 +90,7 @@ TEST_CASE("state that decides what is trusted is read only where nobody else can
   REQUIRE(::chmod(path.c_str(), 0640) == 0);
   CHECK(read_private_file(path, 100) == "ours");
   CHECK_FALSE(read_private_file(directory.file("none"), 100));
-  for (const mode_t mode : {0660, 0646}) {
+  for (const mode_t mode : {0660U, 0646U}) {
     REQUIRE(::chmod(path.c_str(), mode) == 0);
     CHECK_THROWS_WITH_AS(read_private_file(path, 100), doctest::Contains("cannot trust"), Error);
   }

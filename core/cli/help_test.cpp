@@ -47,7 +47,7 @@ TEST_CASE("help is wrapped and names defaults and choices") {
   const std::string help = command_help(command);
   CHECK(help.find("--level {info,warn}") != std::string::npos);
   CHECK(help.find("[default: info]") != std::string::npos);
-  for (const size_t width : {60, 80, 100}) {
+  for (const size_t width : {60U, 80U, 100U}) {
     const std::string text = command_help(command, width);
     size_t start = 0;
     for (size_t end = 0; (end = text.find('\n', start)) != std::string::npos; start = end + 1)

@@ -12,14 +12,14 @@
 namespace {
 
 const jetpack::CommandNote& declaration() {
-  static const jetpack::Note note(
-      R"({"schema":1,"id":"x","version":"1","abi":[1,0],"commands":[{"name":"x","summary":"x"}],
+  static const jetpack::Note note(jetpack::NoteText{
+      {}, R"({"schema":1,"id":"x","version":"1","abi":[1,0],"commands":[{"name":"x","summary":"x"}],
       "details":[{"command":"x",
       "options":[{"name":"flag","letter":"f","type":"flag","negatable":true},
       {"name":"text","letter":"t","repeated":true},{"name":"level","choices":["a","b"],"default":"a"},
       {"name":"count","letter":"n","type":"integer","min":-5,"max":9223372036854775807},
       {"name":"wait","type":"duration","default":"5s"}],
-      "arguments":[{"name":"FIRST","required":true},{"name":"REST","repeated":true}]}]})");
+      "arguments":[{"name":"FIRST","required":true},{"name":"REST","repeated":true}]}]})"});
   static const jetpack::CommandNote command = note.command("x");
   return command;
 }

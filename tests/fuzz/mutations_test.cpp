@@ -258,7 +258,7 @@ TEST_CASE("a plugin's note: damage anywhere") {
       R"(["a","b"],"metavar":"L","required":true}],"arguments":[{"name":"A","required":true},)"
       R"({"name":"B","repeated":true}],"examples":[{"line":"l","help":"h"}]}]})";
   mutate_anywhere(text, [](const std::string& mutant) {
-    const jetpack::Note note(mutant);
+    const jetpack::Note note(jetpack::NoteText{{}, mutant});
     for (const auto& entry : note.commands()) note.command(entry.name);
   });
 }
