@@ -1,11 +1,10 @@
 // How failures are reported: one line on stderr, then details, and the exit code.
 #include "cli/report.hpp"
 
-#include <unistd.h>
-
 #include <jetpack/error.hpp>
 #include "cli/command_line.hpp"
 #include "cli/help.hpp"
+#include "cli/standard_streams.hpp"
 #include "loader/refusal.hpp"
 
 namespace jetpack {
@@ -17,12 +16,7 @@ void tell(std::string_view text) {
     line += (byte < 0x20 && c != '\n') || byte == 0x7F ? '?' : c;
   }
   if (line.empty() || line.back() != '\n') line += '\n';
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
-    if (written <= 0) return;
-    rest.remove_prefix(static_cast<size_t>(written));
-  }
+  write_to_person(line);
 }
 
 int report_failure(const CommandNote& command, const Plugin& plugin,
