@@ -9,14 +9,15 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "services/node/node_settings.hpp"
+#include "services/session/ballast.hpp"
 #include "services/session/database.hpp"
 
 namespace jetpack::session {
@@ -48,11 +49,13 @@ struct Message {
   node::Identity from;  // as far as it was known then
   std::string hostname;
   Kind kind = Kind::message;
-  Letter letter;  // of a letter
+  Letter letter;       // of a letter
+  std::string damage;  // why its row cannot be understood; empty: it can
 };
 
 // The kinds that go one queue, in one order.
 using Kinds = std::vector<Kind>;
+inline const Kinds all_kinds{Kind::message, Kind::letter_to_server, Kind::letter_to_broker};
 
 class Outbox {
  public:
@@ -69,8 +72,9 @@ class Outbox {
   // reported, and what can still be read is queued again. Throws Errc::denied or unavailable.
   explicit Outbox(Options options);
 
-  // Stores the message, synced; returns it with its place. Throws Errc::unavailable when the queue
+  // Stores the message, synced, and notes its place in it. Throws Errc::unavailable when the queue
   // or the disk is full.
+  void queue(Message& message);
   Message add(Message message);
 
   // The oldest of these kinds in order, at most `count`, and of more than one at most `bytes` of
@@ -80,8 +84,9 @@ class Outbox {
   bool has(const Kinds& kinds);
 
   // Removes what was delivered, in one transaction. The messages must be the oldest of their kinds.
-  // When the disk is full, it is remembered that they were delivered: for as long as this object
-  // lives they are neither returned nor waiting, and each later call tries to remove them again.
+  // When the disk is full, it is remembered that they were delivered, by later processes too where
+  // that can be written: they are neither returned nor waiting, and each later call tries to remove
+  // them again.
   void remove(const std::vector<Message>& messages);
 
   // Removes what could not be removed before; says why when it still cannot be.
@@ -90,6 +95,19 @@ class Outbox {
   // Moves a message that was refused for good to the dead letters. A letter's body is kept
   // with it up to 256 KiB.
   void move_to_dead_letters(const Message& message, const std::string& reason);
+
+  // Shrinks the database after many messages have gone. Called when nothing waits.
+  void give_back_space();
+
+  // What is in it, oldest first, as jp_session.outbox_list writes it; with the beginning of an id
+  // that message alone, with its content. Throws Errc::not_found, or failed when several are meant.
+  std::string list(std::string_view id = {});
+
+  // Queues dead letters again: one, or all that can be. Returns how many.
+  uint64_t retry(std::string_view id = {});
+
+  // Forgets a message, queued or dead, or all dead letters. Returns how many.
+  uint64_t drop(std::string_view id = {});
 
   // What became of a message that add() returned. When the database was replaced since, nothing
   // is known, and the message is queued again: its id makes a second copy harmless.
@@ -102,17 +120,30 @@ class Outbox {
   std::string describe();
 
  private:
+  // Of each kind (its number), all up to a place in the order.
+  using Places = Ballast::Places;
+
   template <class Work>
   auto repairing(Work&& work);
+  template <class Work>
+  void with_room(Work work);
   void open();
   void open_in_place();
   void reopen_if_replaced();
   void limit_size(uint64_t more);
-  void repair();
+  // Replaces the database when it is corrupt, or whatever it is.
+  void repair(bool anyway);
   bool is_in_place() const;
   int64_t store(const Message& message);
-  bool erase(const std::vector<Message>& messages);
+  void erase(std::span<const Message> messages);
+  void empty_log_now() const noexcept;
+  // Throws that the database is corrupt when the message, which is not found, is there.
+  void check_gone(const Message& message);
   void erase_remembered();
+  void remember_others();
+  std::string complete_id(std::string_view beginning);
+  void requeue(int64_t dead);
+  void drop_dead(int64_t place);
   int64_t delivered_up_to(Kind kind) const;
   std::string source(const Kinds& kinds) const;
   void trim_dead();
@@ -124,9 +155,52 @@ class Outbox {
   dev_t device_ = 0;
   ino_t inode_ = 0;
   uint64_t cap_ = 0;  // 0: not asked yet
-  // What was delivered and could not be removed: of each kind, all up to a place in the order.
-  std::map<Kind, int64_t> delivered_;
+  // What was delivered and could not be removed.
+  Places delivered_;
+  std::optional<Ballast> ballast_;
   std::string why_not_removed_;
 };
+
+// Runs `work`; when the database turns out to be corrupt, replaces it and runs `work` once more. A
+// check may find nothing where reading a damaged row does.
+template <class Work>
+auto Outbox::repairing(Work&& work) {
+  for (const bool anyway : {false, true}) {
+    try {
+      return work();
+    } catch (const DatabaseError& e) {
+      if (!e.is_corrupt()) throw;
+    }
+    repair(anyway);
+  }
+  return work();
+}
+
+// Runs `work`, which takes something out; where there is no room for that, makes some.
+template <class Work>
+void Outbox::with_room(Work work) {
+  const auto fails_for_room = [&] {
+    try {
+      work();
+      return false;
+    } catch (const DatabaseError& e) {
+      if (!e.is_full()) throw;
+      return true;
+    }
+  };
+  if (!fails_for_room()) return;
+  empty_log_now();
+  if (!fails_for_room()) return;
+  ballast_->release();
+  try {
+    work();
+  } catch (const Error&) {
+    empty_log_now();
+    ballast_->restore();
+    throw;
+  }
+  empty_log_now();
+  ballast_->restore();
+}
 
 }  // namespace jetpack::session

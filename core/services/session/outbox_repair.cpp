@@ -1,6 +1,7 @@
 // Replaces a corrupt outbox, and queues again what can still be read of it.
 #include <cstdio>
 
+#include "services/session/checks.hpp"
 #include "services/session/outbox_schema.hpp"
 #include "services/session/shared_file.hpp"
 #include "support/file_lock.hpp"
@@ -22,14 +23,9 @@ bool is_corrupt(const std::string& path) {
   }
 }
 
-// A message that was read from a damaged file and still has the form of one.
-bool is_whole(const Message& message) {
-  if (message.id.size() != 36 || message.type.empty()) return false;
-  if (message.kind != Kind::message) return !message.letter.content_type.empty();
-  return message.data.starts_with('{') && message.data.ends_with('}');
-}
+constexpr int64_t most_gaps = 10'000;
 
-// The messages that can still be read from a damaged database.
+// The messages that can still be read from a damaged database, beyond each place that cannot.
 std::vector<Message> salvage(const std::string& path) {
   std::vector<Message> messages;
   try {
@@ -37,11 +33,21 @@ std::vector<Message> salvage(const std::string& path) {
     sqlite3_db_config(damaged.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     const bool has_letters =
         damaged.integer("SELECT count(*) FROM pragma_table_info('outbox') WHERE name = 'kind'") > 0;
-    Statement row(damaged, has_letters ? select_any("outbox LEFT JOIN letter USING(seq)")
-                                       : select_messages("outbox"));
-    while (row.step()) {
-      Message message = has_letters ? any_at(row) : message_at(row);
-      if (is_whole(message)) messages.push_back(std::move(message));
+    int64_t last = 0;
+    for (int64_t gaps = 0; gaps < most_gaps; ++gaps) {
+      try {
+        const std::string rest = " WHERE outbox.seq > " + std::to_string(last);
+        Statement row(damaged, has_letters ? select_any("outbox LEFT JOIN letter USING(seq)" + rest)
+                                           : select_messages("outbox" + rest));
+        while (row.step()) {
+          Message message = has_letters ? any_at(row) : message_at(row);
+          last = message.seq;
+          if (damage_of(message).empty()) messages.push_back(std::move(message));
+        }
+        break;
+      } catch (const Error&) {
+        ++last;
+      }
     }
   } catch (const Error&) {
     // As far as it goes; the rest stays in the file that was moved aside.
@@ -54,12 +60,13 @@ std::vector<Message> salvage(const std::string& path) {
 // Moves the corrupt database aside. Several processes may find it corrupt at once: the first to
 // have the lock moves it, the others find a sound one in its place. A process that still writes to
 // the old one notices in add().
-void Outbox::repair() {
+void Outbox::repair(bool anyway) {
   database_.reset();
   const auto lock =
       support::FileLock::wait(shared_file(options_.directory, place_lock), shared_mode);
   path_ = shared_file(options_.directory, "outbox.db");
-  if (!is_corrupt(path_)) return open_in_place();
+  // `anyway` is about the file that was read, not about one that has taken its place.
+  if (!(anyway && is_in_place()) && !is_corrupt(path_)) return open_in_place();
 
   const std::string aside = support::move_aside(path_);
   // The log belongs to the file; it may hold what was committed last.
@@ -68,6 +75,9 @@ void Outbox::repair() {
   options_.warn("the message queue " + path_ + " was corrupt; it was moved to " + aside);
   open_in_place();
   const auto saved = salvage(aside);
+  uint64_t bytes = small;
+  for (const auto& message : saved) bytes += message.data.size();
+  limit_size(bytes);
   Transaction transaction(*database_);
   for (const auto& message : saved) insert(*database_, message);
   transaction.commit();
