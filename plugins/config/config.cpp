@@ -69,18 +69,32 @@ std::string nested(std::string_view key, const std::string& json) {
   return '{' + jetpack::json_string(key.substr(0, dot)) + ':' + value + '}';
 }
 
-// Stores a property on this node and publishes it to the server.
+// Stores a property on this node and publishes it to the server. Where the node's disk fails, the
+// server has it at least, and gives it back with the node's userdata.
 int set_property(const jetpack::Call& call, std::string_view key, const std::string& json) {
-  call.service<Config>().set_property(key, json);
+  std::string not_stored;
+  try {
+    call.service<Config>().set_property(key, json);
+  } catch (const Error& e) {
+    if (e.code() != Errc::unavailable) throw;
+    not_stored = e.what();
+  }
   const std::string data = "{\"properties\":" + nested(key, json) + '}';
   try {
     const auto receipt = call.service<jetpack::Session>().publish("properties", data);
+    if (!not_stored.empty())
+      call.report("jetpack props: '" + std::string(key) +
+                  "' is not stored on this node: " + not_stored + '\n');
     if (!receipt.delivered)
-      call.report("jetpack props: set; queued for the server: " + receipt.note + "\n");
+      call.report("jetpack props: queued for the server: " + receipt.note + '\n');
+    else if (!receipt.note.empty())
+      call.report("jetpack props: delivered directly, because it could not be queued: " +
+                  receipt.note + '\n');
   } catch (const Error& e) {
-    throw Error(e.code(),
-                "'" + std::string(key) +
-                    "' is set on this node, but could not be queued for the server: " + e.what());
+    throw Error(e.code(), "'" + std::string(key) + "' is " +
+                              (not_stored.empty() ? "set on this node, but could not be queued"
+                                                  : "neither stored nor queued") +
+                              " for the server: " + e.what());
   }
   return 0;
 }
@@ -139,7 +153,8 @@ JETPACK_PLUGIN(
         jetpack::argument("VALUE", "Value of the property, a string unless --json is given"),
         jetpack::flag("json", "VALUE is JSON, such as true, 3 or [\"a\"]"),
         jetpack::description(
-            "Stores the property in config/properties.json and queues it for the server."),
+            "Stores the property in config/properties.json and queues it for the server. Where "
+            "the disk is full or read-only, it is sent to the server alone."),
         jetpack::example("jetpack props set rack.name r12", "Set a string"),
         jetpack::example("jetpack props set rack.gpus 8 --json", "Set a number")),
     jetpack::command(

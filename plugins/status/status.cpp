@@ -116,7 +116,8 @@ class Report {
       if (!time || age_of(*time) < dead_letters_matter_for) ++recent;
     }
     if (recent > 0)
-      problems_.push_back(counted(recent, "message") + " rejected by the server in the last day");
+      problems_.push_back(counted(recent, "message") +
+                          " rejected by the server in the last day; see 'jetpack outbox list'");
   }
 
   // The lock says whether it is running: a process id may have been reused.
@@ -240,11 +241,13 @@ std::string daemon_text(const Value& daemon) {
   if (const std::string error = support::text_or(daemon, "error", ""); !error.empty())
     return line("jetpackd", error);
   const bool runs = daemon.HasMember("running") && daemon["running"].IsTrue();
-  std::string text = line(
-      "jetpackd", runs ? "running, pid " + std::to_string(support::number_or(daemon, "pid", 0)) +
-                             ", version " + support::text_or(daemon, "version", "?") + ", since " +
-                             support::text_or(daemon, "started", "?")
-                       : "not running");
+  std::string state = runs ? "running" : "not running";
+  // It holds its lock before it writes who it is, which a full disk may never let it do.
+  if (const uint64_t pid = support::number_or(daemon, "pid", 0); runs && pid != 0)
+    state += ", pid " + std::to_string(pid) + ", version " +
+             support::text_or(daemon, "version", "?") + ", since " +
+             support::text_or(daemon, "started", "?");
+  std::string text = line("jetpackd", state);
   text += line("last contact", support::text_or(daemon, "last_contact", "unknown"));
   for (const char* kind : {"failure", "userdata_failure"})
     if (const Value* failure = support::find_member(daemon, kind); failure != nullptr)

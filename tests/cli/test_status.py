@@ -1,5 +1,6 @@
 """`jetpack status`: also when little works."""
 
+import fcntl
 import json
 import time
 
@@ -52,6 +53,14 @@ def test_a_broken_file_is_told_beside_all_the_rest(file, jetpack, home, server):
     report = status(jetpack)
     assert len(report["problems"]) >= 1 and "disk" in report and "plugins" in report
     assert jetpack("status").returncode == 1
+
+
+def test_a_daemon_that_has_not_written_its_state_is_running(jetpack, home, server):
+    with open(home / "run/jetpackd.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = jetpack("status")
+    assert "\njetpackd      running\n" in result.stdout and "pid 0" not in result.stdout, result
+    assert result.returncode == 0
 
 
 def test_nothing_is_configured(jetpack, home):
