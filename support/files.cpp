@@ -183,6 +183,14 @@ void create_directories(const std::string& path, unsigned mode) {
     fail_on_file("create the directory", path, errno);
 }
 
+std::string temporary_directory() {
+  const char* set = std::getenv("TMPDIR");
+  struct stat info {};
+  const bool is_usable =
+      set != nullptr && *set == '/' && ::stat(set, &info) == 0 && S_ISDIR(info.st_mode);
+  return is_usable ? set : "/tmp";
+}
+
 std::string move_aside(const std::string& path) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);

@@ -69,6 +69,9 @@ void write_durably(const std::string& path, std::string_view content, unsigned m
 // The same, unless the file already has this content; returns whether it was written.
 bool write_if_changed(const std::string& path, std::string_view content, unsigned mode);
 
+// Where temporary files belong: TMPDIR, if it is the absolute path of a directory, else /tmp.
+std::string temporary_directory();
+
 // Creates the directory and its missing parents with `mode`.
 void create_directories(const std::string& path, unsigned mode);
 

@@ -4,7 +4,8 @@
 // Rules, for all readers in the tree: a byte order mark is skipped. Of a name that is there several
 // times the last value counts, and only that one is kept. NaN, Infinity, and numbers beyond 64 bits
 // or a double keep their text (see is_number_text). A string with half of a surrogate pair or bytes
-// that are not UTF-8 has U+FFFD in their place. Everything else that is not JSON is an error.
+// that are not UTF-8 has U+FFFD in their place; control characters in it, and a backslash that
+// begins no escape, stand for themselves. Everything else that is not JSON is an error.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ enum class JsonRules {
   // For what is passed on to other readers: NaN and Infinity are errors, because those readers may
   // refuse a whole document for them.
   relayed,
-  // For what is run or sent: text that is not Unicode is an error, too.
+  // For what is run or sent: a string that needed any of this is an error, too.
   strict,
 };
 

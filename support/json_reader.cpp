@@ -201,12 +201,16 @@ void JsonReader::pass_string(bool keeps) {
     if (keeps) append(run);
     const char stop = input_.peek();
     if (is_plain(stop)) continue;
-    if (stop != '"' && stop != '\\')
-      input_.fail(input_.is_at_end() ? "expected the end of the string"
-                                     : "expected control characters to be escaped");
+    if (input_.is_at_end()) input_.fail("expected the end of the string");
+    if (stop != '"' && stop != '\\' && rules_ == JsonRules::strict)
+      input_.fail("expected control characters to be escaped");
     input_.advance();
     if (stop == '"') break;
-    pass_escape(keeps);
+    if (stop == '\\') {
+      pass_escape(keeps);
+    } else if (keeps) {
+      scratch_ += stop;
+    }
   }
   if (keeps && !is_utf8(scratch_)) repair_text(start);
 }
@@ -226,7 +230,13 @@ void JsonReader::pass_escape(bool keeps) {
   if (letter == 'u') return pass_unicode_escape(keeps);
   constexpr std::string_view letters = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
   const size_t known = letter == '\0' ? std::string_view::npos : letters.find(letter);
-  if (known == std::string_view::npos) input_.fail("expected one of \"\\/bfnrtu after \\");
+  if (known == std::string_view::npos) {
+    if (rules_ == JsonRules::strict || input_.is_at_end())
+      input_.fail("expected one of \"\\/bfnrtu after \\");
+    // As it stands: a path of Windows, most likely.
+    if (keeps) scratch_ += '\\';
+    return;
+  }
   input_.advance();
   if (keeps) scratch_ += meanings[known];
 }

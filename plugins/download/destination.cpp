@@ -1,6 +1,7 @@
 // Maps blobs to files, by the rules that scripts rely on.
 #include "download/destination.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,7 +12,7 @@
 #include <filesystem>
 
 #include <jetpack/error.hpp>
-#include "support/files.hpp"
+#include "support/open_below.hpp"
 #include "support/text.hpp"
 
 namespace jetpack::download {
@@ -46,6 +47,16 @@ void check_parent(const std::string& path) {
   }
   if (!S_ISDIR(info.st_mode))
     cannot_write(path, support::one_line(directory) + " is not a directory");
+}
+
+// What fs.protected_symlinks says: in a directory that all can write to, a link is followed if it is
+// the caller's own or the directory's owner's.
+bool may_follow(const struct stat& link, const std::string& directory) {
+  struct stat parent {};
+  if (::stat(directory.c_str(), &parent) != 0) return false;
+  constexpr unsigned shared = S_ISVTX | S_IWOTH;
+  return (parent.st_mode & shared) != shared || link.st_uid == ::geteuid() ||
+         link.st_uid == parent.st_uid;
 }
 
 }  // namespace
@@ -83,6 +94,87 @@ void create_directories(const std::string& directory) {
   if (error && !fs::is_directory(directory))
     throw Error(Errc::failed,
                 "cannot create directory " + support::one_line(directory) + ": " + error.message());
+}
+
+std::string follow_link(const std::string& path) {
+  constexpr int most_links = 40;
+  std::string at = path;
+  for (int followed = 0; followed < most_links; ++followed) {
+    struct stat info {};
+    if (::lstat(at.c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) return at;
+    const std::string directory = support::parent_directory(at);
+    std::array<char, PATH_MAX> target{};
+    const ssize_t size = ::readlink(at.c_str(), target.data(), target.size());
+    if (size < 0 || !may_follow(info, directory))
+      cannot_write(path, "is a symbolic link of another user to " + target_of(at) +
+                             "\nSpecify the target of the link, or remove the link.");
+    const std::string next(target.data(), static_cast<size_t>(size));
+    at = next.starts_with('/') ? next : directory + '/' + next;
+  }
+  cannot_write(path, support::system_message(ELOOP));
+}
+
+bool is_standard_output(const std::string& path) { return path == "-" || path == "/dev/stdout"; }
+
+bool is_device(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode));
+}
+
+DirectoryBelow::DirectoryBelow(const std::string& root, const std::string& below, bool is_marker)
+    : previous_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+  if (!previous_)
+    throw Error(Errc::failed,
+                "cannot open the current directory: " + support::system_message(errno));
+  create_directories(root);
+  const support::Fd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (top && is_marker) {
+    const support::Fd there = support::open_below(top.get(), below, O_PATH, support::Links::none);
+    struct stat info {};
+    if (there && ::fstat(there.get(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0 &&
+        info.st_uid == ::geteuid())
+      ::unlinkat(top.get(), below.c_str(), 0);
+  }
+  const support::Fd directory =
+      top ? support::create_directories_below(top.get(), below) : support::Fd();
+  if (directory && ::fchdir(directory.get()) == 0) return;
+  const int error = errno;
+  throw Error(Errc::failed, "cannot create directory " + support::one_line(root + '/' + below) +
+                                ": " + support::system_message(error) +
+                                (error == ELOOP || error == ENOTDIR
+                                     ? "\nA symbolic link or a file is in its place, which "
+                                       "--recursive neither follows nor replaces; remove it."
+                                     : ""));
+}
+
+DirectoryBelow::~DirectoryBelow() {
+  // Nothing else can be done where the directory has been closed to us meanwhile.
+  [[maybe_unused]] const int status = ::fchdir(previous_.get());
+}
+
+Spool::Spool() : directory_(support::temporary_directory() + "/jetpack-XXXXXX") {
+  if (::mkdtemp(directory_.data()) == nullptr)
+    cannot_write(directory_, support::system_message(errno) +
+                                 "\nSet TMPDIR to a directory with room for the blob.");
+}
+
+Spool::~Spool() {
+  std::error_code ignored;
+  fs::remove_all(directory_, ignored);
+}
+
+void Spool::read(const std::function<void(std::string_view)>& take) const {
+  constexpr size_t piece = 1 << 20;
+  const support::Fd file = support::open_file(path());
+  std::string buffer(piece, '\0');
+  for (;;) {
+    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      throw Error(Errc::failed, "cannot read " + path() + ": " + support::system_message(errno));
+    if (got == 0) return;
+    take(std::string_view(buffer).substr(0, static_cast<size_t>(got)));
+  }
 }
 
 void check_writable(const std::string& path) {

@@ -1,9 +1,12 @@
 // Maps blobs to files, by the rules that scripts rely on.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "support/files.hpp"
 
 namespace jetpack::download {
 
@@ -23,6 +26,47 @@ std::string path_for(std::string_view name, const std::optional<std::string>& de
 
 // Creates the directory and its parents. Throws.
 void create_directories(const std::string& directory);
+
+// The path itself, or what the link at it points to. Throws where the kernel would not follow the
+// link (fs.protected_symlinks), whether or not that is switched on.
+std::string follow_link(const std::string& path);
+
+// Whether it is standard output ("-" or /dev/stdout).
+bool is_standard_output(const std::string& path);
+
+// Whether a character or block device is there, which is written to and not replaced.
+bool is_device(const std::string& path);
+
+// A directory below another one, as the current directory until the end of the scope: whoever may
+// write to a directory on the way cannot redirect what is written by putting a link there.
+class DirectoryBelow {
+ public:
+  // Creates `root`, and `below` in it without following any link. Where `is_marker`, an empty file
+  // in the place of the directory is replaced by it: that is what earlier versions left. Throws.
+  DirectoryBelow(const std::string& root, const std::string& below, bool is_marker = false);
+  DirectoryBelow(const DirectoryBelow&) = delete;
+  DirectoryBelow& operator=(const DirectoryBelow&) = delete;
+  ~DirectoryBelow();
+
+ private:
+  support::Fd previous_;
+};
+
+// A temporary file for what must be complete before it is passed on.
+class Spool {
+ public:
+  Spool();
+  Spool(const Spool&) = delete;
+  Spool& operator=(const Spool&) = delete;
+  ~Spool();
+
+  std::string path() const { return directory_ + "/blob"; }
+  // Passes the content on, piece by piece. Throws.
+  void read(const std::function<void(std::string_view)>& take) const;
+
+ private:
+  std::string directory_;
+};
 
 // Throws unless a file can be written there: the directory must exist, and the path must be free or
 // a regular file, not a directory, link or device.

@@ -1,6 +1,8 @@
 // `jetpack download`: downloads blobs of a project from the node's locker.
+#include <fcntl.h>
+
 #include <algorithm>
-#include <cstdlib>
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -12,6 +14,7 @@
 #include <jetpack/plugin.hpp>
 #include "download/destination.hpp"
 #include "download/progress_bar.hpp"
+#include "download/project.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
@@ -23,19 +26,21 @@ namespace support = jetpack::support;
 using jetpack::Errc;
 using jetpack::Error;
 
-constexpr size_t max_listed = 1'000'000;  // blobs below one prefix
-
-// A project, and the prefixes under which its blobs are looked up, in this order.
-struct Project {
-  std::string name;
-  std::vector<std::string> prefixes;  // each ends in '/'
-};
+// Blobs below one prefix: each takes some hundred bytes of memory.
+constexpr size_t max_listed = 250'000;
 
 // A requested blob, and its outcome.
 struct Request {
   std::string blob;                     // as given on the command line
   std::vector<std::string> candidates;  // full names, in lookup order
   std::string path;
+  std::string root = {};      // with --recursive: the directory that `path` is below
+  bool is_directory = false;  // to be created
+};
+// What a listing says of a blob.
+struct Listed {
+  std::string blob;  // full name
+  bool is_directory = false;
 };
 struct Done {
   std::string blob;  // full name
@@ -47,36 +52,7 @@ struct Failed {
   std::string error;
 };
 
-std::string from_environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-std::string in_quotes(std::string_view text) { return "'" + support::one_line(text) + "'"; }
-
-Project find_project(const jetpack::Call& call) {
-  const std::string inferred = from_environment("CYCLECLOUD_PROJECT_NAME");
-  Project project;
-  project.name = call.given("project") ? std::string(*call.text("project")) : inferred;
-  if (project.name.empty())
-    throw Error(Errc::usage,
-                "missing project; specify --project NAME\nIt can be omitted only in cluster-init "
-                "scripts, where CYCLECLOUD_PROJECT_NAME is set.");
-  if (!jetpack::download::is_safe_name(project.name) || project.name.find('/') != std::string::npos)
-    throw Error(Errc::usage, in_quotes(project.name) + " is not a valid project name");
-  project.prefixes = {"blobs/" + project.name + "/", "projects/" + project.name + "/blobs/"};
-  // The version applies only to the project whose script is running.
-  const std::string version = from_environment("CYCLECLOUD_PROJECT_VERSION");
-  const bool has_version = project.name == inferred && !version.empty() &&
-                           jetpack::download::is_safe_name(version) &&
-                           version.find('/') == std::string::npos;
-  if (has_version) {
-    const std::string versioned = "projects/" + project.name + "/" + version + "/blobs/";
-    project.prefixes.push_back(versioned);
-    project.prefixes.push_back("cache/" + versioned);
-  }
-  return project;
-}
+using jetpack::download::in_quotes;
 
 std::string check_name(std::string_view blob) {
   if (!jetpack::download::is_safe_name(blob))
@@ -98,7 +74,7 @@ class Downloads {
  public:
   explicit Downloads(const jetpack::Call& call)
       : call_(call),
-        project_(find_project(call)),
+        project_(jetpack::download::find_project(call)),
         storage_(call.service<jetpack::Storage>()),
         bar_(call) {}
 
@@ -121,16 +97,20 @@ class Downloads {
                   "cannot download " + in_quotes(prefix) + " of project " +
                       in_quotes(project_.name) + ": " + storage_.locker() +
                       " has no blob below it\nLooked in: " + joined(with_prefixes(below)));
-    std::string directory =
-        is_all ? destination.value_or(".")
-               : jetpack::download::path_for(jetpack::download::base_name(prefix), destination);
-    directory += '/';
-    for (const auto& [name, blob] : found) {
+    const std::string root = destination.value_or(".");
+    const bool is_new = destination && !jetpack::download::names_directory(root);
+    const std::string directory =
+        is_all || is_new ? "" : std::string(jetpack::download::base_name(prefix)) + '/';
+    for (const auto& [name, listed] : found) {
       if (jetpack::download::is_safe_name(name)) {
-        add({below + name, {blob}, directory + name});
+        add({below + name,
+             {listed.blob},
+             root + '/' + directory + name,
+             root,
+             listed.is_directory});
       } else {
-        failed_.push_back({blob, "cannot download " + in_quotes(blob) +
-                                     ": a file of this name would not be below " + directory});
+        failed_.push_back({listed.blob, "cannot download " + in_quotes(listed.blob) +
+                                            ": a file of this name would not be below " + root});
       }
     }
   }
@@ -139,10 +119,11 @@ class Downloads {
     const bool is_one = requests_.size() == 1 && failed_.empty();
     for (const auto& request : requests_) {
       try {
-        if (call_.flag("recursive"))
-          jetpack::download::create_directories(
-              std::filesystem::path(request.path).parent_path().string());
-        done_.push_back(fetch(request));
+        if (request.is_directory) {
+          const jetpack::download::DirectoryBelow created(request.root, name_below(request), true);
+        } else {
+          done_.push_back(fetch(request));
+        }
       } catch (const Error& error) {
         bar_.clear();
         if (is_one && !call_.flag("json")) throw;
@@ -152,7 +133,10 @@ class Downloads {
       }
     }
     for (const auto& failed : failed_) call_.report("jetpack: " + failed.error + "\n");
-    const size_t missing = requests_.size() - std::min(requests_.size(), done_.size());
+    const auto blobs = static_cast<size_t>(
+        std::count_if(requests_.begin(), requests_.end(),
+                      [](const Request& request) { return !request.is_directory; }));
+    const size_t missing = blobs - std::min(blobs, done_.size());
     if (!is_one && !failed_.empty())
       call_.report("jetpack: " + std::to_string(done_.size()) + " downloaded, " +
                    std::to_string(std::max(missing, failed_.size())) + " failed\n");
@@ -174,27 +158,85 @@ class Downloads {
     requests_.push_back(std::move(request));
   }
 
+  using Tree = std::map<std::string, Listed>;
+
   // Maps relative names to blobs; the first prefix that has a name wins.
-  std::map<std::string, std::string> find_below(const std::string& below) const {
-    std::map<std::string, std::string> found;
+  Tree find_below(const std::string& below) const {
+    Tree found;
+    std::vector<std::string> empty_blobs;
     for (const auto& prefix : with_prefixes(below))
       storage_.list(prefix, [&](std::string_view line) {
         const auto blob = support::parse_json(line, "the locker's list of blobs");
-        const std::string name = support::text_or(blob, "name", "");
-        if (!name.starts_with(prefix))
+        const std::string full = support::text_or(blob, "name", "");
+        if (!full.starts_with(prefix))
           throw Error(Errc::corrupt,
-                      "the locker listed " + in_quotes(name) + " below " + in_quotes(prefix));
-        found.emplace(name.substr(prefix.size()), name);
+                      "the locker listed " + in_quotes(full) + " below " + in_quotes(prefix));
+        std::string name = full.substr(prefix.size());
+        const auto* marker = support::find_member(blob, "directory");
+        bool is_directory = marker != nullptr && marker->IsTrue();
+        for (; name.ends_with('/'); name.pop_back()) is_directory = true;
+        // The marker of the prefix itself.
+        if (name.empty() && is_directory) return true;
+        const auto* bytes = support::find_member(blob, "bytes");
+        if (bytes != nullptr && bytes->IsUint() && bytes->GetUint() == 0)
+          empty_blobs.push_back(name);
+        auto& listed = found.try_emplace(std::move(name), Listed{full, is_directory}).first->second;
+        listed.is_directory = listed.is_directory || is_directory;
         if (found.size() > max_listed)
           throw Error(Errc::failed, "too many blobs below " + in_quotes(prefix) +
                                         ", the limit is " + std::to_string(max_listed));
         return true;
       });
+    for (const auto& name : empty_blobs) {
+      const auto child = found.lower_bound(name + '/');
+      if (child != found.end() && child->first.starts_with(name + '/'))
+        found[name].is_directory = true;
+    }
     return found;
   }
 
+  // The path of a blob of --recursive, below the destination.
+  static std::string name_below(const Request& request) {
+    return request.path.substr(request.root.size() + 1);
+  }
+
   Done fetch(const Request& request) {
-    jetpack::download::check_writable(request.path);
+    namespace destination = jetpack::download;
+    if (!request.root.empty()) {
+      const std::string name = name_below(request);
+      const destination::DirectoryBelow entered(request.root, support::parent_directory(name));
+      const std::string file(destination::base_name(name));
+      destination::check_writable(file);
+      return fetch_to(request, file);
+    }
+    if (destination::is_standard_output(request.path)) {
+      return fetch_and_pass_on(request, [&](std::string_view piece) { call_.print(piece); });
+    }
+    const std::string path = destination::follow_link(request.path);
+    if (destination::is_device(path)) {
+      const support::Fd device(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+      const int error = device ? 0 : errno;
+      return fetch_and_pass_on(request, [&](std::string_view piece) {
+        const int failure = error != 0 ? error : support::write_all(device.get(), piece);
+        if (failure != 0)
+          throw Error(Errc::failed,
+                      "cannot write " + path + ": " + support::system_message(failure));
+      });
+    }
+    destination::check_writable(path);
+    return fetch_to(request, path);
+  }
+
+  // Passes on what is complete and verified.
+  Done fetch_and_pass_on(const Request& request,
+                         const std::function<void(std::string_view)>& take) {
+    const jetpack::download::Spool spool;
+    const Done done = fetch_to(request, spool.path());
+    spool.read(take);
+    return done;
+  }
+
+  Done fetch_to(const Request& request, const std::string& path) {
     bar_.begin(request.blob);
     jetpack::DownloadOptions options;
     options.fresh = call_.flag("fresh");
@@ -205,7 +247,7 @@ class Downloads {
     std::string reason;
     for (const auto& blob : request.candidates) {
       try {
-        const auto result = storage_.download(blob, request.path, options);
+        const auto result = storage_.download(blob, path, options);
         bar_.finish(result.bytes);
         return {blob, request.path, result};
       } catch (const Error& error) {
@@ -239,7 +281,7 @@ class Downloads {
   }
 
   const jetpack::Call& call_;
-  Project project_;
+  jetpack::download::Project project_;
   jetpack::Storage storage_;
   jetpack::download::ProgressBar bar_;
   std::vector<Request> requests_;
@@ -262,6 +304,10 @@ int run_download(const jetpack::Call& call) {
                 in_quotes(*destination) +
                     " is not a directory\nWith several blobs, the last argument must be a "
                     "directory; end it with '/' to have it created.");
+  if (destination && jetpack::download::is_standard_output(*destination) &&
+      (call.flag("json") || call.flag("recursive")))
+    throw Error(Errc::usage,
+                "standard output as destination cannot be combined with --json or --recursive");
   Downloads downloads(call);
   for (const auto blob : blobs) {
     if (call.flag("recursive")) {
@@ -283,8 +329,8 @@ JETPACK_PLUGIN(
                           "Name of the blob in the project, such as big-file.zip or pkg/tool.tgz"),
         jetpack::argument(
             "DEST",
-            "File or directory to download to; default is the current directory. With "
-            "several arguments, the last is a directory and the others are blobs")
+            "File or directory to download to, or - for standard output; default is the current "
+            "directory. With several arguments, the last is a directory and the others are blobs")
             .optional()
             .repeated(),
         jetpack::option("project", "NAME", "Name of the project; optional in cluster-init scripts"),

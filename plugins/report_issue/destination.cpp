@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
@@ -30,8 +29,7 @@ using jetpack::Error;
 std::string create_temporary_directory() {
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789_";
   constexpr int attempts = 100;
-  const char* set = std::getenv("TMPDIR");
-  const std::string parent = set != nullptr && *set == '/' ? set : "/tmp";
+  const std::string parent = support::temporary_directory();
   for (int i = 0; i < attempts; ++i) {
     std::array<unsigned char, 8> random{};
     if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))

@@ -135,15 +135,13 @@ def test_an_existing_file_is_replaced_in_one_step(jetpack, locker, here):
     assert left_behind(here) == []
 
 
-@pytest.mark.parametrize("kind", ["directory", "link", "dangling", "fifo", "no-directory", "file-as-directory"])
+@pytest.mark.parametrize("kind", ["directory", "fifo", "no-directory", "file-as-directory"])
 def test_invalid_destinations_are_reported_and_left_alone(jetpack, locker, here, kind):
     locker("blobs/p/x", "content")
     place, other = here / "x", here / "other"
     other.write_text("untouched")
     if kind == "directory":
         place.mkdir()
-    elif kind in ("link", "dangling"):
-        place.symlink_to(other if kind == "link" else here / "missing")
     elif kind == "fifo":
         os.mkfifo(place)
     elif kind == "no-directory":
@@ -165,6 +163,68 @@ def test_a_link_to_a_directory(jetpack, locker, here):
     (here / "link").symlink_to("real")
     jetpack.answer("download", "--project", "p", "x", here / "link", cwd=here)
     assert (here / "real/x").read_text() == "content"
+
+
+@pytest.mark.parametrize("target", ["other", "missing"])
+def test_a_link_is_followed_as_the_kernel_would(jetpack, locker, here, target, as_user):
+    locker("blobs/p/x", "content")
+    (here / "other").write_text("old")
+    (here / "x").symlink_to(target)
+    jetpack.answer("download", "--project", "p", "x", cwd=here)
+    assert os.readlink(here / "x") == target
+    assert (here / target).read_text() == "content"
+    # In a directory that all can write to, the link of another user is not followed.
+    here.chmod(0o1777)
+    for directory in (jetpack.home.path, jetpack.home / "config", locker.directory):
+        directory.chmod(0o755)
+    subprocess.run([*as_user(), "ln", "-s", here / "other", here / "link"], check=True)
+    (here / "other").write_text("old")
+    result = jetpack("download", "--project", "p", "x", here / "link", cwd=here)
+    assert result.returncode == 1 and "symbolic link of another user" in result.stderr
+    assert (here / "other").read_text() == "old"
+
+
+def test_owner_and_mode_are_taken_only_from_files_of_root_or_the_caller(jetpack, locker, here, as_user):
+    locker("blobs/p/x", "content")
+    here.chmod(0o1777)
+    subprocess.run([*as_user(), "install", "-m", "6777", "/dev/null", here / "x"], check=True)
+    jetpack.answer("download", "--project", "p", "x", cwd=here)
+    info = (here / "x").stat()
+    assert (info.st_uid, stat.S_IMODE(info.st_mode) & 0o6022) == (0, 0)
+    assert (here / "x").read_text() == "content"
+
+
+def test_recursive_does_not_follow_links_below_the_destination(jetpack, locker, here, tmp_path):
+    locker("blobs/p/lib/deep/x", "content")
+    (tmp_path / "elsewhere").mkdir()
+    for place, link in ((here / "a/lib", "../../elsewhere"), (here / "b", "../elsewhere")):
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to(link)
+    result = jetpack("download", "--project", "p", "-r", "lib/", "a", cwd=here)
+    assert result.returncode == 1
+    assert "cannot create directory" in result.stderr and "symbolic link" in result.stderr
+    assert os.listdir(tmp_path / "elsewhere") == []
+    # The destination itself may be one.
+    jetpack.answer("download", "--project", "p", "-r", "lib", "b/", cwd=here)
+    assert (tmp_path / "elsewhere/lib/deep/x").read_text() == "content"
+
+
+def test_standard_output_and_devices_are_written_to(jetpack, locker, here):
+    content = bytes(range(256)) * 5000
+    locker("blobs/p/x", content)
+    for destination in ("-", "/dev/stdout"):
+        with open(here.parent / "out", "wb") as out:
+            result = jetpack("download", "--project", "p", "x", destination, cwd=here, stdout=out,
+                             env={"TMPDIR": str(here / "missing")})
+        assert result.returncode == 0
+        assert (here.parent / "out").read_bytes() == content
+    jetpack.answer("download", "--project", "p", "x", "/dev/null", cwd=here)
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    full = jetpack("download", "--project", "p", "x", "/dev/full", cwd=here)
+    assert full.returncode == 1 and "No space left on device" in full.stderr
+    both = jetpack("download", "--project", "p", "x", "-", "--json", cwd=here)
+    assert both.returncode == 2
+    assert os.listdir(here) == []
 
 
 def test_a_directory_without_write_permission(jetpack, locker, here, as_user, home):

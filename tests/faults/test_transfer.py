@@ -321,6 +321,53 @@ def test_a_clock_that_is_wrong_is_told(store, download, home):
     assert "clock" in said
 
 
+def test_markers_of_directories_are_directories(store, jetpack, tmp_path):
+    out = tmp_path / "out"
+    directory = "<Metadata><hdi_isfolder>true</hdi_isfolder></Metadata>"
+    store.put("blobs/p/lic", b"")  # a blob below it tells that it is a directory
+    store.put("blobs/p/lic/x.bin", b"x")
+    store.put("blobs/p/lic-a", b"")
+    store.put("blobs/p/e/", b"")
+    store.put("blobs/p/hadoop", b"", listed=directory, headers={"x-ms-meta-hdi_isfolder": "true"})
+    store.put("blobs/p/empty", b"")
+    # An empty file in the place of a directory, as earlier versions left it.
+    out.mkdir()
+    (out / "lic").touch()
+    jetpack.answer("download", "--project", "p", "-r", ".", out)
+    assert sorted(str(path.relative_to(out)) + "/" * path.is_dir() for path in out.rglob("*")) == [
+        "e/", "empty", "hadoop/", "lic-a", "lic/", "lic/x.bin", "x"]
+    alone = jetpack("download", "--project", "p", "hadoop", tmp_path)
+    assert alone.returncode == 1 and "it is a directory" in alone.stderr
+    assert "--recursive" in alone.stderr
+    # What is not ours to remove stays.
+    (out / "lic/x.bin").unlink()
+    (out / "lic").rmdir()
+    (out / "lic").write_text("not empty")
+    blocked = jetpack("download", "--project", "p", "-r", ".", out)
+    assert blocked.returncode == 1 and "cannot create directory" in blocked.stderr
+    assert (out / "lic").read_text() == "not empty"
+
+
+def test_a_listing_of_endless_empty_pages_ends(store, jetpack, tmp_path):
+    store.is_endless = True
+    result = jetpack("download", "--project", "p", "-r", ".", tmp_path / "out", timeout=60)
+    assert result.returncode == 1
+    assert "empty pages" in result.stderr
+
+
+def test_a_prefix_of_the_container_can_be_the_locker(store, home, jetpack, tmp_path):
+    description = store.description()
+    store.put("team/a/blobs/p/y", b"of the team")
+    store.put("team/a/blobs/p/z/1", b"one")
+    home.write("config/locker.json", {**description, "url": f"{description['url']}/team/a"})
+    jetpack.answer("download", "--project", "p", "y", tmp_path)
+    jetpack.answer("download", "--project", "p", "-r", "z", tmp_path)
+    assert (tmp_path / "y").read_bytes() == b"of the team"
+    assert (tmp_path / "z/1").read_bytes() == b"one"
+    missing = jetpack("download", "--project", "p", "x", tmp_path)
+    assert missing.returncode == 1 and "az://testaccount/locker/team/a" in missing.stderr
+
+
 class Killer:
     """Ends a process when the store has sent so many bytes of blobs, with a pause after each 64 KiB."""
 

@@ -134,6 +134,32 @@ def test_a_prefix_is_brought_as_a_tree(jetpack, locker, tmp_path):
     assert found == {f"{number % 3}/{number}": str(number) for number in range(12)}
 
 
+def test_markers_of_directories_are_directories(jetpack, locker, tmp_path):
+    if locker.directory:
+        pytest.skip("a directory has no markers")
+    locker.put("blobs/p/lic", b"")
+    locker.put("blobs/p/lic/x.bin", b"x")
+    is_azure = locker.kind.startswith("azurite")
+    if is_azure:
+        locker.put("blobs/p/e/", b"")
+    jetpack.answer("download", "--project", "p", "-r", ".", tmp_path / "out")
+    assert sorted(str(path.relative_to(tmp_path / "out")) + "/" * path.is_dir()
+                  for path in (tmp_path / "out").rglob("*")) == ["e/"] * is_azure + ["lic/", "lic/x.bin"]
+
+
+def test_a_prefix_of_the_container_can_be_the_locker(home, blob, jetpack, locker, tmp_path):
+    if locker.directory:
+        pytest.skip("a directory below a locker is a locker")
+    locker.connect(home, url=f"{locker.description['url']}/team")
+    blob("put", "blobs/p/x", content=b"of the team")
+    assert locker.get("team/blobs/p/x") == b"of the team"
+    jetpack.answer("download", "--project", "p", "-r", ".", tmp_path / "out")
+    assert (tmp_path / "out/x").read_bytes() == b"of the team"
+    if locker.signs:
+        url = blob("sign", "blobs/p/x").split("\n", maxsplit=1)[0]
+        assert blob_client.ask(url, ca=locker.ca).body == b"of the team"
+
+
 def test_a_signed_address_reads_this_blob_alone_and_ends(blob, locker, tmp_path):
     locker.put("issues/a.zip", b"content")
     locker.put("issues/b.zip", b"other")

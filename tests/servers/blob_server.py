@@ -24,13 +24,14 @@ from xml.sax.saxutils import escape
 from servers.certificates import make_ca, make_certificate
 
 ACCOUNT, CONTAINER = "testaccount", "locker"
-Blob = collections.namedtuple("Blob", "content etag md5")
+Blob = collections.namedtuple("Blob", "content etag md5 listed headers")
 
 
-def make_blob(content):
-    """A blob with a new ETag."""
+def make_blob(content, listed="", headers=()):
+    """A blob with a new ETag. `listed` is XML that follows its properties in a listing, `headers` are
+    those of its own."""
     return Blob(content, f'"0x{uuid.uuid4().hex[:16].upper()}"',
-                base64.b64encode(hashlib.md5(content).digest()).decode())
+                base64.b64encode(hashlib.md5(content).digest()).decode(), listed, dict(headers))
 
 
 # -- Faults --------------------------------------------------------------------------------------
@@ -234,7 +235,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
     def begin(self, blob):
         """Sends the header of a reply that has the blob, or the range; returns what should follow."""
         content, headers = blob.content, {"ETag": blob.etag, "Accept-Ranges": "bytes",
-                                          "x-ms-blob-type": "BlockBlob",
+                                          "x-ms-blob-type": "BlockBlob", **blob.headers,
                                           "Content-Type": "application/octet-stream"}
         ranged = self.range and self.command == "GET"
         if ranged:
@@ -284,7 +285,10 @@ class Exchange(http.server.BaseHTTPRequestHandler):
             f"<Etag>{self.store.blobs[name].etag.strip(chr(34))}</Etag>"
             f"<Content-Length>{len(self.store.blobs[name].content)}</Content-Length>"
             f"<Content-MD5>{self.store.blobs[name].md5 or ''}</Content-MD5>"
-            "<BlobType>BlockBlob</BlobType></Properties></Blob>" for name in names[:most])
+            f"<BlobType>BlockBlob</BlobType></Properties>{self.store.blobs[name].listed}</Blob>"
+            for name in names[:most])
+        if self.store.is_endless:
+            entries, names, most = "", [str(len(self.store.requests))] * 2, 1
         following = escape(names[most - 1]) if len(names) > most else ""
         self.reply(200, (f'<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Blobs>{entries}'
                          f"</Blobs><NextMarker>{following}</NextMarker></EnumerationResults>"
@@ -375,6 +379,7 @@ class BlobServer:
         self.always = None
         self.locker = None
         self.page = 5000
+        self.is_endless = False  # each page of a listing is empty, and has a next one
         self.clock_ahead = 0  # seconds
         self.sas = None  # signatures that are good; None: anybody may do everything
         self.tokens = None  # bearer tokens that are good
@@ -400,9 +405,9 @@ class BlobServer:
             return connection
         return self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
 
-    def put(self, name, content):
+    def put(self, name, content, **more):
         """A blob, whatever was there."""
-        self.blobs[name] = make_blob(content)
+        self.blobs[name] = make_blob(content, **more)
         return self.blobs[name]
 
     def description(self, **credential):

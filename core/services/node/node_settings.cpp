@@ -20,16 +20,12 @@ namespace {
 constexpr std::string_view webserver_section = "cycle_server";
 constexpr std::string_view identity_section = "identity";
 constexpr std::string_view broker_section = "broker";
-constexpr const char* transport_key = "cyclecloud.jetpack.transport";
+constexpr std::string_view transport_key = "cyclecloud.jetpack.transport";
+constexpr std::string_view skip_validation_key = "cyclecloud.skip_ssl_validation";
 
 std::optional<std::string> unless_empty(std::optional<std::string> text) {
   if (text && text->empty()) return std::nullopt;
   return text;
-}
-
-bool is_true(std::string_view value) {
-  const std::string text = support::lower_case(value);
-  return text == "true" || text == "yes" || text == "on" || text == "1";
 }
 
 }  // namespace
@@ -39,8 +35,9 @@ struct NodeSettings::Files {
   std::optional<support::Ini> ini;
 };
 
-NodeSettings::NodeSettings(const std::string& config_directory, Setting setting)
-    : directory_(config_directory), setting_(std::move(setting)) {
+NodeSettings::NodeSettings(const std::string& config_directory, Setting setting,
+                           support::SettingWarning warn)
+    : directory_(config_directory), setting_(std::move(setting)), warn_(std::move(warn)) {
   files_ = std::make_shared<Files>(Files{support::Json::read(directory_ + "/connection.json"),
                                          support::Ini::read(directory_ + "/jetpack.ini")});
   if (files_->connection && !files_->connection->root().IsObject())
@@ -53,7 +50,13 @@ std::optional<std::string> NodeSettings::ini(std::string_view section, std::stri
 }
 
 bool NodeSettings::ini_flag(std::string_view section, std::string_view key) const {
-  return is_true(ini(section, key).value_or(""));
+  const std::string name = '[' + std::string(section) + "] " + std::string(key);
+  return support::flag_setting(name, ini(section, key), warn_);
+}
+
+bool NodeSettings::verifies(std::string_view section) const {
+  return !ini_flag(section, "skip_ssl_validation") &&
+         !support::flag_setting(skip_validation_key, setting_(skip_validation_key), warn_);
 }
 
 std::optional<std::string> NodeSettings::file(std::string_view connection_key,
@@ -197,9 +200,7 @@ Server NodeSettings::server() const {
   server.password = password().value_or("");
   server.ca_file = ca_file(webserver_section);
   server.proxy = proxy(server.url);
-  const auto skip = setting_("cyclecloud.skip_ssl_validation");
-  server.verify =
-      !ini_flag(webserver_section, "skip_ssl_validation") && !is_true(skip.value_or(""));
+  server.verify = verifies(webserver_section);
   return server;
 }
 
@@ -218,8 +219,7 @@ BrokerAddress NodeSettings::broker() const {
                                   " is amqp, which would show the password to the network; use "
                                   "amqps, or set [broker] allow_plain = true in jetpack.ini");
   address.ca_file = ca_file(broker_section);
-  const auto skip = setting_("cyclecloud.skip_ssl_validation");
-  address.verify = !ini_flag(broker_section, "skip_ssl_validation") && !is_true(skip.value_or(""));
+  address.verify = verifies(broker_section);
   return address;
 }
 
@@ -228,16 +228,11 @@ std::string NodeSettings::exchange() const {
 }
 
 Route NodeSettings::message_route() const {
-  std::string where = directory_ + "/jetpack.ini, [cycle_server] transport";
-  auto text = ini(webserver_section, "transport");
-  if (!text) {
-    where = std::string("the configuration key ") + transport_key;
-    text = setting_(transport_key);
-  }
-  if (!text || *text == "https") return Route::server;
-  if (*text == "amqp") return Route::broker;
-  throw Error(Errc::corrupt,
-              "the transport in " + where + " is '" + *text + "'; expected https or amqp");
+  const auto in_ini = ini(webserver_section, "transport");
+  const auto transport =
+      in_ini ? support::choice_setting("[cycle_server] transport", in_ini, warn_)
+             : support::choice_setting(transport_key, setting_(transport_key), warn_);
+  return transport == "amqp" ? Route::broker : Route::server;
 }
 
 std::vector<std::string> NodeSettings::sources() const {
@@ -251,8 +246,9 @@ std::vector<std::string> NodeSettings::sources() const {
 }
 
 NodeSettings node_settings(const ModuleHost& host) {
-  return NodeSettings(host.path("config"),
-                      [&host](std::string_view key) { return host.setting(key); });
+  return NodeSettings(
+      host.path("config"), [&host](std::string_view key) { return host.setting(key); },
+      [&host](const std::string& text) { host.warn_once(text); });
 }
 
 }  // namespace jetpack::node

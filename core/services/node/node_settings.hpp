@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "services/node/addresses.hpp"
+#include "support/settings.hpp"
 
 namespace jetpack {
 class ModuleHost;
@@ -35,8 +36,9 @@ using Setting = std::function<std::optional<std::string>(std::string_view key)>;
 // because reading it means parsing the whole of node.json. PROTOCOL.md lists the keys.
 class NodeSettings {
  public:
-  // Throws Errc::corrupt with file, line and column, or Errc::denied.
-  NodeSettings(const std::string& config_directory, Setting setting);
+  // An invalid flag or transport is passed to `warn`, and its default is used. Throws Errc::corrupt
+  // with file, line and column, or Errc::denied.
+  NodeSettings(const std::string& config_directory, Setting setting, support::SettingWarning warn);
 
   // What the two files say, without asking the configuration.
   Identity identity_from_files() const;
@@ -62,7 +64,7 @@ class NodeSettings {
   // Where this node's messages go at the broker.
   std::string exchange() const;
 
-  // Where messages go. Throws Errc::corrupt for any other word than https and amqp, naming the key.
+  // Where messages go.
   Route message_route() const;
 
   // The files that were read, and those that they name: when one of them changes, so may the
@@ -74,6 +76,8 @@ class NodeSettings {
                                   std::string_view ini_key) const;
   std::optional<std::string> ini(std::string_view section, std::string_view key) const;
   bool ini_flag(std::string_view section, std::string_view key) const;
+  // Whether certificates are checked.
+  bool verifies(std::string_view section) const;
   std::optional<std::string> cluster() const;
   std::optional<std::string> node() const;
   std::optional<std::string> instance() const;
@@ -88,6 +92,7 @@ class NodeSettings {
   struct Files;
   std::string directory_;
   Setting setting_;
+  support::SettingWarning warn_;
   std::shared_ptr<const Files> files_;
 };
 

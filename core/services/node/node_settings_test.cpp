@@ -9,7 +9,6 @@
 #include "support/testing/temporary_directory.hpp"
 
 using jetpack::Errc;
-using jetpack::node::NodeSettings;
 using jetpack::node::Setting;
 using jetpack::support::TemporaryDirectory;
 
@@ -24,6 +23,14 @@ Setting settings(std::map<std::string, std::string, std::less<>> values) {
 }
 
 const Setting none = settings({});
+
+std::vector<std::string> warnings;
+
+struct NodeSettings : jetpack::node::NodeSettings {
+  NodeSettings(const std::string& directory, Setting setting)
+      : jetpack::node::NodeSettings(directory, std::move(setting),
+                                    [](const std::string& text) { warnings.push_back(text); }) {}
+};
 
 template <class Work>
 std::string error_of(Work&& work) {
@@ -126,6 +133,10 @@ TEST_CASE("certificates are checked unless that is switched off") {
   const auto server = NodeSettings(directory.path(), none).server();
   CHECK_FALSE(server.verify);
   CHECK(server.ca_file == directory.file("other.pem"));
+  directory.write("jetpack.ini", "[cycle_server]\nskip_ssl_validation = maybe\n");
+  warnings.clear();
+  CHECK(NodeSettings(directory.path(), none).server().verify);
+  CHECK(warnings.size() == 1);
 }
 
 TEST_CASE("the proxy is what proxy_method says") {
@@ -155,10 +166,10 @@ TEST_CASE("the transport is https unless a file or the configuration says amqp")
   directory.write("jetpack.ini", "[cycle_server]\ntransport = https\n");
   CHECK(NodeSettings(directory.path(), amqp).fact("transport") == "https");
   directory.write("jetpack.ini", "[cycle_server]\ntransport = pigeon\n");
-  const auto error =
-      error_of([&] { static_cast<void>(NodeSettings(directory.path(), amqp).fact("transport")); });
-  CHECK(error.find("[cycle_server] transport is 'pigeon'; expected https or amqp") !=
-        std::string::npos);
+  warnings.clear();
+  CHECK(NodeSettings(directory.path(), amqp).fact("transport") == "https");
+  CHECK(warnings == std::vector<std::string>{"[cycle_server] transport is 'pigeon'; expected https "
+                                             "or amqp, using https"});
 }
 
 TEST_CASE("the broker is shown without its password, and only TLS leaves this host") {

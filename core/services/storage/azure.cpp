@@ -203,8 +203,9 @@ std::string Azure::token_for(http::Client& client, const Description& locker) {
 
 http::Response Azure::send(http::Client& client, const LockerSource::Known& locker,
                            const std::string& token, const Call& call, const http::BodySink& sink) {
-  std::string url = call.is_for_service ? locker->base + '/' : locker->container_url();
-  if (!call.blob.empty()) url += '/' + support::percent_encoded_path(call.blob);
+  const std::string url = call.is_for_service ? locker->base + '/'
+                          : call.blob.empty() ? locker->container_url()
+                                              : locker->blob_url(call.blob);
   const std::string path = url.substr(url.find('/', url.find("://") + 3));
   std::string query = query_text(call.query);
 
@@ -260,19 +261,29 @@ std::optional<BlobInfo> Azure::properties(std::string_view blob) {
   info.modified = iso_of_http_date(reply.header("last-modified"));
   info.etag = reply.header("etag");
   info.md5 = hex_of_content_md5(reply.header("content-md5"));
-  info.url = source_->current()->container_url() + '/' + support::percent_encoded_path(blob);
+  info.url = source_->current()->blob_url(blob);
+  info.is_directory = reply.header("x-ms-resource-type") == "directory" ||
+                      support::lower_case(reply.header("x-ms-meta-hdi_isfolder")) == "true";
   return info;
 }
 
 BlobPage Azure::page(std::string_view prefix, const std::string& marker) {
   Call call;
-  call.query = {{"restype", "container"}, {"comp", "list"}, {"maxresults", std::string(page_size)}};
-  if (!prefix.empty()) call.query["prefix"] = prefix;
+  call.query = {{"restype", "container"},
+                {"comp", "list"},
+                {"include", "metadata"},
+                {"maxresults", std::string(page_size)}};
+  const std::string ours = source_->current()->prefix;
+  if (!ours.empty() || !prefix.empty()) call.query["prefix"] = ours + std::string(prefix);
   if (!marker.empty()) call.query["marker"] = marker;
   call.max_body = most_page;
   const http::Response reply = exchange(call);
   if (reply.status != 200) throw unexpected(reply);
   BlobPage page = parse_page(reply.body);
+  // A server that ignores the prefix must not make a download of everything.
+  const std::string wanted = ours + std::string(prefix);
+  std::erase_if(page.blobs, [&](const BlobInfo& blob) { return !blob.name.starts_with(wanted); });
+  for (auto& blob : page.blobs) blob.name.erase(0, ours.size());
   if (!marker.empty() && page.next == marker)
     throw Error(Errc::corrupt, "it returns the same page of the listing repeatedly");
   return page;

@@ -58,7 +58,7 @@ class Azure {
   // nullopt when there is no such blob.
   std::optional<BlobInfo> properties(std::string_view blob);
 
-  // The blobs after `marker`, which is empty for the first page.
+  // The blobs after `marker`, which is empty for the first page. Names are those in the locker.
   BlobPage page(std::string_view prefix, const std::string& marker);
 
   // Gives bytes begin to end - 1 of the blob to `take`, in order. Throws BlobChanged when its ETag
@@ -82,7 +82,7 @@ class Azure {
  private:
   struct Call {
     std::string method = "GET";
-    std::string_view blob = {};   // empty: the container
+    std::string_view blob = {};   // its name in the locker; empty: the container
     bool is_for_service = false;  // neither
     Parameters query = {};
     Parameters headers = {};

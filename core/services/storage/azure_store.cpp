@@ -3,7 +3,6 @@
 #include "services/storage/download.hpp"
 #include "services/storage/names.hpp"
 #include "services/storage/store.hpp"
-#include "support/encoding.hpp"
 
 namespace jetpack::storage {
 
@@ -18,6 +17,8 @@ constexpr seconds longest_delegation = std::chrono::hours(24 * 7);
 constexpr seconds delegation_margin = std::chrono::minutes(5);
 // A signature begins a little in the past, because clocks differ.
 constexpr seconds start_margin = std::chrono::minutes(15);
+// Azure returns a page without blobs where many were deleted, or at the border of two partitions.
+constexpr int most_empty_pages = 100;
 // The times of a SAS have four digits for the year.
 constexpr seconds longest_validity = std::chrono::hours(24 * 366 * 100);
 
@@ -60,12 +61,16 @@ class AzureStore : public Store {
 void AzureStore::list(std::string_view prefix, const std::function<bool(const BlobInfo&)>& take) {
   azure_.begin();
   std::string marker;
+  int empty_pages = 0;
   do {
-    const BlobPage page = as_step(
-        "list", [&] { return azure_.retried([&] { return azure_.page(prefix, marker); }); });
+    const BlobPage page = as_step("list", [&] {
+      if (empty_pages > most_empty_pages)
+        throw Error(Errc::corrupt, "it returns empty pages of the listing repeatedly");
+      return azure_.retried([&] { return azure_.page(prefix, marker); });
+    });
     for (const BlobInfo& blob : page.blobs)
-      // A server that ignores the prefix must not make a download of everything.
-      if (blob.name.starts_with(prefix) && !take(blob)) return;
+      if (!take(blob)) return;
+    empty_pages = page.blobs.empty() ? empty_pages + 1 : 0;
     marker = page.next;
   } while (!marker.empty());
 }
@@ -79,6 +84,8 @@ std::optional<BlobInfo> AzureStore::properties(std::string_view blob) {
 BlobInfo AzureStore::found(std::string_view blob) {
   auto info = azure_.retried([&] { return azure_.properties(blob); });
   if (!info) throw Error(Errc::not_found, "blob not found");
+  if (info->is_directory)
+    throw Error(Errc::failed, "it is a directory; 'jetpack download --recursive' downloads it");
   return *info;
 }
 
@@ -167,7 +174,8 @@ SignedAddress AzureStore::sign(const SignRequest& wish) {
     address.shortened = wish.validity > allowed;
     address.expires =
         now + std::min(wish.validity, allowed - (is_lent ? delegation_margin : seconds{0}));
-    const SasTerms terms{locker->account,    locker->container, wish.blob,
+    const std::string blob = locker->prefix + std::string(wish.blob);
+    const SasTerms terms{locker->account,    locker->container, blob,
                          now - start_margin, address.expires,   wish.content_disposition,
                          wish.content_type};
     const std::string query = kind == Credential::Kind::key
@@ -175,8 +183,7 @@ SignedAddress AzureStore::sign(const SignRequest& wish) {
                                   : delegation_sas(terms, azure_.retried([&] {
                                       return azure_.delegation_key(terms.starts, terms.expires);
                                     }));
-    address.url =
-        locker->container_url() + '/' + support::percent_encoded_path(wish.blob) + '?' + query;
+    address.url = locker->blob_url(wish.blob) + '?' + query;
     return address;
   });
 }

@@ -12,6 +12,7 @@
 #include "support/encoding.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
+#include "support/text.hpp"
 #include "support/times.hpp"
 #include "support/utf8.hpp"
 
@@ -23,7 +24,13 @@ namespace {
 // but the five of XML itself.
 constexpr unsigned xml_flags = pugi::parse_escapes | pugi::parse_eol | pugi::parse_ws_pcdata_single;
 
+// Each element costs memory, however short it is. A page has 1000 blobs, each with up to some
+// hundred elements.
+constexpr auto most_tags = 400'000;
+
 void load_xml(pugi::xml_document& document, std::string_view xml, const char* root) {
+  if (std::count(xml.begin(), xml.end(), '<') > most_tags)
+    throw Error(Errc::corrupt, "the locker's answer has too many XML elements");
   const auto result = document.load_buffer(xml.data(), xml.size(), xml_flags, pugi::encoding_utf8);
   if (!result)
     throw Error(Errc::corrupt, std::string("the locker's answer is not XML: ") +
@@ -61,6 +68,18 @@ std::string quoted_etag(const std::string& etag) {
   return etag.empty() || etag.ends_with('"') ? etag : '"' + etag + '"';
 }
 
+// Hierarchical accounts list their directories as blobs; Hadoop marks its own by metadata, whose
+// names come in any case.
+bool is_directory(const pugi::xml_node& blob) {
+  if (std::strcmp(blob.child("Properties").child_value("ResourceType"), "directory") == 0)
+    return true;
+  const auto metadata = blob.child("Metadata").children();
+  return std::any_of(metadata.begin(), metadata.end(), [](const pugi::xml_node& item) {
+    return support::lower_case(item.name()) == "hdi_isfolder" &&
+           support::lower_case(item.child_value()) == "true";
+  });
+}
+
 }  // namespace
 
 BlobPage parse_page(std::string_view xml) {
@@ -76,6 +95,7 @@ BlobPage parse_page(std::string_view xml) {
     blob.modified = iso_of_http_date(properties.child_value("Last-Modified"));
     blob.etag = quoted_etag(utf8_or_nothing(properties.child_value("Etag")));
     blob.md5 = hex_of_content_md5(properties.child_value("Content-MD5"));
+    blob.is_directory = is_directory(node);
     page.blobs.push_back(std::move(blob));
   }
   page.next = results.child_value("NextMarker");
@@ -127,6 +147,10 @@ std::string json_line(const BlobInfo& blob) {
   member("etag", blob.etag);
   if (!blob.md5.empty()) member("md5", blob.md5);
   if (!blob.url.empty()) member("url", blob.url);
+  if (blob.is_directory) {
+    writer.Key("directory");
+    writer.Bool(true);
+  }
   writer.EndObject();
   return {buffer.GetString(), buffer.GetSize()};
 }

@@ -14,10 +14,11 @@ namespace jetpack::storage {
 struct BlobInfo {
   std::string name;
   uint64_t bytes = 0;
-  std::string modified;  // ISO 8601, or empty
-  std::string etag;      // as the server writes it, quotes included
-  std::string md5;       // of the whole, hex; empty: unknown
-  std::string url;       // without a credential; known of one that was asked for by its name
+  std::string modified;       // ISO 8601, or empty
+  std::string etag;           // as the server writes it, quotes included
+  std::string md5;            // of the whole, hex; empty: unknown
+  std::string url;            // without a credential; known of one that was asked for by its name
+  bool is_directory = false;  // a marker of a directory, as hierarchical accounts have them
 };
 
 struct BlobPage {
@@ -35,7 +36,7 @@ std::string iso_of_http_date(std::string_view date);
 // The hex of a Content-MD5 header; empty when it is none.
 std::string hex_of_content_md5(std::string_view base64_text);
 
-// {"name", "bytes", "modified", "etag", "md5"?, "url"?}, without a line's end.
+// {"name", "bytes", "modified", "etag", "md5"?, "url"?, "directory"?: true}, without a line's end.
 std::string json_line(const BlobInfo& blob);
 
 }  // namespace jetpack::storage

@@ -22,6 +22,31 @@ TEST_CASE("a page of blobs") {
   CHECK(page.next == "2!72!x");
 }
 
+TEST_CASE("markers of directories") {
+  const auto page = parse_page(
+      "<EnumerationResults><Blobs>"
+      "<Blob><Name>a</Name><Properties><Content-Length>0</Content-Length>"
+      "<ResourceType>directory</ResourceType></Properties></Blob>"
+      "<Blob><Name>b</Name><Properties><Content-Length>0</Content-Length></Properties>"
+      "<Metadata><Owner>x</Owner><Hdi_isfolder>true</Hdi_isfolder></Metadata></Blob>"
+      "<Blob><Name>c</Name><Properties><Content-Length>0</Content-Length>"
+      "<ResourceType>file</ResourceType></Properties>"
+      "<Metadata><hdi_isfolder>false</hdi_isfolder></Metadata></Blob>"
+      "</Blobs></EnumerationResults>");
+  REQUIRE(page.blobs.size() == 3);
+  CHECK(page.blobs[0].is_directory);
+  CHECK(page.blobs[1].is_directory);
+  CHECK_FALSE(page.blobs[2].is_directory);
+  CHECK(json_line(page.blobs[0]).ends_with(R"("directory":true})"));
+}
+
+TEST_CASE("elements without number do not take memory without limit") {
+  std::string xml = "<EnumerationResults>";
+  for (int i = 0; i < 3'000'000; ++i) xml += "<a>";
+  CHECK_THROWS_WITH_AS(parse_page(xml), "the locker's answer has too many XML elements",
+                       jetpack::Error);
+}
+
 TEST_CASE("what is no listing is refused") {
   for (const auto* xml :
        {"", "<", "{}", "<html/>", "<EnumerationResults><Blobs>",

@@ -33,6 +33,7 @@ struct Description {
   std::string host;       // in `base`
   std::string account;    // empty when it is unknown
   std::string container;
+  std::string prefix;   // of all blobs of the locker in the container, ending in '/'; or empty
   std::string ca_file;  // PEM; empty: not given
   Credential credential;
   std::optional<support::SystemTime> expires;  // of the credential
@@ -41,6 +42,8 @@ struct Description {
 
   // "https://127.0.0.1:10000/account/container".
   std::string container_url() const { return base + '/' + container; }
+  // Where a blob is, without a credential; its name is percent-encoded.
+  std::string blob_url(std::string_view blob) const;
   bool opens_alike(const Description& other) const;
 };
 

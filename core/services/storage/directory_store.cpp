@@ -1,9 +1,7 @@
 // A directory as a locker: the blobs are its files.
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +15,7 @@
 #include "support/encoding.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/open_below.hpp"
 #include "support/times.hpp"
 #include "support/utf8.hpp"
 
@@ -40,13 +39,8 @@ Error system_error(const std::string& doing, int error) {
   return {code, doing + ": " + support::system_message(error)};
 }
 
-// Opens a name below a directory, and nothing that leads out of it, by a link or otherwise.
-support::Fd open_below(int directory, const std::string& name, uint64_t flags) {
-  open_how how{};
-  how.flags = flags | O_CLOEXEC | O_NONBLOCK;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  return support::Fd(
-      static_cast<int>(::syscall(SYS_openat2, directory, name.c_str(), &how, sizeof how)));
+support::Fd open_below(int directory, const std::string& name, int flags) {
+  return support::open_below(directory, name, flags | O_NONBLOCK, support::Links::inside);
 }
 
 class DirectoryStore : public Store {
@@ -130,10 +124,12 @@ std::optional<BlobInfo> DirectoryStore::properties(std::string_view blob) {
 bool DirectoryStore::walk(int root, const std::string& below, std::string_view prefix,
                           const Take& take, int depth) const {
   const support::Fd fd = open_below(root, below.empty() ? "." : below, O_RDONLY | O_DIRECTORY);
-  if (!fd || depth > deepest_directory) return true;
+  const bool is_gone = !fd && (errno == ENOENT || errno == ENOTDIR);
+  if (is_gone || depth > deepest_directory) return true;
   // fdopendir takes over what it is given.
-  const support::Directory directory(::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
-  if (!directory) return true;
+  const support::Directory directory(fd ? ::fdopendir(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0))
+                                        : nullptr);
+  if (!directory) throw system_error(step("list", below), errno);
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(directory.get())) {
     const std::string_view name = entry->d_name;

@@ -297,7 +297,10 @@ void PartialFile::record(const Ranges& ranges) {
 
 void PartialFile::finish() {
   struct stat old {};
-  if (::lstat(destination_.c_str(), &old) == 0 && S_ISREG(old.st_mode)) {
+  // What another user has put there says nothing about the new file: in a directory that all can
+  // write to, it would let that user change a file that root has just checked.
+  if (::lstat(destination_.c_str(), &old) == 0 && S_ISREG(old.st_mode) &&
+      (old.st_uid == 0 || old.st_uid == ::geteuid())) {
     // Who may not give a file away keeps it.
     if (::fchown(fd_.get(), old.st_uid, old.st_gid) == 0 || old.st_uid == ::geteuid())
       ::fchmod(fd_.get(), old.st_mode & all_mode_bits);

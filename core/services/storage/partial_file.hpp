@@ -45,7 +45,8 @@ class PartialFile {
   // How many bytes were recorded last.
   uint64_t recorded() const { return recorded_; }
 
-  // Puts it in the place of the destination, whose mode and owner it takes.
+  // Puts it in the place of the destination. If that is a file of root or of the caller, its mode
+  // and owner stay.
   void finish();
 
   // Removes it.

@@ -17,6 +17,7 @@
 #include "blobs/blob_xml.hpp"
 #include "blobs/block_list.hpp"
 #include "common/listener.hpp"
+#include "common/refusal_log.hpp"
 #include "common/text.hpp"
 #include "support/log_file.hpp"
 #include "support/random.hpp"
@@ -41,6 +42,7 @@ struct BlobServices {
   BlobStore& store;
   const BlobAccount& account;
   const support::LogFile& log;
+  RefusalLog refusals{log};
 };
 
 // Handles one request.
@@ -50,6 +52,7 @@ class BlobHandler : public net::HTTPRequestHandler {
       : store_(shared.store),
         account_(shared.account),
         log_(shared.log),
+        refusals_(shared.refusals),
         lease_(std::move(lease)) {}
 
   void handleRequest(net::HTTPServerRequest& asked, net::HTTPServerResponse& response) override {
@@ -67,9 +70,10 @@ class BlobHandler : public net::HTTPRequestHandler {
       serve(asked, response, keep_alive);
     } catch (const BlobError& refusal) {
       if (refusal.status() == 401 || refusal.status() == 403)
-        log_.warning("refused " + asked.getMethod() + " of " +
-                     support::one_line(asked.getURI().substr(0, asked.getURI().find('?'))) +
-                     " by " + asked.clientAddress().toString() + ": " + refusal.what());
+        refusals_.warn(asked.clientAddress().host().toString(),
+                       "refused " + asked.getMethod() + " of " +
+                           support::one_line(asked.getURI().substr(0, asked.getURI().find('?'))) +
+                           " (" + refusal.what() + ")");
       refuse(asked, response, refusal);
     } catch (const Error& error) {
       log_.error(error.what());
@@ -353,6 +357,7 @@ class BlobHandler : public net::HTTPRequestHandler {
   BlobStore& store_;
   const BlobAccount& account_;
   const support::LogFile& log_;
+  RefusalLog& refusals_;
   std::shared_ptr<Connections::Lease> lease_;
   BlobGrant grant_;
   std::string request_id_;
@@ -363,8 +368,9 @@ class BlobHandler : public net::HTTPRequestHandler {
 
 class BlobServer::Impl {
  public:
-  Impl(BlobServices shared, const std::string& listen, const std::filesystem::path& certificate)
-      : shared_(shared),
+  Impl(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
+       const std::string& listen, const std::filesystem::path& certificate)
+      : shared_{store, account, log},
         listener_(listen, certificate, "--blob-port", max_transfers,
                   [this](const std::shared_ptr<Connections::Lease>& lease) {
                     return std::make_unique<BlobHandler>(shared_, lease);
@@ -379,7 +385,7 @@ class BlobServer::Impl {
 
 BlobServer::BlobServer(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
                        const std::string& listen, const std::filesystem::path& certificate)
-    : impl_(std::make_unique<Impl>(BlobServices{store, account, log}, listen, certificate)) {}
+    : impl_(std::make_unique<Impl>(store, account, log, listen, certificate)) {}
 
 BlobServer::~BlobServer() = default;
 

@@ -18,6 +18,7 @@
 
 #include <jetpack/error.hpp>
 #include "common/listener.hpp"
+#include "common/refusal_log.hpp"
 #include "server/cluster_api.hpp"
 #include "server/event_stream.hpp"
 #include "server/page_api.hpp"
@@ -50,6 +51,7 @@ constexpr auto batch_wait = 20s;     // then the node has to retry later
 struct Shared {
   explicit Shared(Services given) : services(given) {}
   Services services;
+  RefusalLog refusals{services.log};
   std::counting_semaphore<> streams{max_streams};
   std::counting_semaphore<> batches{max_batches};
 };
@@ -204,8 +206,8 @@ class RequestHandler : public net::HTTPRequestHandler {
     }
     if (account) return *account;
     if (!name.empty())
-      services_.log.warning("rejected the credentials of '" + support::one_line(name) + "' from " +
-                            request.clientAddress().toString());
+      shared_.refusals.warn(request.clientAddress().host().toString(),
+                            "rejected the credentials of '" + support::one_line(name) + "'");
     response.set("WWW-Authenticate", "Basic realm=\"jetpack hub\", charset=\"UTF-8\"");
     throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED, name.empty()
                                                               ? "credentials required (HTTP Basic)"

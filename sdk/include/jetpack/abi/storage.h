@@ -72,7 +72,8 @@ typedef struct jp_storage {
   /* Writes the locker's address, without secrets: "az://account/container". */
   int32_t (*locker)(void* self, jp_sink url, jp_error* err);
   /* Writes one JSON object for each blob whose name begins with `prefix`, in the order of the names:
-   * {"name", "bytes", "modified": "ISO 8601", "etag", "md5"?: hex}. The sink is called once for
+   * {"name", "bytes", "modified": "ISO 8601", "etag", "md5"?: hex, "directory"?: true}. A
+   * "directory" is a marker without content, as hierarchical accounts list them. The sink is called once for
    * each line, which ends in "\n", while pages arrive; when it stops, so does the listing:
    * JP_FAILED. */
   int32_t (*list)(void* self, jp_str prefix, jp_sink lines, jp_error* err);
