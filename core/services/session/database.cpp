@@ -15,6 +15,7 @@ Errc errc_of(int code, int system_error) {
   switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_ERROR:
       return Errc::corrupt;
     case SQLITE_PERM:
       return Errc::denied;

@@ -77,6 +77,7 @@ void Outbox::open_in_place() {
   // Some builds write zeros over all that is deleted, which takes as much room again in the log.
   database_->execute("PRAGMA secure_delete = FAST");
   prepare_schema(*database_, path_, options_.directory);
+  removed_.clear();
   if (!ballast_) ballast_.emplace(options_.directory);
   delivered_ = ballast_->delivered(inode_);
   limit_size(0);
@@ -207,6 +208,7 @@ std::vector<Message> Outbox::oldest(const Kinds& kinds, size_t count, uint64_t b
       messages.push_back(any_at(row));
       messages.back().database = inode_;
     }
+    if (!messages.empty() && removed_.contains(messages.front().seq)) fail_damaged();
     return messages;
   });
 }

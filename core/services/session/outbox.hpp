@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -139,6 +140,7 @@ class Outbox {
   void empty_log_now() const noexcept;
   // Throws that the database is corrupt when the message, which is not found, is there.
   void check_gone(const Message& message);
+  [[noreturn]] void fail_damaged() const;
   void erase_remembered();
   void remember_others();
   std::string complete_id(std::string_view beginning);
@@ -159,6 +161,9 @@ class Outbox {
   Places delivered_;
   std::optional<Ballast> ballast_;
   std::string why_not_removed_;
+  // What was removed last: a place in the order is never given twice, so none may come back.
+  void note_removed(int64_t seq);
+  std::set<int64_t> removed_;
 };
 
 // Runs `work`; when the database turns out to be corrupt, replaces it and runs `work` once more. A

@@ -27,9 +27,18 @@ constexpr const char* bury =
 // A damaged place in the order hides rows from whoever looks for one, not from whoever reads all.
 void Outbox::check_gone(const Message& message) {
   Statement row(*database_, std::string("SELECT 1 FROM outbox WHERE +seq = ? AND ") + same_id);
-  if (row.bind(message.seq).bind(message.id).step())
-    throw DatabaseError(Errc::corrupt, path_ + " is damaged: a row cannot be found by its number",
-                        SQLITE_CORRUPT, false);
+  if (row.bind(message.seq).bind(message.id).step()) fail_damaged();
+}
+
+void Outbox::note_removed(int64_t seq) {
+  constexpr size_t most = 1000;
+  if (removed_.size() >= most) removed_.clear();
+  removed_.insert(seq);
+}
+
+void Outbox::fail_damaged() const {
+  throw DatabaseError(Errc::corrupt, path_ + " is damaged: a row cannot be removed", SQLITE_CORRUPT,
+                      false);
 }
 
 void Outbox::empty_log_now() const noexcept {
@@ -51,7 +60,9 @@ void Outbox::erase(std::span<const Message> messages) {
         body.bind(message.seq).run();
       }
     }
-    return transaction.commit();
+    transaction.commit();
+    for (const auto& message : messages) note_removed(message.seq);
+    return;
   } catch (const DatabaseError& e) {
     if (!e.is_full() || messages.size() < 2) throw;
   }
@@ -163,6 +174,7 @@ void Outbox::move_to_dead_letters(const Message& message, const std::string& rea
       if (sqlite3_changes(database_->handle()) == 0) check_gone(message);
       trim_dead();
       transaction.commit();
+      note_removed(message.seq);
     });
   });
 }

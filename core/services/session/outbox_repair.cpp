@@ -1,4 +1,5 @@
 // Replaces a corrupt outbox, and queues again what can still be read of it.
+#include <algorithm>
 #include <cstdio>
 
 #include "services/session/checks.hpp"
@@ -25,33 +26,49 @@ bool is_corrupt(const std::string& path) {
 
 constexpr int64_t most_gaps = 10'000;
 
-// The messages that can still be read from a damaged database, beyond each place that cannot.
+// Has `read` read the rows of a source, again behind each place that cannot be read; `read` notes
+// the last place that it came to.
+template <class Read>
+void read_rows(const std::string& source, Read read) {
+  int64_t last = 0;
+  for (int64_t gaps = 0; gaps < most_gaps; ++gaps) {
+    try {
+      return read(source + " AND outbox.seq > " + std::to_string(last), last);
+    } catch (const Error&) {
+      ++last;
+    }
+  }
+}
+
+// The messages that can still be read from a damaged database; letters for themselves, because they
+// have a table more that may be damaged.
 std::vector<Message> salvage(const std::string& path) {
   std::vector<Message> messages;
+  const auto keep = [&](Message message, int64_t& last) {
+    last = message.seq;
+    if (damage_of(message).empty()) messages.push_back(std::move(message));
+  };
   try {
     Database damaged(path, SQLITE_OPEN_READWRITE, std::chrono::seconds(1));
     sqlite3_db_config(damaged.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     const bool has_letters =
         damaged.integer("SELECT count(*) FROM pragma_table_info('outbox') WHERE name = 'kind'") > 0;
-    int64_t last = 0;
-    for (int64_t gaps = 0; gaps < most_gaps; ++gaps) {
-      try {
-        const std::string rest = " WHERE outbox.seq > " + std::to_string(last);
-        Statement row(damaged, has_letters ? select_any("outbox LEFT JOIN letter USING(seq)" + rest)
-                                           : select_messages("outbox" + rest));
-        while (row.step()) {
-          Message message = has_letters ? any_at(row) : message_at(row);
-          last = message.seq;
-          if (damage_of(message).empty()) messages.push_back(std::move(message));
-        }
-        break;
-      } catch (const Error&) {
-        ++last;
-      }
-    }
+    read_rows(has_letters ? "outbox WHERE kind = 1" : "outbox WHERE 1",
+              [&](const std::string& source, int64_t& last) {
+                Statement row(damaged, select_messages(source));
+                while (row.step()) keep(message_at(row), last);
+              });
+    if (has_letters)
+      read_rows("outbox JOIN letter USING(seq) WHERE outbox.kind <> 1",
+                [&](const std::string& source, int64_t& last) {
+                  Statement row(damaged, select_any(source));
+                  while (row.step()) keep(any_at(row), last);
+                });
   } catch (const Error&) {
     // As far as it goes; the rest stays in the file that was moved aside.
   }
+  std::stable_sort(messages.begin(), messages.end(),
+                   [](const Message& one, const Message& other) { return one.seq < other.seq; });
   return messages;
 }
 
@@ -66,7 +83,14 @@ void Outbox::repair(bool anyway) {
       support::FileLock::wait(shared_file(options_.directory, place_lock), shared_mode);
   path_ = shared_file(options_.directory, "outbox.db");
   // `anyway` is about the file that was read, not about one that has taken its place.
-  if (!(anyway && is_in_place()) && !is_corrupt(path_)) return open_in_place();
+  if (!(anyway && is_in_place()) && !is_corrupt(path_)) {
+    try {
+      return open_in_place();
+    } catch (const DatabaseError& e) {
+      if (!e.is_corrupt()) throw;
+    }
+    database_.reset();
+  }
 
   const std::string aside = support::move_aside(path_);
   // The log belongs to the file; it may hold what was committed last.

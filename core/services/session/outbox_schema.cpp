@@ -128,7 +128,9 @@ void prepare_schema(Database& database, const std::string& path, const std::stri
       support::FileLock::wait(shared_file(directory, "outbox.setup.lock"), shared_mode);
   const int64_t version = database.integer("PRAGMA user_version");
   if (version == schema_version) return;
-  if (version < 0 || version > schema_version)
+  if (version < 0)
+    throw DatabaseError(Errc::corrupt, path + " has no valid version", SQLITE_CORRUPT, false);
+  if (version > schema_version)
     throw Error(Errc::unsupported, "cannot use " + path + ": it has version " +
                                        std::to_string(version) + ", and this jetpack knows " +
                                        std::to_string(schema_version) +
