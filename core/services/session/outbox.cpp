@@ -65,6 +65,7 @@ void Outbox::open_in_place() {
   struct stat info {};
   if (::stat(path_.c_str(), &info) != 0) fail_create(options_.directory, path_, errno);
   device_ = info.st_dev;
+  if (inode_ != info.st_ino) removed_.clear();
   inode_ = info.st_ino;
   database_.emplace(path_, SQLITE_OPEN_READWRITE, busy_timeout);
   sqlite3* handle = database_->handle();
@@ -77,7 +78,6 @@ void Outbox::open_in_place() {
   // Some builds write zeros over all that is deleted, which takes as much room again in the log.
   database_->execute("PRAGMA secure_delete = FAST");
   prepare_schema(*database_, path_, options_.directory);
-  removed_.clear();
   if (!ballast_) ballast_.emplace(options_.directory);
   delivered_ = ballast_->delivered(inode_);
   limit_size(0);
