@@ -46,20 +46,27 @@ Fd open_log(const std::string& path) {
                      O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, log_mode));
   };
   if (Fd fd = open(0)) return fd;
-  Fd fd = open(O_CREAT);
+  Fd fd = open(O_CREAT | O_EXCL);
+  if (!fd) return open(0);  // another process was first
   // Members of the group must be able to write, regardless of the creator's umask.
-  if (fd) ::fchmod(fd.get(), log_mode);
+  ::fchmod(fd.get(), log_mode);
   return fd;
 }
 
-// Renames a full log file, unless another process has just done so.
+// Members of the group could link another file into the directory.
+bool is_own(const Fd& fd, struct stat& info) {
+  return fd && ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink <= 1;
+}
+
+// Renames a full log file, unless another process has just done so. Where that fails, because a
+// directory has the name, empties it: the limit holds in any case.
 void rotate(const std::string& path, const Fd& fd) {
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return;
   struct stat opened {
   }, named{};
   if (::fstat(fd.get(), &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
       opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
-    ::rename(path.c_str(), (path + ".1").c_str());
+    if (::rename(path.c_str(), (path + ".1").c_str()) != 0 && ::ftruncate(fd.get(), 0) != 0) return;
 }
 
 }  // namespace
@@ -81,13 +88,14 @@ void LogFile::write_lines(std::string_view lines) const noexcept {
   try {
     Fd fd = open_log(path_);
     struct stat info {};
-    if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;
+    if (!is_own(fd, info)) return;
     if (static_cast<uint64_t>(info.st_size) >= max_bytes_) {
       rotate(path_, fd);
       fd = open_log(path_);
+      if (!is_own(fd, info)) return;
     }
     // With O_APPEND each write is atomic: lines of several processes do not mix.
-    if (fd) write_all(fd.get(), lines);
+    write_all(fd.get(), lines);
   } catch (...) {
     // As above.
   }

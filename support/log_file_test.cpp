@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
 #include "support/files.hpp"
 #include "support/testing/temporary_directory.hpp"
 
@@ -32,6 +34,26 @@ TEST_CASE("a full log is rotated") {
   log.write(JP_LEVEL_INFO, "new");
   CHECK(read_file(path, 1000).value_or("").ends_with("new\n"));
   CHECK(read_file(path + ".1", max_bytes)->size() == max_bytes);
+}
+
+TEST_CASE("a full log stays within its limit when it cannot be renamed") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("jetpack.log", std::string(max_bytes, 'x'));
+  directory.write("jetpack.log.1/file", "in the way");
+  const LogFile log(path, max_bytes);
+  log.write(JP_LEVEL_INFO, "new");
+  const std::string text = read_file(path, max_bytes).value_or("");
+  CHECK(text.ends_with("new\n"));
+  CHECK(text.size() < 100);
+}
+
+TEST_CASE("a log that has another name is not written to") {
+  const TemporaryDirectory directory;
+  const std::string other = directory.write("other", "theirs\n");
+  const std::string path = directory.path() + "/jetpack.log";
+  REQUIRE(::link(other.c_str(), path.c_str()) == 0);
+  LogFile(path).write(JP_LEVEL_INFO, "x");
+  CHECK(read_file(other, 100).value_or("") == "theirs\n");
 }
 
 TEST_CASE("a line that cannot be written is dropped") {

@@ -11,7 +11,8 @@ size_t StreamRedactor::advance(std::string_view text, size_t at, bool is_end, co
   const auto pass = [&](size_t from, size_t to) {
     if (from < to) out(text.substr(from, to - from));
   };
-  size_t search = at;
+  // At the start of the stream, a candidate may begin with the line end that is our own.
+  size_t search = offset_ == 0 && at == 1 ? 0 : at;
   while (true) {
     if (masking_.is_on()) {
       const size_t end = masking_.skip(text, at);
@@ -21,28 +22,30 @@ size_t StreamRedactor::advance(std::string_view text, size_t at, bool is_end, co
     }
     const size_t found = find_(text, search);
     if (found == text.size()) {
-      const size_t unseen = is_end ? 0 : candidate_bytes - 1;
+      const size_t unseen = is_end ? 0 : candidate_bytes - 1 + reach_back;
       const size_t end = std::max(at, text.size() - std::min(text.size(), unseen));
       pass(at, end);
       return end;
     }
     if (!is_end && text.size() - found < context_ahead) {
-      pass(at, found);
-      return found;
+      const size_t end = std::max(at, found - std::min(found, reach_back));
+      pass(at, end);
+      return end;
     }
     const size_t behind = std::min(found, context_behind);
     const size_t first = found - behind;
-    const Window window{text.substr(first, behind + context_ahead), behind, offset_ + first == 0};
-    const auto secret = secret_at(window);
-    if (!secret) {
+    const Window window{text.substr(first, behind + context_ahead), behind};
+    auto secret = secret_at(window);
+    const size_t start = secret ? std::max(at, first + secret->start) : at;
+    if (secret) secret->masking.shorten(start - first - secret->start);
+    if (!secret || !secret->masking.is_on()) {
       search = found + 1;
       continue;
     }
-    const size_t start = first + secret->start;
     pass(at, start);
     out(redaction);
     ++secrets_;
-    masking_ = secret->masking;
+    masking_ = std::move(secret->masking);
     at = start;
   }
 }
@@ -56,7 +59,7 @@ void StreamRedactor::hold(std::string_view text, size_t at) {
 }
 
 void StreamRedactor::feed(std::string_view piece, const Out& out) {
-  constexpr size_t enough = context_behind + context_ahead;
+  constexpr size_t enough = context_behind + context_ahead + reach_back;
   const size_t before = held_.size();
   held_.append(piece.substr(0, enough));
   const size_t at = advance(held_, judged_, false, out);

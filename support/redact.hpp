@@ -14,10 +14,11 @@ namespace jetpack::support {
 // Replaces a secret.
 constexpr std::string_view redaction = "[redacted]";
 
-// Masks secrets in a stream of any length, fed in pieces: passwords, tokens, keys and
-// signatures in JSON, INI, URLs, headers, connection strings and command lines, the user part of
-// URLs, JSON web tokens, and the bodies of PEM private keys. In doubt it masks. The output does not
-// depend on where the pieces are split. Holds less than 2 KiB, however long a secret is.
+// Masks secrets in a stream of any length, fed in pieces. Three layers find them: names whose last
+// word tells it (password, token, key ...) in JSON, YAML, INI, XML, URLs, headers, connection
+// strings and command lines; what tells itself (prefixed tokens, hashes, private keys); and the
+// options of commands that take a secret. In doubt it masks. The output does not depend on where
+// the pieces are split. Holds less than 2 KiB, however long a secret is.
 class StreamRedactor {
  public:
   // Receives masked text, which is valid during the call.
@@ -35,8 +36,9 @@ class StreamRedactor {
 
   CandidateFinder find_;
   Masking masking_;
-  std::string held_;     // context that was passed on, and text that cannot be decided yet
-  size_t judged_ = 0;    // bytes of held_ that were passed on
+  // Context that was passed on, and text that cannot be decided yet. A stream starts with a line.
+  std::string held_ = "\n";
+  size_t judged_ = 1;    // bytes of held_ that were passed on
   uint64_t offset_ = 0;  // position of held_ in the stream
   uint64_t secrets_ = 0;
 };

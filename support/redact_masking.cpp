@@ -8,9 +8,12 @@ namespace jetpack::support {
 
 namespace {
 
-constexpr std::string_view key_end = "-----END";
 // A log may hold the first line of a key and nothing more: so much that is no key is masked.
 constexpr size_t most_foreign = 16 << 10;
+// What is read as a list or a block of lines, and has no end.
+constexpr size_t most_lines = 64 << 10;
+// More on a line is no line of a key.
+constexpr size_t longest_line = 128;
 
 }  // namespace
 
@@ -29,12 +32,6 @@ Masking Masking::quoted(char quote, size_t depth) {
   return masking;
 }
 
-Masking Masking::private_key() {
-  Masking masking;
-  masking.kind_ = Kind::key;
-  return masking;
-}
-
 Masking Masking::bytes(size_t count) {
   Masking masking;
   masking.kind_ = Kind::counted;
@@ -42,9 +39,39 @@ Masking Masking::bytes(size_t count) {
   return masking;
 }
 
-void Masking::end(size_t backslash_count) {
+Masking Masking::private_key(std::string_view mark) {
+  Masking masking;
+  masking.kind_ = Kind::key;
+  masking.mark_ = mark;
+  return masking;
+}
+
+Masking Masking::block() {
+  Masking masking;
+  masking.kind_ = Kind::block;
+  return masking;
+}
+
+Masking Masking::indented(size_t indent) {
+  Masking masking;
+  masking.kind_ = Kind::indented;
+  masking.depth_ = indent;
+  masking.line_has_text_ = true;  // it starts in a line
+  return masking;
+}
+
+Masking Masking::brackets(std::string closers, size_t depth) {
+  Masking masking;
+  masking.kind_ = Kind::brackets;
+  masking.depth_ = depth;
+  masking.quote_ = closers.front() == '\\' ? '\0' : closers.front();
+  masking.left_over_ = std::move(closers);
+  return masking;
+}
+
+void Masking::end(std::string_view left_over) {
   kind_ = Kind::off;
-  left_over_ = backslashes.substr(0, backslash_count);
+  left_over_ = left_over;
 }
 
 size_t Masking::skip(std::string_view text, size_t at) {
@@ -57,12 +84,18 @@ size_t Masking::skip(std::string_view text, size_t at) {
       return skip_quoted(text, at);
     case Kind::key:
       return skip_key(text, at);
+    case Kind::block:
+      return skip_block(text, at);
+    case Kind::indented:
+      return skip_indented(text, at);
+    case Kind::brackets:
+      return skip_brackets(text, at);
     case Kind::counted:
       break;
   }
   const size_t skipped = std::min(count_, text.size() - at);
   count_ -= skipped;
-  if (count_ == 0) end(0);
+  if (count_ == 0) end({});
   return at + skipped;
 }
 
@@ -71,7 +104,7 @@ size_t Masking::skip_bare(std::string_view text, size_t at) {
     const char c = text[at];
     if ((ends_of[static_cast<unsigned char>(c)] & ends_) != 0) {
       // The backslash before a quote belongs to the string that it stands in.
-      end(is_quote(c) ? std::min(run_, deepest_quote) : 0);
+      end(backslashes.substr(0, is_quote(c) ? std::min(run_, deepest_quote) : 0));
       return at;
     }
     run_ = c == '\\' ? run_ + 1 : 0;
@@ -85,11 +118,11 @@ size_t Masking::skip_quoted(std::string_view text, size_t at) {
   for (; at < text.size(); ++at) {
     const char c = text[at];
     if (c == '\n' || c == '\r') {
-      end(0);
+      end({});
       return at;
     }
     if (c == quote_ && (run_ < depth_ || run_ % (2 * depth_ + 2) == depth_)) {
-      end(std::min(run_, depth_));
+      end(backslashes.substr(0, std::min(run_, depth_)));
       return at;
     }
     run_ = c == '\\' ? run_ + 1 : 0;
@@ -111,13 +144,12 @@ bool Masking::is_key_over(char c) {
 }
 
 size_t Masking::skip_key(std::string_view text, size_t at) {
-  constexpr size_t dashes = 5;
+  const size_t dashes = mark_.find_first_not_of('-');
   for (; at < text.size(); ++at) {
     const char c = text[at];
-    if (c == key_end[run_]) {
-      if (++run_ == key_end.size()) {
-        kind_ = Kind::off;
-        left_over_ = key_end;
+    if (c == mark_[run_]) {
+      if (++run_ == mark_.size()) {
+        end(mark_);
         return at + 1;
       }
       continue;
@@ -125,7 +157,70 @@ size_t Masking::skip_key(std::string_view text, size_t at) {
     if (c == '-' && run_ == dashes) continue;
     run_ = c == '-' ? 1 : 0;
     if (is_key_over(c)) {
-      end(0);
+      end({});
+      return at;
+    }
+  }
+  return at;
+}
+
+// Of a line that turns out to be another one, what was skipped is left over.
+size_t Masking::skip_block(std::string_view text, size_t at) {
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '\n') {
+      left_over_ = '\n';
+      line_has_text_ = true;  // behind the first line
+    } else if (!is_base64(c) && !is_one_of(c, " \t\r")) {
+      const std::string line = std::move(left_over_);
+      end(line);
+      return at;
+    } else if (line_has_text_ && left_over_.size() <= longest_line) {
+      left_over_ += c;
+    }
+  }
+  return at;
+}
+
+size_t Masking::skip_indented(std::string_view text, size_t at) {
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (++count_ > most_lines) {
+      end({});
+      return at;
+    }
+    if (c == '\n') {
+      left_over_ = '\n';
+      line_has_text_ = false;
+    } else if (!line_has_text_ && is_one_of(c, blank_bytes)) {
+      if (left_over_.size() <= longest_line) left_over_ += c;
+    } else if (!line_has_text_ && c != '\r') {
+      if (left_over_.size() <= depth_ + 1) {
+        const std::string line = std::move(left_over_);
+        end(line);
+        return at;
+      }
+      line_has_text_ = true;
+    }
+  }
+  return at;
+}
+
+size_t Masking::skip_brackets(std::string_view text, size_t at) {
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    const bool is_escaped = run_ % 2 != 0;
+    run_ = c == '\\' ? run_ + 1 : 0;
+    if (is_quote(c) && !is_escaped && (quote_ == 0 || quote_ == c)) {
+      quote_ = quote_ == 0 ? c : '\0';
+    } else if (quote_ == 0 && is_one_of(c, "[{")) {
+      ++depth_;
+    } else if (quote_ == 0 && is_one_of(c, "]}")) {
+      --depth_;
+    }
+    if (depth_ == 0 || ++count_ > most_lines) {
+      const std::string closers = std::move(left_over_);
+      end(closers);
       return at;
     }
   }

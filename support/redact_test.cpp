@@ -200,6 +200,19 @@ TEST_CASE("a secret that is longer than any window is masked to its end") {
   CHECK(redact("x " + token + " y") == "x [redacted] y");
 }
 
+TEST_CASE("a list or a block of any length is masked to its end") {
+  std::string list, block;
+  for (int i = 0; i < 1000; ++i) list += "\"secret " + std::to_string(i) + " ]}\", ";
+  CHECK(redact("{\"passwords\": [" + list + "\"x\"], \"n\": 1}") ==
+        "{\"passwords\": [\"[redacted]\"], \"n\": 1}");
+  CHECK(redact("{\"secrets\": {\"a\": [{\"b\": \"x\"}, \"y\"]}, \"n\": 1}") ==
+        "{\"secrets\": {\"a\": [{\"b\": \"[redacted]\"}]}, \"n\": 1}");
+  for (int i = 0; i < 1000; ++i) block += "  line " + std::to_string(i) + "\n\n";
+  CHECK(redact("password: |\n" + block + "next: 1\n") == "password: |\n  [redacted]\nnext: 1\n");
+  CHECK(redact("- passwords:\n    - a b\n    - c\n  next: 1\n") ==
+        "- passwords:\n    [redacted]\n  next: 1\n");
+}
+
 TEST_CASE("a key without an end does not mask all following text") {
   std::string text = "-----BEGIN PRIVATE KEY-----\n";
   for (int i = 0; i < 2000; ++i) text += "Nov 22 10:00:00 host app[17]: it went well\n";

@@ -21,6 +21,9 @@ constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c
 constexpr bool is_alnum(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z'); }
 constexpr bool is_name_char(char c) { return is_alnum(c) || c == '_' || c == '-'; }
 constexpr bool is_quote(char c) { return c == '"' || c == '\''; }
+constexpr bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+constexpr bool is_base64(char c) { return is_alnum(c) || c == '+' || c == '/' || c == '='; }
+constexpr bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 constexpr bool is_one_of(char c, std::string_view set) {
   return set.find(c) != std::string_view::npos;
 }
@@ -42,6 +45,7 @@ constexpr std::array<uint16_t, 256> make_ends() {
     if (!is_name_char(c) && c != '.') ends |= Masking::at_web_token;
     if (blank || is_one_of(c, "@<>")) ends |= Masking::at_sign;
     if (blank || is_one_of(c, "/?#\\`<>")) ends |= Masking::at_authority;
+    if (line || c == '<') ends |= Masking::at_tag;
     table[byte] = ends;
   }
   return table;
@@ -63,11 +67,8 @@ class WindowReader {
   size_t size() const { return window_.text.size(); }
   size_t at() const { return window_.at; }
 
-  // The byte before; '\n' at the start of the stream, a letter where the context ends.
-  char before(size_t at) const {
-    if (at > 0) return window_.text[at - 1];
-    return window_.begins_stream ? '\n' : 'x';
-  }
+  // The byte before; a letter where the context ends.
+  char before(size_t at) const { return at > 0 ? window_.text[at - 1] : 'x'; }
 
   // In any case; `word` is in lower case.
   bool has(size_t at, std::string_view word) const {
@@ -99,7 +100,12 @@ class WindowReader {
     return all.substr(all.rfind('\n') + 1);  // npos + 1 is 0
   }
   bool sees_line_start(size_t at) const {
-    return window_.begins_stream || window_.text.substr(0, at).find('\n') != std::string_view::npos;
+    return window_.text.substr(0, at).find('\n') != std::string_view::npos;
+  }
+  std::string_view from(size_t at) const { return window_.text.substr(std::min(at, size())); }
+  // The end of the line that `at` is in.
+  size_t line_end(size_t at) const {
+    return skip_while(at, [](char c) { return c != '\n' && c != '\r'; });
   }
 
  private:

@@ -5,11 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 
-#include <jetpack/error.hpp>
 #include "inflater.hpp"
 #include "support/encoding.hpp"
 #include "support/json_writer.hpp"
@@ -21,14 +19,24 @@ namespace jetpack::report_issue {
 
 namespace {
 
-using jetpack::Errc;
-using jetpack::Error;
 using support::Object;
 
 // Small enough for a piece to stay in the cache while it is processed.
 constexpr size_t read_bytes = 64 << 10;
+// Encodings have units of up to so many bytes.
+constexpr uint64_t max_unit = 4;
 // Read before the included part of a file, so that a secret that starts there is recognized.
 constexpr uint64_t lead_bytes = 32 << 10;
+
+// What a gzip file that starts with `packed` starts with when it is unpacked.
+std::string unpacked_head(std::string_view packed) {
+  std::string head;
+  Inflater().feed(packed, [&](std::string_view text) {
+    head += text.substr(0, read_bytes - head.size());
+    return head.size() < read_bytes;
+  });
+  return head;
+}
 
 }  // namespace
 
@@ -44,6 +52,7 @@ struct Contents::Entry {
   uint64_t first = 0;  // offset of the included part
   bool is_truncated = false;
   bool is_unpacked = false;
+  Encoding encoding = Encoding::utf8;
   std::string note = {};
 };
 
@@ -52,10 +61,24 @@ Contents::Contents(Archive::Writer& archive, jetpack::Redactor& redactor, uint64
 
 Contents::~Contents() = default;
 
+// Secrets are masked in each name of the path by itself, so that those below are kept.
+std::string Contents::masked_path(const std::string& path) {
+  std::string clean;
+  const auto append = [&](std::string_view text) { clean += text; };
+  for (size_t at = 0; at < path.size();) {
+    const size_t end = std::min(path.find('/', at), path.size());
+    redactor_.feed(std::string_view(path).substr(at, end - at), append);
+    totals_.redactions += redactor_.finish(append);
+    if (end < path.size()) clean += '/';
+    at = end + 1;
+  }
+  return clean;
+}
+
 // Below files/, so that no collected file can replace one of the report's own. A name with control
-// characters or invalid UTF-8 is escaped, and numbered to stay unique.
+// characters, invalid UTF-8 or a secret is changed, and numbered to stay unique.
 std::string Contents::name_for(const std::string& path) {
-  const std::string plain = support::one_line(path);
+  const std::string plain = support::one_line(masked_path(path));
   const std::string name = "files" + plain;
   return plain == path ? name : name + '~' + std::to_string(totals_.files);
 }
@@ -101,22 +124,44 @@ uint64_t Contents::read(const Found& file, uint64_t from, Entry& entry,
   return at;
 }
 
-void Contents::copy(const Found& file, Entry& entry) {
-  const bool is_long = max_bytes_ > 0 && file.bytes > max_bytes_;
-  entry.first = is_long ? file.bytes - max_bytes_ : 0;
-  entry.is_truncated = is_long;
+std::string Contents::head_of(const Found& file, uint64_t from) {
+  std::string head(read_bytes, '\0');
+  const ssize_t got = ::pread(file.fd.get(), head.data(), head.size(), static_cast<off_t>(from));
+  head.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  return head;
+}
+
+uint64_t Contents::first_byte(const Found& file, Encoding encoding) const {
+  const uint64_t first = max_bytes_ > 0 && file.bytes > max_bytes_ ? file.bytes - max_bytes_ : 0;
+  return encoding == Encoding::utf8 ? first : first / max_unit * max_unit;
+}
+
+std::string Contents::why_left_out(const Found& file, const std::string& head, bool is_packed) {
+  if (auto why = why_opaque(head); !why.empty()) return is_packed ? "in gzip: " + why : why;
+  const uint64_t first = first_byte(file, Encoding::utf8);
+  if (is_packed || first == 0 || encoding_of(head) != Encoding::utf8) return {};
+  return why_opaque(head_of(file, first));
+}
+
+void Contents::copy(const Found& file, Decoder decoder, Entry& entry) {
+  entry.first = first_byte(file, entry.encoding);
+  entry.is_truncated = entry.first > 0;
   const jetpack::Redactor::Out out = [&](std::string_view text) { pass(entry, text); };
   uint64_t lead = std::min(entry.first, lead_bytes);
   read(file, entry.first - lead, entry, [&](std::string_view piece) {
     const auto before = static_cast<size_t>(std::min<uint64_t>(lead, piece.size()));
-    if (before > 0) redactor_.feed(piece.substr(0, before), [](std::string_view) {});
+    const auto feed = [&](std::string_view part, const jetpack::Redactor::Out& to) {
+      if (!part.empty())
+        decoder.feed(part, [&](std::string_view text) { redactor_.feed(text, to); });
+    };
+    feed(piece.substr(0, before), [](std::string_view) {});
     lead -= before;
-    if (before < piece.size()) redactor_.feed(piece.substr(before), out);
+    feed(piece.substr(before), out);
     return true;
   });
 }
 
-void Contents::unpack(const Found& file, Entry& entry) {
+void Contents::unpack(const Found& file, Decoder decoder, Entry& entry) {
   entry.is_unpacked = true;
   Inflater inflater;
   uint64_t unpacked = 0;
@@ -125,7 +170,7 @@ void Contents::unpack(const Found& file, Entry& entry) {
     const uint64_t room = max_bytes_ > 0 ? max_bytes_ - unpacked : text.size();
     text = text.substr(0, room);
     unpacked += text.size();
-    redactor_.feed(text, out);
+    decoder.feed(text, [&](std::string_view plain) { redactor_.feed(plain, out); });
     return max_bytes_ == 0 || unpacked < max_bytes_;
   };
   bool is_valid = true;
@@ -141,20 +186,21 @@ void Contents::unpack(const Found& file, Entry& entry) {
 }
 
 void Contents::add(const Found& file) {
-  std::array<char, 16> start{};
-  const ssize_t got = ::pread(file.fd.get(), start.data(), start.size(), 0);
-  const std::string_view head(start.data(), static_cast<size_t>(std::max<ssize_t>(got, 0)));
-  if (const auto why = why_opaque(head); !why.empty()) return skip({file.path, std::string(why)});
-  Entry entry{name_for(file.path), file.path};
+  std::string head = head_of(file, 0);
+  const bool is_packed = is_gzip(head);
+  if (is_packed) head = unpacked_head(head);
+  if (auto why = why_left_out(file, head, is_packed); !why.empty())
+    return skip({file.path, std::move(why)});
+  Entry entry{name_for(file.path), masked_path(file.path)};
   entry.modified = file.modified;
   entry.original = file.bytes;
-  const bool is_packed = is_gzip(head);
+  entry.encoding = encoding_of(head);
   if (is_packed) entry.name += ".unpacked";
   archive_.begin(entry.name, entry.modified);
   if (is_packed) {
-    unpack(file, entry);
+    unpack(file, Decoder(entry.encoding), entry);
   } else {
-    copy(file, entry);
+    copy(file, Decoder(entry.encoding), entry);
   }
   end(entry);
   entries_.push_back(std::move(entry));
@@ -172,6 +218,7 @@ void Contents::add(const Fact& fact) {
 
 void Contents::skip(LeftOut what) {
   ++totals_.left_out;
+  what.path = masked_path(what.path);
   left_out_.push_back(std::move(what));
 }
 
@@ -189,6 +236,8 @@ void Contents::put(support::JsonWriter& json, const Entry& entry, const Sha256Di
   if (entry.is_file) object.number("original_bytes", entry.original);
   if (entry.first > 0) object.number("first_byte", entry.first);
   if (entry.is_unpacked) object.text("unpacked_from", "gzip");
+  if (entry.encoding != Encoding::utf8)
+    object.text("decoded_from", std::string(name_of(entry.encoding)));
   if (!entry.note.empty()) object.text("note", entry.note);
 }
 

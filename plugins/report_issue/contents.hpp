@@ -12,6 +12,7 @@
 #include "collector.hpp"
 #include "facts.hpp"
 #include "support/json_writer.hpp"
+#include "text_kind.hpp"
 
 namespace jetpack::report_issue {
 
@@ -43,8 +44,12 @@ class Contents {
 
   void end(Entry& entry);
   void pass(Entry& entry, std::string_view text);
-  void copy(const Found& file, Entry& entry);
-  void unpack(const Found& file, Entry& entry);
+  std::string masked_path(const std::string& path);
+  std::string head_of(const Found& file, uint64_t from);
+  uint64_t first_byte(const Found& file, Encoding encoding) const;
+  std::string why_left_out(const Found& file, const std::string& head, bool is_packed);
+  void copy(const Found& file, Decoder decoder, Entry& entry);
+  void unpack(const Found& file, Decoder decoder, Entry& entry);
   uint64_t read(const Found& file, uint64_t from, Entry& entry,
                 const std::function<bool(std::string_view)>& take);
   static void put(support::JsonWriter& json, const Entry& entry, const Sha256Digest& sha256);

@@ -2,7 +2,6 @@
 #include "inflater.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include <isa-l/igzip_lib.h>
 
@@ -47,18 +46,6 @@ bool Inflater::feed(std::string_view packed, const Out& out) {
 
 bool is_gzip(std::string_view head) {
   return head.starts_with(std::string_view("\x1f\x8b\x08", 3));
-}
-
-std::string_view why_opaque(std::string_view head) {
-  using std::string_view_literals::operator""sv;
-  constexpr std::array<std::string_view, 7> magics{
-      "\xFD\x37zXZ\0"sv,  "BZh"sv,    "\x28\xB5\x2F\xFD"sv, "\x04\x22\x4D\x18"sv, "PK\x03\x04"sv,
-      "7z\xBC\xAF\x27"sv, "\x89LZO"sv};
-  if (head.starts_with("LPKSHHRH"sv))
-    return "a systemd journal; secrets in compressed fields cannot be masked";
-  for (const auto magic : magics)
-    if (head.starts_with(magic)) return "compressed; secrets in it cannot be masked";
-  return {};
 }
 
 }  // namespace jetpack::report_issue

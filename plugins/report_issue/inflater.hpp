@@ -38,7 +38,5 @@ class Inflater {
 
 // Whether a file that starts with `head` is gzip.
 bool is_gzip(std::string_view head);
-// Why a file that starts with `head` cannot be searched for secrets; "" when it can.
-std::string_view why_opaque(std::string_view head);
 
 }  // namespace jetpack::report_issue

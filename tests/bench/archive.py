@@ -10,9 +10,9 @@ from pathlib import Path
 import measure
 
 MIB = 1 << 20
-# Text and JSON as services write them, what is packed already, and a journal that is half so.
-SHARES = {"syslog": 0.62, "json": 0.13, "packed": 0.125, "journal": 0.125}
-FILES = {"syslog": 420, "json": 120, "packed": 24, "journal": 62}
+# Text and JSON as services and schedulers write them, and tables of numbers. What is not text is left out.
+SHARES = {"syslog": 0.62, "json": 0.13, "scheduler": 0.125, "numbers": 0.125}
+FILES = {"syslog": 420, "json": 120, "scheduler": 24, "numbers": 62}
 
 
 def syslog(source, size):
@@ -46,6 +46,30 @@ def documents(source, size):
     return "".join(lines).encode()[:size]
 
 
+def scheduler(source, size):
+    messages = ("sched: _slurm_rpc_allocate_resources JobId=%d NodeList=execute-%d usec=%d",
+                "_job_complete: JobId=%d WEXITSTATUS %d done in %d s",
+                "backfill: Started JobId=%d in hpc on execute-[%d-%d]",
+                "error: Nodes execute-%d not responding, setting DOWN, %d of %d")
+    lines, length = [], 0
+    while length < size:
+        line = "[2026-11-%02dT%02d:%02d:%02d.%03d] " % tuple(source.randrange(1, most) for most in (28, 23, 59, 59, 999))
+        line += source.choice(messages) % tuple(source.randrange(1, most) for most in (99999, 400, 9999)) + "\n"
+        lines.append(line)
+        length += len(line)
+    return "".join(lines).encode()[:size]
+
+
+def numbers(source, size):
+    lines, length = [], 0
+    while length < size:
+        line = " ".join([f"{source.getrandbits(32):08x}" for _ in range(4)]
+                        + [f"{source.random() * 1000:.6f}" for _ in range(6)]) + "\n"
+        lines.append(line)
+        length += len(line)
+    return "".join(lines).encode()[:size]
+
+
 def make_corpus(directory, size, seed=1):
     """Files of about `size` bytes in all, the same for the same seed; their number."""
     source = random.Random(seed)
@@ -54,8 +78,8 @@ def make_corpus(directory, size, seed=1):
         count = max(1, FILES[kind] * size // (2 << 30)) if size < 2 << 30 else FILES[kind]
         each = int(size * share) // count
         # Text is made once in a size that no packer's window spans, and used again from other places.
-        text = {"syslog": syslog, "json": documents}.get(kind)
-        stock = text(source, min(each * count, 24 * MIB)) if text else b""
+        text = {"syslog": syslog, "json": documents, "scheduler": scheduler, "numbers": numbers}[kind]
+        stock = text(source, min(each * count, 24 * MIB))
         for i in range(count):
             path = Path(directory) / f"{kind}-{i % 7}" / f"{kind}.{i}.log"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,14 +87,8 @@ def make_corpus(directory, size, seed=1):
                 left = each
                 while left > 0:
                     piece = min(left, MIB)
-                    if text:
-                        start = source.randrange(max(1, len(stock) - piece))
-                        content = stock[start : start + piece]
-                    elif kind == "packed":
-                        content = source.randbytes(piece)
-                    else:
-                        content = b"".join(source.randbytes(4096) + bytes(4096) for _ in range(piece // 8192 + 1))
-                    file.write(content[:piece])
+                    start = source.randrange(max(1, len(stock) - piece))
+                    file.write(stock[start : start + piece])
                     left -= piece
             number += 1
     return number

@@ -134,14 +134,62 @@ def test_compressed_logs(archive, node):
     """gzip is unpacked; other formats are skipped."""
     packed = gzip.compress(b"password=hunter2hunter2\n") + gzip.compress(b"more\n")
     rotated = node.write("logs/a.log.2.gz", packed)
-    damaged = node.write("logs/damaged.gz", gzip.compress(os.urandom(5000))[:-3000])
+    damaged = node.write("logs/damaged.gz", gzip.compress(os.urandom(50000).hex().encode())[:-3000])
     other = node.write("logs/a.log.3.xz", b"\xfd7zXZ\x00 and so on")
+    twice = node.write("logs/twice.gz", gzip.compress(gzip.compress(b"password=hunter2hunter2\n")))
     opened, manifest = archive()
     entry = files_of(manifest)[str(rotated)]
     assert entry["name"].endswith("a.log.2.gz.unpacked") and entry["unpacked_from"] == "gzip"
     assert opened.read(entry["name"]) == b"password=[redacted]\nmore\n"
     assert "damaged" in files_of(manifest)[str(damaged)]["note"]
     assert "masked" in why_skipped(manifest, other)
+    assert why_skipped(manifest, twice) == "in gzip: compressed; secrets in it cannot be masked"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_wide_text_is_decoded_and_masked(encoding, archive, node):
+    text = "line\r\npassword=hunter2hunter2\r\n" + "more grün 🙂\r\n" * 2000
+    plain = node.write("logs/wide.log", text.encode(encoding))
+    packed = node.write("logs/wide.log.gz", gzip.compress(text.encode(encoding)))
+    masked = text.replace("hunter2hunter2", "[redacted]")
+    opened, manifest = archive()
+    for file in plain, packed:
+        entry = files_of(manifest)[str(file)]
+        assert opened.read(entry["name"]).decode("utf-8-sig") == masked
+        assert entry["decoded_from"].startswith(encoding[:6].upper()) and entry["redactions"] == 1
+    opened, manifest = archive("--max-size", "1001")
+    assert opened.read(files_of(manifest)[str(plain)]["name"]).decode(errors="ignore") in text
+
+
+def test_what_is_not_text_is_left_out_and_named(archive, node):
+    contents = {
+        "a.log.Z": b"\x1f\x9d\x90 and so on", "a.rar": b"Rar!\x1a\x07\x01 and so on",
+        "core": b"\x7fELF\x02\x01 password=hunter2hunter2", "a.db": b"SQLite format 3\x00 password=hunter2hunter2",
+        "zero.log": b"password=hunter2hunter2\n\0", "noise.log": bytes(range(1, 256)) * 50}
+    paths = [node.write(f"logs/{name}", content) for name, content in contents.items()]
+    late = node.write("logs/late.log", b"text\n" * 50000 + bytes(range(1, 256)) * 400)
+    _, manifest = archive("--max-size", "90k")
+    for path in [*paths, late]:
+        assert why_skipped(manifest, path).endswith("; secrets in it cannot be masked")
+
+
+def test_secrets_in_names(archive, node):
+    token = "ghp_" + "a1B2c3D4e5F6" * 3
+    for name in (f"logs/{token}.log", f"logs/token={token[5:]}/b.log", f"logs/{token}.bin"):
+        node.write(name, b"\0" if name.endswith("bin") else b"x\n")
+    opened, manifest = archive()
+    assert token[6:] not in "".join(opened.namelist()) + json.dumps(manifest)
+    assert any(name.endswith("ghp_[redacted].log~" + name.rsplit("~")[-1]) for name in opened.namelist())
+    assert any("/token=[redacted]/b.log" in name for name in opened.namelist())
+    assert "not text" in why_skipped(manifest, node / "logs/ghp_[redacted].bin")
+
+
+def test_a_file_with_a_second_name_is_left_out(archive, node, tmp_path):
+    """Who may write in logs/ can link a file there that only root can read."""
+    (tmp_path / "theirs").write_text("x")
+    os.link(tmp_path / "theirs", node / "logs/linked.log")
+    _, manifest = archive()
+    assert "hard link" in why_skipped(manifest, node / "logs/linked.log")
 
 
 def test_links_devices_and_pipes_are_not_opened(archive, node):
