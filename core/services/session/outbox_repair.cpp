@@ -1,6 +1,8 @@
 // Replaces a corrupt outbox, and queues again what can still be read of it.
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <set>
 
 #include "services/session/checks.hpp"
 #include "services/session/outbox_schema.hpp"
@@ -31,7 +33,7 @@ constexpr int64_t most_gaps = 10'000;
 template <class Read>
 void read_rows(const std::string& source, Read read) {
   int64_t last = 0;
-  for (int64_t gaps = 0; gaps < most_gaps; ++gaps) {
+  for (int64_t gaps = 0; gaps < most_gaps && last < INT64_MAX; ++gaps) {
     try {
       return read(source + " AND outbox.seq > " + std::to_string(last), last);
     } catch (const Error&) {
@@ -44,9 +46,12 @@ void read_rows(const std::string& source, Read read) {
 // have a table more that may be damaged.
 std::vector<Message> salvage(const std::string& path) {
   std::vector<Message> messages;
+  std::set<std::string> ids;
   const auto keep = [&](Message message, int64_t& last) {
-    last = message.seq;
-    if (damage_of(message).empty()) messages.push_back(std::move(message));
+    // Where the order is damaged, the same rows are found again and again.
+    last = std::max(last, message.seq);
+    if (damage_of(message).empty() && ids.insert(message.id).second)
+      messages.push_back(std::move(message));
   };
   try {
     Database damaged(path, SQLITE_OPEN_READWRITE, std::chrono::seconds(1));
