@@ -131,6 +131,38 @@ Fd open_file(const std::string& path) {
   return fd;
 }
 
+Fd open_input(const std::string& file) {
+  Fd fd(file == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                    : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) fail_on_file("read", name_of_input(file), errno);
+  if (S_ISDIR(info.st_mode))
+    throw Error(Errc::failed, "cannot read " + name_of_input(file) + ": it is a directory");
+  return fd;
+}
+
+Fd open_output(const std::string& file) {
+  Fd fd(file == "-" ? ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
+                    : ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!fd) fail_on_file("write", file == "-" ? "standard output" : file, errno);
+  return fd;
+}
+
+std::string read_input(const std::string& file, uint64_t max_bytes) {
+  const Fd fd = open_input(file);
+  struct stat info {};
+  // The size of a file is known before it is read; a pipe is read up to the limit.
+  const bool is_too_large = ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode) &&
+                            static_cast<uint64_t>(info.st_size) > max_bytes;
+  if (!is_too_large)
+    if (auto content = read_bounded(fd.get(), max_bytes, name_of_input(file)))
+      return *std::move(content);
+  throw Error(Errc::corrupt,
+              "cannot read " + name_of_input(file) + ": it has " +
+                  (is_too_large ? std::to_string(info.st_size) : "more than the limit") +
+                  " bytes, the limit is " + std::to_string(max_bytes));
+}
+
 std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes) {
   const Fd fd = open_file(path);
   if (!fd) return std::nullopt;

@@ -59,6 +59,20 @@ Fd open_file(const std::string& path);
 // when it is not a regular file or larger than `max_bytes`. Never allocates more than `max_bytes`.
 std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes);
 
+// Opens a FILE of a command line to read it, of whatever kind: "-" is standard input. Throws
+// Errc::not_found or failed.
+Fd open_input(const std::string& file);
+
+// Opens one to write it anew: "-" is standard output. Throws Errc::denied or failed.
+Fd open_output(const std::string& file);
+
+// All of a FILE to read; `name_of_input` says how messages call it. Throws Errc::corrupt when it is
+// larger than `max_bytes`.
+std::string read_input(const std::string& file, uint64_t max_bytes);
+inline std::string name_of_input(const std::string& file) {
+  return file == "-" ? "standard input" : file;
+}
+
 // Replaces the file: temporary file in the same directory, fsync, rename, fsync of the directory. A
 // new file gets `mode` and the directory's group. An existing file keeps its owner, group and mode,
 // unless the directory is writable by its group or by others: then the file is not trusted and is

@@ -177,4 +177,8 @@ std::string to_pretty_json(const rapidjson::Value& value) {
   return written<PrettyJsonWriter>(value);
 }
 
+std::string shown_json(std::string_view text) {
+  return to_pretty_json(parse_json(text, "the output")) + '\n';
+}
+
 }  // namespace jetpack::support

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support/encoding.hpp"
 #include "support/files.hpp"
 #include "support/redact.hpp"
+#include "support/text.hpp"
 #include "support/utf8.hpp"
 
 namespace jetpack::support {
@@ -27,15 +27,9 @@ const char* padded_name(uint32_t level) {
 
 std::string one_entry(std::string_view message) {
   std::string text;
-  for (const char c : message) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      text += "\n    ";
-    } else if ((byte < 0x20 && c != '\t') || byte == 0x7F) {
-      text += "\\x" + hex_byte(byte);
-    } else {
-      text += c;
-    }
+  for (const char c : printable(message)) {
+    text += c;
+    if (c == '\n') text += "    ";
   }
   return text;
 }

@@ -2,6 +2,7 @@
 #include "support/text.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "support/encoding.hpp"
 #include "support/utf8.hpp"
@@ -10,17 +11,57 @@ namespace jetpack::support {
 
 namespace {
 
-std::string escape_of(unsigned char control) {
-  switch (control) {
+// A character that could steer a terminal or hide what is there: how many bytes it has, 0 when the
+// text begins with another one; and its code point.
+struct Control {
+  size_t size = 0;
+  uint32_t point = 0;
+};
+
+// The blocks C0 and C1, and what changes the direction or the line of text (Unicode Standard Annex
+// 9, table 3; U+2028 and U+2029). The text is UTF-8.
+Control control_in(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(0) < 0x20 || byte(0) == 0x7F) return {1, byte(0)};
+  if (byte(0) == 0xC2 && byte(1) < 0xA0) return {2, byte(1)};
+  if (byte(0) == 0xD8 && byte(1) == 0x9C) return {2, 0x061C};
+  if (byte(0) != 0xE2 || (byte(1) & 0xFEU) != 0x80) return {};
+  const uint32_t point = 0x2000U + ((byte(1) & 0x3FU) << 6U) + (byte(2) & 0x3FU);
+  const bool steers = point == 0x200E || point == 0x200F || (point >= 0x2028 && point <= 0x202E) ||
+                      (point >= 0x2066 && point <= 0x2069);
+  return steers ? Control{3, point} : Control{};
+}
+
+std::string escape_of(uint32_t point) {
+  switch (point) {
     case '\n':
       return "\\n";
     case '\t':
       return "\\t";
     case '\r':
       return "\\r";
-    default:
-      return "\\x" + hex_byte(control);
+    default: {
+      const std::string low = hex_byte(static_cast<unsigned char>(point & 0xFFU));
+      return point < 0x100 ? "\\x" + low
+                           : "\\u" + hex_byte(static_cast<unsigned char>(point >> 8U)) + low;
+    }
   }
+}
+
+std::string escaped(std::string_view text, std::string_view kept) {
+  const std::string readable = well_formed(text);
+  std::string safe;
+  safe.reserve(readable.size());
+  for (size_t i = 0; i < readable.size(); ++i) {
+    const Control control = control_in(std::string_view(readable).substr(i));
+    if (control.size == 0 || kept.find(readable[i]) != std::string_view::npos) {
+      safe += readable[i];
+    } else {
+      safe += escape_of(control.point);
+      i += control.size - 1;
+    }
+  }
+  return safe;
 }
 
 }  // namespace
@@ -44,23 +85,8 @@ std::string padded(std::string text, size_t width) {
   return text;
 }
 
-std::string one_line(std::string_view text) {
-  const std::string readable = well_formed(text);
-  std::string line;
-  line.reserve(readable.size());
-  for (size_t i = 0; i < readable.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(readable[i]);
-    // The second block of control characters, U+0080 to U+009F, has two bytes.
-    const bool is_second_block = byte == 0xC2 && static_cast<unsigned char>(readable[i + 1]) < 0xA0;
-    if (is_second_block) {
-      line += escape_of(static_cast<unsigned char>(readable[++i]));
-    } else if (byte < 0x20 || byte == 0x7F) {
-      line += escape_of(byte);
-    } else {
-      line += readable[i];
-    }
-  }
-  return line;
-}
+std::string one_line(std::string_view text) { return escaped(text, {}); }
+
+std::string printable(std::string_view text) { return escaped(text, "\n\t"); }
 
 }  // namespace jetpack::support

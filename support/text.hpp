@@ -17,8 +17,12 @@ std::string lower_case(std::string_view text);
 // Padded with blanks to `width` bytes.
 std::string padded(std::string text, size_t width);
 
-// Escapes untrusted text for terminals and logs, on one line of UTF-8: ill-formed bytes become
-// U+FFFD, control characters \n, \t, \r or \xNN.
+// Escapes text that is not our own for terminals and logs, on one line of UTF-8: ill-formed bytes
+// become U+FFFD, control characters \n, \t, \r or \xNN, and characters that change the direction
+// of text \uNNNN.
 std::string one_line(std::string_view text);
+
+// The same, but line breaks and tabs stay.
+std::string printable(std::string_view text);
 
 }  // namespace jetpack::support

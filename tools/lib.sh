@@ -3,10 +3,20 @@
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The comment at the head of a tool is its help.
+# The packages of the given purposes, from tools/packages.
+packages() {
+  local purpose
+  for purpose in "$@"; do sed -n "s/^$purpose //p" "$top/tools/packages"; done | tr '\n' ' '
+}
+
+# The comment at the head of a tool is its help; then the packages that it installs.
 case ${1:-} in
   -h | --help)
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    # shellcheck disable=SC2046
+    for package in $(packages $(sed -n 's/^need //p' "$0")); do echo "$package"; done | sort -u |
+      tr '\n' ' ' | sed 's/^/Installs, where missing: /' | fold -s -w 100
+    echo
     exit 0
     ;;
 esac
@@ -19,9 +29,7 @@ fail() {
 # Installs the missing packages of the given purposes; does nothing when none is missing.
 need() {
   local wanted=() missing=() package
-  for purpose in "$@"; do
-    read -r -a wanted <<<"${wanted[*]} $(sed -n "s/^$purpose //p" "$top/tools/packages" | tr '\n' ' ')"
-  done
+  read -r -a wanted <<<"$(packages "$@")"
   for package in "${wanted[@]}"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done

@@ -3,9 +3,6 @@
 
 #include <unistd.h>
 
-#include <cerrno>
-
-#include <jetpack/error.hpp>
 #include "cli/report.hpp"
 #include "support/files.hpp"
 #include "support/suggest.hpp"
@@ -13,15 +10,12 @@
 namespace jetpack {
 
 int answer(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0)
-      throw Error(Errc::failed,
-                  "cannot write to standard output: " + support::system_message(errno));
-    text.remove_prefix(static_cast<size_t>(written));
-  }
+  if (const int error = support::write_all(STDOUT_FILENO, text)) fail_to_print(error);
   return exit_done;
+}
+
+void tell_ignored(const Registry& registry) {
+  for (const auto& what : registry.ignored()) tell("jetpack: " + what);
 }
 
 int unknown_command(const std::string& name, Registry& registry) {
@@ -33,9 +27,16 @@ int unknown_command(const std::string& name, Registry& registry) {
       names.push_back(command.name.substr(0, end));
     names.push_back(command.name);
   }
+  std::string typed = "'";
+  typed.append(name, 0, 80).append("'");
   const std::string meant = support::nearest(name, names);
-  tell("jetpack: unknown command '" + name.substr(0, 80) + "'; " +
-       (meant.empty() ? "see 'jetpack --help'" : "did you mean '" + meant + "'?"));
+  if (const std::string& why = registry.builtins_unread(); !why.empty()) {
+    tell("jetpack: failed to look up the command " + typed + ": " + why);
+  } else {
+    tell("jetpack: unknown command " + typed + "; " +
+         (meant.empty() ? "see 'jetpack --help'" : "did you mean '" + meant + "'?"));
+  }
+  tell_ignored(registry);
   // Any of these may be what was meant: there is no way to tell what they provide.
   for (const auto& plugin : registry.all())
     if (!plugin.note) tell("jetpack: refused: " + plugin.path + ": " + plugin.refusal);

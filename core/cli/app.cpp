@@ -1,10 +1,13 @@
 // One run of jetpack: from the arguments to the exit code.
 #include "cli/app.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <optional>
 
 #include <jetpack/error.hpp>
 #include "cli/answer.hpp"
@@ -15,6 +18,7 @@
 #include "commands/commands.hpp"
 #include "loader/refusal.hpp"
 #include "services/config/home.hpp"
+#include "support/files.hpp"
 #include "support/ini.hpp"
 
 namespace jetpack {
@@ -50,35 +54,46 @@ GlobalOptions take_global_options(std::vector<std::string> arguments) {
   return options;
 }
 
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts;
-  size_t start = 0;
-  for (size_t end = 0; end != std::string::npos; start = end + 1) {
-    end = text.find(separator, start);
-    std::string part = text.substr(start, end == std::string::npos ? end : end - start);
-    // Only absolute directories: what is loaded must not depend on where we are called from.
-    if (part.starts_with('/')) parts.push_back(std::move(part));
-    if (end == std::string::npos) break;
+// Adds the directories in `list`, which `what` is the name of. Only absolute ones: what is loaded must
+// not depend on where we are called from.
+void add_directories(SearchPath& path, const std::string& what, const std::string& list) {
+  for (size_t start = 0; start <= list.size();) {
+    const size_t end = std::min(list.find(':', start), list.size());
+    std::string directory = list.substr(start, end - start);
+    if (directory.starts_with('/')) {
+      path.directories.push_back(std::move(directory));
+    } else if (!directory.empty()) {
+      path.ignored.push_back("ignoring '" + directory + "' in " + what +
+                             ": it is not an absolute path");
+    }
+    start = end + 1;
   }
-  return parts;
 }
 
-// Directories of plugins beside the built-ins and bundles: --plugin-path; for others than root also
-// JETPACK_PLUGIN_PATH; and `path` in section [plugins] of config/jetpack.ini.
-std::vector<std::string> plugin_directories(const Home& home, const GlobalOptions& options) {
-  std::vector<std::string> directories = options.plugin_path;
+// Adds the directories of plugins beside the built-ins and bundles: --plugin-path; for others than
+// root also JETPACK_PLUGIN_PATH; and `path` in section [plugins] of config/jetpack.ini.
+void add_plugin_directories(SearchPath& path, const Home& home, const GlobalOptions& options) {
+  for (const auto& directory : options.plugin_path) {
+    struct stat info {};
+    if (::stat(directory.c_str(), &info) != 0) {
+      path.ignored.push_back("--plugin-path " + directory + ": " + support::system_message(errno));
+    } else if (!S_ISDIR(info.st_mode)) {
+      path.ignored.push_back("--plugin-path " + directory + ": not a directory");
+    }
+    path.directories.push_back(directory);
+  }
   const char* from_environment = ::secure_getenv("JETPACK_PLUGIN_PATH");
-  if (from_environment != nullptr && ::geteuid() != 0)
-    for (auto& directory : split(from_environment, ':'))
-      directories.push_back(std::move(directory));
+  if (from_environment != nullptr && ::geteuid() == 0) {
+    path.ignored.emplace_back("JETPACK_PLUGIN_PATH is ignored for root; use --plugin-path");
+  } else if (from_environment != nullptr) {
+    add_directories(path, "JETPACK_PLUGIN_PATH", from_environment);
+  }
   // A damaged file is reported by the commands that need it; help must work all the same.
   try {
     if (const auto ini = support::Ini::read(home.path("config/jetpack.ini")))
-      for (auto& directory : split(ini->get("plugins", "path").value_or(""), ':'))
-        directories.push_back(std::move(directory));
+      add_directories(path, "[plugins] path", ini->get("plugins", "path").value_or(""));
   } catch (const Error&) {
   }
-  return directories;
 }
 
 // What is neither a command nor followed by enough words to be one.
@@ -88,26 +103,46 @@ int run_incomplete(Registry& registry, const std::vector<std::string>& rest) {
     return registry.has_group(name);
   });
   if (group == names.rend()) return unknown_command(rest[0], registry);
-  const std::string text = group_overview(*group, registry.commands());
-  if (asks_for_help({}, rest)) return answer(text);
+  const auto text_for = [&](int fd) {
+    return group_overview(*group, registry.commands(), help_width(fd));
+  };
+  if (asks_for_help({}, rest)) return answer(text_for(STDOUT_FILENO));
   if (group != names.rbegin()) return unknown_command(*(group - 1), registry);
-  tell("jetpack " + *group + ": missing subcommand; see 'jetpack help " + *group + "'\n" + text);
+  tell("jetpack " + *group + ": missing subcommand; see 'jetpack help " + *group + "'\n" +
+       text_for(STDERR_FILENO));
   return exit_usage;
 }
 
-int run_found(const Registry::Found& found, const std::vector<std::string>& arguments,
+// nullopt when the command is also the first word of others, one of which must have been meant:
+// "jetpack props", "jetpack props gte".
+std::optional<Values> parse_values(const CommandNote& command,
+                                   const std::vector<std::string>& arguments, Registry& registry) {
+  try {
+    return Values::parse(command, arguments);
+  } catch (const UsageError&) {
+    const bool has_option = !arguments.empty() && arguments.front().starts_with('-');
+    if (has_option || !registry.has_group(command.name)) throw;
+    return std::nullopt;
+  }
+}
+
+int run_found(const Registry::Found& found, const std::vector<std::string>& words,
               Registry& registry, const Home& home, const std::string& prefix) {
+  const std::vector<std::string> arguments(words.begin() + static_cast<ptrdiff_t>(found.words),
+                                           words.end());
   const Plugin& plugin = *found.plugin;
   CommandNote command;
   command.name = found.name;
   return report_failure(command, plugin, [&] {
     if (!plugin.refusal.empty()) throw Refusal(plugin.refusal);
     command = plugin.note->command(found.name);
-    if (asks_for_help(command, arguments)) return answer(command_help(command));
-    const Values values = Values::parse(command, arguments);
-    if (plugin.origin == Origin::host) return run_host_command(command, values, registry);
+    if (asks_for_help(command, arguments))
+      return answer(command_help(command, help_width(STDOUT_FILENO)));
+    const auto values = parse_values(command, arguments, registry);
+    if (!values) return run_incomplete(registry, words);
+    if (plugin.origin == Origin::host) return run_host_command(command, *values, registry);
     HostServices services(home, prefix + JETPACK_SERVICE_DIR);
-    return run_command(plugin, command, values, services);
+    return run_command(plugin, command, *values, services);
   });
 }
 
@@ -122,20 +157,22 @@ int dispatch(GlobalOptions options) {
   if (options.version) return answer(JETPACK_VERSION "\n");
   const Home home = Home::find();
   const std::string prefix = installation_prefix() + '/';
-  Registry registry({prefix + JETPACK_PLUGIN_DIR,
-                     {home.root() + "/plugins/active", prefix + "plugins/active"},
-                     plugin_directories(home, options)},
-                    host_note());
+  SearchPath path{prefix + JETPACK_PLUGIN_DIR,
+                  {home.root() + "/plugins/active", prefix + "plugins/active"},
+                  {},
+                  {}};
+  add_plugin_directories(path, home, options);
+  Registry registry(std::move(path), host_note());
   auto& rest = options.rest;
-  if (options.help && rest.empty()) return answer(overview(registry.commands()));
+  if (options.help && rest.empty())
+    return answer(overview(registry.commands(), help_width(STDOUT_FILENO)));
   if (options.help) rest.emplace_back("--help");
   if (rest.empty()) {
-    tell(overview(registry.commands()));
+    tell(overview(registry.commands(), help_width(STDERR_FILENO)));
     return exit_usage;
   }
   const Registry::Found found = registry.find(rest);
   if (found.plugin == nullptr) return run_incomplete(registry, rest);
-  rest.erase(rest.begin(), rest.begin() + static_cast<ptrdiff_t>(found.words));
   return run_found(found, rest, registry, home, prefix);
 }
 

@@ -13,6 +13,7 @@
 #include <boost/program_options/value_semantic.hpp>
 
 #include "support/suggest.hpp"
+#include "support/text.hpp"
 
 namespace jetpack {
 
@@ -90,6 +91,31 @@ bool is_argument(const CommandNote& command, std::string_view word) {
   return is_negative_number(word) || word.find_first_of(" \t\n") != std::string_view::npos;
 }
 
+// "a, b and c"
+std::string join(const std::vector<std::string>& texts, const std::string& last) {
+  std::string joined;
+  for (size_t i = 0; i < texts.size(); ++i)
+    joined += (i == 0 ? "" : i + 1 == texts.size() ? ' ' + last + ' ' : ", ") + texts[i];
+  return joined;
+}
+
+// The word with the name of its option in full: "--level=warn" for "--lev=warn". As it is when it
+// begins no option. Throws UsageError when it begins several.
+std::string completed(const CommandNote& command, const std::string& word) {
+  const std::string name = word.substr(0, word.find('='));
+  if (!name.starts_with("--") || name.size() == 2) return word;
+  std::vector<std::string> names{"--help"};
+  for (const auto& option : command.options) {
+    names.push_back("--" + option.name);
+    if (option.negatable) names.push_back("--no-" + option.name);
+  }
+  if (std::find(names.begin(), names.end(), name) != names.end()) return word;
+  std::erase_if(names, [&](const std::string& known) { return !known.starts_with(name); });
+  if (names.size() > 1)
+    throw UsageError("option '" + name + "' is ambiguous: " + join(names, "or"));
+  return names.empty() ? word : names.front() + word.substr(name.size());
+}
+
 po::option given(const std::string& name, std::vector<std::string> value) {
   po::option option;
   option.string_key = name;
@@ -100,7 +126,7 @@ po::option given(const std::string& name, std::vector<std::string> value) {
 
 // Decides of the first of `words`, before the parser does, where its own rules differ from ours.
 std::vector<po::option> take_word(const CommandNote& command, std::vector<std::string>& words) {
-  const std::string word = words.front();
+  const std::string word = words.front() = completed(command, words.front());
   const size_t mark = word.find('=');
   const std::string name = word.substr(0, mark);
   const bool has_value = mark != std::string::npos;
@@ -155,16 +181,10 @@ po::parsed_options run_parser(const CommandNote& command, const std::vector<std:
   }
 }
 
-std::string join(const std::vector<std::string>& texts) {
-  std::string joined;
-  for (const auto& text : texts) joined += (joined.empty() ? "" : ", ") + text;
-  return joined;
-}
-
+// The beginning is what callers of the reference know: "Invalid level: fatal".
 [[noreturn]] void invalid(const ParameterNote& parameter, const std::string& text,
-                          const std::string& expected) {
-  throw UsageError("Invalid " + parameter.name + ": " + text.substr(0, 200) + ": expected " +
-                   expected);
+                          const std::string& advice) {
+  throw UsageError("Invalid " + parameter.name + ": " + text.substr(0, 200) + "; " + advice);
 }
 
 std::string range(const ParameterNote& p) {
@@ -181,7 +201,7 @@ int64_t to_integer(const ParameterNote& parameter, const std::string& text) {
   const auto [rest, failure] = std::from_chars(text.data(), end, number);
   if (failure != std::errc{} || rest != end || (parameter.min && number < *parameter.min) ||
       (parameter.max && number > *parameter.max))
-    invalid(parameter, text, range(parameter));
+    invalid(parameter, text, "expected " + range(parameter));
   return number;
 }
 
@@ -195,14 +215,15 @@ int64_t to_milliseconds(const ParameterNote& parameter, const std::string& text)
   int64_t milliseconds = 0;
   if (failure != std::errc{} || unit == units.end() || number < 0 ||
       __builtin_mul_overflow(number, unit->second, &milliseconds))
-    invalid(parameter, text, "a duration such as 90 (seconds), 10m, 6h or 2d");
+    invalid(parameter, text, "expected a duration such as 90 (seconds), 10m, 6h or 2d");
   return milliseconds;
 }
 
-void check_choice(const ParameterNote& parameter, const std::string& text) {
-  const auto& choices = parameter.choices;
-  if (choices.empty() || std::find(choices.begin(), choices.end(), text) != choices.end()) return;
-  invalid(parameter, text, "one of " + join(choices));
+// The choice that `text` is, in whatever case it was typed, as it was declared.
+const std::string& choice_of(const ParameterNote& parameter, const std::string& text) {
+  for (const auto& choice : parameter.choices)
+    if (support::lower_case(choice) == support::lower_case(text)) return choice;
+  invalid(parameter, text, "use " + join(parameter.choices, "or"));
 }
 
 struct Given {
@@ -238,8 +259,9 @@ std::vector<std::string> flag_words(const po::parsed_options& parsed, const std:
 
 bool asks_for_help(const CommandNote& command, const std::vector<std::string>& arguments) {
   for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
-    if (arguments[i] == "-h" || arguments[i] == "--help") return true;
-    if (wants_next(command, arguments[i])) ++i;
+    const std::string word = completed(command, arguments[i]);
+    if (word == "-h" || word == "--help") return true;
+    if (wants_next(command, word)) ++i;
   }
   return false;
 }
@@ -253,23 +275,24 @@ Values Values::parse(const CommandNote& command, const std::vector<std::string>&
   Given given = sort_out(parsed);
 
   Values values;
+  std::vector<std::string> missing;
   for (const auto& option : command.options) {
     auto texts = option.type == JP_FLAG ? flag_words(parsed, option.name)
                                         : std::move(given.options[option.name]);
     if (!option.repeated && texts.size() > 1) texts.erase(texts.begin(), texts.end() - 1);
     const bool is_given = !texts.empty();
-    if (!is_given && option.required)
-      throw UsageError("option '--" + option.name + "' is required");
+    if (!is_given && option.required) missing.push_back("--" + option.name);
     values.add(option, std::move(texts), is_given);
   }
   auto next = given.arguments.begin();
   for (const auto& argument : command.arguments) {
     const auto left = given.arguments.end() - next;
     const auto take = argument.repeated ? left : std::min<ptrdiff_t>(1, left);
-    if (take == 0 && argument.required) throw UsageError("missing argument " + argument.name);
+    if (take == 0 && argument.required) missing.push_back(argument.name);
     values.add(argument, {next, next + take}, take > 0);
     next += take;
   }
+  if (!missing.empty()) throw UsageError("missing " + join(missing, "and"));
   if (next != given.arguments.end())
     throw UsageError("too many arguments: unexpected '" + next->substr(0, 80) + "'");
   return values;
@@ -280,8 +303,8 @@ void Values::add(const ParameterNote& parameter, std::vector<std::string> given,
   slot.name = parameter.name;
   slot.texts = std::move(given);
   if (!is_given && parameter.fallback) slot.texts.push_back(*parameter.fallback);
-  for (const auto& text : slot.texts) {
-    check_choice(parameter, text);
+  for (auto& text : slot.texts) {
+    if (!parameter.choices.empty()) text = choice_of(parameter, text);
     slot.borrowed.push_back({text.data(), text.size()});
     if (parameter.type == JP_FLAG) slot.numbers.push_back(text == "true" ? 1 : 0);
     if (parameter.type == JP_INTEGER) slot.numbers.push_back(to_integer(parameter, text));

@@ -25,7 +25,8 @@ bool asks_for_help(const CommandNote& command, const std::vector<std::string>& a
 class Values {
  public:
   // Parses what follows the command's name. Options stand before or after arguments, as "--name
-  // value", "--name=value", "-l value", "-l=value" or "-lvalue"; "--" ends them. The word after an
+  // value", "--name=value", "-l value", "-l=value" or "-lvalue"; "--" ends them. A long name may be cut
+  // short as long as it begins only one option. The word after an
   // option that takes a value is its value, whatever it looks like; a negative number and a word
   // with a blank are arguments although they begin with a dash. Of an option that is given several
   // times the last counts, unless it is declared as repeated. Throws UsageError.

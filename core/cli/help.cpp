@@ -1,15 +1,41 @@
 // Help texts, all made from notes.
 #include "cli/help.hpp"
 
+#include <sys/ioctl.h>
+
 #include <algorithm>
+#include <array>
 #include <list>
 
 namespace jetpack {
 
 namespace {
 
-constexpr size_t width = 80;
+constexpr size_t least_width = 60, most_width = 100;
 constexpr size_t widest_term = 24;
+
+// The groups of the overview, and the first words of the commands in each. What others provide comes
+// last. A table, because nothing but the overview needs it: a note says what a command does.
+struct Group {
+  const char* title;
+  std::array<std::string_view, 6> words;
+};
+constexpr std::array groups{
+    Group{"Node", {"condition", "config", "props", "status", "users"}},
+    Group{"Cluster", {"autoscale", "log", "outbox", "send", "shutdown"}},
+    Group{"Files and logs", {"download", "report_issue"}},
+    Group{"Service", {"initialize", "jetpackd"}},
+    Group{"Hub", {"hub"}},
+    Group{"Help and plugins", {"help", "plugin", "version"}},
+};
+
+// Which of the groups a command's first word belongs to; their number for one of somebody else.
+size_t group_of(std::string_view word) {
+  for (size_t i = 0; i < groups.size(); ++i)
+    for (const auto known : groups[i].words)
+      if (known == word) return i;
+  return groups.size();
+}
 
 // Breaks a paragraph into lines of at most `columns`; existing line breaks stay.
 std::vector<std::string> wrap(std::string_view text, size_t columns) {
@@ -41,14 +67,15 @@ struct Row {
   std::string_view text;
 };
 
-// Two columns, the second wrapped; a term that is too wide stands on a line of its own.
-std::string table(const std::vector<Row>& rows) {
+// Below a title, two columns, the second wrapped; a term that is too wide stands on a line of its own.
+std::string table(const char* title, const std::vector<Row>& rows, size_t width) {
   size_t column = 0;
   for (const auto& row : rows)
     if (row.term.size() <= widest_term) column = std::max(column, row.term.size());
   column += 4;
   std::string out;
-  out.reserve(rows.size() * width);
+  out.reserve((rows.size() + 2) * width);
+  out.append("\n").append(title).append(":\n");
   for (const auto& row : rows) {
     out.append("  ").append(row.term);
     size_t filled = row.term.size() + 2;
@@ -70,11 +97,11 @@ std::string table(const std::vector<Row>& rows) {
   return out;
 }
 
-std::string section(const char* title, const std::vector<Row>& rows) {
-  return rows.empty() ? "" : std::string("\n") + title + ":\n" + table(rows);
+std::string section(const char* title, const std::vector<Row>& rows, size_t width) {
+  return rows.empty() ? "" : table(title, rows, width);
 }
 
-std::string paragraphs(std::string_view text) {
+std::string paragraphs(std::string_view text, size_t width) {
   std::string out;
   for (const auto& line : wrap(text, width)) out += line + '\n';
   return out;
@@ -92,7 +119,8 @@ std::string option_usage(const ParameterNote& option) {
   std::string text = "--" + option.name;
   if (option.negatable) text += "/--no-" + option.name;
   if (option.type != JP_FLAG) text += ' ' + metavar_of(option);
-  return option.required ? text : '[' + text + ']';
+  if (!option.required) text = '[' + text + ']';
+  return option.repeated ? text + "..." : text;
 }
 
 std::string argument_usage(const ParameterNote& argument) {
@@ -118,6 +146,35 @@ std::string parameter_text(const ParameterNote& parameter) {
   return text;
 }
 
+// Of an argument the usage line says as much.
+std::string option_text(const ParameterNote& option) {
+  std::string text = parameter_text(option);
+  if (option.required) text += " [required]";
+  if (option.repeated) text += " [can be repeated]";
+  return text;
+}
+
+// "usage: jetpack log [--level LEVEL] MESSAGE", on as many lines as it takes.
+std::string usage(const std::string& start, const std::vector<std::string>& parts, size_t width) {
+  std::string out;
+  std::string line = "usage: jetpack" + (start.empty() ? start : ' ' + start);
+  const size_t indent = std::min<size_t>(line.size(), 20);
+  for (const auto& part : parts) {
+    if (line.size() + 1 + part.size() > width && line.size() > indent) {
+      out += line + '\n';
+      line = std::string(indent, ' ');
+    }
+    line += ' ' + part;
+  }
+  return out + line + '\n';
+}
+
+// Whether a command's name begins with the words of `group`, and has more.
+bool is_below(std::string_view command, std::string_view group) {
+  return command.size() > group.size() && command.starts_with(group) &&
+         command[group.size()] == ' ';
+}
+
 // The first two words of a command of three, with their space; empty for others.
 std::string_view group_of_two(std::string_view command) {
   const size_t first = command.find(' ');
@@ -126,29 +183,37 @@ std::string_view group_of_two(std::string_view command) {
 }
 
 // Commands of three words are shown by their first two: "hub node ...  add, list, remove".
-struct Groups {
-  std::vector<Row> rows;
+struct Rows {
+  std::array<std::vector<Row>, groups.size() + 1> of;
   std::list<std::string> texts;  // what rows show
 };
 
-Groups grouped(const std::vector<Registry::Listed>& commands) {
-  Groups groups;
-  groups.rows.reserve(commands.size());
-  std::string_view last;
-  for (const auto& command : commands) {
+Rows grouped(const std::vector<Registry::Listed>& commands) {
+  Rows rows;
+  for (auto& list : rows.of) list.reserve(commands.size());
+  std::string_view last, word;
+  size_t at = 0;
+  for (size_t i = 0; i < commands.size(); ++i) {
+    const auto& command = commands[i];
     const std::string_view group = group_of_two(command.name);
-    if (group.empty()) {
-      groups.rows.push_back({command.name, command.summary});
-    } else if (group == last) {
-      groups.texts.back().append(", ").append(command.name.substr(group.size()));
-      groups.rows.back().text = groups.texts.back();
-    } else {
-      const auto& term = groups.texts.emplace_back(std::string(group) + "...");
-      groups.rows.push_back({term, groups.texts.emplace_back(command.name.substr(group.size()))});
+    if (word.empty() || !is_below(command.name, word)) {
+      word = command.name.substr(0, command.name.find(' '));
+      at = group_of(word);
+    }
+    auto& list = rows.of.at(at);
+    if (!group.empty() && group == last) {
+      rows.texts.back().append(", ").append(command.name.substr(group.size()));
+      list.back().text = rows.texts.back();
+    } else if (!group.empty()) {
+      const auto& term = rows.texts.emplace_back(std::string(group) + "...");
+      list.push_back({term, rows.texts.emplace_back(command.name.substr(group.size()))});
+    } else if (i + 1 == commands.size() || !is_below(commands[i + 1].name, command.name)) {
+      // Of "props", "props get" and "props set" the last two: the first is for old callers.
+      list.push_back({command.name, command.summary});
     }
     last = group;
   }
-  return groups;
+  return rows;
 }
 
 std::vector<Row> rows_of(const std::vector<Registry::Listed>& commands) {
@@ -160,44 +225,45 @@ std::vector<Row> rows_of(const std::vector<Registry::Listed>& commands) {
 
 }  // namespace
 
-std::string overview(const std::vector<Registry::Listed>& commands) {
-  return "usage: jetpack [-h|--help] [-v|--version] [--plugin-path DIR] COMMAND ...\n"
-         "\n"
-         "The agent of a node in an HPC cluster: its configuration, and its way to the\n"
-         "cluster's server.\n" +
-         section("commands", grouped(commands).rows) +
-         "\n"
-         "See 'jetpack help COMMAND' for the options of a command.\n";
+size_t help_width(int fd) {
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return default_help_width;
+  return std::clamp<size_t>(size.ws_col, least_width, most_width);
 }
 
-std::string group_overview(const std::string& group,
-                           const std::vector<Registry::Listed>& commands) {
+std::string overview(const std::vector<Registry::Listed>& commands, size_t width) {
+  std::string out =
+      usage("", {"[-h|--help]", "[-v|--version]", "[--plugin-path DIR]", "COMMAND ..."}, width);
+  out += '\n' + paragraphs(
+                    "The agent of a node in an HPC cluster: its configuration, and its way to the "
+                    "cluster's server.",
+                    width);
+  const Rows rows = grouped(commands);
+  for (size_t i = 0; i < groups.size(); ++i) out += section(groups[i].title, rows.of[i], width);
+  out += section("Plugins", rows.of.back(), width);
+  return out +
+         "\nSee 'jetpack help COMMAND' for the options of a command, and\n"
+         "'jetpack help settings' for the settings of a node.\n";
+}
+
+std::string group_overview(const std::string& group, const std::vector<Registry::Listed>& commands,
+                           size_t width) {
   std::vector<Registry::Listed> own;
   for (const auto& command : commands)
-    if (command.name.starts_with(group + ' ')) own.push_back(command);
-  return "usage: jetpack " + group + " COMMAND ...\n" + section("commands", rows_of(own));
+    if (is_below(command.name, group)) own.push_back(command);
+  return usage(group, {"COMMAND ..."}, width) + section("commands", rows_of(own), width);
 }
 
-std::string usage_line(const CommandNote& command) {
+std::string usage_line(const CommandNote& command, size_t width) {
   std::vector<std::string> parts;
   for (const auto& option : command.options) parts.push_back(option_usage(option));
   for (const auto& argument : command.arguments) parts.push_back(argument_usage(argument));
-  const std::string start = "usage: jetpack " + command.name;
-  std::string out;
-  std::string line = start;
-  for (const auto& part : parts) {
-    if (line.size() + 1 + part.size() > width) {
-      out += line + '\n';
-      line = std::string(std::min<size_t>(start.size(), 20), ' ');
-    }
-    line += ' ' + part;
-  }
-  return out + line + '\n';
+  return usage(command.name, parts, width);
 }
 
-std::string command_help(const CommandNote& command) {
-  std::string out = usage_line(command) + '\n' + paragraphs(command.summary);
-  if (!command.description.empty()) out += '\n' + paragraphs(command.description);
+std::string command_help(const CommandNote& command, size_t width) {
+  std::string out = usage_line(command, width) + '\n' + paragraphs(command.summary, width);
+  if (!command.description.empty()) out += '\n' + paragraphs(command.description, width);
   std::vector<std::string> texts;  // never grows beyond what is reserved: rows show its elements
   texts.reserve(command.arguments.size() + 2 * command.options.size());
   const auto keep = [&](std::string text) -> std::string_view {
@@ -206,12 +272,12 @@ std::string command_help(const CommandNote& command) {
   std::vector<Row> arguments;
   for (const auto& argument : command.arguments)
     arguments.push_back({argument.name, keep(parameter_text(argument))});
-  out += section("arguments", arguments);
+  out += section("arguments", arguments, width);
   std::vector<Row> options;
   for (const auto& option : command.options)
-    options.push_back({keep(option_term(option)), keep(parameter_text(option))});
+    options.push_back({keep(option_term(option)), keep(option_text(option))});
   options.push_back({"-h, --help", "Show this help"});
-  out += section("options", options);
+  out += section("options", options, width);
   if (!command.examples.empty()) out += "\nexamples:\n";
   for (const auto& example : command.examples) {
     out += "  " + example.line + '\n';

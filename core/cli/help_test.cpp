@@ -17,14 +17,21 @@ TEST_CASE("usage shows what is optional, repeated and required") {
   project.letter = 'p';
   project.required = true;
   project.metavar = "PROJECT_NAME";
-  command.options = {upload, project};
+  ParameterNote header;
+  header.name = "header";
+  header.repeated = true;
+  header.metavar = "NAME=VALUE";
+  command.options = {upload, project, header};
   ParameterNote path;
   path.name = "LOG_PATH";
   path.repeated = true;
   command.arguments = {path};
   CHECK(usage_line(command) ==
         "usage: jetpack report_issue [--upload/--no-upload] --project PROJECT_NAME\n"
-        "                     [LOG_PATH ...]\n");
+        "                     [--header NAME=VALUE]... [LOG_PATH ...]\n");
+  const std::string help = command_help(command);
+  CHECK(help.find("[required]") != std::string::npos);
+  CHECK(help.find("[can be repeated]") != std::string::npos);
 }
 
 TEST_CASE("help is wrapped and names defaults and choices") {
@@ -40,9 +47,12 @@ TEST_CASE("help is wrapped and names defaults and choices") {
   const std::string help = command_help(command);
   CHECK(help.find("--level {info,warn}") != std::string::npos);
   CHECK(help.find("[default: info]") != std::string::npos);
-  size_t start = 0;
-  for (size_t end = 0; (end = help.find('\n', start)) != std::string::npos; start = end + 1)
-    CHECK(end - start <= 80);
+  for (const size_t width : {60, 80, 100}) {
+    const std::string text = command_help(command, width);
+    size_t start = 0;
+    for (size_t end = 0; (end = text.find('\n', start)) != std::string::npos; start = end + 1)
+      CHECK(end - start <= width);
+  }
 }
 
 }  // namespace jetpack

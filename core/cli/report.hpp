@@ -19,8 +19,12 @@ enum ExitCode : int {
 };
 
 // Writes to stderr, with a line break at the end. Control characters that could steer a terminal
-// are replaced.
+// are escaped.
 void tell(std::string_view text);
+
+// Reports that standard output could not be written, for this errno: throws Errc::failed, or ends the
+// process by SIGPIPE when nobody reads any more.
+[[noreturn]] void fail_to_print(int error);
 
 // Runs `body`; what it throws is reported as coming from `command`, and becomes the exit code.
 int report_failure(const CommandNote& command, const Plugin& plugin,

@@ -108,9 +108,7 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   int32_t exit_code = 0;
   const int32_t status = table.run(self, &call, &exit_code, &err);
   table.close(self);
-  if (out.error() != 0)
-    throw Error(Errc::failed,
-                "cannot write to standard output: " + support::system_message(out.error()));
+  if (out.error() != 0) fail_to_print(out.error());
   boundary::check(status, err);
   // What a process cannot end with is at least not a success.
   return exit_code >= 0 && exit_code <= 255 ? exit_code : exit_failed;

@@ -1,10 +1,13 @@
 // `jetpack help`: the overview, one command, or the notes of all plugins.
-#include "cli/help.hpp"
+#include <unistd.h>
+
 #include "cli/answer.hpp"
+#include "cli/help.hpp"
 #include "commands/commands.hpp"
 #include "loader/refusal.hpp"
 #include "support/json_writer.hpp"
 #include "support/settings.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::commands {
 
@@ -28,9 +31,8 @@ std::string notes_json(Registry& registry) {
   const auto add_note = [](support::JsonWriter& json, std::string_view note) {
     json.RawValue(note.data(), note.size(), rapidjson::kObjectType);
   };
-  return support::json_object(
-             [&](support::Object& json) { json.list("plugins", notes, add_note); }) +
-         '\n';
+  return support::shown_json(
+      support::json_object([&](support::Object& json) { json.list("plugins", notes, add_note); }));
 }
 
 std::string settings_text() {
@@ -48,15 +50,14 @@ std::string settings_text() {
 }
 
 std::string settings_json() {
-  return support::json_array(support::settings(),
-                             [](support::JsonWriter& json, const support::Setting& setting) {
-                               support::Object(json)
-                                   .text("key", setting.key)
-                                   .text("expected", setting.expected())
-                                   .text("default", setting.fallback)
-                                   .text("help", setting.help);
-                             }) +
-         '\n';
+  const auto add_setting = [](support::JsonWriter& json, const support::Setting& setting) {
+    support::Object(json)
+        .text("key", setting.key)
+        .text("expected", setting.expected())
+        .text("default", setting.fallback)
+        .text("help", setting.help);
+  };
+  return support::shown_json(support::json_array(support::settings(), add_setting));
 }
 
 }  // namespace
@@ -66,19 +67,20 @@ int help(const Values& values, Registry& registry) {
   if (words == std::vector<std::string>{"settings"})
     return answer(values.flag("json") ? settings_json() : settings_text());
   if (values.flag("json")) return answer(notes_json(registry));
-  if (words.empty()) return answer(overview(registry.commands()));
+  if (words.empty()) return answer(overview(registry.commands(), help_width(STDOUT_FILENO)));
   std::string name;
   for (const auto& word : words) name += (name.empty() ? "" : " ") + word;
   const auto found = registry.find(words);
   if (const Plugin* plugin = found.plugin;
       plugin != nullptr && plugin->note && found.name == name) {
-    std::string text = command_help(plugin->note->command(name));
+    std::string text = command_help(plugin->note->command(name), help_width(STDOUT_FILENO));
     if (!plugin->refusal.empty())
       text +=
           "\nIt cannot be run: plugin " + plugin->path + " is refused: " + plugin->refusal + '\n';
-    return answer(text);
+    return answer(support::printable(text));
   }
-  if (registry.has_group(name)) return answer(group_overview(name, registry.commands()));
+  if (registry.has_group(name))
+    return answer(group_overview(name, registry.commands(), help_width(STDOUT_FILENO)));
   return unknown_command(name, registry);
 }
 

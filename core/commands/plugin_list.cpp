@@ -2,6 +2,7 @@
 #include "cli/answer.hpp"
 #include "commands/commands.hpp"
 #include "support/json_writer.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::commands {
 
@@ -41,16 +42,17 @@ std::string plugins_json(Registry& registry) {
     object.list("commands", plugin.note ? plugin.note->commands() : Entries(), add_command);
     if (!plugin.refusal.empty()) object.text("refused", plugin.refusal);
   };
-  return support::json_array(registry.all(), add_plugin) + '\n';
+  return support::shown_json(support::json_array(registry.all(), add_plugin));
 }
 
 std::string plugins_text(Registry& registry) {
   std::string text;
   for (const auto& plugin : registry.all()) {
-    text += plugin.note ? plugin.note->id() + ' ' + plugin.note->version() : plugin.path;
+    const std::string path = support::one_line(plugin.path);
+    text += plugin.note ? plugin.note->id() + ' ' + plugin.note->version() : path;
     text += std::string(" (") + origin_name(plugin.origin) + ")\n";
-    if (!plugin.refusal.empty()) text += "    refused: " + plugin.refusal + '\n';
-    if (plugin.note && !plugin.path.empty()) text += "    " + plugin.path + '\n';
+    if (!plugin.refusal.empty()) text += "    refused: " + support::one_line(plugin.refusal) + '\n';
+    if (plugin.note && !plugin.path.empty()) text += "    " + path + '\n';
     if (!plugin.note) continue;
     for (const auto& entry : plugin.note->commands()) {
       text += "    " + std::string(entry.name) + ": " + std::string(entry.summary);
@@ -65,6 +67,7 @@ std::string plugins_text(Registry& registry) {
 }  // namespace
 
 int plugin_list(const Values& values, Registry& registry) {
+  tell_ignored(registry);
   return answer(values.flag("json") ? plugins_json(registry) : plugins_text(registry));
 }
 

@@ -113,9 +113,8 @@ size_t MemoryReader::read(uint64_t offset, std::span<char> to) const {
   return size;
 }
 
-std::string read_note(const ByteReader& file) {
-  // Headers and notes stand at the start of a library, so that one read is mostly enough.
-  std::array<char, 32768> start;  // not cleared: this is read for each plugin of a listing
+NoteText read_note(const ByteReader& file) {
+  std::array<char, 4096> start;  // not cleared: this is read for each plugin of a listing
   const size_t start_size = file.read(0, start);
   if (start_size < SELFMAG || std::memcmp(start.data(), ELFMAG, SELFMAG) != 0)
     throw Refusal("not an ELF file");
@@ -141,25 +140,19 @@ std::string read_note(const ByteReader& file) {
         (segment.p_offset > size || segment.p_filesz > size - segment.p_offset))
       throw Refusal("truncated: the file ends within what would be loaded");
 
-  std::string beyond;
   for (const auto& segment : segments) {
     if (segment.p_type != PT_NOTE) continue;
     if (segment.p_filesz > max_note_segment)
       throw Refusal("damaged: a note segment of " + std::to_string(segment.p_filesz) + " bytes");
-    std::string_view bytes(start.data(), start_size);
-    if (segment.p_offset <= start_size && segment.p_filesz <= start_size - segment.p_offset) {
-      bytes = bytes.substr(segment.p_offset, segment.p_filesz);
-    } else {
-      beyond.resize(segment.p_filesz);
-      read_exactly(file, segment.p_offset, beyond, "notes");
-      bytes = beyond;
-    }
-    const auto descriptor = find_descriptor(bytes);
+    NoteText note{std::make_unique_for_overwrite<char[]>(segment.p_filesz), {}};
+    fetch(segment.p_offset, {note.bytes.get(), segment.p_filesz}, "notes");
+    const auto descriptor = find_descriptor({note.bytes.get(), segment.p_filesz});
     if (!descriptor) continue;
     if (descriptor->size() > JP_NOTE_MAX)
       throw Refusal("its note has " + std::to_string(descriptor->size()) + " bytes; the limit is " +
                     std::to_string(JP_NOTE_MAX));
-    return std::string(*descriptor);
+    note.text = *descriptor;
+    return note;
   }
   throw Refusal("no " JP_NOTE_SECTION
                 " note: not a jetpack plugin, or a packaging tool stripped the note");

@@ -4,8 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
-#include <string>
+#include <string_view>
 
 namespace jetpack {
 
@@ -39,9 +40,15 @@ class MemoryReader final : public ByteReader {
   std::span<const char> bytes_;
 };
 
+// The text of a note, and the bytes it is part of: none, when it lives elsewhere as long as needed.
+struct NoteText {
+  std::unique_ptr<char[]> bytes;
+  std::string_view text;
+};
+
 // The descriptor of the first note with owner JP_NOTE_OWNER and type JP_NOTE_TYPE: JSON text that
 // is not yet checked. Throws Refusal that says what was found: no ELF file, another machine,
 // truncated, no note. Reads at most a few KiB beside the note, which is at most JP_NOTE_MAX bytes.
-std::string read_note(const ByteReader& file);
+NoteText read_note(const ByteReader& file);
 
 }  // namespace jetpack

@@ -59,7 +59,9 @@ std::vector<char> library(const std::string& descriptor) {
   return bytes;
 }
 
-std::string read(const std::vector<char>& bytes) { return read_note(MemoryReader(bytes)); }
+std::string read(const std::vector<char>& bytes) {
+  return std::string(read_note(MemoryReader(bytes)).text);
+}
 
 std::string refusal(const std::vector<char>& bytes) {
   try {

@@ -1,11 +1,16 @@
 // What a listing of plugins needs of a note or a bundle's manifest, read without the rest.
 #include "loader/listing.hpp"
 
-#include <rapidjson/reader.h>
-#include <rapidjson/stream.h>
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <optional>
 
+#include <jetpack/error.hpp>
 #include "loader/refusal.hpp"
 #include "support/json.hpp"
+#include "support/text.hpp"
 #include "support/utf8.hpp"
 
 namespace jetpack {
@@ -19,163 +24,206 @@ bool is_printable_ascii(std::string_view text) {
   return !other;
 }
 
-// How much of JSON text, in whole blocks, has no escape and only printable ASCII in its strings.
-// (The reader refuses line breaks there.)
-size_t plain_size(std::string_view json) {
-  constexpr size_t block = 64;
-  size_t plain = 0;
-  for (; json.size() - plain >= block; plain += block) {
-    unsigned char other = 0;
-    for (size_t i = 0; i < block; ++i) {
-      const auto c = static_cast<unsigned char>(json[plain + i]);
-      // Bitwise, so that it becomes a few vector instructions.
-      const unsigned char odd = static_cast<unsigned char>(c - 0x20) > 0x7E - 0x20 ? 1 : 0;
-      other |= static_cast<unsigned char>((odd & (c != '\n' ? 1 : 0)) | (c == '\\' ? 1 : 0));
-    }
-    if (other != 0) break;
-  }
-  return plain;
-}
-
-// Takes what a listing needs. A listing reads the notes of all plugins, and must cost next to
-// nothing.
-class ListingReader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListingReader> {
+// Reads a listing in the form that most tools write: on one line, and strings of printable ASCII
+// without escapes, which therefore need not be copied. A listing of plugins reads the notes of all of
+// them, and must cost next to nothing.
+class PlainReader {
  public:
-  Listing found;
-  size_t failed_at = 0;
+  PlainReader(std::string_view text, std::string_view end) : text_(text), end_(end) {}
 
-  // Reads `json` in place; false when it is not what is expected.
-  bool read(std::vector<char>& json) {
-    json.push_back('\0');
-    plain_end_ = json.data() + plain_size({json.data(), json.size() - 1});
-    rapidjson::InsituStringStream stream(json.data());
-    const auto result = rapidjson::Reader().Parse<rapidjson::kParseInsituFlag>(stream, *this);
-    failed_at = result.Offset();
-    return !result.IsError() || complete_;
-  }
-
-  bool Default() { return expected() == Expected::anything; }
-  bool Uint(unsigned number) { return Uint64(number); }
-  bool Uint64(uint64_t number) {
-    if (expected() != Expected::number) return Default();
-    if (top_ == Top::schema) found.schema = number == 1 ? 1 : 0;
-    if (top_ == Top::abi) found.abi.push_back(number);
-    return true;
-  }
-  bool String(const char* data, rapidjson::SizeType size, bool) {
-    if (expected() != Expected::text) return Default();
-    const std::string_view text(data, size);
-    if (top_ == Top::id) found.id = checked(text, "id");
-    if (top_ == Top::version) found.version = checked(text, "version");
-    if (top_ == Top::needed) found.needed.emplace_back(checked(text, "requires"));
-    if (top_ == Top::commands) {
-      auto& command = found.commands.back();
-      (in_ == In::name      ? command.name
-       : in_ == In::summary ? command.summary
-                            : command.library) = checked(text, "commands");
-    }
-    return true;
-  }
-  bool Key(const char* data, rapidjson::SizeType size, bool) {
-    const std::string_view key(data, size);
-    if (depth_ == 1) top_ = top_of(key);
-    in_ = depth_ == 3 ? in_of(key) : In::other;
-    complete_ = depth_ == 1 && top_ == Top::rest;
-    return !complete_;
-  }
-  bool StartObject() {
-    const auto what = expected();
-    if (what != Expected::object && what != Expected::anything) return false;
-    if (what == Expected::object && depth_ == 2) found.commands.emplace_back();
-    return ++depth_ <= support::max_json_depth;
-  }
-  bool EndObject(rapidjson::SizeType) {
-    --depth_;
-    return true;
-  }
-  bool StartArray() {
-    const auto what = expected();
-    if (what != Expected::list && what != Expected::anything) return false;
-    return ++depth_ <= support::max_json_depth;
-  }
-  bool EndArray(rapidjson::SizeType) {
-    --depth_;
-    return true;
+  // nullopt when it is in another form.
+  std::optional<Listing> read() {
+    Listing found;
+    if (!take('{')) return std::nullopt;
+    do {
+      const auto key = string();
+      if (!key || !take(':')) return std::nullopt;
+      if (*key == end_) return found;
+      if (!read_member(*key, found)) return std::nullopt;
+    } while (take(','));
+    if (!take('}') || at_ != text_.size()) return std::nullopt;
+    return found;
   }
 
  private:
-  enum class Top { other, schema, id, version, abi, needed, commands, rest };
-  enum class In { other, name, summary, library };
-  enum class Expected { anything, number, text, list, object };
-
-  std::string_view checked(std::string_view text, const char* what) const {
-    return text.data() + text.size() <= plain_end_ ? text : checked_text(text, what);
-  }
-
-  static Top top_of(std::string_view key) {
-    if (key == "schema") return Top::schema;
-    if (key == "id") return Top::id;
-    if (key == "version") return Top::version;
-    if (key == "abi") return Top::abi;
-    if (key == "requires") return Top::needed;
-    if (key == "commands") return Top::commands;
-    if (key == "details" || key == "files") return Top::rest;
-    return Top::other;
-  }
-
-  static In in_of(std::string_view key) {
-    if (key == "name") return In::name;
-    if (key == "summary") return In::summary;
-    return key == "library" ? In::library : In::other;
-  }
-
-  // What may stand here: {"schema":1, "id":"", "version":"", "abi":[1,0], "requires":[""],
-  // "commands":[{"name":"", "summary":"", ...}], ...}
-  Expected expected() const {
-    if (depth_ == 0) return Expected::object;
-    if (depth_ > 3 || top_ == Top::other) return Expected::anything;
-    if (depth_ == 1) {
-      if (top_ == Top::schema) return Expected::number;
-      return top_ == Top::id || top_ == Top::version ? Expected::text : Expected::list;
+  bool read_member(std::string_view key, Listing& found) {
+    if (key == "schema") return read_number([&](uint64_t n) { found.schema = n == 1 ? 1 : 0; });
+    if (key == "abi")
+      return read_list([&] { return read_number([&](uint64_t n) { found.abi.push_back(n); }); });
+    if (key == "requires") return read_texts(found.needed);
+    if (key == "libraries") return read_texts(found.libraries);
+    if (key == "commands") {
+      constexpr size_t usual = 4;
+      found.commands.reserve(usual);
+      return read_list([&] { return read_command(found.commands.emplace_back()); });
     }
-    if (depth_ == 2) {
-      if (top_ == Top::abi) return Expected::number;
-      return top_ == Top::needed ? Expected::text : Expected::object;
-    }
-    return in_ != In::other ? Expected::text : Expected::anything;
+    const auto value = string();
+    if (value && key == "id") found.id = *value;
+    if (value && key == "version") found.version = *value;
+    return value.has_value();
   }
 
-  const char* plain_end_ = nullptr;  // strings before it need no check
-  bool complete_ = false;
-  unsigned depth_ = 0;
-  Top top_ = Top::other;
-  In in_ = In::other;
+  bool read_command(Listing::Command& command) {
+    if (!take('{')) return false;
+    do {
+      const auto key = string();
+      if (!key || !take(':')) return false;
+      const auto value = string();
+      if (!value) return false;
+      if (*key == "name") command.name = *value;
+      if (*key == "summary") command.summary = *value;
+    } while (take(','));
+    return take('}');
+  }
+
+  bool read_texts(std::vector<std::string>& texts) {
+    return read_list([&] {
+      const auto text = string();
+      if (text) texts.emplace_back(*text);
+      return text.has_value();
+    });
+  }
+
+  template <class Read>
+  bool read_list(Read read_one) {
+    if (!take('[')) return false;
+    if (take(']')) return true;
+    do {
+      if (!read_one()) return false;
+    } while (take(','));
+    return take(']');
+  }
+
+  template <class Use>
+  bool read_number(Use use) {
+    while (at_ < text_.size() && text_[at_] == ' ') ++at_;
+    uint64_t number = 0;
+    const char* start = text_.data() + at_;
+    const auto [rest, failure] = std::from_chars(start, text_.data() + text_.size(), number);
+    if (failure != std::errc{}) return false;
+    at_ += static_cast<size_t>(rest - start);
+    use(number);
+    return true;
+  }
+
+  std::optional<std::string_view> string() {
+    if (!take('"')) return std::nullopt;
+    const size_t end = text_.find('"', at_);
+    if (end == std::string_view::npos || !is_plain_to(end)) return std::nullopt;
+    const auto content = text_.substr(at_, end - at_);
+    at_ = end + 1;
+    return content;
+  }
+
+  bool take(char c) {
+    while (at_ < text_.size() && text_[at_] == ' ') ++at_;
+    if (at_ >= text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+
+  // Whether the text is printable ASCII without escapes as far as there. It is looked at in blocks,
+  // each of which takes a few vector instructions.
+  bool is_plain_to(size_t end) {
+    for (; plain_ < end; plain_ += block) {
+      std::array<char, block> chars;  // not cleared
+      const size_t size = std::min(block, text_.size() - plain_);
+      if (size < block) chars.fill(' ');
+      std::memcpy(chars.data(), text_.data() + plain_, size);
+      if (is_plain(chars)) continue;
+      // The rest of the block may be beyond what is read.
+      chars.fill(' ');
+      std::memcpy(chars.data(), text_.data() + plain_, std::min(block, end - plain_));
+      return end - plain_ <= block && is_plain(chars);
+    }
+    return true;
+  }
+
+  static constexpr size_t block = 64;
+
+  static bool is_plain(const std::array<char, block>& chars) {
+    unsigned char other = 0;
+    for (const char c : chars) {
+      // Bitwise, so that it can be done for many at once.
+      const unsigned char odd = static_cast<unsigned char>(c - 0x20) > 0x7E - 0x20 ? 1 : 0;
+      other |= static_cast<unsigned char>(odd | (c == '\\' ? 1 : 0));
+    }
+    return other == 0;
+  }
+
+  std::string_view text_;
+  std::string_view end_;
+  size_t at_ = 0;
+  size_t plain_ = 0;
 };
+
+// Calls `use` for each element of an array; nothing when there is none.
+template <class Use>
+void each_of(const rapidjson::Value& object, const char* name, Use use) {
+  const auto* member = support::find_member(object, name);
+  if (member == nullptr) return;
+  if (!member->IsArray()) throw Refusal(std::string("'") + name + "' is not a list");
+  for (const auto& element : member->GetArray()) use(element);
+}
+
+std::string_view text_in(const rapidjson::Value* value, const char* what) {
+  if (value == nullptr) return {};
+  if (!support::is_string(*value)) throw Refusal(std::string("'") + what + "' is not a string");
+  return checked_text(support::text_of(*value), what);
+}
+
+// Any other form. The texts of commands are kept in `copy`, which they fit into: decoded text is
+// never longer.
+Listing read_any(std::string_view text, std::vector<char>& copy) {
+  const auto json = support::Json::parse(text, "its JSON", {}, support::JsonRules::strict);
+  const rapidjson::Value& root = json.root();
+  if (!root.IsObject()) throw Refusal("not the JSON that is expected: no object");
+  copy.reserve(text.size());
+  const auto kept = [&](std::string_view content) {
+    const size_t start = copy.size();
+    copy.insert(copy.end(), content.begin(), content.end());
+    return std::string_view(copy.data() + start, content.size());
+  };
+  const auto texts_of = [&](const char* name, std::vector<std::string>& texts) {
+    each_of(root, name,
+            [&](const rapidjson::Value& value) { texts.emplace_back(text_in(&value, name)); });
+  };
+  Listing found;
+  const auto* schema = support::find_member(root, "schema");
+  found.schema = schema != nullptr && schema->IsInt() && schema->GetInt() == 1 ? 1 : 0;
+  found.id = text_in(support::find_member(root, "id"), "id");
+  found.version = text_in(support::find_member(root, "version"), "version");
+  each_of(root, "abi", [&](const rapidjson::Value& number) {
+    if (!number.IsUint64()) throw Refusal("'abi' is not [MAJOR, MINOR]");
+    found.abi.push_back(number.GetUint64());
+  });
+  texts_of("requires", found.needed);
+  texts_of("libraries", found.libraries);
+  each_of(root, "commands", [&](const rapidjson::Value& command) {
+    if (!command.IsObject()) throw Refusal("a command is not an object");
+    found.commands.push_back({kept(text_in(support::find_member(command, "name"), "commands")),
+                              kept(text_in(support::find_member(command, "summary"), "commands"))});
+  });
+  return found;
+}
 
 }  // namespace
 
 std::string_view checked_text(std::string_view text, const char* what) {
   if (is_printable_ascii(text)) return text;
   if (!support::is_utf8(text)) throw Refusal(std::string("'") + what + "' is not UTF-8");
-  for (const char c : text)
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7F)
-      throw Refusal(std::string("'") + what + "' has a control character");
+  if (support::printable(text) != text || text.find('\t') != std::string_view::npos)
+    throw Refusal(std::string("'") + what + "' has a control character");
   return text;
 }
 
 Listing read_listing(std::string_view text, std::string_view end, std::vector<char>& copy) {
-  // What follows may be most of the text. As our own tools write it, it follows a list.
-  const std::string mark = "],\"" + std::string(end) + '"';
-  const size_t found = text.find(mark);
-  if (found != std::string_view::npos) {
-    copy.assign(text.begin(), text.begin() + static_cast<ptrdiff_t>(found + mark.size()));
-    if (ListingReader listing; listing.read(copy)) return std::move(listing.found);
+  if (auto found = PlainReader(text, end).read()) return *std::move(found);
+  try {
+    return read_any(text, copy);
+  } catch (const Error& error) {
+    throw Refusal(std::string("not the JSON that is expected: ") + error.what());
   }
-  // It was not the name at the top.
-  copy.assign(text.begin(), text.end());
-  ListingReader listing;
-  if (listing.read(copy)) return std::move(listing.found);
-  throw Refusal("not the JSON that is expected, at byte " + std::to_string(listing.failed_at));
 }
 
 }  // namespace jetpack

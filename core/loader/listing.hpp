@@ -13,7 +13,6 @@ struct Listing {
   struct Command {
     std::string_view name;
     std::string_view summary;
-    std::string_view library;  // of a manifest
   };
 
   int64_t schema = 0;
@@ -21,10 +20,12 @@ struct Listing {
   std::vector<uint64_t> abi;
   std::vector<std::string> needed;
   std::vector<Command> commands;
+  std::vector<std::string> libraries;  // of a manifest
 };
 
-// Reads JSON as far as to `end`, "details" of a note or "files" of a manifest, from a copy of it
-// that it leaves in `copy`. Throws Refusal when it is not the JSON that is expected; what is missing
+// Reads a note or manifest, mostly no further than to the member `end`: "details" of a
+// note, "commands" of a manifest. The texts of commands point into it, or into `copy` when it is in
+// another form than theirs. Throws Refusal when it is not the JSON that is expected; what is missing
 // is empty.
 Listing read_listing(std::string_view text, std::string_view end, std::vector<char>& copy);
 

@@ -1,8 +1,6 @@
 // A bundle's plugin.json: what it says of the bundle, checked.
 #include "loader/manifest.hpp"
 
-#include <algorithm>
-
 #include "loader/listing.hpp"
 #include "loader/refusal.hpp"
 #include "support/files.hpp"
@@ -29,7 +27,7 @@ Manifest Manifest::read(const std::string& directory) {
   try {
     const auto text = support::read_file(path, max_size);
     if (!text) throw Refusal("the bundle has no manifest");
-    listing = read_listing(*text, "files", bytes);
+    listing = read_listing(*text, "commands", bytes);
   } catch (const std::runtime_error& e) {
     fail(e.what());
   }
@@ -38,30 +36,17 @@ Manifest Manifest::read(const std::string& directory) {
   Manifest manifest;
   manifest.id_ = listing.id;
   manifest.version_ = listing.version;
-  for (const auto& command : listing.commands) {
-    Entry entry{std::string(command.name), std::string(command.library)};
-    if (entry.name.empty()) fail("a command has no name");
-    if (!is_inside(entry.library))
-      fail("the library of '" + entry.name + "' is not a path inside the bundle");
-    const auto& known = manifest.libraries_;
-    if (std::find(known.begin(), known.end(), entry.library) == known.end())
-      manifest.libraries_.push_back(entry.library);
-    manifest.commands_.push_back(std::move(entry));
-  }
-  if (manifest.libraries_.empty()) fail("it declares no command");
+  manifest.libraries_ = std::move(listing.libraries);
+  if (manifest.libraries_.empty()) fail("it names no library");
+  for (const auto& library : manifest.libraries_)
+    if (!is_inside(library)) fail("the library '" + library + "' is not a path inside the bundle");
   return manifest;
 }
 
-std::string Manifest::disagreement(const Note& note, const std::string& library) const {
-  if (note.id() != id_ || note.version() != version_)
-    return "its manifest says " + id_ + " " + version_ + ", the library " + note.id() + " " +
-           note.version();
-  const auto count = std::count_if(commands_.begin(), commands_.end(), [&](const Entry& entry) {
-    return entry.library == library && note.has_command(entry.name);
-  });
-  if (static_cast<size_t>(count) != note.commands().size())
-    return "its manifest and the library's note do not declare the same commands";
-  return {};
+std::string Manifest::disagreement(const Note& note) const {
+  if (note.id() == id_ && note.version() == version_) return {};
+  return "its manifest says " + id_ + " " + version_ + ", the library " + note.id() + " " +
+         note.version();
 }
 
 }  // namespace jetpack

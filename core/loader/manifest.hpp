@@ -9,9 +9,9 @@
 namespace jetpack {
 
 // The form, schema 1: {"schema":1, "id", "version", "abi":[MAJOR,MINOR], "platform":"linux-x86_64",
-// "requires":[service], "commands":[{"name","summary","library"}],
-// "files":{path:{"sha256","size"}}}. Paths are relative to the bundle's directory. It repeats the note
-// of each library, which decides.
+// "requires":[service], "libraries":[path], "commands":[{"name","summary","library"}],
+// "files":{path:{"sha256","size"}}}, in this order. Paths are relative to the bundle's directory. What
+// the commands are is read from the notes of the libraries: the manifest repeats it for others.
 class Manifest {
  public:
   // Throws Refusal when DIRECTORY/plugin.json is missing or faulty.
@@ -20,18 +20,12 @@ class Manifest {
   // The libraries that provide commands, relative to the directory, each once.
   const std::vector<std::string>& libraries() const { return libraries_; }
 
-  // Where the manifest says otherwise than the note of `library`; empty when they agree.
-  std::string disagreement(const Note& note, const std::string& library) const;
+  // Where the manifest says otherwise than the note of a library; empty when they agree.
+  std::string disagreement(const Note& note) const;
 
  private:
-  struct Entry {
-    std::string name;
-    std::string library;
-  };
-
   std::string id_;
   std::string version_;
-  std::vector<Entry> commands_;
   std::vector<std::string> libraries_;
 };
 

@@ -31,7 +31,7 @@ std::string_view printable(const Value& value, const char* what) {
   return checked_text(support::text_of(value), what);
 }
 
-support::Json parse(const std::string& text) {
+support::Json parse(std::string_view text) {
   try {
     return support::Json::parse(text, "note", {}, support::JsonRules::strict);
   } catch (const Error& e) {
@@ -76,19 +76,20 @@ void for_each(const Value& object, const char* name, Use use) {
 // A command's or option's name: lower-case words, as they can be typed.
 bool is_name(std::string_view name, size_t words) {
   if (name.empty() || name.size() > 64) return false;
-  size_t seen = 1;
-  char before = ' ';
+  bool is_first = true;  // of a word
   for (const char c : name) {
-    const bool inner = (c >= '0' && c <= '9') || c == '-' || c == '_';
-    const bool letter = c >= 'a' && c <= 'z';
-    if (c == ' ' && before != ' ') {
-      ++seen;
-    } else if (!letter && !(inner && before != ' ')) {
+    if (c >= 'a' && c <= 'z') {
+      is_first = false;
+    } else if (is_first) {
+      return false;
+    } else if (c == ' ') {
+      is_first = true;
+      if (--words == 0) return false;
+    } else if (!((c >= '0' && c <= '9') || c == '-' || c == '_')) {
       return false;
     }
-    before = c;
   }
-  return before != ' ' && seen <= words;
+  return !is_first;
 }
 
 jp_type type_of(const Value& parameter) {
@@ -139,23 +140,23 @@ void read_details(const Value& details, CommandNote& command) {
 
 }  // namespace
 
-Note::Note(std::string text) : text_(std::move(text)) {
+Note::Note(NoteText text) : text_(std::move(text)) {
   from_note([&] {
-    Listing listing = read_listing(text_, "details", listing_);
+    Listing listing = read_listing(text_.text, "details", listing_);
     if (listing.schema != 1) refuse("schema 1 is expected; the plugin may need a newer jetpack");
     if (listing.abi.size() != 2 || listing.abi[0] > UINT16_MAX || listing.abi[1] > UINT16_MAX)
       refuse("'abi' is not [MAJOR, MINOR]");
     if (listing.id.empty() || listing.version.empty()) refuse("it has no id or no version");
-    id_ = listing.id;
-    version_ = listing.version;
+    id_ = std::move(listing.id);
+    version_ = std::move(listing.version);
     abi_major_ = static_cast<uint16_t>(listing.abi[0]);
     abi_minor_ = static_cast<uint16_t>(listing.abi[1]);
     needed_ = std::move(listing.needed);
-    for (const auto& [name, summary, library] : listing.commands) {
+    entries_ = std::move(listing.commands);
+    for (const auto& [name, summary] : entries_) {
       if (!is_name(name, max_command_words))
         refuse("'" + std::string(name) + "' cannot be a command");
       if (summary.empty()) refuse("command '" + std::string(name) + "' has no summary");
-      entries_.push_back({name, summary});
     }
     if (entries_.empty()) refuse("it declares no command");
   });
@@ -179,7 +180,7 @@ CommandNote Note::command(std::string_view name) const {
   for (const auto& entry : entries_)
     if (entry.name == name) command.summary = entry.summary;
   from_note([&] {
-    const support::Json json = parse(text_);
+    const support::Json json = parse(text_.text);
     for_each(json.root(), "details", [&](const Value& details) {
       if (text_of(details, "command") == name) read_details(details, command);
     });

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include <jetpack/abi.h>
+#include "loader/elf_note.hpp"
+#include "loader/listing.hpp"
 
 namespace jetpack {
 
@@ -46,13 +48,10 @@ struct CommandNote {
 class Note {
  public:
   // Valid as long as the note, even when it is moved.
-  struct Entry {
-    std::string_view name;
-    std::string_view summary;
-  };
+  using Entry = Listing::Command;
 
   // Throws Refusal when the text is not a note of a schema that we know.
-  explicit Note(std::string text);
+  explicit Note(NoteText text);
   Note(Note&&) noexcept = default;
   Note& operator=(Note&&) noexcept = default;
 
@@ -73,11 +72,11 @@ class Note {
   CommandNote command(std::string_view name) const;
 
   // The whole note, as it was written; only its listing has been checked.
-  const std::string& text() const { return text_; }
+  std::string_view text() const { return text_.text; }
 
  private:
-  std::string text_;
-  std::vector<char> listing_;  // a copy of the text, which the entries point into
+  NoteText text_;
+  std::vector<char> listing_;  // what entries point into that do not point into the text
   std::string id_;
   std::string version_;
   uint16_t abi_major_ = 0, abi_minor_ = 0;

@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <memory>
+
 #include "loader/refusal.hpp"
 
 namespace jetpack {
@@ -15,9 +18,17 @@ std::string note_with(const std::string& rest) {
          rest + "}";
 }
 
+// A note that has a copy of the text.
+Note note_of(const std::string& text) {
+  NoteText note{std::make_unique<char[]>(text.size()), {}};
+  std::copy(text.begin(), text.end(), note.bytes.get());
+  note.text = {note.bytes.get(), text.size()};
+  return Note(std::move(note));
+}
+
 std::string refusal(const std::string& text) {
   try {
-    Note note(text);
+    const Note note = note_of(text);
     for (const auto& entry : note.commands()) note.command(entry.name);
   } catch (const Refusal& e) {
     return e.what();
@@ -28,7 +39,7 @@ std::string refusal(const std::string& text) {
 }  // namespace
 
 TEST_CASE("identity, needs and commands") {
-  const Note note(note_with(R"(,"requires":["jetpack.config/1"])"));
+  const Note note = note_of(note_with(R"(,"requires":["jetpack.config/1"])"));
   CHECK(note.id() == "x.y");
   CHECK(note.version() == "1.2");
   CHECK(note.abi_major() == 1);
@@ -45,7 +56,7 @@ TEST_CASE("identity, needs and commands") {
 }
 
 TEST_CASE("details of a command, all of them optional") {
-  const Note note(note_with(
+  const Note note = note_of(note_with(
       R"(,"details":[{"command":"one","description":"D","options":[{"name":"n","letter":"n",)"
       R"("type":"integer","min":-1,"default":"3","help":"H"}],"arguments":[{"name":"FILE",)"
       R"("required":true,"repeated":true}],"examples":[{"line":"x","help":"y"}]}])"));

@@ -63,7 +63,7 @@ Plugin inspect(const std::string& path, Origin origin) {
 Registry::Registry(SearchPath path, std::string_view host_note) : path_(std::move(path)) {
   Plugin host;
   host.origin = Origin::host;
-  host.note.emplace(std::string(host_note));
+  host.note.emplace(NoteText{nullptr, host_note});
   plugins_.push_back(std::move(host));
 }
 
@@ -117,6 +117,11 @@ const std::deque<Plugin>& Registry::all() {
   return plugins_;
 }
 
+const std::string& Registry::builtins_unread() {
+  all();
+  return builtins_unread_;
+}
+
 std::vector<Registry::Listed> Registry::commands() {
   std::vector<Listed> list;
   for (const auto& plugin : all()) {
@@ -147,14 +152,19 @@ void Registry::scan() {
   for (const auto& directory : path_.directories) scan_directory(directory, Origin::directory);
 }
 
-// Names in a directory, sorted; none when it does not exist. One that cannot be read is listed as a
-// refused plugin, since it may hold some.
+// Names in a directory, sorted; none when it does not exist. One that cannot be read, or is that of
+// the built-ins, is listed as a refused plugin, since it may hold some.
 std::vector<std::string> Registry::names_in(const std::string& directory, Origin origin) {
   const support::Directory opened(::opendir(directory.c_str()));
   std::vector<std::string> names;
-  if (!opened && errno != ENOENT && errno != ENOTDIR)
-    add_refused(directory, origin, "cannot read the directory: " + support::system_message(errno));
-  if (!opened) return names;
+  if (!opened) {
+    const int error = errno;
+    const std::string why = "cannot read the directory: " + support::system_message(error);
+    if (origin == Origin::builtin) builtins_unread_ = directory + ": " + why;
+    if (origin == Origin::builtin || (error != ENOENT && error != ENOTDIR))
+      add_refused(directory, origin, why);
+    return names;
+  }
   while (const dirent* entry = ::readdir(opened.get()))
     if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
   std::sort(names.begin(), names.end());
@@ -190,7 +200,7 @@ void Registry::add_bundle(const std::string& directory) {
     const std::string start = directory + '/';
     for (const auto& library : manifest.libraries()) {
       Plugin plugin = inspect(start + library, Origin::bundle);
-      if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note, library);
+      if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note);
       plugins_.push_back(std::move(plugin));
     }
   } catch (const Refusal& refusal) {

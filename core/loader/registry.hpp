@@ -27,6 +27,7 @@ struct SearchPath {
   // Directories that hold a link to each active bundle. Of two with one name the first counts.
   std::vector<std::string> bundle_dirs;
   std::vector<std::string> directories;  // configured, or given by --plugin-path
+  std::vector<std::string> ignored;      // what was given and is not used, with the reason
 };
 
 class Registry {
@@ -54,6 +55,12 @@ class Registry {
   // All plugins, in order of precedence.
   const std::deque<Plugin>& all();
 
+  // What SearchPath names as ignored.
+  const std::vector<std::string>& ignored() const { return path_.ignored; }
+
+  // Why the directory of the built-ins cannot be read: then nobody knows which commands there are.
+  const std::string& builtins_unread();
+
   // A command as a listing shows it.
   struct Listed {
     std::string_view name;
@@ -79,6 +86,7 @@ class Registry {
   SearchPath path_;
   std::deque<Plugin> plugins_;  // the host's own first; what points to one stays valid
   std::deque<Plugin> quick_;    // built-ins that were found by their file name alone
+  std::string builtins_unread_;
   bool scanned_ = false;
 };
 

@@ -8,6 +8,7 @@
 
 #include "loader/refusal.hpp"
 #include "support/files.hpp"
+#include "support/program.hpp"
 
 namespace jetpack {
 
@@ -15,7 +16,7 @@ namespace {
 
 uid_t program_owner() {
   struct stat info {};
-  return ::stat("/proc/self/exe", &info) == 0 ? info.st_uid : 0;
+  return ::stat(support::program_path().c_str(), &info) == 0 ? info.st_uid : 0;
 }
 
 void check_component(const std::string& path, uid_t owner_of_program, bool is_file) {

@@ -1,10 +1,6 @@
 // `jetpack autoscale`: requests cores or nodes from the cluster.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <set>
 
 #include <jetpack/plugin.hpp>
@@ -13,7 +9,6 @@
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
-#include "support/utf8.hpp"
 
 namespace {
 
@@ -39,10 +34,7 @@ struct Target {
 };
 
 void check_name(std::string_view name) {
-  const bool is_plain = std::none_of(name.begin(), name.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
-  if (name.empty() || name.size() > max_name || !is_plain || support::well_formed(name) != name)
+  if (name.empty() || name.size() > max_name || support::one_line(name) != name)
     throw Error(Errc::usage, "'" + support::one_line(name.substr(0, 80)) +
                                  "' is not a valid node array name; expected 1 to " +
                                  std::to_string(max_name) + " printable bytes");
@@ -119,17 +111,6 @@ class DefinitionReader {
   std::set<std::string, std::less<>> names_;
 };
 
-std::string read_definitions(const std::string& file) {
-  const bool is_stdin = file == "-";
-  const support::Fd opened(is_stdin ? -1 : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!is_stdin && !opened)
-    throw Error(Errc::not_found, "cannot read " + file + ": " + support::system_message(errno));
-  auto text = support::read_bounded(is_stdin ? STDIN_FILENO : opened.get(), max_file, file);
-  if (text) return *std::move(text);
-  throw Error(Errc::corrupt, "cannot read " + file + ": too large, the limit is " +
-                                 std::to_string(max_file) + " bytes");
-}
-
 // The data of a message of type autoscale.
 std::string to_data(const Value& definitions, const std::string& cluster,
                     std::string_view request_set, std::chrono::milliseconds expires) {
@@ -147,13 +128,14 @@ std::string to_data(const Value& definitions, const std::string& cluster,
   });
 }
 
-int scale_by_file(const jetpack::Call& call, const std::string& file) {
+int scale_by_file(const jetpack::Call& call, const std::string& given) {
+  const std::string file = support::name_of_input(given);
   for (const char* other : {"corecount", "instancecount", "name"})
     if (call.given(other))
       throw Error(Errc::usage, "--file cannot be combined with --" + std::string(other));
   const std::string cluster = call.service<jetpack::Session>().require("cluster");
   const auto document =
-      support::parse_json(read_definitions(file), file, support::JsonRules::strict);
+      support::parse_json(support::read_input(given, max_file), file, support::JsonRules::strict);
   if (!document.IsArray())
     throw Error(Errc::corrupt, file + ", line 1, column 1: " + std::string(expected_form));
 
@@ -203,8 +185,9 @@ JETPACK_PLUGIN(
         jetpack::option("corecount", "N", "Request N cores").integer(0, max_count),
         jetpack::option("instancecount", "N", "Request N nodes").integer(0, max_count),
         jetpack::option("name", 'n', "NAME", "Name of the node array to scale").fallback("execute"),
-        jetpack::option("file", 'f', "FILE",
-                        "Read a JSON list of node array definitions; - is standard input"),
+        jetpack::option(
+            "file", 'f', "FILE",
+            "Read a JSON list of node array definitions from FILE; - is standard input"),
         jetpack::option("request-set", "NAME",
                         "With --file: the name of this demand; a later request with the same name "
                         "replaces it")
@@ -212,7 +195,7 @@ JETPACK_PLUGIN(
         jetpack::option("expires", "DURATION", "With --file: when the demand expires")
             .duration()
             .fallback("5m"),
-        jetpack::wait_option(), jetpack::flag("json", "Print the result as JSON"),
+        jetpack::wait_option(), jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "Sets targets; the server starts the missing nodes. A target is queued durably and "
             "delivered in order: exit code 0 means delivered or safely queued, and standard error "

@@ -201,25 +201,31 @@ int clear_condition(const Call& call) {
   auto state = open_state(call);
   if (!state && !single) throw Error(Errc::failed, "the conditions of this node are not known");
   std::vector<std::string> names;
+  if (single && state && state->all().find(*single) == state->all().end()) {
+    call.report("jetpack condition clear: no condition '" + *single +
+                "' is set on this node; 'jetpack condition list' shows them\n");
+    if (call.flag("json")) call.print("[]\n");
+    return 0;
+  }
   if (single) names.push_back(*single);
   if (!single)
     for (const auto& [name, condition] : state->all()) names.push_back(name);
   jetpack::Sender sender(call);
   for (const auto& name : names) {
     if (state) state->remove(name);
-    sender.publish("condition", message_data(name, {{"status", "OK"}}), "'" + name + "'");
+    sender.publish("condition", message_data(name, {{"status", "OK"}}),
+                   "'" + support::one_line(name) + "'");
   }
   return sender.finish();
 }
 
 std::string list_as_json(const Conditions& conditions) {
-  return support::json_array(conditions,
-                             [](support::JsonWriter& json, const auto& entry) {
-                               Object condition(json);
-                               condition.text("name", entry.first);
-                               add_texts(condition, entry.second);
-                             }) +
-         '\n';
+  const auto add = [](support::JsonWriter& json, const auto& entry) {
+    Object condition(json);
+    condition.text("name", entry.first);
+    add_texts(condition, entry.second);
+  };
+  return support::shown_json(support::json_array(conditions, add));
 }
 
 std::string list_as_text(const Conditions& conditions) {
@@ -228,7 +234,8 @@ std::string list_as_text(const Conditions& conditions) {
     return found == condition.end() ? std::string() : support::one_line(found->second);
   };
   size_t width = std::string_view("NAME").size();
-  for (const auto& [name, condition] : conditions) width = std::max(width, name.size());
+  for (const auto& [name, condition] : conditions)
+    width = std::max(width, support::one_line(name).size());
   std::string text =
       support::padded("NAME", width) + "  STATUS   SINCE                     MESSAGE\n";
   for (const auto& [name, condition] : conditions)
@@ -240,7 +247,13 @@ std::string list_as_text(const Conditions& conditions) {
 
 int list_conditions(const Call& call) {
   const auto all = State::read(call.service<jetpack::Config>().path("run/conditions.json"));
-  call.print(call.flag("json") ? list_as_json(all) : list_as_text(all));
+  if (call.flag("json")) {
+    call.print(list_as_json(all));
+  } else if (all.empty()) {
+    call.report("No conditions are set.\n");
+  } else {
+    call.print(list_as_text(all));
+  }
   return 0;
 }
 
@@ -263,14 +276,12 @@ JETPACK_PLUGIN(
         jetpack::option("action-type", "TYPE", "Action to request from the cloud").choices("GHR"),
         jetpack::option("ghr-category", "CATEGORY",
                         "With --action-type GHR: the Guest Health Reporting impact category"),
-        jetpack::wait_option(), jetpack::flag("json", "Print the result as JSON"),
+        jetpack::wait_option(), jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "Records the condition in run/conditions.json and reports it to the cluster. Exit code "
-            "0 "
-            "means delivered or safely queued, and standard error says which. Setting a condition "
-            "again replaces all of its texts. A text of more than 64 KiB is cut. Where the "
-            "condition "
-            "cannot be recorded, as on a full disk, it is reported all the same."),
+            "0 means delivered or safely queued, and standard error says which. Setting a "
+            "condition again replaces all of its texts. A text of more than 64 KiB is cut. Where "
+            "the condition cannot be recorded, as on a full disk, it is reported all the same."),
         jetpack::example("jetpack condition set -n gpu -s Error -m 'GPU 3 fell off the bus'",
                          "Report a failed GPU"),
         jetpack::example("jetpack condition set -n gpu -s OK",
@@ -281,7 +292,7 @@ JETPACK_PLUGIN(
                                       "Print the names")),
     jetpack::command("condition clear", "Clear conditions of this node", clear_condition,
                      jetpack::argument("NAME", "Name of the condition").optional(),
-                     jetpack::flag("all", "Clear all conditions"), jetpack::wait_option(),
-                     jetpack::flag("json", "Print the result as JSON"),
+                     jetpack::flag("all", 'a', "Clear all conditions"), jetpack::wait_option(),
+                     jetpack::flag("json", "Print JSON"),
                      jetpack::example("jetpack condition clear gpu",
                                       "Clear the condition gpu, like setting its status to OK")));

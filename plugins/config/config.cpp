@@ -1,12 +1,16 @@
 // `jetpack config` and `jetpack props`: print values of this node in the form scripts rely on.
 #include <jetpack/plugin.hpp>
+#include "support/files.hpp"
 
 namespace {
 
+namespace support = jetpack::support;
 using jetpack::Config;
 using jetpack::Errc;
 using jetpack::Error;
 using jetpack::Format;
+
+constexpr uint64_t max_value = 1 << 20;  // the size limit of one message
 
 // A tree of values: the configuration or the properties.
 struct Values {
@@ -36,8 +40,8 @@ std::string as_json(const Config& config, const Values& values, std::string_view
 
 std::string as_text(const Config& config, const Values& values, std::string_view key,
                     const std::optional<std::string_view>& fallback) {
-  if (!fallback) return (config.*values.require)(key, Format::plain);
-  auto value = (config.*values.get)(key, Format::plain);
+  if (!fallback) return (config.*values.require)(key, Format::members);
+  auto value = (config.*values.get)(key, Format::members);
   return value ? *std::move(value) : std::string(*fallback);
 }
 
@@ -72,9 +76,15 @@ std::string nested(std::string_view key, const std::string& json) {
 // Stores a property on this node and publishes it to the server. Where the node's disk fails, the
 // server has it at least, and gives it back with the node's userdata.
 int set_property(const jetpack::Call& call, std::string_view key, const std::string& json) {
+  const auto config = call.service<Config>();
+  const auto known = config.property(key, Format::json);
+  if (known && known->starts_with('{') && !(call.declares("force") && call.flag("force")))
+    throw Error(Errc::failed, "'" + std::string(key) +
+                                  "' is an object, which would be lost; set one of its members, or "
+                                  "use --force to replace it");
   std::string not_stored;
   try {
-    call.service<Config>().set_property(key, json);
+    config.set_property(key, json);
   } catch (const Error& e) {
     if (e.code() != Errc::unavailable) throw;
     not_stored = e.what();
@@ -100,9 +110,10 @@ int set_property(const jetpack::Call& call, std::string_view key, const std::str
 }
 
 int props_set(const jetpack::Call& call) {
-  const std::string_view value = *call.text("VALUE");
+  std::string value(*call.text("VALUE"));
+  if (value == "-") value = support::read_input("-", max_value);
   return set_property(call, *call.text("KEY"),
-                      call.flag("json") ? std::string(value) : jetpack::json_string(value));
+                      call.flag("json") ? value : jetpack::json_string(value));
 }
 
 int props(const jetpack::Call& call) {
@@ -131,10 +142,11 @@ JETPACK_PLUGIN(
         jetpack::description(
             "Prints a value of this node's configuration: config/node.json, overlaid with "
             "config/configuration.json and config/properties.json. Booleans print as True and "
-            "False, null as None, lists and objects in Python syntax. Without KEY, all values "
-            "are printed, one per line.\n\n"
-            "When the key is not found and no DEFAULT is given, nothing is printed and the exit "
-            "code is 1. A file that cannot be read is an error even with a DEFAULT."),
+            "False, null as None, lists in Python syntax, and an object with a line for each "
+            "of its members. Without KEY, all values are printed, one per line.\n\n"
+            "When the key is not found and no DEFAULT is given, nothing is printed on standard "
+            "output and the exit code is 1. A file that cannot be read is an error even with a "
+            "DEFAULT."),
         jetpack::example("jetpack config cyclecloud.cluster.name", "Print the cluster's name"),
         jetpack::example("jetpack config slurm.autoscale False",
                          "Print False unless the key is set"),
@@ -150,8 +162,10 @@ JETPACK_PLUGIN(
     jetpack::command(
         "props set", "Set a property of this node", props_set,
         jetpack::argument("KEY", "Dotted path of the property"),
-        jetpack::argument("VALUE", "Value of the property, a string unless --json is given"),
+        jetpack::argument(
+            "VALUE", "Value of the property, a string unless --json is given; - is standard input"),
         jetpack::flag("json", "VALUE is JSON, such as true, 3 or [\"a\"]"),
+        jetpack::flag("force", "Replace an object with all of its members"),
         jetpack::description(
             "Stores the property in config/properties.json and queues it for the server. Where "
             "the disk is full or read-only, it is sent to the server alone."),

@@ -132,7 +132,8 @@ class Downloads {
         if (error.code() == Errc::denied || error.code() == Errc::unavailable) break;
       }
     }
-    for (const auto& failed : failed_) call_.report("jetpack: " + failed.error + "\n");
+    for (const auto& failed : failed_)
+      call_.report("jetpack: " + support::printable(failed.error) + "\n");
     const auto blobs = static_cast<size_t>(
         std::count_if(requests_.begin(), requests_.end(),
                       [](const Request& request) { return !request.is_directory; }));
@@ -255,10 +256,33 @@ class Downloads {
         reason = error.what();
       }
     }
-    throw Error(Errc::not_found,
-                "cannot download " + in_quotes(request.blob) + " of project " +
-                    in_quotes(project_.name) + ": " + storage_.locker() +
-                    " has no such blob\nLooked for: " + joined(request.candidates) + "\n" + reason);
+    const std::string known = some_blobs();
+    throw Error(Errc::not_found, "project " + in_quotes(project_.name) + " has no blob " +
+                                     in_quotes(request.blob) +
+                                     (known.empty() ? "" : "; it has: " + known) + "\nLooked in " +
+                                     storage_.locker() + " for: " + joined(request.candidates) +
+                                     (known.empty() ? "\n" + reason : ""));
+  }
+
+  // "a.tgz, b.tgz": some that could have been meant. Empty when they cannot be listed.
+  std::string some_blobs() const {
+    constexpr size_t most = 5;
+    std::vector<std::string> names;
+    for (const auto& prefix : project_.prefixes) {
+      try {
+        storage_.list(prefix, [&](std::string_view line) {
+          const auto blob = support::parse_json(line, "the locker's list of blobs");
+          const std::string name = support::text_or(blob, "name", "");
+          if (name.size() > prefix.size())
+            names.push_back(names.size() < most ? name.substr(prefix.size()) : "...");
+          return names.size() <= most;
+        });
+      } catch (const Error&) {
+        // The listing was ended, or cannot be had: another answer than the one that is asked for.
+      }
+      if (names.size() > most) break;
+    }
+    return joined(names);
   }
 
   void print_json() const {
@@ -274,10 +298,9 @@ class Downloads {
     const auto add_failed = [](support::JsonWriter& json, const Failed& failed) {
       Object(json).text("blob", failed.blob).text("error", support::well_formed(failed.error));
     };
-    call_.print(support::json_object([&](Object& result) {
-                  result.list("downloaded", done_, add_done).list("failed", failed_, add_failed);
-                }) +
-                '\n');
+    call_.print(support::shown_json(support::json_object([&](Object& result) {
+      result.list("downloaded", done_, add_done).list("failed", failed_, add_failed);
+    })));
   }
 
   const jetpack::Call& call_;
@@ -336,7 +359,7 @@ JETPACK_PLUGIN(
         jetpack::option("project", "NAME", "Name of the project; optional in cluster-init scripts"),
         jetpack::flag("recursive", 'r', "Download all blobs below BLOB; '.' is the whole project"),
         jetpack::flag("fresh", "Start over instead of resuming an interrupted download"),
-        jetpack::flag("json", "Print the result as JSON"),
+        jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "Looks for blobs/PROJECT/BLOB in the locker first, then for "
             "projects/PROJECT/blobs/BLOB, "

@@ -38,7 +38,9 @@ consteval jetpack::Parameter limit() {
   return option("limit", 'n', "N", "Print only the newest N").integer(1, 100'000).fallback("100");
 }
 
-consteval jetpack::Parameter file(const char* help) { return option("file", 'f', "FILE", help); }
+consteval jetpack::Parameter file() {
+  return option("file", 'f', "FILE", "Read a JSON object from FILE; - is standard input");
+}
 
 consteval jetpack::Parameter container() {
   return option("container", "NAME", "The container").fallback("locker");
@@ -87,10 +89,10 @@ JETPACK_PLUGIN(
             data(), database(),
             option("broker", "URL",
                    "Also consume messages from RabbitMQ: amqps://USER:PASSWORD@HOST:PORT/VHOST"),
-            option("broker-ca", "FILE", "Certificates to verify the broker with"),
+            option("broker-ca", "PEM", "File of certificates to verify the broker with"),
             option("listen", 'l', "HOST:PORT", "Address to listen on; port 0 picks a free one")
                 .fallback("127.0.0.1:9443"),
-            option("name", "NAME", "Host name or address for the certificate").repeated(),
+            option("name", 'n', "NAME", "Host name or address for the certificate").repeated(),
             option("url", "URL", "Address to give to nodes; by default from --listen"),
             option("keep", "N", "Keep the newest N messages")
                 .integer(1000, 1'000'000'000)
@@ -113,7 +115,8 @@ JETPACK_PLUGIN(
             option("instance-id", "ID", "The machine's id; by default the known one, or a new one"),
             option("nodearray", "NAME", "The node's node array"),
             option("broker", "URL", "The node's broker: amqps://USER:PASSWORD@HOST:PORT/VHOST"),
-            option("broker-ca", "FILE", "Certificates for the node to verify the broker with"),
+            option("broker-ca", "PEM",
+                   "File of certificates for the node to verify the broker with"),
             option("transport", "NAME", "How the node sends its messages").choices("https", "amqp"),
             example("jetpack hub enroll --cluster demo --node n1 --home /opt/cycle/jetpack",
                     "Make this machine node n1 of cluster demo")),
@@ -121,7 +124,7 @@ JETPACK_PLUGIN(
             description("Creates the administrator if there is none of this name, and prints a new "
                         "password, once."),
             data(), database(),
-            option("name", "NAME", "The administrator's name").fallback("admin")),
+            option("name", 'n', "NAME", "The administrator's name").fallback("admin")),
 
     command("hub event list", "List the events of a cluster", hub::event_list, queries_hub(),
             json(), limit(), any_cluster(), data(), database(),
@@ -131,8 +134,9 @@ JETPACK_PLUGIN(
             queries_hub(), json(), limit(), any_cluster(), data(), database(),
             option("type", "TYPE", "Print only messages of this type")),
 
-    command("hub node list", "List nodes", hub::node_list, queries_hub(), json(), any_cluster(),
-            data(), database()),
+    command("hub node list", "List nodes with their phases and conditions", hub::node_list,
+            queries_hub(), json(), any_cluster(), data(), database(),
+            option("phase", "PHASE", "List only nodes in this phase, such as Ready or Failed")),
     command("hub node show", "Show a node with its conditions, properties and events",
             hub::node_show, queries_hub(), argument("NAME", "The node"), json(), cluster(), data(),
             database()),
@@ -145,8 +149,7 @@ JETPACK_PLUGIN(
     command("hub node configure", "Set the configuration of one node", hub::node_configure,
             description("Works as the hub's administrator, directly on its database. The JSON "
                         "object is merged over the configuration of the node's cluster."),
-            argument("NAME", "The node"), json(), cluster(), data(), database(),
-            file("A JSON object").required()),
+            argument("NAME", "The node"), json(), cluster(), data(), database(), file().required()),
     command("hub node remove", "Remove nodes and their accounts", hub::node_remove,
             works_on_database(), nodes(), json(), cluster(), data(), database()),
     command("hub node terminate", "Request the termination of nodes", hub::node_terminate,
@@ -172,7 +175,7 @@ JETPACK_PLUGIN(
             queries_hub(), own_or_named_cluster(), json(), data(), database()),
     command("hub cluster configure", "Set the configuration of all nodes of a cluster",
             hub::cluster_configure, works_on_database(), own_or_named_cluster(), json(), data(),
-            database(), file("A JSON object").required()),
+            database(), file().required()),
 
     command("hub user list", "List the users of a cluster", hub::user_list, works_on_database(),
             json(), cluster(), data(), database()),
@@ -183,7 +186,7 @@ JETPACK_PLUGIN(
             option("uid", "N", "The user's UID; by default the next free one from 20000")
                 .integer(1, 2'000'000'000),
             option("full-name", "TEXT", "The user's full name"),
-            option("key", "FILE", "A file of public keys").repeated(),
+            option("key", "FILE", "Read public keys from FILE; - is standard input").repeated(),
             flag("admin", "Allow the user to become root on the nodes"),
             flag("owner", "Make the user the owner of the cluster"),
             example("jetpack hub user add ann -c demo --key ann.pub --admin --data /var/lib/hub",
@@ -196,7 +199,7 @@ JETPACK_PLUGIN(
             queries_hub(), json(), cluster(), data(), database()),
     command("hub nodearray add", "Add or replace a node array", hub::nodearray_add,
             works_on_database(), argument("NAME", "The node array"), json(), cluster(), data(),
-            database(), file("Its definition, a JSON object")),
+            database(), file()),
     command("hub nodearray remove", "Remove a node array", hub::nodearray_remove,
             works_on_database(), argument("NAME", "The node array"), json(), cluster(), data(),
             database()),
@@ -209,13 +212,15 @@ JETPACK_PLUGIN(
                         "the hub runs or not. 'jetpack download' on a node looks for "
                         "blobs/PROJECT/BLOB, then for projects/PROJECT/blobs/BLOB."),
             argument("NAME", "The blob"),
-            argument("FILE", "The file; by default named like the blob").optional(), json(), data(),
-            container(),
+            argument("FILE", "The file; by default named like the blob; - is standard input")
+                .optional(),
+            json(), data(), container(),
             example("jetpack hub blob put blobs/demo/tool.tgz tool.tgz --data /var/lib/hub",
                     "Offer a file to 'jetpack download --project demo tool.tgz'")),
     command("hub blob get", "Write a blob to a file", hub::blob_get, works_on_blobs(),
             argument("NAME", "The blob"),
-            argument("FILE", "The file; by default named like the blob").optional(), json(), data(),
-            container()),
+            argument("FILE", "The file; by default named like the blob; - is standard output")
+                .optional(),
+            json(), data(), container()),
     command("hub blob remove", "Remove a blob", hub::blob_remove, works_on_blobs(),
             argument("NAME", "The blob"), json(), data(), container()));

@@ -263,10 +263,9 @@ std::string to_json(const std::vector<Step>& steps, bool is_ok) {
     object.text("name", step.name).boolean("ok", step.is_ok).text("found", step.found);
     if (!step.is_ok) object.text("remedy", step.remedy);
   };
-  return support::json_object([&](support::Object& result) {
-           result.boolean("ok", is_ok).list("steps", steps, add_step);
-         }) +
-         '\n';
+  return support::shown_json(support::json_object([&](support::Object& result) {
+    result.boolean("ok", is_ok).list("steps", steps, add_step);
+  }));
 }
 
 int initialize(const Call& call) {
@@ -292,7 +291,8 @@ int initialize(const Call& call) {
     log.error(text);
     log.error("Recommendation: " + step.remedy);
     if (!as_json)
-      call.print("failed  " + support::one_line(text) + "\n        " + step.remedy + '\n');
+      call.print("failed  " + support::one_line(text) + "\n        " +
+                 support::one_line(step.remedy) + '\n');
   }
   if (as_json) call.print(to_json(steps, is_ok));
   return is_ok ? 0 : 1;

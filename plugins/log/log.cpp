@@ -1,5 +1,6 @@
 // `jetpack log`: sends a message to the cluster's event log, which the cluster page shows.
 #include <jetpack/plugin.hpp>
+#include "support/files.hpp"
 #include "support/json_writer.hpp"
 #include "support/utf8.hpp"
 
@@ -10,6 +11,7 @@ using jetpack::Errc;
 using jetpack::Error;
 
 constexpr size_t max_message = 64 << 10;
+constexpr size_t max_input = 16 << 20;  // from which a message is taken
 
 std::string to_json(std::string_view level, std::string_view message, std::string_view priority) {
   return support::json_object([&](support::Object& data) {
@@ -23,9 +25,17 @@ void write_to_local_log(const jetpack::Log& log, std::string_view level, std::st
   log.info(message);
 }
 
-std::string checked_message(const jetpack::Call& call) {
+// The argument, or what is on standard input, without the line break at its end.
+std::string given_message(const jetpack::Call& call) {
   const std::string_view given = *call.text("MESSAGE");
-  if (given.empty()) throw Error(Errc::usage, "the message is empty");
+  if (given != "-") return std::string(given);
+  std::string text = support::read_input("-", max_input);
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+std::string checked_message(const jetpack::Call& call) {
+  const std::string given = given_message(call);
   const std::string message = support::well_formed(given);
   if (message != given)
     call.report(
@@ -39,6 +49,11 @@ std::string checked_message(const jetpack::Call& call) {
 
 int log(const jetpack::Call& call) {
   const std::string message = checked_message(call);
+  // As an empty variable in a script makes it, which must not end there.
+  if (message.empty()) {
+    call.report("jetpack log: the message is empty; nothing was sent\n");
+    return 0;
+  }
   const std::string_view level = *call.text("level");
   const std::string_view usual = level == "error" ? "high" : "medium";
   const std::string_view priority = call.text("priority").value_or(usual);
@@ -55,7 +70,7 @@ JETPACK_PLUGIN(
     "jetpack.log", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Log>(),
     jetpack::command(
         "log", "Log a message to the cluster", log,
-        jetpack::argument("MESSAGE", "Text of the message, one or more lines"),
+        jetpack::argument("MESSAGE", "Text of the message, one or more lines; - is standard input"),
         jetpack::option("level", "LEVEL", "Level of the message")
             .choices("info", "warn", "error")
             .fallback("info"),
@@ -74,5 +89,6 @@ JETPACK_PLUGIN(
                          "Keep it off the cluster page"),
         jetpack::example("jetpack log 'the machine cannot process jobs' --level error",
                          "Report an error, with high priority"),
+        jetpack::example("df -h | jetpack log -", "Log the output of a command"),
         jetpack::example("jetpack log 'leaving' --wait 30s",
                          "Fail unless the message is delivered within 30 s")));

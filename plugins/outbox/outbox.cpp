@@ -47,7 +47,7 @@ std::string table(const std::vector<Line>& lines) {
 int list_messages(const Call& call) {
   const std::string json = call.service<jetpack::Session>().outbox_list();
   if (call.flag("json")) {
-    call.print(json + '\n');
+    call.print(support::shown_json(json));
     return 0;
   }
   const auto rows = support::parse_json(json, "the outbox");
@@ -108,8 +108,8 @@ int change(const Call& call, jp_outbox_change what, const char* done) {
     attempt(id);
   }
   if (call.flag("json"))
-    call.print(support::json_object([&](support::Object& json) { json.number(done, count); }) +
-               '\n');
+    call.print(support::shown_json(
+        support::json_object([&](support::Object& json) { json.number(done, count); })));
   else
     call.report(std::to_string(count) + (count == 1 ? " message " : " messages ") + done + '\n');
   return exit_code;
@@ -137,8 +137,7 @@ JETPACK_PLUGIN(
     jetpack::command(
         "outbox retry", "Queue dead letters again", retry,
         jetpack::argument("ID", "Id of a dead letter, or its beginning").optional().repeated(),
-        jetpack::flag("all", "Queue all dead letters again"),
-        jetpack::flag("json", "Print the result as JSON"),
+        jetpack::flag("all", "Queue all dead letters again"), jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "Puts dead letters behind what is queued, with the ids that they had, so that the "
             "server applies none of them twice."),
@@ -147,7 +146,7 @@ JETPACK_PLUGIN(
         "outbox drop", "Remove messages from the outbox", drop,
         jetpack::argument("ID", "Id of a message, or its beginning").optional().repeated(),
         jetpack::flag("all", "Remove all dead letters; queued messages stay"),
-        jetpack::flag("json", "Print the result as JSON"),
+        jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "Removes dead letters, or a queued message by its ID. It will not be sent."),
         jetpack::example("jetpack outbox drop --all", "Remove all dead letters")));

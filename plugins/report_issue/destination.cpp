@@ -50,6 +50,11 @@ bool is_directory(const std::string& path) {
 }  // namespace
 
 LocalFile::LocalFile(const std::string& output, const std::string& name) {
+  if (output == "-") {
+    path_ = "standard output";
+    fd_ = support::open_output(output);
+    return;
+  }
   if (output.empty()) {
     own_directory_ = create_temporary_directory();
     path_ = own_directory_ + '/' + name;
@@ -78,6 +83,7 @@ LocalFile::~LocalFile() {
 void LocalFile::write(Archive& archive) {
   for (auto bytes = archive.read(); !bytes.empty(); bytes = archive.read())
     if (const int error = support::write_all(fd_.get(), bytes)) fail(path_, error);
+  if (draft_.empty()) return;
   if (::rename(draft_.c_str(), path_.c_str()) != 0) fail(path_, errno);
   draft_.clear();
 }

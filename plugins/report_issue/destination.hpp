@@ -13,7 +13,8 @@ namespace jetpack::report_issue {
 // A file that appears under its name when it is complete. Only its owner can read it.
 class LocalFile {
  public:
-  // `output` is a file, or a directory in which the file `name` is created. When it is empty, the
+  // `output` is a file, "-" for standard output, or a directory in which the file `name` is created.
+  // When it is empty, the
   // directory is a new one, /tmp/tmpXXXXXXXX as Python's tempfile names them.
   LocalFile(const std::string& output, const std::string& name);
   ~LocalFile();

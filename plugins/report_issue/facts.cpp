@@ -2,15 +2,14 @@
 #include "facts.hpp"
 
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <climits>
 
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
+#include "support/program.hpp"
 #include "support/redact.hpp"
 #include "support/text.hpp"
 #include "support/utf8.hpp"
@@ -59,9 +58,8 @@ std::string first_line(std::string_view text) {
 }
 
 std::string own_path() {
-  std::array<char, PATH_MAX> path{};
-  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
-  return size > 0 ? std::string(path.data(), static_cast<size_t>(size)) : "jetpack";
+  const std::string path = support::program_path();
+  return path.empty() ? "jetpack" : path;
 }
 
 Fact run_command(const jetpack::Process& process, const Command& command) {

@@ -211,7 +211,7 @@ int dry_run(const Call& call, const Plan& plan) {
   collector.run();
   json.EndArray();
   if (call.flag("json")) {
-    call.print(std::string(buffer.GetString(), buffer.GetSize()) + '\n');
+    call.print(support::shown_json({buffer.GetString(), buffer.GetSize()}));
     return 0;
   }
   for (const auto& fact : jetpack::report_issue::planned_facts())
@@ -227,17 +227,16 @@ void print_result(const Call& call, const Result& result) {
       call.print("Signed URL will expire on: " + support::iso_8601_seconds(*result.expires) + '\n');
     return;
   }
-  call.print(support::json_object([&](Object& json) {
-               json.text("location", result.location);
-               if (result.expires)
-                 json.text("expires", support::iso_8601_seconds(*result.expires))
-                     .boolean("shortened", result.is_shortened);
-               json.number("bytes", result.bytes)
-                   .number("files", result.totals.files)
-                   .number("left_out", result.totals.left_out)
-                   .number("redactions", result.totals.redactions);
-             }) +
-             '\n');
+  call.print(support::shown_json(support::json_object([&](Object& json) {
+    json.text("location", result.location);
+    if (result.expires)
+      json.text("expires", support::iso_8601_seconds(*result.expires))
+          .boolean("shortened", result.is_shortened);
+    json.number("bytes", result.bytes)
+        .number("files", result.totals.files)
+        .number("left_out", result.totals.left_out)
+        .number("redactions", result.totals.redactions);
+  })));
 }
 
 Result write_locally(const Call& call, const Plan& plan) {
@@ -323,7 +322,13 @@ int report(const Call& call) {
   const Plan plan = make_plan(call);
   if (call.flag("dry-run")) return dry_run(call, plan);
   const bool is_upload = call.flag("upload") && !is_local;
-  print_result(call, is_upload ? upload_or_explain(call, plan) : write_locally(call, plan));
+  const bool is_piped = call.text("output").value_or("") == "-";
+  if (is_piped && call.out_is_terminal())
+    throw Error(Errc::usage, "refusing to write the archive to a terminal; redirect it to a file");
+  if (is_piped && call.flag("json"))
+    throw Error(Errc::usage, "--output - cannot be combined with --json");
+  const Result result = is_upload ? upload_or_explain(call, plan) : write_locally(call, plan);
+  if (!is_piped) print_result(call, result);
   return 0;
 }
 
@@ -348,7 +353,8 @@ JETPACK_PLUGIN(
         jetpack::option("expires", "DURATION", "Lifetime of the signed URL (12h, 7d)")
             .duration()
             .fallback("30d"),
-        jetpack::option("output", 'o', "PATH", "Write the archive to a file or directory"),
+        jetpack::option("output", 'o', "PATH",
+                        "Write the archive to a file or directory; - is standard output"),
         jetpack::option("since", "DURATION",
                         "Include only files modified within this time (6h, 2d)")
             .duration(),

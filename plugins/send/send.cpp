@@ -1,10 +1,7 @@
 // `jetpack send`: sends an argument, a file or a pipe as an AMQP message to the cluster's broker.
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include <jetpack/plugin.hpp>
 #include "support/files.hpp"
@@ -42,19 +39,6 @@ uint64_t cap_of(const jetpack::Call& call) {
                                 std::string(cap_key));
 }
 
-std::string read_descriptor(int fd, const std::string& name, uint64_t cap) {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0)
-    throw Error(Errc::failed, "cannot read " + name + ": " + support::system_message(errno));
-  if (S_ISDIR(info.st_mode))
-    throw Error(Errc::failed, "cannot read " + name + ": it is a directory");
-  // The size of a file is known before it is read; a pipe is read up to the limit.
-  if (S_ISREG(info.st_mode) && static_cast<uint64_t>(info.st_size) > cap)
-    too_large(name, std::to_string(info.st_size), cap);
-  if (auto content = support::read_bounded(fd, cap, name)) return *std::move(content);
-  too_large(name, "more than " + std::to_string(cap), cap);
-}
-
 void check_source(const jetpack::Call& call) {
   const bool has_message = call.given("MESSAGE");
   if (has_message && call.given("file"))
@@ -65,19 +49,20 @@ void check_source(const jetpack::Call& call) {
 
 std::string read_body(const jetpack::Call& call, uint64_t cap) {
   const auto message = call.text("MESSAGE");
-  const auto file = call.text("file");
-  if (message.value_or("") == "-" || file.value_or("") == "-")
-    return read_descriptor(STDIN_FILENO, "standard input", cap);
-  if (message) {
+  if (message && *message != "-") {
     if (message->size() > cap) too_large("the message", std::to_string(message->size()), cap);
     return std::string(*message);
   }
-  const std::string path(*file);
-  const support::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd)
-    throw Error(errno == ENOENT ? Errc::not_found : Errc::failed,
-                "cannot read " + path + ": " + support::system_message(errno));
-  return read_descriptor(fd.get(), path, cap);
+  const std::string file(message ? *message : *call.text("file"));
+  const support::Fd fd = support::open_input(file);
+  struct stat info {};
+  const std::string name = support::name_of_input(file);
+  // The size of a file is known before it is read; a pipe is read up to the limit.
+  if (::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode) &&
+      static_cast<uint64_t>(info.st_size) > cap)
+    too_large(name, std::to_string(info.st_size), cap);
+  if (auto content = support::read_bounded(fd.get(), cap, name)) return *std::move(content);
+  too_large(name, "more than " + std::to_string(cap), cap);
 }
 
 // An AMQP short string, whose length is one byte.
@@ -156,7 +141,7 @@ JETPACK_PLUGIN(
         jetpack::option("content-type", "TYPE", "Content type of the message")
             .fallback("application/octet-stream"),
         jetpack::flag("persistent", "Ask the broker to store the message on disk"),
-        jetpack::wait_option(), jetpack::flag("json", "Print the result as JSON"),
+        jetpack::wait_option(), jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "Queues the message durably on this node and publishes it over AMQP 0-9-1 with "
             "publisher confirms. A message that is not routed to any queue is an error. Exit code "

@@ -3,8 +3,11 @@
 
 #include <jetpack/plugin.hpp>
 #include "support/encoding.hpp"
+#include "support/files.hpp"
 #include "support/json_writer.hpp"
+#include "support/program.hpp"
 #include "support/random.hpp"
+#include "support/times.hpp"
 
 namespace {
 
@@ -25,6 +28,21 @@ std::string request_body(std::string_view node, std::string_view reason) {
   });
 }
 
+// run/shutdown.json, for `jetpack status`. The request counts, not this note of it.
+void note_request(const jetpack::Call& call, const std::string& action, const std::string& reason) {
+  const std::string note = support::json_object([&](support::Object& json) {
+    json.text("action", action)
+        .text("reason", reason)
+        .text("requested", support::iso_8601(std::chrono::system_clock::now()))
+        .text("boot", support::boot_id());
+  });
+  try {
+    support::write_durably(call.service<jetpack::Config>().path("run/shutdown.json"), note, 0660);
+  } catch (const Error&) {
+    // As on a full disk.
+  }
+}
+
 int shutdown_node(const jetpack::Call& call) {
   const std::string reason = reason_of(call);
   const auto session = call.service<jetpack::Session>();
@@ -40,6 +58,7 @@ int shutdown_node(const jetpack::Call& call) {
   letter.body = body;
   jetpack::Sender sender(call);
   sender.send(letter);
+  note_request(call, action, reason);
   return sender.finish();
 }
 
@@ -53,7 +72,7 @@ JETPACK_PLUGIN(
         jetpack::flag("unhealthy", "Report that the node is unhealthy"),
         jetpack::flag("deallocate",
                       "Deallocate the node instead: its disks stay, and it can be started again"),
-        jetpack::wait_option(), jetpack::flag("json", "Print the result as JSON"),
+        jetpack::wait_option(), jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "The server shuts the node down, not this command. The request is queued durably: exit "
             "code 0 means delivered or safely queued, and standard error says which."),

@@ -1,15 +1,14 @@
 // `jetpack status`: the state of this node and its connection, even when little works.
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <array>
-#include <climits>
 #include <functional>
 
 #include <jetpack/plugin.hpp>
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/program.hpp"
 #include "support/settings.hpp"
 #include "support/text.hpp"
 #include "support/times.hpp"
@@ -25,6 +24,7 @@ using std::chrono::seconds;
 
 constexpr std::array facts{"cluster", "node", "instance", "url", "transport", "broker"};
 constexpr uint64_t max_state = 1 << 20;
+constexpr uint64_t max_conditions = 64 << 20;
 constexpr uint64_t least_bytes = 1 << 20;
 constexpr uint64_t least_inodes = 16;
 constexpr seconds longest_normal_wait{900};
@@ -49,6 +49,7 @@ class Report {
   // Each part is reported even when another fails.
   void gather() {
     part("identity", [&] { identity(); });
+    part("conditions", [&] { conditions(); });
     part("outbox", [&] { outbox(); });
     part("daemon", [&] { daemon(); });
     part("plugins", [&] { plugins(); });
@@ -93,6 +94,28 @@ class Report {
     document_.AddMember("identity", known, allocator());
   }
 
+  // Those that `jetpack condition` has set, with the texts that a listing shows.
+  void conditions() {
+    const std::string path = config_.path("run/conditions.json");
+    Value list(rapidjson::kArrayType);
+    const auto json = support::read_file(path, max_conditions);
+    const auto known = support::parse_json(json ? *json : "{}", path);
+    if (!known.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
+    for (const auto& [name, condition] : known.GetObject()) {
+      Value entry(rapidjson::kObjectType);
+      entry.AddMember("name", text(support::text_of(name)), allocator());
+      for (const char* key : {"status", "since", "message"})
+        entry.AddMember(Value(key, allocator()), text(support::text_or(condition, key, "")),
+                        allocator());
+      list.PushBack(entry, allocator());
+      if (support::text_or(condition, "status", "") != "Error") continue;
+      std::string problem = "condition " + std::string(support::text_of(name)) + " is Error";
+      const std::string message = support::text_or(condition, "message", "");
+      problems_.push_back(message.empty() ? problem : problem + ": " + message);
+    }
+    document_.AddMember("conditions", list, allocator());
+  }
+
   void outbox() {
     rapidjson::Document state(&allocator());
     const std::string json = call_.service<jetpack::Session>().outbox();
@@ -109,15 +132,20 @@ class Report {
     document_.AddMember("outbox", state, allocator());
   }
 
+  // Each of the last day, up to some.
   void judge_dead(const Value& dead) {
     size_t recent = 0;
+    std::string last;
     for (const auto& letter : dead.GetArray()) {
       const auto time = support::parse_iso_8601(support::text_or(letter, "time", ""));
-      if (!time || age_of(*time) < dead_letters_matter_for) ++recent;
+      if (time && age_of(*time) >= dead_letters_matter_for) continue;
+      ++recent;
+      last = support::text_or(letter, "type", "") + ", " + support::text_or(letter, "reason", "");
     }
-    if (recent > 0)
-      problems_.push_back(counted(recent, "message") +
-                          " rejected by the server in the last day; see 'jetpack outbox list'");
+    if (recent == 0) return;
+    problems_.push_back(counted(recent, "message") + (recent == 1 ? " was" : " were") +
+                        " rejected by the server in the last day, the last: " + last +
+                        " ('jetpack outbox' shows, retries or drops them)");
   }
 
   // The lock says whether it is running: a process id may have been reused.
@@ -138,14 +166,33 @@ class Report {
       if (runs && person != nullptr && person->IsTrue())
         problems_.push_back("jetpackd: " + support::text_or(*failure, "text", ""));
     }
+    judge_phase(state);
     document_.AddMember("daemon", state, allocator());
   }
 
+  // The phases are those of the cluster page, as far as the node knows: it has its configuration, or
+  // has asked to be shut down since the machine was started.
+  void judge_phase(const Value& daemon) {
+    std::string phase =
+        support::text_or(daemon, "userdata_version", "").empty() ? "Preparing" : "Ready";
+    if (const auto json = support::read_file(config_.path("run/shutdown.json"), max_state)) {
+      const auto asked = support::parse_json(*json, "run/shutdown.json");
+      if (support::text_or(asked, "boot", "") == support::boot_id()) {
+        phase = "Stopping";
+        const std::string reason = support::text_or(asked, "reason", "");
+        problems_.push_back("this node asked the cluster to " +
+                            support::text_or(asked, "action", "terminate") + " it at " +
+                            support::text_or(asked, "requested", "?") +
+                            (reason.empty() ? "" : ": it is " + reason));
+      }
+    }
+    document_.AddMember("phase", text(phase), allocator());
+  }
+
   void plugins() {
-    std::array<char, PATH_MAX> self{};
-    if (::readlink("/proc/self/exe", self.data(), self.size() - 1) <= 0)
-      throw Error(Errc::failed, "cannot find the running jetpack: /proc is not mounted");
-    jetpack::ProcessSpec spec{{self.data(), "plugin", "list", "--json"}};
+    const std::string self = support::program_path();
+    if (self.empty()) throw Error(Errc::failed, "cannot find the running jetpack");
+    jetpack::ProcessSpec spec{{self, "plugin", "list", "--json"}};
     spec.deadline = plugin_list_time;
     spec.capture_bytes = 1 << 20;
     const auto result = call_.service<jetpack::Process>().run(spec);
@@ -204,7 +251,7 @@ class Report {
 };
 
 std::string line(std::string_view name, const std::string& value) {
-  constexpr size_t width = 14;
+  constexpr size_t width = 17;
   std::string text(name);
   text.resize(std::max(width, text.size() + 1), ' ');
   return text + support::one_line(value) + '\n';
@@ -241,18 +288,31 @@ std::string daemon_text(const Value& daemon) {
   if (const std::string error = support::text_or(daemon, "error", ""); !error.empty())
     return line("jetpackd", error);
   const bool runs = daemon.HasMember("running") && daemon["running"].IsTrue();
-  std::string state = runs ? "running" : "not running";
-  // It holds its lock before it writes who it is, which a full disk may never let it do.
-  if (const uint64_t pid = support::number_or(daemon, "pid", 0); runs && pid != 0)
-    state += ", pid " + std::to_string(pid) + ", version " +
-             support::text_or(daemon, "version", "?") + ", since " +
-             support::text_or(daemon, "started", "?");
-  std::string text = line("jetpackd", state);
+  std::string text = line(
+      "jetpackd", !runs ? "not running"
+                  : !daemon.HasMember("pid")
+                      ? "starting"
+                      : "running, pid " + std::to_string(support::number_or(daemon, "pid", 0)) +
+                            ", version " + support::text_or(daemon, "version", "?") + ", since " +
+                            support::text_or(daemon, "started", "?"));
   text += line("last contact", support::text_or(daemon, "last_contact", "unknown"));
   for (const char* kind : {"failure", "userdata_failure"})
     if (const Value* failure = support::find_member(daemon, kind); failure != nullptr)
       text += line("failure", support::text_or(*failure, "text", "") + ", since " +
                                   support::text_or(*failure, "since", "?"));
+  return text;
+}
+
+std::string conditions_text(const Value& conditions) {
+  if (!conditions.IsArray()) return line("conditions", support::text_or(conditions, "error", ""));
+  if (conditions.Empty()) return line("conditions", "none");
+  std::string text;
+  for (const auto& condition : conditions.GetArray()) {
+    const std::string message = support::text_or(condition, "message", "");
+    text += line(text.empty() ? "conditions" : "", support::text_or(condition, "name", "") + ' ' +
+                                                       support::text_or(condition, "status", "") +
+                                                       (message.empty() ? "" : ": " + message));
+  }
   return text;
 }
 
@@ -266,6 +326,9 @@ std::string to_text(const Value& report) {
   }
   if (const std::string error = support::text_or(identity, "error", ""); !error.empty())
     text += line("identity", error);
+  if (const std::string phase = support::text_or(report, "phase", ""); !phase.empty())
+    text += line("phase", phase);
+  text += conditions_text(report["conditions"]);
   text += outbox_text(report["outbox"]) + daemon_text(report["daemon"]);
   const Value& plugins = report["plugins"];
   if (const Value* refused = support::find_member(plugins, "refused"); refused != nullptr)
@@ -280,7 +343,7 @@ std::string to_text(const Value& report) {
                  ? ", " + std::to_string(support::number_or(disk, "free_inodes", 0)) + " inodes"
                  : ""));
   if (report["problems"].Empty()) return text + line("state", "healthy");
-  const char* name = "problems";
+  const char* name = "needs attention";
   for (const auto& problem : report["problems"].GetArray()) {
     text += line(name, std::string(support::text_of(problem)));
     name = "";
@@ -291,7 +354,7 @@ std::string to_text(const Value& report) {
 int status(const Call& call) {
   Report report(call);
   report.gather();
-  call.print(call.flag("json") ? support::to_json(report.document()) + '\n'
+  call.print(call.flag("json") ? support::to_pretty_json(report.document()) + '\n'
                                : to_text(report.document()));
   return report.is_healthy() ? 0 : 1;
 }
@@ -305,13 +368,15 @@ JETPACK_PLUGIN(
         "status", "Show the state of this node and its connection", status,
         jetpack::flag("json", "Print JSON"),
         jetpack::description(
-            "Shows the node's identity, the messages queued in the outbox and the age of the "
+            "Shows the node's identity and phase, its conditions, the messages queued in the "
+            "outbox and the age of the "
             "oldest, messages that the server rejected and why, whether jetpackd is running and "
             "when it last reached the server, refused plugins, and the free space in run/. It "
             "contacts no other machine, so it works while the server is down or the disk is "
             "full.\n\n"
             "Exits 0 when healthy, 1 when something needs attention; the problems are shown last: "
-            "the configuration and its settings, messages queued for more than 15 minutes or "
+            "a condition with status Error, the configuration and its settings, messages queued "
+            "for more than 15 minutes or "
             "rejected within a day, a daemon that is not running or that the server turns away, a "
             "refused plugin, or a full disk."),
         jetpack::example("jetpack status --json | jq -r '.problems[]'", "What needs attention")));

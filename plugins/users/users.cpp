@@ -35,7 +35,7 @@ std::string flag_of(const Value& user, const char* name) {
 
 std::string block(const Value& user) {
   if (!user.IsObject()) throw Error(Errc::corrupt, "config/auth.json: a user is not a JSON object");
-  return "\nUsername: " + text_of(user, "name") + "\nFull Name: " + text_of(user, "fullName") +
+  return "Username: " + text_of(user, "name") + "\nFull Name: " + text_of(user, "fullName") +
          "\nUID: " + text_of(user, "uid") + "\nIs Admin: " + flag_of(user, "isAdmin") +
          "\nIs Owner: " + flag_of(user, "isOwner") + '\n';
 }
@@ -52,8 +52,8 @@ int users(const jetpack::Call& call) {
   bool found = false;
   for (const auto& user : all.GetArray()) {
     if (call.flag("owner") && !is_owner(user)) continue;
+    call.print(as_json ? support::to_pretty_json(user) + '\n' : (found ? "\n" : "") + block(user));
     found = true;
-    call.print(as_json ? support::to_pretty_json(user) + '\n' : block(user));
     if (as_json) return 0;
   }
   if (call.flag("owner") && !found)

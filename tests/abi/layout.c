@@ -66,6 +66,7 @@ VALUE(JP_JSON, 1);
 VALUE(JP_JSON_PRETTY, 2);
 VALUE(JP_PLAIN, 3);
 VALUE(JP_LINES, 4);
+VALUE(JP_MEMBERS, 5);
 GROWS(jp_config, 40);
 MEMBER(jp_config, size, 0, uint32_t);
 MEMBER(jp_config, reserved, 4, uint32_t);

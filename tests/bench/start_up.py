@@ -51,10 +51,10 @@ def small_plugins(directory, count):
 
 
 def prepare(directory):
-    """A copy of the installed tree with 20 plugins in all, a node's home, and the peers' files."""
+    """A copy of the installed tree, the hub's bundle included, with 20 plugins in all, a node's home, and the peers' files."""
     directory = Path(directory)
     installed = directory / "installed"
-    for part in ("bin", "lib"):
+    for part in ("bin", "lib", "plugins"):
         shutil.copytree(measure.BUILT_HOME / part, installed / part, symlinks=True)
     plugins = installed / "lib/jetpack/plugins"
     small_plugins(plugins, PLUGINS - len(list(plugins.glob("*.so"))))

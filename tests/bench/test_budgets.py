@@ -20,6 +20,13 @@ def test_help_and_version_take_at_most_600000_instructions(cases):
         assert measure.instructions(case) <= 600_000, case.name
 
 
+def test_a_long_key_is_looked_up_in_linear_time(cases):
+    few, many = (measure.Case("", [cases[2].command[0], "config", ".".join("a" * parts), "default"],
+                              cases[2].environment) for parts in (5_000, 20_000))
+    base = measure.instructions(cases[2])
+    assert measure.instructions(many) - base <= 8 * (measure.instructions(few) - base) + 1_000_000
+
+
 def test_config_needs_at_most_8_mb(cases):
     # The least of some runs: what a run needs beyond that is the kernel's choice.
     assert min(measure.run_once(cases[2])[1] for _ in range(5)) <= 8 << 10

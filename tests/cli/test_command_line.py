@@ -16,8 +16,13 @@ def test_the_overview_names_every_command(jetpack):
     text = jetpack.answer("--help")
     assert text == jetpack.answer("-h") == jetpack.answer("help")
     assert text.startswith("usage: jetpack ")
-    names = re.findall(r"^  ([a-z_]+(?: [a-z_]+)?)  ", text, re.M)
-    assert names == sorted(names) and len(names) == len(set(names))
+    groups = [re.findall(r"^  ([a-z_]+(?: [a-z_]+)?)  ", part, re.M)
+              for part in re.split(r"^[A-Z][a-z ]+:$", text, flags=re.M)[1:]]
+    assert len(groups) == 6 and all(group == sorted(group) for group in groups)
+    names = [name for group in groups for name in group]
+    assert len(names) == len(set(names)) and "props" not in names
+    assert re.findall(r"^([A-Z].*):$", text, re.M) == [
+        "Node", "Cluster", "Files and logs", "Service", "Hub", "Help and plugins"]
     assert {"config", "users", "props get", "props set", "log", "help", "plugin list"} <= set(names)
     assert "Print a configuration value" in text
     assert max(map(len, text.splitlines())) <= 80
@@ -85,7 +90,8 @@ def usage_error(jetpack, *args, words=()):
     "args, words",
     [
         (["config", "--jsn"], ["unknown option '--jsn'", "did you mean '--json'?", "usage: jetpack config"]),
-        (["config", "--jso", "a"], ["did you mean '--json'?"]),
+        (["config", "--jsno", "a"], ["did you mean '--json'?"]),
+        (["report_issue", "--s", "1h"], ["'--s' is ambiguous: --sign or --since"]),
         (["config", "-x"], ["unknown option '-x'"]),
         (["config", "--zzzzz"], ["unknown option '--zzzzz'"]),
         (["config", "--json=yes", "a"], ["--json", "takes no value"]),
@@ -93,7 +99,7 @@ def usage_error(jetpack, *args, words=()):
         (["config", "a", "b", "c"], ["too many arguments", "'c'"]),
         (["config", ""], ["KEY"]),
         (["users", "x"], ["too many arguments"]),
-        (["log", "m", "--level", "loud"], ["Invalid level: loud", "info, warn, error"]),
+        (["log", "m", "--level", "loud"], ["Invalid level: loud; use info, warn or error"]),
         (["log", "m", "--level="], ["Invalid level: "]),
         (["log", "m", "-p", "urgent"], ["Invalid priority: urgent"]),
         (["log", "m", "--priority"], ["--priority", "requires a value"]),
@@ -152,6 +158,14 @@ def test_options_in_any_position(jetpack, home):
     expected = '{"a.b": 1}\n'
     for args in (["--json", "a.b"], ["a.b", "--json"], ["a.b", "--json", "x"], ["--json", "a.b", "x"]):
         assert jetpack.answer("config", *args) == expected
+
+
+def test_a_long_option_may_be_cut_short(jetpack, home):
+    home.node({"a": 1})
+    assert jetpack.answer("config", "--js", "a") == '{"a": 1}\n'
+    assert jetpack.answer("config", "--he").startswith("usage: jetpack config")
+    for args in (["--lev=warn", "--prio", "low"], ["-p=low", "--level", "WARN"]):
+        assert jetpack("log", "m", "--wait", "0", *args).returncode == 0
 
 
 def test_a_dash_dash_ends_options(jetpack, home):

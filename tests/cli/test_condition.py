@@ -105,10 +105,30 @@ def test_invalid_utf_8_and_terminal_escapes(jetpack, home):
     assert "\x1b" not in jetpack.answer("condition", "list")
 
 
+def test_any_case_of_a_status_is_taken(jetpack, server):
+    assert jetpack("condition", "set", "-n", "a", "-s", "warning").returncode == 0
+    assert server.messages[-1]["data"] == {"name": "a", "status": "Warning"}
+    assert jetpack("condition", "set", "-n", "a", "-s", "ok").returncode == 0
+    assert server.messages[-1]["data"] == {"name": "a", "status": "OK"}
+
+
+def test_clearing_what_is_not_set_sends_nothing(jetpack, server):
+    sent = len(server.messages)
+    result = jetpack("condition", "clear", "nosuch")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == ("jetpack condition clear: no condition 'nosuch' is set on this node; "
+                             "'jetpack condition list' shows them\n")
+    assert jetpack("condition", "clear", "nosuch", "--json").stdout == "[]\n"
+    assert len(server.messages) == sent
+    listing = jetpack("condition", "list")
+    assert (listing.returncode, listing.stdout, listing.stderr) == (0, "", "No conditions are set.\n")
+
+
 @pytest.mark.parametrize("args, code, expected", [
     (["set", "-n", "a"], 2, "--status"),
     (["set", "-s", "OK"], 2, "--name"),
-    (["set", "-n", "a", "-s", "Bad"], 2, "NA, OK, Warning, Error"),
+    (["set"], 2, "missing --name and --status"),
+    (["set", "-n", "a", "-s", "Bad"], 2, "Invalid status: Bad; use NA, OK, Warning or Error"),
     (["set", "-n", "", "-s", "OK"], 2, "name"),
     (["set", "-n", "x" * 129, "-s", "OK"], 2, "128"),
     (["set", "-n", "a\nb", "-s", "OK"], 2, "name"),

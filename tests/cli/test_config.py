@@ -67,7 +67,22 @@ def test_numbers_lists_and_objects_print_as_python_writes_them(config, key):
     value = NODE
     for word in key.split("."):
         value = value[word]
-    assert config(key) == str(value) + "\n"
+    if isinstance(value, dict) and value:
+        # One line for each member, with its full name first: what scripts cut and count.
+        width = max(len(f"{key}.{name}") for name in value)
+        expected = [f"{f'{key}.{name}':{width}} = {member}" for name, member in sorted(value.items())]
+        assert config(key).splitlines() == expected
+    else:
+        assert config(key) == str(value) + "\n"
+
+
+def test_the_members_of_an_object_as_scripts_take_them(config, home):
+    home.node({"pbsqueue": {"q1": {"name": "a"}, "queue2": {"name": "b"}, "n": 3, "empty": {}}})
+    assert config("pbsqueue") == (
+        "pbsqueue.empty  = {}\npbsqueue.n      = 3\n"
+        "pbsqueue.q1     = {'name': 'a'}\npbsqueue.queue2 = {'name': 'b'}\n")
+    assert config("pbsqueue.empty") == "{}\n"
+    assert config("pbsqueue.q1", "default") == "pbsqueue.q1.name = a\n"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +213,7 @@ def test_each_name_is_printed_once(config, home):
         ("a", 2), ("b", [("y", [("z", 2)])]), ("c", 0)]
     assert config() == "a = 2\nb.y.z = 2\nc = 0\n"
     assert config("b.x", "missing") == "missing\n"
-    assert config("b") == "{'y': {'z': 2}}\n"
+    assert config("b") == "b.y = {'z': 2}\n"
 
 
 def test_the_last_of_two_equal_keys_wins(config, home):
@@ -238,13 +253,12 @@ def damaged(jetpack, *words, code=1):
         (b'{"a": 1, \xff}', ["line 1, column 10", "byte 0xff"]),
         (b'\xef\xbb\xbf\xff{}', ["byte 0xff"]),
         (b'{"a": 1}\x00', ["NUL"]),
-        (b'{"a": "\x00"}', ["line 1, column 8", "NUL"]),
         ('{"a": nan}', ["line 1, column 8"]),
         ("{'a': 1}", ["line 1, column 2"]),
         ('{"a": ' + "[" * 100000 + "]" * 100000 + "}", ["nested deeper"]),
         ('{"a":' * 100000, ["nested deeper"]),
     ],
-    ids=range(15),
+    ids=range(14),
 )
 def test_a_damaged_file(jetpack, home, name, content, words):
     if name != "node":
@@ -254,12 +268,11 @@ def test_a_damaged_file(jetpack, home, name, content, words):
     damaged(jetpack, str(path), *words)
 
 
-@pytest.mark.parametrize("code", range(1, 32))
-def test_a_control_character_in_a_string_is_an_error(jetpack, home, code):
-    home.node('{"a": "0123456789abcdef%c0123456789abcdef"}' % code)
-    result = jetpack("config", "a", "default")
-    assert (result.returncode, result.stdout) == (1, "")
-    assert "line 1" in result.stderr
+def test_control_characters_in_a_string_stand_for_themselves(config, home):
+    text = "".join(map(chr, range(32))) + "0123456789abcdef"
+    home.node('{"a": "%s", "path": "C:\\data", "slurm": {"autoscale": true}}' % text)
+    assert json.loads(config("--json")) == {"a": text, "path": "C:\\data", "slurm": {"autoscale": True}}
+    assert config("path") == "C:\\data\n"
 
 
 @pytest.mark.parametrize("escape", ["\\ud800", "\\udc00", "x\\ude00y", "\\ud800\\u0041"])
@@ -290,7 +303,8 @@ def test_numbers_beyond_every_type_keep_their_text(config, home, number):
     assert re.findall(r"NaN|-?Infinity|-?[0-9][0-9.eE+]*", config("--json")) == [number, number]
     assert f"bench.x = {number}\n" in config()
     home.configuration('{"bench": {"y": %s}}' % number)
-    assert config("bench") == f"{{'x': {number}, 'list': [{number}], 'y': {number}}}\n"
+    assert config("bench") == (
+        f"bench.list = [{number}]\nbench.x    = {number}\nbench.y    = {number}\n")
 
 
 def test_a_byte_order_mark_is_skipped(config, jetpack, home):

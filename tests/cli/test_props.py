@@ -88,6 +88,33 @@ def test_setting_one_keeps_the_others(jetpack, home):
     assert jetpack.answer("props", "get", "guid") == "18446744073709551616\n"
 
 
+def test_invalid_json_is_a_usage_error_that_speaks_of_no_file(jetpack, home):
+    result = jetpack("props", "set", "n", "{bad", "--json")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "the value is not JSON, line 1, column 2: found 'b'" in result.stderr
+    assert "file" not in result.stderr and not (home / "config/properties.json").exists()
+
+
+def test_an_object_is_replaced_only_with_force(jetpack, home):
+    home.properties({"rack": {"name": "r12"}, "n": 1})
+    for args in (["set", "rack", "x"], ["set", "rack", "{}", "--json"], ["--set", "rack=x"]):
+        result = jetpack("props", *args)
+        assert (result.returncode, result.stdout) == (1, "") and "'rack' is an object" in result.stderr
+        assert home.read_properties() == {"rack": {"name": "r12"}, "n": 1}
+    set_locally(jetpack, "set", "n", "{}", "--json")
+    set_locally(jetpack, "set", "rack", "x", "--force")
+    assert home.read_properties() == {"rack": "x", "n": {}}
+
+
+def test_without_a_subcommand(jetpack):
+    result = jetpack("props")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "missing subcommand" in result.stderr
+    assert "props get" in result.stderr and "props set" in result.stderr
+    result = jetpack("props", "gte", "x")
+    assert result.returncode == 127 and "did you mean 'props get'?" in result.stderr
+
+
 @pytest.mark.parametrize("key", ["", ".", "a.", ".a", "a..b", "n.deeper"])
 def test_invalid_keys(jetpack, home, key):
     home.properties(PROPERTIES)

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import time
 
 import pytest
@@ -43,6 +44,8 @@ def test_what_waits_and_what_was_refused(jetpack, server):
     assert any("rejected by the server" in problem for problem in report["problems"])
     text = jetpack("status").stdout
     assert "\x1b" not in text and "rejected" in text
+    assert re.search(r"^needs attention +.*4 messages were rejected by the server in the last day, the "
+                     r"last: log, .*\('jetpack outbox' shows, retries or drops them\)$", text, re.M)
 
 
 @pytest.mark.parametrize("file", ["config/connection.json", "config/jetpack.ini",
@@ -55,12 +58,43 @@ def test_a_broken_file_is_told_beside_all_the_rest(file, jetpack, home, server):
     assert jetpack("status").returncode == 1
 
 
-def test_a_daemon_that_has_not_written_its_state_is_running(jetpack, home, server):
+def test_conditions_and_phase(jetpack, home, server):
+    report = status(jetpack)
+    assert (report["conditions"], report["phase"]) == ([], "Preparing")
+    assert re.search(r"^conditions +none$", jetpack("status").stdout, re.M)
+    for name, severity in (("gpu", "Error"), ("disk", "Warning")):
+        jetpack("condition", "set", "-n", name, "-s", severity, "-m", "a text")
+    report = status(jetpack)
+    assert [(c["name"], c["status"], c["message"]) for c in report["conditions"]] == [
+        ("disk", "Warning", "a text"), ("gpu", "Error", "a text")]
+    assert "condition gpu is Error: a text" in report["problems"]
+    assert not any("disk is" in problem for problem in report["problems"])
+    text = jetpack("status").stdout
+    assert re.search(r"^conditions +disk Warning: a text\n +gpu Error: a text$", text, re.M)
+    assert re.search(r"^needs attention +condition gpu is Error: a text$", text, re.M)
+    jetpack("condition", "clear", "gpu")
+    assert not any("condition" in problem for problem in status(jetpack)["problems"])
+
+
+def test_a_node_that_asked_for_its_end_is_not_healthy(jetpack, home, server):
+    server.override["/clusters/demo/nodes/terminate"] = (202, {}, [])
+    assert jetpack("shutdown", "--unhealthy", "--wait", "0").returncode == 0
+    report = status(jetpack)
+    assert report["phase"] == "Stopping"
+    assert any("asked the cluster to terminate it at " in problem and "unhealthy" in problem
+               for problem in report["problems"])
+    # A request of an earlier run of the machine has been answered.
+    asked = json.loads((home / "run/shutdown.json").read_text())
+    home.write("run/shutdown.json", {**asked, "boot": "another"})
+    assert status(jetpack)["phase"] == "Preparing"
+
+
+def test_a_daemon_that_has_not_written_its_state_is_starting(jetpack, home, server):
+    (home / "run/jetpackd.json").unlink(missing_ok=True)
     with open(home / "run/jetpackd.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        result = jetpack("status")
-    assert "\njetpackd      running\n" in result.stdout and "pid 0" not in result.stdout, result
-    assert result.returncode == 0
+        text = jetpack("status").stdout
+    assert re.search(r"^jetpackd +starting$", text, re.M), text
 
 
 def test_nothing_is_configured(jetpack, home):

@@ -19,7 +19,7 @@ def write(home, users):
 def test_as_the_reference_prints_one(jetpack, home, transcript):
     write(home, USERS[:1])
     assert jetpack.answer("users") == (
-        "\nUsername: test-user\nFull Name: Test User\nUID: 10201\nIs Admin: True\nIs Owner: True\n")
+        "Username: test-user\nFull Name: Test User\nUID: 10201\nIs Admin: True\nIs Owner: True\n")
     assert json.loads(jetpack.answer("users", "--json")) == USERS[:1]
     assert jetpack.answer("users", "--json") == json.dumps(USERS[:1], indent=4, sort_keys=True) + "\n"
     transcript("users_one", ["users"], ["users", "--json"], ["users", "--owner", "--json"])
@@ -33,7 +33,7 @@ def test_several(jetpack, home, transcript):
 
 def test_the_last_of_two_equal_names_counts(jetpack, home):
     home.write("config/auth.json", '[{"name": "a", "uid": 20001, "isAdmin": true, "isAdmin": false, "name": "b"}]')
-    assert jetpack.answer("users").startswith("\nUsername: b\n")
+    assert jetpack.answer("users").startswith("Username: b\n")
     assert "Is Admin: False" in jetpack.answer("users")
 
 
@@ -82,7 +82,7 @@ def test_a_user_with_few_members(jetpack, home):
 def test_names_cannot_control_the_terminal(jetpack, home):
     write(home, [{**USERS[0], "fullName": "x\x1b]0;title\x07\nUsername: forged"}])
     text = jetpack.answer("users")
-    assert "\x1b" not in text and text.count("\nUsername:") == 1
+    assert "\x1b" not in text and text.count("\nUsername:") == 0
 
 
 def test_the_file_stays_greppable(jetpack, home):

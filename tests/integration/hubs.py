@@ -20,12 +20,12 @@ from servers.reply import Reply
 START_SECONDS = 60
 
 
-def run(*arguments, home=None):
-    """Runs jetpack out of the built home, or another."""
+def run(*arguments, home=None, text=None):
+    """Runs jetpack out of the built home, or another, with a text as standard input."""
     environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C.UTF-8",
                    "JETPACK_HOME": str(home or BINARY.parent.parent)}
     return subprocess.run([BINARY, *map(str, arguments)], env=environment, text=True,
-                          capture_output=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+                          capture_output=True, timeout=60, check=False, input=text or "")
 
 
 class Hub:

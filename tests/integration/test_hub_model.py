@@ -407,7 +407,7 @@ def test_the_administrators_commands(hub, cluster, tmp_path):
     (["user", "add", "a b", "--cluster", "demo"], 2, "not a valid name"),
     (["user", "add", "root", "--cluster", "demo", "--uid", "5"], 2, "--uid"),
     (["user", "add", "a", "--cluster", "demo"], 1, "cluster 'demo' not found"),
-    (["cluster", "configure", "demo", "--file", "/nonexistent"], 1, "no such file"),
+    (["cluster", "configure", "demo", "--file", "/nonexistent"], 1, "No such file"),
     (["cluster", "configure", "demo", "--file", "/etc/passwd"], 2, "one JSON object"),
     (["nodearray", "add", "a/b", "--cluster", "demo"], 2, "not a valid node array name"),
 ])
@@ -415,6 +415,58 @@ def test_invalid_commands(plain_hub, arguments, code, text):
     done = run("hub", *arguments, "--data", plain_hub.data)
     assert (done.returncode, done.stdout) == (code, ""), done
     assert text in done.stderr
+
+
+def test_a_dash_is_standard_input_or_output(plain_hub, tmp_path):
+    def with_text(text, *arguments):
+        done = run("hub", *arguments, "--data", plain_hub.data, text=text)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return done.stdout
+
+    with_text("", "cluster", "create", "dash")
+    with_text('{"a": 1}', "cluster", "configure", "dash", "--file", "-")
+    with_text('{"b": 2}', "nodearray", "add", "hpc", "-c", "dash", "--file", "-")
+    with_text("ssh-ed25519 AAAA ann\n", "user", "add", "ann", "-c", "dash", "--key", "-")
+    users = json.loads(with_text("", "user", "list", "-c", "dash", "--json"))
+    assert users[0]["publicKeys"] == ["ssh-ed25519 AAAA ann\n"]
+    assert with_text("content\n", "blob", "put", "blobs/dash/x", "-") == "Stored blobs/dash/x: 8 bytes\n"
+    assert with_text("", "blob", "get", "blobs/dash/x", "-") == "content\n"
+    assert with_text("", "blob", "remove", "blobs/dash/x") == "Removed blobs/dash/x\n"
+    with_text("", "node", "add", "n1", "n2", "n3", "-c", "dash")
+    assert with_text("", "node", "remove", "n1", "-c", "dash") == "Removed node n1 and its account\n"
+    assert with_text("", "node", "remove", "n2", "n3", "-c", "dash") == (
+        "Removed nodes n2, n3 and their accounts\n")
+
+
+def test_nodes_are_listed_with_conditions_and_by_phase(hub, cluster):
+    who = hub.enroll("n1", cluster)
+    hub.enroll("n2", cluster)
+    hub.say(who, "installation", status="ok")
+    hub.say(who, "condition", name="gpu", status="Error")
+    hub.say(who, "condition", name="disk", status="Warning")
+    hub.say(who, "condition", name="net", status="OK")
+    table = hub.administer("node", "list", "-c", cluster).stdout.splitlines()
+    assert table[0].split()[:4] == ["CLUSTER", "NODE", "PHASE", "CONDITIONS"]
+    assert re.search(r" n1 +Ready +disk Warning, gpu Error  ", table[1]), table
+    assert re.search(r" n2 +Preparing +-  ", table[2]), table
+    ready = json.loads(hub.administer("node", "list", "-c", cluster, "--phase", "ready", "--json").stdout)
+    assert [node["name"] for node in ready] == ["n1"] and "condition_text" not in ready[0]
+
+
+def test_json_has_one_style_and_tables_cannot_steer_a_terminal(hub, cluster):
+    who = hub.enroll("n1", cluster)
+    hostile = "x\x1b[31m\x9b2J\u202e\u2066\u200fy"
+    hub.say(who, "log", message=hostile, level="info", priority="high")
+    hub.say(who, "condition", name="gpu", status="Error", message=hostile)
+    for arguments in (["event", "list"], ["message", "list"], ["node", "list"], ["cluster", "list"],
+                      ["node", "show", "n1"], ["user", "list"], ["cluster", "show", cluster]):
+        of = ["-c", cluster] if arguments[0] not in ("cluster",) else []
+        text = hub.administer(*arguments, *of).stdout
+        if "show" not in arguments:
+            assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200f\u202e\u2066]", text), arguments
+            text = hub.administer(*arguments, *of, "--json").stdout
+        styled = json.dumps(json.loads(text), indent=4, ensure_ascii=False) + "\n"
+        assert text.lower() == styled.lower(), arguments  # \u001B is written in capitals
 
 
 def test_the_nodes_own_cluster_is_the_default(hub, cluster):

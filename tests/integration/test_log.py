@@ -62,7 +62,6 @@ def test_invalid_utf_8_is_replaced_with_a_warning(log, jetpack):
 
 
 @pytest.mark.parametrize("args, code, expected", [
-    ([""], 2, "empty"),
     (["m", "--level", "fatal"], 2, "fatal"),
     (["m", "--priority", "urgent"], 2, "urgent"),
     (["m", "--wait", "soon"], 2, "soon"),

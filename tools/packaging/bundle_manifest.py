@@ -89,6 +89,8 @@ def make_manifest(bundle):
                      for command in note["commands"]]
     if not commands:
         raise BadLibrary(f"{bundle}: there is no plugin in lib/")
+    # First, so that a listing needs to read no more; its commands are in the notes.
+    manifest["libraries"] = list(dict.fromkeys(command["library"] for command in commands))
     manifest["commands"] = commands
     manifest["files"] = {
         name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

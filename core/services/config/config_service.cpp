@@ -39,7 +39,7 @@ int32_t get(void* self, jp_str tree, jp_str key, uint32_t format, jp_sink out, j
     if (value == nullptr)
       throw Error(Errc::not_found,
                   not_found(boundary::view(tree), read.root(), boundary::view(key)));
-    write(out, render(*value, format));
+    write(out, render(*value, format, boundary::view(key)));
   });
 }
 

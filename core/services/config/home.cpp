@@ -12,6 +12,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
+#include "support/program.hpp"
 
 namespace jetpack {
 
@@ -36,10 +37,8 @@ std::string parent(const std::string& path) {
 }  // namespace
 
 std::string installation_prefix() {
-  std::array<char, PATH_MAX> buffer{};
-  const ssize_t size = ::readlink("/proc/self/exe", buffer.data(), buffer.size());
-  if (size <= 0) return "/";
-  return parent(parent({buffer.data(), static_cast<size_t>(size)}));
+  const std::string program = support::program_path();
+  return program.empty() ? "/" : parent(parent(program));
 }
 
 Home Home::find() {

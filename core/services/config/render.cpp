@@ -10,6 +10,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/json_writer.hpp"
+#include "support/text.hpp"
 
 namespace jetpack {
 
@@ -198,9 +199,25 @@ std::string lines(const Value& value) {
   return out;
 }
 
+std::string members(const Value& value, std::string_view key) {
+  if (!value.IsObject() || value.MemberCount() == 0) return plain(value);
+  const std::string start = key.empty() ? "" : std::string(key) + '.';
+  const auto sorted = sorted_members(value);
+  size_t width = 0;
+  for (const auto& member : sorted)
+    width = std::max<size_t>(width, start.size() + member->name.GetStringLength());
+  std::string out;
+  for (const auto& member : sorted) {
+    if (!out.empty()) out += '\n';
+    out += support::padded(start + std::string(support::text_of(member->name)), width);
+    out += " = " + one_line(member->value);
+  }
+  return out;
+}
+
 }  // namespace
 
-std::string render(const Value& value, uint32_t format) {
+std::string render(const Value& value, uint32_t format, std::string_view key) {
   switch (format) {
     case JP_JSON:
       return support::to_json(value);
@@ -210,6 +227,8 @@ std::string render(const Value& value, uint32_t format) {
       return plain(value);
     case JP_LINES:
       return lines(value);
+    case JP_MEMBERS:
+      return members(value, key);
     default:
       throw Error(Errc::usage, "format " + std::to_string(format) + " is unknown to this jetpack");
   }

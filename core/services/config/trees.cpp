@@ -49,6 +49,14 @@ std::optional<support::Json> read_object(const Home& home, const char* name,
   return json;
 }
 
+support::Json parse_value(std::string_view json) {
+  try {
+    return support::Json::parse(json, "the value is not JSON", {}, support::JsonRules::strict);
+  } catch (const Error& e) {
+    throw Error(Errc::usage, e.what());
+  }
+}
+
 }  // namespace
 
 void Tree::lay_over(support::Json layer, Precedence precedence) {
@@ -110,8 +118,7 @@ void write_property(const Home& home, std::string_view key, std::string_view jso
       key.find("..") != std::string_view::npos || !support::is_utf8(key))
     throw Error(Errc::usage, "'" + std::string(key) + "' is not a property's key");
   home.check();
-  const support::Json value =
-      support::Json::parse(json, "the property's value", {}, support::JsonRules::strict);
+  const support::Json value = parse_value(json);
   const support::FileLock lock =
       support::FileLock::wait(home.path("config/.properties.lock"), 0640);
   const std::string path = home.path("config/properties.json");

@@ -121,6 +121,15 @@ TEST_CASE("lines hold one leaf each") {
   CHECK_THROWS_AS(shown("1", 99), Error);
 }
 
+TEST_CASE("members of an object have a line each, under their full names") {
+  const auto json =
+      support::Json::parse(R"({"b":{"c":[1]},"abc":"x","e":{},"d":"l\nm"})", "a test");
+  CHECK(render(json.root(), JP_MEMBERS, "k.o") ==
+        "k.o.abc = x\nk.o.b   = {'c': [1]}\nk.o.d   = 'l\\nm'\nk.o.e   = {}");
+  CHECK(shown("[1]", JP_MEMBERS) == "[1]");
+  CHECK(shown("{}", JP_MEMBERS) == "{}");
+}
+
 TEST_CASE("properties are set one by one and survive a reading") {
   const support::TemporaryDirectory directory;
   const Home home(directory.path());

@@ -9,6 +9,7 @@
 
 #include "services/session/amqp_values.hpp"
 #include "support/json.hpp"
+#include "support/text.hpp"
 #include "support/utf8.hpp"
 
 namespace jetpack::session {
@@ -30,9 +31,7 @@ constexpr size_t max_words = 200;
 std::string text_of(const amqp_bytes_t& bytes) {
   std::string text(static_cast<const char*>(bytes.bytes), std::min(bytes.len, max_words));
   while (!text.empty() && !support::is_utf8(text)) text.pop_back();
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return text;
+  return support::one_line(text);
 }
 
 // Borrows from the message.

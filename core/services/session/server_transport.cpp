@@ -110,8 +110,7 @@ std::string words_of(const Response& response) {
     // Not JSON; its beginning will do.
   }
   if (!support::is_utf8(words)) return "";
-  for (char& c : words)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  words = support::one_line(support::trimmed(words));
   char cut[max_words];
   return std::string(cut, boundary::copy_text(cut, sizeof cut, words));
 }

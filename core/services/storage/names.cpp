@@ -5,6 +5,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
+#include "support/text.hpp"
 #include "support/utf8.hpp"
 
 namespace jetpack::storage {
@@ -46,12 +47,7 @@ void check_blob_name(std::string_view name) {
 
 std::string quoted(std::string_view name) {
   constexpr size_t longest_shown = 200;
-  std::string text;
-  for (const char c : name.substr(0, longest_shown))
-    text += static_cast<unsigned char>(c) < 0x20 || c == '\x7f' ? '?' : c;
-  // It may have been cut in the middle of a character.
-  while (!support::is_utf8(text)) text.pop_back();
-  return '\'' + text + '\'';
+  return '\'' + support::one_line(support::beginning_of(name, longest_shown)) + '\'';
 }
 
 }  // namespace jetpack::storage

@@ -1,9 +1,9 @@
 // The commands `hub blob ...`, which work on the blob store directly.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -69,38 +69,57 @@ std::string file_of(const Call& call, const std::string& blob) {
   throw Error(Errc::not_found, "blob '" + support::one_line(blob) + "' not found");
 }
 
-int print_blob(const Call& call, const char* action, const std::string& blob, uint64_t bytes) {
-  call.print(call.flag("json")
-                 ? support::json_object([&](support::Object& object) {
-                     object.text("action", action)
-                         .text("blob", blob)
-                         .number("bytes", static_cast<int64_t>(bytes));
-                   }) + "\n"
-                 : std::string(action) + " " + blob + ": " + std::to_string(bytes) + " bytes\n");
+// What was done: {"action": "put", "blob": "a", "bytes": 3} with --json, else "Stored a: 3 bytes".
+struct DoneBlob {
+  const char* action;
+  const char* done;  // for people
+  std::string blob;
+  std::optional<uint64_t> bytes;
+};
+
+std::string text_of(const Call& call, const DoneBlob& what) {
+  if (call.flag("json"))
+    return support::shown_json(support::json_object([&](support::Object& object) {
+      object.text("action", what.action).text("blob", what.blob);
+      if (what.bytes) object.number("bytes", *what.bytes);
+    }));
+  return std::string(what.done) + ' ' + support::one_line(what.blob) +
+         (what.bytes ? ": " + std::to_string(*what.bytes) + " bytes\n" : "\n");
+}
+
+int print_blob(const Call& call, const DoneBlob& what) {
+  call.print(text_of(call, what));
   return 0;
 }
 
 void read_into(BlobWriter& writer, const std::string& file) {
-  const support::Fd from(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!from) fail_with("failed to read", file);
+  const support::Fd from = support::open_input(file);
   std::vector<char> buffer(copied_at_once);
   for (;;) {
     const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail_with("failed to read", file);
+    if (got < 0) fail_with("failed to read", support::name_of_input(file));
     if (got == 0) return;
     writer.write({buffer.data(), static_cast<size_t>(got)});
   }
 }
 
 void write_content(const OpenBlob& blob, const std::string& file) {
-  const support::Fd to(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!to) fail_with("failed to write", file);
+  const support::Fd to = support::open_output(file);
   read_range(blob, {0, blob.properties.bytes}, [&](const char* data, size_t size) {
-    if (::write(to.get(), data, size) != static_cast<ssize_t>(size))
-      fail_with("failed to write", file);
+    errno = support::write_all(to.get(), {data, size});
+    if (errno != 0) fail_with("failed to write", file);
     return true;
   });
+}
+
+// To standard output, where nothing else may be.
+int print_content(const Call& call, const OpenBlob& blob) {
+  read_range(blob, {0, blob.properties.bytes}, [&](const char* data, size_t size) {
+    call.print({data, size});
+    return true;
+  });
+  return 0;
 }
 
 }  // namespace
@@ -116,7 +135,7 @@ int blob_put(const Call& call) {
                           {"content-md5", writer.md5()}};
     properties = opened.store.commit(writer, opened.container, blob, properties,
                                      [](const BlobProperties*) {});
-    return print_blob(call, "put", blob, properties.bytes);
+    return print_blob(call, {"put", "Stored", blob, properties.bytes});
   });
 }
 
@@ -125,8 +144,10 @@ int blob_get(const Call& call) {
     const std::string blob = text_option(call, "NAME");
     const auto found = opened.store.open(opened.container, blob);
     if (!found) fail_no_blob(blob);
-    write_content(*found, file_of(call, blob));
-    return print_blob(call, "get", blob, found->properties.bytes);
+    const std::string file = file_of(call, blob);
+    if (file == "-") return print_content(call, *found);
+    write_content(*found, file);
+    return print_blob(call, {"get", "Fetched", blob, found->properties.bytes});
   });
 }
 
@@ -135,7 +156,7 @@ int blob_remove(const Call& call) {
     const std::string blob = text_option(call, "NAME");
     if (!opened.store.remove(opened.container, blob, [](const BlobProperties*) {}))
       fail_no_blob(blob);
-    return print_blob(call, "remove", blob, 0);
+    return print_blob(call, {"remove", "Removed", blob, std::nullopt});
   });
 }
 

@@ -39,6 +39,28 @@ void append_nodes(json::Document& all, const HubClient& client, const std::strin
   }
 }
 
+void keep_phase(json::Document& nodes, std::string_view phase) {
+  json::Value kept(json::kArrayType);
+  for (auto& node : nodes.GetArray())
+    if (support::lower_case(shown_member(node, "phase")) == support::lower_case(phase))
+      kept.PushBack(node, nodes.GetAllocator());
+  static_cast<json::Value&>(nodes) = kept;
+}
+
+// Adds to each node, for a table: "gpu Error, disk Warning".
+constexpr const char* condition_text = "condition_text";
+void add_condition_texts(json::Document& nodes) {
+  auto& pool = nodes.GetAllocator();
+  for (auto& node : nodes.GetArray()) {
+    std::string text;
+    if (const auto* list = support::find_member(node, "conditions"))
+      for (const auto& condition : list->GetArray())
+        if (const std::string status = shown_member(condition, "status"); status != "OK")
+          text += (text.empty() ? "" : ", ") + shown_member(condition, "name") + ' ' + status;
+    node.AddMember(json::StringRef(condition_text), json::Value(text.c_str(), pool), pool);
+  }
+}
+
 // The clusters whose nodes to list: the given one, or the node's own, or all.
 std::vector<std::string> clusters_of(const Call& call, const HubClient& client) {
   if (call.given("cluster")) return {name_option(call, "cluster")};
@@ -103,10 +125,13 @@ int node_list(const Call& call) {
   json::Document nodes;
   nodes.SetArray();
   for (const auto& cluster : clusters_of(call, client)) append_nodes(nodes, client, cluster);
+  if (const auto phase = call.text("phase")) keep_phase(nodes, *phase);
+  if (!call.flag("json")) add_condition_texts(nodes);
   show_list(call, nodes,
             {{"CLUSTER", "cluster"},
              {"NODE", "name"},
              {"PHASE", "phase"},
+             {"CONDITIONS", condition_text},
              {"NODE ARRAY", "nodearray"},
              {"HOSTNAME", "hostname"},
              {"ADDRESS", "address"},
@@ -172,8 +197,12 @@ int node_remove(const Call& call) {
     for (const auto name : names)
       if (!remove_node(transaction, cluster, name)) fail_not_found("node", name, cluster);
   });
-  return print_result(call, {"remove", "cluster", cluster,
-                             "Removed nodes and their accounts: " + std::to_string(names.size())});
+  std::string removed;
+  for (const auto name : names) removed.append(removed.empty() ? "" : ", ").append(name);
+  return print_result(call,
+                      {"remove", "node", removed,
+                       names.size() == 1 ? "Removed node " + removed + " and its account"
+                                         : "Removed nodes " + removed + " and their accounts"});
 }
 
 int node_terminate(const Call& call) { return act_on_nodes(call, "terminate"); }

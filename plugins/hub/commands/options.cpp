@@ -77,16 +77,16 @@ std::string cluster_option(const Call& call, const char* name) {
 
 std::string object_in_file(const Call& call) {
   const std::string file = text_option(call, "file");
-  const auto text = support::read_file(file, max_input_file);
-  if (!text) throw Error(Errc::not_found, "failed to read " + file + ": no such file");
+  const std::string text = support::read_input(file, max_input_file);
+  const std::string name = support::name_of_input(file);
   rapidjson::Document document;
   try {
-    document = support::parse_json(*text, file, support::JsonRules::strict);
+    document = support::parse_json(text, name, support::JsonRules::strict);
   } catch (const Error& error) {
     throw Error(Errc::usage, std::string(error.what()) + "; expected one JSON object");
   }
   if (!document.IsObject())
-    throw Error(Errc::usage, "invalid content of " + file + ": expected one JSON object");
+    throw Error(Errc::usage, "invalid content of " + name + ": expected one JSON object");
   return support::to_json(document);
 }
 

@@ -60,12 +60,7 @@ std::string shown_member(const json::Value& object, const char* name) {
 }
 
 void print_json(const Call& call, const json::Value& value) {
-  json::StringBuffer out;
-  support::PrettyJsonWriter writer(out);
-  writer.SetIndent(' ', 2);
-  value.Accept(writer);
-  call.print(std::string_view(out.GetString(), out.GetSize()));
-  call.print("\n");
+  call.print(support::to_pretty_json(value) + '\n');
 }
 
 void show_list(const Call& call, const json::Value& list, const std::vector<Column>& columns,
@@ -76,10 +71,10 @@ void show_list(const Call& call, const json::Value& list, const std::vector<Colu
 
 int print_result(const Call& call, const Result& result) {
   call.print(call.flag("json")
-                 ? support::json_object([&](support::Object& object) {
+                 ? support::shown_json(support::json_object([&](support::Object& object) {
                      object.text("action", result.action).text(result.what, result.name);
-                   }) + "\n"
-                 : result.text + "\n");
+                   }))
+                 : result.text + '\n');
   return 0;
 }
 

@@ -28,10 +28,8 @@ std::string public_keys(const Call& call) {
   support::JsonWriter writer(out);
   writer.StartArray();
   for (const auto file : call.texts("key")) {
-    const auto text = support::read_file(std::string(file), max_input_file);
-    if (!text)
-      throw Error(Errc::not_found, "failed to read --key " + std::string(file) + ": no such file");
-    std::string_view rest = *text;
+    const std::string text = support::read_input(std::string(file), max_input_file);
+    std::string_view rest = text;
     while (!rest.empty()) {
       const auto line = rest.substr(0, rest.find('\n'));
       rest.remove_prefix(std::min(rest.size(), line.size() + 1));

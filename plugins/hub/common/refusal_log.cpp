@@ -5,7 +5,7 @@ namespace jetpack::hub {
 
 namespace {
 
-constexpr std::chrono::minutes pause{1};
+constexpr std::chrono::minutes interval{1};
 // Further addresses share one entry, so that many of them cost neither memory nor lines.
 constexpr size_t most_addresses = 1000;
 constexpr const char* others = "other addresses";
@@ -16,11 +16,11 @@ void RefusalLog::warn(const std::string& address, const std::string& text) {
   const std::lock_guard lock(mutex_);
   const auto now = now_();
   if (senders_.size() >= most_addresses)
-    std::erase_if(senders_, [&](const auto& known) { return now - known.second.last >= pause; });
+    std::erase_if(senders_, [&](const auto& known) { return now - known.second.last >= interval; });
   const bool is_known = senders_.contains(address) || senders_.size() < most_addresses;
   const auto [found, is_new] = senders_.try_emplace(is_known ? address : others);
   Sender& sender = found->second;
-  if (!is_new && now - sender.last < pause) {
+  if (!is_new && now - sender.last < interval) {
     ++sender.unlogged;
     return;
   }

@@ -16,6 +16,7 @@ enum class Format : uint32_t {
   json_pretty = JP_JSON_PRETTY,
   plain = JP_PLAIN,
   lines = JP_LINES,
+  members = JP_MEMBERS,
 };
 
 // Reads are from the files as they are at the call: an edit is seen by the next one. Every member

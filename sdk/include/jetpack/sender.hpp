@@ -84,13 +84,14 @@ class Sender {
   std::string to_json() const {
     std::string json;
     for (const auto& [what, receipt] : all_) {
-      json += (json.empty() ? "[{\"id\":" : ",{\"id\":") + json_string(receipt.id);
-      json += std::string(",\"delivered\":") + (receipt.delivered ? "true" : "false");
-      if (!what.empty()) json += ",\"what\":" + json_string(what);
-      if (!receipt.note.empty()) json += ",\"note\":" + json_string(receipt.note);
-      json += '}';
+      json += json.empty() ? "[\n    {" : ",\n    {";
+      json += "\n        \"id\": " + json_string(receipt.id);
+      json += ",\n        \"delivered\": " + std::string(receipt.delivered ? "true" : "false");
+      if (!what.empty()) json += ",\n        \"what\": " + json_string(what);
+      if (!receipt.note.empty()) json += ",\n        \"note\": " + json_string(receipt.note);
+      json += "\n    }";
     }
-    return (json.empty() ? "[" : json) + "]\n";
+    return json.empty() ? "[]\n" : json + "\n]\n";
   }
 
   const Call& call_;

@@ -12,10 +12,13 @@
 typedef enum jp_format {
   JP_JSON = 1,        /* compact JSON */
   JP_JSON_PRETTY = 2, /* indent 4, keys sorted, as `jetpack users --json` prints */
-  /* As `jetpack config KEY` prints: a string bare, a number in decimal, True, False, None, and
-   * lists and objects as Python writes them. */
+  /* A string bare, a number in decimal, True, False, None, and lists and objects as Python writes
+   * them. */
   JP_PLAIN = 3,
-  JP_LINES = 4 /* one "dotted.key = value" line for each leaf, keys sorted, values as JP_PLAIN */
+  JP_LINES = 4, /* one "dotted.key = value" line for each leaf, keys sorted, values as JP_PLAIN */
+  /* As `jetpack config KEY` prints: of an object one "KEY.name = value" line for each member, keys
+   * sorted and padded to one width, without a line break at the end; anything else as JP_PLAIN. */
+  JP_MEMBERS = 5
 } jp_format;
 
 typedef struct jp_config {
