@@ -4,13 +4,17 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <sstream>
 #include <thread>
 
 #include <jetpack/error.hpp>
 #include "support/file_errors.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::support {
 
@@ -18,40 +22,102 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+void check_lock_file(const Fd& fd, const std::string& path, struct stat& info) {
+  if (::fstat(fd.get(), &info) != 0) fail_on_file("open", path, errno);
+  if (!S_ISREG(info.st_mode))
+    throw Error(Errc::unavailable, "cannot lock " + path + ": not a regular file; remove it");
+}
+
 Fd open_lock(const std::string& path, unsigned mode) {
-  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode));
+  // O_NONBLOCK: do not hang when the path is a FIFO.
+  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
   if (!fd) fail_on_file("open", path, errno);
   struct stat info {};
-  // Only its owner can change the mode.
-  if (::fstat(fd.get(), &info) == 0 && (info.st_mode & 07777) != mode) ::fchmod(fd.get(), mode);
+  check_lock_file(fd, path, info);
+  // Only its owner can change the mode. With a second link it may be another file's.
+  if ((info.st_mode & 07777) != mode && info.st_nlink == 1) ::fchmod(fd.get(), mode);
   return fd;
+}
+
+// Whether `operation` was granted within `longest`.
+bool lock(const Fd& fd, int operation, std::chrono::milliseconds longest, const std::string& path) {
+  constexpr std::chrono::milliseconds interval{20};
+  const auto deadline = Clock::now() + longest;
+  while (::flock(fd.get(), operation | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) fail_on_file("lock", path, errno);
+    if (Clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(interval);
+  }
+  return true;
+}
+
+[[noreturn]] void fail_locked(const std::string& path, std::chrono::milliseconds longest) {
+  throw Error(Errc::unavailable,
+              "cannot lock " + path + ": still held by " + FileLock::holder(path) + " after " +
+                  std::to_string(longest.count()) + " ms; try again, or end that process");
+}
+
+// The process in a line of /proc/locks, which proc(5) describes, when it is about this file:
+// "1: FLOCK  ADVISORY  WRITE 123 08:01:4711 0 EOF". 0 when it is not.
+int holder_in(const std::string& line, const struct stat& file) {
+  int pid = 0;
+  unsigned major_number = 0, minor_number = 0;
+  unsigned long inode = 0;
+  if (std::sscanf(line.c_str(), "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &major_number,
+                  &minor_number, &inode) != 4)
+    return 0;
+  const bool is_same = inode == file.st_ino && major_number == major(file.st_dev) &&
+                       minor_number == minor(file.st_dev);
+  return is_same ? pid : 0;
 }
 
 }  // namespace
 
-FileLock FileLock::wait(const std::string& path, unsigned mode) {
-  Fd fd = open_lock(path, mode);
-  while (::flock(fd.get(), LOCK_EX) != 0)
-    if (errno != EINTR) fail_on_file("lock", path, errno);
+FileLock FileLock::wait(const std::string& path, unsigned mode, std::chrono::milliseconds longest) {
+  auto held = attempt(path, mode, longest);
+  if (!held) fail_locked(path, longest);
+  return *std::move(held);
+}
+
+FileLock FileLock::wait_shared(const std::string& path, std::chrono::milliseconds longest) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) fail_on_file("open", path, errno);
+  struct stat info {};
+  check_lock_file(fd, path, info);
+  if (!lock(fd, LOCK_SH, longest, path)) fail_locked(path, longest);
   return FileLock(std::move(fd));
 }
 
 std::optional<FileLock> FileLock::attempt(const std::string& path, unsigned mode,
                                           std::chrono::milliseconds longest) {
-  constexpr std::chrono::milliseconds interval{20};
-  const auto deadline = Clock::now() + longest;
   Fd fd = open_lock(path, mode);
-  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) fail_on_file("lock", path, errno);
-    if (Clock::now() >= deadline) return std::nullopt;
-    std::this_thread::sleep_for(interval);
-  }
+  if (!lock(fd, LOCK_EX, longest, path)) return std::nullopt;
   return FileLock(std::move(fd));
 }
 
 bool FileLock::is_held(const std::string& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  struct stat info {};
+  return fd && ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode) &&
+         ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+std::string FileLock::holder(const std::string& path) {
+  constexpr uint64_t max_locks = 1 << 20, max_name = 256;
+  try {
+    struct stat file {};
+    const auto locks = read_file("/proc/locks", max_locks);
+    std::istringstream lines(locks.value_or(""));
+    int pid = 0;
+    if (::lstat(path.c_str(), &file) == 0)
+      for (std::string line; pid <= 0 && std::getline(lines, line);) pid = holder_in(line, file);
+    if (pid <= 0) return "another process";
+    const auto name = read_file("/proc/" + std::to_string(pid) + "/comm", max_name).value_or("");
+    return "pid " + std::to_string(pid) +
+           (name.empty() ? "" : " (" + one_line(trimmed(name)) + ")");
+  } catch (const Error&) {
+    return "another process";
+  }
 }
 
 void FileLock::note(std::string_view text) const {

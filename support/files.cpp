@@ -120,14 +120,19 @@ std::optional<std::string> read_bounded(int fd, uint64_t max_bytes, const std::s
   return content;
 }
 
-Fd open_file(const std::string& path) {
+Fd open_file(const std::string& path, Sharing sharing) {
   // O_NONBLOCK: do not hang when the path is a FIFO.
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const int no_links = sharing == Sharing::shared ? O_NOFOLLOW : 0;
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_links));
   if (!fd && errno == ENOENT) return fd;
+  if (!fd && errno == ELOOP && no_links != 0)
+    throw Error(Errc::corrupt, "cannot read " + path + ": it is a symbolic link");
   struct stat info {};
   if (!fd || ::fstat(fd.get(), &info) != 0) fail_on_file("read", path, errno);
   if (!S_ISREG(info.st_mode))
     throw Error(Errc::corrupt, "cannot read " + path + ": not a regular file");
+  if (no_links != 0 && info.st_nlink > 1)
+    throw Error(Errc::corrupt, "cannot read " + path + ": it has several hard links");
   return fd;
 }
 
@@ -163,9 +168,9 @@ std::string read_input(const std::string& file, uint64_t max_bytes) {
                   " bytes, the limit is " + std::to_string(max_bytes));
 }
 
-std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes) {
-  const Fd fd = open_file(path);
-  if (!fd) return std::nullopt;
+namespace {
+
+std::string read_open_file(const Fd& fd, const std::string& path, uint64_t max_bytes) {
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) fail_on_file("read", path, errno);
   // A file may grow while it is read, and files in /proc have size 0.
@@ -180,6 +185,33 @@ std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes
   throw Error(Errc::corrupt, "cannot read " + path + ": it has " +
                                  std::to_string(std::max<uint64_t>(size, content.size())) +
                                  " bytes, the limit is " + std::to_string(max_bytes));
+}
+
+void check_private(const struct stat& info, const std::string& path) {
+  if ((info.st_uid != 0 && info.st_uid != ::geteuid()) || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    throw Error(Errc::denied,
+                "cannot trust " + path +
+                    ": others than root can write it; chmod go-w it, and chown it to root");
+}
+
+}  // namespace
+
+std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes, Sharing sharing) {
+  const Fd fd = open_file(path, sharing);
+  if (!fd) return std::nullopt;
+  return read_open_file(fd, path, max_bytes);
+}
+
+std::optional<std::string> read_private_file(const std::string& path, uint64_t max_bytes) {
+  const Fd fd = open_file(path, Sharing::shared);
+  if (!fd) return std::nullopt;
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) fail_on_file("read", path, errno);
+  check_private(info, path);
+  const std::string directory = parent_directory(path);
+  if (::stat(directory.c_str(), &info) != 0) fail_on_file("read", directory, errno);
+  check_private(info, directory);
+  return read_open_file(fd, path, max_bytes);
 }
 
 void write_durably(const std::string& path, std::string_view content, unsigned mode) {

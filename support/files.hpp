@@ -51,13 +51,22 @@ int write_all(int fd, std::string_view content);
 // message. Never allocates much more than `max_bytes`.
 std::optional<std::string> read_bounded(int fd, uint64_t max_bytes, const std::string& name);
 
-// Opens a file to read it; an invalid Fd when it does not exist. Throws Errc::denied or failed, and
-// Errc::corrupt when it is not a regular file.
-Fd open_file(const std::string& path);
+// Whether others can write the directory, as they can run/. There a symbolic link, or a file with
+// several hard links, may be their way to a file that they cannot read, and is refused.
+enum class Sharing { own, shared };
 
-// The whole file; nullopt when it does not exist. Throws Errc::denied or failed, and Errc::corrupt
-// when it is not a regular file or larger than `max_bytes`. Never allocates more than `max_bytes`.
-std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes);
+// Opens a file to read it; an invalid Fd when it does not exist. Throws Errc::denied or failed, and
+// Errc::corrupt when it is not a regular file, or a link in a shared directory.
+Fd open_file(const std::string& path, Sharing sharing = Sharing::own);
+
+// The whole file; nullopt when it does not exist. Throws as open_file does, and Errc::corrupt when
+// it is larger than `max_bytes`. Never allocates more than `max_bytes`.
+std::optional<std::string> read_file(const std::string& path, uint64_t max_bytes,
+                                     Sharing sharing = Sharing::own);
+
+// The same for state that decides what is trusted: throws Errc::denied unless the file and its
+// directory belong to root or to the effective user and nobody else can write them.
+std::optional<std::string> read_private_file(const std::string& path, uint64_t max_bytes);
 
 // Opens a FILE of a command line to read it, of whatever kind: "-" is standard input. Throws
 // Errc::not_found or failed.

@@ -69,6 +69,36 @@ TEST_CASE("in a directory that others can write, the old file's owner and mode a
   CHECK((info.st_mode & 07777) == 0640);
 }
 
+TEST_CASE("links are refused where others can write") {
+  const TemporaryDirectory directory;
+  const std::string target = directory.write("target", "secret");
+  const std::string soft = directory.file("soft"), hard = directory.file("hard");
+  REQUIRE(::symlink(target.c_str(), soft.c_str()) == 0);
+  CHECK(read_file(soft, 100) == "secret");
+  CHECK(read_file(target, 100, Sharing::shared) == "secret");
+  CHECK_THROWS_WITH_AS(read_file(soft, 100, Sharing::shared), doctest::Contains("symbolic link"),
+                       Error);
+  REQUIRE(::link(target.c_str(), hard.c_str()) == 0);
+  CHECK_THROWS_WITH_AS(read_file(hard, 100, Sharing::shared), doctest::Contains("hard links"),
+                       Error);
+  CHECK_FALSE(read_file(directory.file("none"), 100, Sharing::shared));
+}
+
+TEST_CASE("state that decides what is trusted is read only where nobody else can write") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("state", "ours");
+  REQUIRE(::chmod(path.c_str(), 0640) == 0);
+  CHECK(read_private_file(path, 100) == "ours");
+  CHECK_FALSE(read_private_file(directory.file("none"), 100));
+  for (const mode_t mode : {0660, 0646}) {
+    REQUIRE(::chmod(path.c_str(), mode) == 0);
+    CHECK_THROWS_WITH_AS(read_private_file(path, 100), doctest::Contains("cannot trust"), Error);
+  }
+  REQUIRE(::chmod(path.c_str(), 0640) == 0);
+  REQUIRE(::chmod(directory.path().c_str(), 0770) == 0);
+  CHECK_THROWS_WITH_AS(read_private_file(path, 100), doctest::Contains("cannot trust"), Error);
+}
+
 TEST_CASE("directories are created with their parents and may already exist") {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/a/b/c";

@@ -3,19 +3,16 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <climits>
-#include <cstdlib>
 
 #include <jetpack/boundary.hpp>
 #include "cli/report.hpp"
 #include "cli/standard_streams.hpp"
 #include "loader/isolation.hpp"
 #include "loader/refusal.hpp"
-#include "loader/trust.hpp"
 #include "support/files.hpp"
 #include "support/library.hpp"
+#include "support/trust.hpp"
 
 namespace jetpack {
 
@@ -56,16 +53,14 @@ jp_sink person() noexcept {
           }};
 }
 
-std::string real_path(const std::string& path) {
-  std::array<char, PATH_MAX> buffer{};
-  if (::realpath(path.c_str(), buffer.data()) == nullptr)
-    throw Refusal("cannot find " + path + ": " + support::system_message(errno));
-  return buffer.data();
-}
-
 const jp_plugin& load(const Plugin& plugin) {
-  const std::string path = real_path(plugin.path);
-  check_trust(path);
+  const std::string path = [&] {
+    try {
+      return support::trusted_path(plugin.path);
+    } catch (const Error& e) {
+      throw Refusal(e.what());
+    }
+  }();
   const jp_plugin* entry = nullptr;
   try {
     entry = support::load_object<jp_plugin>(path, JP_ENTRY);

@@ -6,6 +6,7 @@
 #include "services/offered.hpp"
 #include "services/process/process_service.hpp"
 #include "support/library.hpp"
+#include "support/trust.hpp"
 
 namespace jetpack {
 
@@ -48,7 +49,8 @@ const void* HostServices::load_module(std::string_view id) {
   };
   const ServiceModule* module = nullptr;
   try {
-    module = support::load_object<ServiceModule>(path, service_module_symbol);
+    module =
+        support::load_object<ServiceModule>(support::trusted_path(path), service_module_symbol);
   } catch (const Error& e) {
     throw unusable(e.what());
   }

@@ -67,7 +67,7 @@ class State {
 
   static Conditions read(const std::string& path) {
     Conditions conditions;
-    const auto text = support::read_file(path, max_state);
+    const auto text = support::read_file(path, max_state, support::Sharing::shared);
     if (!text) return conditions;
     const auto document = support::parse_json(*text, path);
     if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");

@@ -1,19 +1,19 @@
 // Creates, updates and locks the local accounts of the users that the cluster manages, with useradd
-// and usermod. Accounts that jetpackd did not create are never touched.
+// and usermod.
 #include "jetpackd/accounts.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include <jetpack/error.hpp>
 #include "jetpackd/authorized_keys.hpp"
+#include "jetpackd/homes.hpp"
+#include "jetpackd/sessions.hpp"
 #include "support/files.hpp"
-#include "support/json.hpp"
-#include "support/json_writer.hpp"
 #include "support/text.hpp"
+#include "support/user_name.hpp"
 #include "support/utf8.hpp"
 
 namespace jetpack::jetpackd {
@@ -29,26 +29,30 @@ constexpr size_t max_warnings = 1000;
 constexpr std::chrono::seconds command_time{20};
 constexpr const char* login_shell = "/bin/bash";
 constexpr const char* locked_shell = "/sbin/nologin";
+constexpr const char* expired = "1";  // the second day of 1970
 constexpr const char* sudoers_file = "/etc/sudoers.d/jetpack";
+// Exit codes of useradd(8) and groupadd(8).
+constexpr int uid_or_gid_in_use = 4, name_in_use = 9;
 
-bool is_locked(const Account& account) { return account.shell.ends_with("/nologin"); }
+bool has_no_shell(const Account& account) { return account.shell.ends_with("/nologin"); }
 
-// The user's full name, in the form that a field of /etc/passwd allows.
+// With the uid, so that a comment that was copied to another account does not count.
+std::string mark_of(uint32_t uid) { return "managed by jetpackd as uid " + std::to_string(uid); }
+
+bool is_ours(const Account& account) {
+  return account.uid >= support::least_uid && root_comment(account) == mark_of(account.uid);
+}
+
+// The user's full name, in the form that a field of /etc/passwd allows, and our mark as the fifth
+// part.
 std::string comment_of(const User& user) {
-  std::string comment = support::one_line(user.full_name.substr(0, max_comment));
+  std::string comment = support::one_line(support::beginning_of(user.full_name, max_comment));
   std::replace_if(
       comment.begin(), comment.end(), [](char c) { return c == ':' || c == ','; }, ' ');
-  return support::well_formed(comment);
+  return support::well_formed(comment) + ",,,," + mark_of(user.uid);
 }
 
-std::string sudoers_of(const std::vector<User>& users,
-                       const std::map<std::string, uint32_t>& managed) {
-  std::string text;
-  for (const auto& user : users)
-    if (user.is_admin && managed.contains(user.name))
-      text += user.name + " ALL=(ALL) NOPASSWD: ALL\n";
-  return text.empty() ? text : "# Written by jetpackd: the administrators of this node.\n" + text;
-}
+std::string quoted(const std::string& name) { return "user '" + name + "'"; }
 
 }  // namespace
 
@@ -60,56 +64,49 @@ Accounts::Accounts(jetpack::Process process, support::LogFile& log, Options opti
   if (options_.root == "/") options_.root.clear();
 }
 
-bool Accounts::apply(const std::vector<User>& users) {
+Accounts::Outcome Accounts::apply(const std::vector<User>& users) {
   if (::geteuid() != 0) {
     warn("users are not managed: jetpackd is not running as root");
-    return true;
+    return {};
   }
-  load();
+  left_out_.clear();
   read_accounts();
-  bool done = true;
+  bool is_complete = true;
   for (const auto& user : users) {
     options_.progress();
-    done = update(user) && done;
+    if (update(user)) continue;
+    is_complete = false;
+    left_out_.push_back(quoted(user.name));
   }
-  for (const auto& [name, uid] : managed_) {
-    const bool is_current = std::any_of(
-        users.begin(), users.end(), [&name = name](const auto& user) { return user.name == name; });
-    const Account* account = find_account(accounts_, name);
-    if (is_current || account == nullptr || account->uid != uid || is_locked(*account)) continue;
+  const auto known = accounts_;
+  for (const auto& account : known) {
+    const auto is_same = [&](const User& user) { return user.name == account.name; };
+    if (!is_ours(account) || std::any_of(users.begin(), users.end(), is_same)) continue;
     options_.progress();
-    done = revoke(*account) && done;
+    if (revoke(account)) continue;
+    is_complete = false;
+    left_out_.push_back("the revoked " + quoted(account.name));
   }
-  return set_sudoers(users) && done;
-}
-
-void Accounts::load() {
-  managed_.clear();
-  const std::string path = options_.run_directory + "/users.json";
-  const auto text = support::read_file(path, max_account_file);
-  if (!text) return;
-  try {
-    const auto document = support::parse_json(*text, path);
-    if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
-    for (const auto& [name, uid] : document.GetObject())
-      if (uid.IsUint()) managed_[std::string(support::text_of(name))] = uid.GetUint();
-  } catch (const Error& e) {
-    log_.error(std::string(e.what()) + "; moved to " + support::move_aside(path) +
-               "; the accounts that it listed are left as they are");
+  if (!set_sudoers(users)) {
+    is_complete = false;
+    left_out_.emplace_back("the administrators' sudo");
   }
-}
-
-void Accounts::save() const {
-  const std::string json = support::json_object([&](support::Object& uids) {
-    for (const auto& [name, uid] : managed_) uids.number(name, uid);
-  });
-  support::write_durably(options_.run_directory + "/users.json", json, 0640);
+  return {is_complete, left_out_};
 }
 
 void Accounts::read_accounts() {
-  accounts_ =
-      parse_passwd(support::read_file(in_root("/etc/passwd"), max_account_file).value_or(""));
+  const std::string path = in_root("/etc/passwd");
+  const auto passwd = support::read_file(path, max_account_file);
+  // Without it everybody would seem to be gone, administrators too.
+  if (!passwd) throw Error(Errc::unavailable, "cannot read " + path + ": not found");
+  accounts_ = parse_passwd(*passwd);
   groups_ = support::read_file(in_root("/etc/group"), max_account_file).value_or("");
+  try {
+    shadow_ = support::read_file(in_root("/etc/shadow"), max_account_file);
+  } catch (const Error& e) {
+    warn(e.what());
+    shadow_.reset();
+  }
 }
 
 bool Accounts::exists_in_root(const std::string& path) const {
@@ -120,120 +117,170 @@ bool Accounts::exists_in_root(const std::string& path) const {
 bool Accounts::update(const User& user) {
   const Account* account = find_account(accounts_, user.name);
   if (account == nullptr) {
-    if (const Account* other = find_uid(accounts_, user.uid)) {
-      warn("UID conflict: user '" + user.name + "' has uid " + std::to_string(user.uid) +
-           " in the cluster, which belongs to '" + other->name + "' on this node; user not added");
-      return true;
-    }
-    if (!add(user)) return false;
+    const Added added = add(user);
+    if (added != Added::yes) return added == Added::taken;
     account = find_account(accounts_, user.name);
     if (account == nullptr) return false;
   }
-  const auto managed = managed_.find(user.name);
-  if (managed == managed_.end() || managed->second != account->uid) {
-    warn("user '" + user.name +
-         "' has an account that jetpackd did not create; it is left as it is");
+  if (!is_ours(*account)) {
+    leave_out(user, quoted(user.name) +
+                        " has an account that jetpackd did not create; it is left as it is");
     return true;
   }
   if (account->uid != user.uid)
-    warn("UID conflict: user '" + user.name + "' has uid " + std::to_string(account->uid) +
-         " on this node and " + std::to_string(user.uid) + " in the cluster; it is not changed");
+    leave_out(user, "UID conflict: " + quoted(user.name) + " has uid " +
+                        std::to_string(account->uid) + " on this node and " +
+                        std::to_string(user.uid) + " in the cluster; it is not changed");
   const Account known = *account;
-  const bool is_open = !is_locked(known) || restore(known);
+  const bool is_open = finish(known) && restore(known);
   return set_keys(known, user.public_keys) && is_open;
 }
 
-bool Accounts::add(const User& user) {
-  // Recorded first: an account that is created but not recorded would never be managed again.
-  managed_[user.name] = user.uid;
-  save();
+Accounts::Added Accounts::add(const User& user) {
+  if (const Account* other = find_uid(accounts_, user.uid)) {
+    leave_out(user, "UID conflict: " + quoted(user.name) + " has uid " + std::to_string(user.uid) +
+                        " in the cluster, which belongs to '" + other->name +
+                        "' on this node; user not added");
+    return Added::taken;
+  }
+  // It may be one that gives rights, such as docker or wheel.
+  if (has_group(groups_, user.name)) {
+    leave_out(user, quoted(user.name) +
+                        " is not added: a group of that name exists that jetpackd did not create; "
+                        "remove it (groupdel) or rename the user");
+    return Added::taken;
+  }
   const std::string parent = exists_in_root("/shared/home") ? "/shared/home/" : "/home/";
-  std::vector<std::string> command{"/usr/sbin/useradd"};
-  if (!options_.root.empty()) command.insert(command.end(), {"--root", options_.root});
+  auto useradd = command("/usr/sbin/useradd");
   // Only the distribution's rule rejects these names, and only newer versions have the option.
   const bool is_unusual = std::any_of(user.name.begin(), user.name.end(),
                                       [](char c) { return c == '.' || (c >= 'A' && c <= 'Z'); });
-  if (is_unusual) command.emplace_back("--badname");
-  command.insert(command.end(),
-                 {"--uid", std::to_string(user.uid), "--create-home", "--home-dir",
-                  parent + user.name, "--shell", login_shell, "--comment", comment_of(user)});
-  if (has_group(groups_, user.name)) {
-    command.insert(command.end(), {"--gid", user.name});
-  } else {
-    command.emplace_back("--user-group");
-  }
-  command.push_back(user.name);
-  if (!run(std::move(command), "add user '" + user.name + "'")) {
-    managed_.erase(user.name);
-    save();
-    return false;
+  if (is_unusual) useradd.emplace_back("--badname");
+  useradd.insert(useradd.end(), {"--uid", std::to_string(user.uid), "--user-group", "--create-home",
+                                 "--home-dir", parent + user.name, "--shell", login_shell,
+                                 "--comment", comment_of(user), user.name});
+  const int code =
+      run(std::move(useradd), "add " + quoted(user.name), {uid_or_gid_in_use, name_in_use});
+  read_accounts();
+  // The account may be there although useradd failed, for example to create the home.
+  if (find_account(accounts_, user.name) == nullptr) {
+    if (code != uid_or_gid_in_use && code != name_in_use) return Added::failed;
+    leave_out(user, quoted(user.name) + " is not added: its " +
+                        (code == name_in_use ? "name" : "uid") +
+                        " is in use on this node, though not in /etc/passwd; look in LDAP or SSSD");
+    return Added::taken;
   }
   log_.info("Added user '" + user.name + "'");
   visible_log_.info("Added user '" + user.name + "'");
-  read_accounts();
-  return true;
+  return Added::yes;
+}
+
+// Does what useradd left undone when it failed or was killed: it writes passwd first.
+bool Accounts::finish(const Account& account) {
+  bool is_done = true;
+  if (!has_group(groups_, account.gid) && !has_group(groups_, account.name)) {
+    auto groupadd = command("/usr/sbin/groupadd");
+    groupadd.insert(groupadd.end(), {"--gid", std::to_string(account.gid), account.name});
+    const int code = run(std::move(groupadd), "add the group of " + quoted(account.name),
+                         {uid_or_gid_in_use, name_in_use});
+    is_done = code == 0 || code == uid_or_gid_in_use || code == name_in_use;
+  }
+  // Setting the date adds the missing line.
+  if (shadow_ && !expiry_in(*shadow_, account.name)) {
+    auto usermod = command("/usr/sbin/usermod");
+    usermod.insert(usermod.end(), {"--expiredate", "", account.name});
+    is_done =
+        run(std::move(usermod), "complete the account of " + quoted(account.name)) == 0 && is_done;
+  }
+  return is_done;
 }
 
 bool Accounts::restore(const Account& account) {
-  std::vector<std::string> command{"/usr/sbin/usermod"};
-  if (!options_.root.empty()) command.insert(command.end(), {"--root", options_.root});
-  command.insert(command.end(), {"--shell", login_shell, account.name});
-  if (!run(std::move(command), "restore the access of user '" + account.name + "'")) return false;
+  const bool is_expired = shadow_ && expiry_in(*shadow_, account.name) == expired;
+  if (!has_no_shell(account) && !is_expired) return true;
+  auto usermod = command("/usr/sbin/usermod");
+  // Only our date is removed, not one that an administrator of the node has set.
+  if (is_expired) usermod.insert(usermod.end(), {"--expiredate", ""});
+  usermod.insert(usermod.end(), {"--shell", login_shell, account.name});
+  if (run(std::move(usermod), "restore the access of " + quoted(account.name)) != 0) return false;
   log_.info("Restored user '" + account.name + "'");
   return true;
 }
 
 bool Accounts::revoke(const Account& account) {
-  std::vector<std::string> command{"/usr/sbin/usermod"};
-  if (!options_.root.empty()) command.insert(command.end(), {"--root", options_.root});
-  command.insert(command.end(), {"--shell", locked_shell, account.name});
-  if (!run(std::move(command), "revoke the access of user '" + account.name + "'")) return false;
+  bool is_done = lock(account);
+  // Before the keys, so that no process puts them back.
+  is_done = end_sessions(account) && is_done;
+  try {
+    revoke_keys(in_root(account.home), account);
+  } catch (const Error& e) {
+    warn(quoted(account.name) + ": " + e.what());
+    is_done = false;
+  }
+  return is_done;
+}
+
+// The expired account is what keeps sshd, cron and su out, whatever keys and files there are.
+bool Accounts::lock(const Account& account) {
+  const bool is_expired = !shadow_ || expiry_in(*shadow_, account.name) == expired;
+  if (has_no_shell(account) && is_expired) return true;
+  auto usermod = command("/usr/sbin/usermod");
+  if (shadow_) usermod.insert(usermod.end(), {"--expiredate", expired});
+  usermod.insert(usermod.end(), {"--shell", locked_shell, account.name});
+  if (run(std::move(usermod), "revoke the access of " + quoted(account.name)) != 0) return false;
   log_.info("Revoked user '" + account.name + "'");
-  return set_keys(account, {});
+  return true;
+}
+
+bool Accounts::end_sessions(const Account& account) {
+  // Below another root the uid is another system's.
+  if (!options_.root.empty() || !has_processes(account.uid)) return true;
+  constexpr const char* loginctl = "/usr/bin/loginctl";
+  if (::access("/run/systemd/system", F_OK) == 0 && ::access(loginctl, X_OK) == 0)
+    run({loginctl, "terminate-user", account.name}, "end the sessions of " + quoted(account.name));
+  options_.progress();
+  if (end_processes(account.uid)) {
+    log_.info("Ended the processes of user '" + account.name + "'");
+    return true;
+  }
+  warn("cannot end the processes of " + quoted(account.name));
+  return false;
 }
 
 bool Accounts::set_keys(const Account& account, const std::vector<std::string>& keys) {
   try {
-    ensure_home(account);
+    ensure_home(in_root(account.home), account, in_root("/etc/skel"));
     install_keys(in_root(account.home), account, keys);
     return true;
   } catch (const Error& e) {
-    warn("user '" + account.name + "': " + e.what());
+    warn(quoted(account.name) + ": " + e.what());
     return false;
   }
 }
 
-// useradd may have been killed after it created the account and before it created its home.
-void Accounts::ensure_home(const Account& account) const {
-  const std::string home = in_root(account.home);
-  if (::mkdir(home.c_str(), 0700) != 0) return;
-  if (::lchown(home.c_str(), account.uid, account.gid) != 0)
-    throw Error(Errc::failed, "cannot change the owner of " + home + " to '" + account.name +
-                                  "': " + support::system_message(errno));
-}
-
+// By uid: a name may mean more than one user to sudo, such as ALL. Nothing in a line comes from
+// outside but the name in its comment, which is_user_name() has judged, so that every file is valid.
 bool Accounts::set_sudoers(const std::vector<User>& users) {
   const std::string path = in_root(sudoers_file);
-  const std::string text = sudoers_of(users, managed_);
-  if (text.empty()) {
-    if (::unlink(path.c_str()) == 0) log_.info("removed " + path);
-    return true;
-  }
-  if (!exists_in_root("/etc/sudoers.d")) {
-    warn("administrators cannot use sudo: " + in_root("/etc/sudoers.d") + " not found");
-    return true;
+  std::string text;
+  for (const auto& user : users) {
+    const Account* account = find_account(accounts_, user.name);
+    if (user.is_admin && account != nullptr && is_ours(*account))
+      text +=
+          "# " + user.name + "\n#" + std::to_string(account->uid) + " ALL=(ALL) NOPASSWD: ALL\n";
   }
   try {
-    if (support::read_file(path, max_account_file) == text) return true;
-    // One invalid file disables sudo for all users.
-    const std::string draft = options_.run_directory + "/sudoers.draft";
-    support::write_durably(draft, text, 0440);
-    const bool is_valid = ::access("/usr/sbin/visudo", X_OK) != 0 ||
-                          run({"/usr/sbin/visudo", "-cqf", draft}, "check " + draft);
-    ::unlink(draft.c_str());
-    if (!is_valid) return false;
-    support::write_durably(path, text, 0440);
-    log_.info("wrote " + path);
+    if (text.empty()) {
+      if (::unlink(path.c_str()) == 0) log_.info("removed " + path);
+      return true;
+    }
+    text = "# Written by jetpackd: the administrators of this node.\n" + text;
+    if (!exists_in_root("/etc/sudoers.d")) {
+      warn("administrators cannot use sudo: " + in_root("/etc/sudoers.d") + " not found");
+      return true;
+    }
+    // The draft stands beside it; sudo reads no files with a dot in their names.
+    if (support::write_if_changed(path, text, 0440)) log_.info("wrote " + path);
     return true;
   } catch (const Error& e) {
     warn(e.what());
@@ -241,7 +288,14 @@ bool Accounts::set_sudoers(const std::vector<User>& users) {
   }
 }
 
-bool Accounts::run(std::vector<std::string> command, const std::string& doing) {
+std::vector<std::string> Accounts::command(const char* program) const {
+  if (options_.root.empty()) return {program};
+  return {program, "--root", options_.root};
+}
+
+// The exit code, or -1; everything but 0 and what is expected is a warning.
+int Accounts::run(std::vector<std::string> command, const std::string& doing,
+                  std::initializer_list<int> expected) {
   options_.progress();
   jetpack::ProcessSpec spec;
   spec.argv = std::move(command);
@@ -249,15 +303,23 @@ bool Accounts::run(std::vector<std::string> command, const std::string& doing) {
   spec.deadline = command_time;
   try {
     const auto result = process_.run(spec);
-    if (result.exit_code == 0) return true;
+    const int code = result.timed_out ? -1 : result.exit_code;
+    if (code == 0 || std::find(expected.begin(), expected.end(), code) != expected.end())
+      return code;
     warn("cannot " + doing + ": " + spec.argv[0] +
          (result.timed_out ? " timed out"
                            : " failed with exit code " + std::to_string(result.exit_code)) +
          ": " + support::one_line(support::trimmed(result.err).substr(0, 500)));
+    return code;
   } catch (const Error& e) {
     warn("cannot " + doing + ": " + e.what());
+    return -1;
   }
-  return false;
+}
+
+void Accounts::leave_out(const User& user, const std::string& why) {
+  left_out_.push_back(quoted(user.name));
+  warn(why);
 }
 
 void Accounts::warn(const std::string& text) {

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include <jetpack/error.hpp>
@@ -23,7 +22,13 @@ using support::Fd;
 constexpr std::string_view first_line = "# jetpack: managed keys, replaced by jetpackd\n";
 constexpr std::string_view last_line = "# jetpack: end of managed keys\n";
 constexpr uint64_t max_keys_file = 1 << 20;
-constexpr size_t max_key = 16 << 10;
+// What sshd_config(5) reads by default, and where a revoked user's own lines are kept meanwhile.
+struct KeysFile {
+  const char* name;
+  const char* aside;
+};
+constexpr KeysFile managed_file{"authorized_keys", "authorized_keys.revoked"};
+constexpr KeysFile other_file{"authorized_keys2", "authorized_keys2.revoked"};
 
 // While it exists, the calling thread accesses files with the rights of another account.
 class FileRights {
@@ -59,9 +64,8 @@ Fd open_directory(int parent, const char* name, const std::string& path) {
   return fd;
 }
 
-std::string read_keys(int directory, const std::string& path) {
-  const Fd fd(
-      ::openat(directory, "authorized_keys", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+std::string read_keys(int directory, const char* name, const std::string& path) {
+  const Fd fd(::openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd && errno == ENOENT) return "";
   if (!fd) fail("read", path);
   struct stat info {};
@@ -73,7 +77,8 @@ std::string read_keys(int directory, const std::string& path) {
                                  std::to_string(max_keys_file) + " bytes");
 }
 
-void write_keys(int directory, const std::string& content, const std::string& path) {
+void write_keys(int directory, const char* name, const std::string& content,
+                const std::string& path) {
   constexpr const char* draft = ".authorized_keys.jetpack";
   ::unlinkat(directory, draft, 0);
   const Fd fd(
@@ -86,21 +91,43 @@ void write_keys(int directory, const std::string& content, const std::string& pa
     ::unlinkat(directory, draft, 0);
     fail("write", path);
   }
-  if (::renameat(directory, draft, directory, "authorized_keys") != 0) fail("replace", path);
+  if (::renameat(directory, draft, directory, name) != 0) fail("replace", path);
+  if (::fsync(directory) != 0) fail("write", path);
+}
+
+Fd open_home(const std::string& home, const Account& account) {
+  Fd fd = open_directory(AT_FDCWD, home.c_str(), home);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) fail("examine", home);
+  if (info.st_uid != account.uid)
+    throw Error(Errc::denied, "cannot change the keys in " + home + ": it belongs to uid " +
+                                  std::to_string(info.st_uid) + ", not to '" + account.name + "'");
+  return fd;
+}
+
+bool exists(int directory, const char* name) {
+  struct stat info {};
+  return ::fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void move_aside(int directory, const KeysFile& file, const std::string& home) {
+  const std::string path = home + "/.ssh/" + file.name;
+  if (!exists(directory, file.name)) return;
+  const std::string own = with_keys(read_keys(directory, file.name, path), {});
+  // An earlier one is kept: the file may have been written again since.
+  if (!own.empty())
+    write_keys(directory, file.aside, read_keys(directory, file.aside, path) + own, path);
+  if (::unlinkat(directory, file.name, 0) != 0) fail("remove", path);
+  if (::fsync(directory) != 0) fail("write", path);
+}
+
+void bring_back(int directory, const KeysFile& file, const std::string& home) {
+  if (!exists(directory, file.aside) || exists(directory, file.name)) return;
+  if (::renameat(directory, file.aside, directory, file.name) != 0)
+    fail("restore", home + "/.ssh/" + file.name);
 }
 
 }  // namespace
-
-bool is_public_key(std::string_view text) {
-  const bool is_one_line = std::none_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
-  if (!is_one_line || text.size() > max_key) return false;
-  const bool has_type = text.starts_with("ssh-") || text.starts_with("ecdsa-sha2-") ||
-                        text.starts_with("sk-ssh-") || text.starts_with("sk-ecdsa-");
-  const size_t blank = text.find(' ');
-  return has_type && blank != std::string_view::npos && text.substr(blank + 1).starts_with("AAAA");
-}
 
 std::string with_keys(std::string_view content, const std::vector<std::string>& keys) {
   std::string result(content);
@@ -116,22 +143,26 @@ std::string with_keys(std::string_view content, const std::vector<std::string>& 
 
 void install_keys(const std::string& home, const Account& account,
                   const std::vector<std::string>& keys) {
-  const Fd home_fd = open_directory(AT_FDCWD, home.c_str(), home);
-  struct stat info {};
-  if (::fstat(home_fd.get(), &info) != 0) fail("examine", home);
-  if (info.st_uid != account.uid)
-    throw Error(Errc::denied, "cannot install keys in " + home + ": it belongs to uid " +
-                                  std::to_string(info.st_uid) + ", not to '" + account.name + "'");
+  const Fd home_fd = open_home(home, account);
   const FileRights rights(account);
   const std::string directory = home + "/.ssh";
   if (::mkdirat(home_fd.get(), ".ssh", 0700) != 0 && errno != EEXIST) fail("create", directory);
   const Fd ssh = open_directory(home_fd.get(), ".ssh", directory);
-  const std::string path = directory + "/authorized_keys";
-  const std::string before = read_keys(ssh.get(), path);
+  for (const auto& file : {managed_file, other_file}) bring_back(ssh.get(), file, home);
+  const std::string path = directory + '/' + managed_file.name;
+  const std::string before = read_keys(ssh.get(), managed_file.name, path);
   const std::string after = with_keys(before, keys);
-  if (after == before) return;
-  write_keys(ssh.get(), after, path);
-  if (::fsync(ssh.get()) != 0) fail("write", path);
+  if (after != before) write_keys(ssh.get(), managed_file.name, after, path);
+}
+
+void revoke_keys(const std::string& home, const Account& account) {
+  struct stat info {};
+  if (::lstat(home.c_str(), &info) != 0 && errno == ENOENT) return;
+  const Fd home_fd = open_home(home, account);
+  const FileRights rights(account);
+  if (!exists(home_fd.get(), ".ssh")) return;
+  const Fd ssh = open_directory(home_fd.get(), ".ssh", home + "/.ssh");
+  for (const auto& file : {managed_file, other_file}) move_aside(ssh.get(), file, home);
 }
 
 }  // namespace jetpack::jetpackd

@@ -9,15 +9,17 @@
 
 namespace jetpack::jetpackd {
 
-// Whether the text is a single public key as sshd(8) defines it, without options.
-bool is_public_key(std::string_view text);
-
 // The file's content with our lines replaced by `keys`. The user's own lines are kept.
 std::string with_keys(std::string_view content, const std::vector<std::string>& keys);
 
-// Installs the keys in `home`, which must belong to the account. Uses the account's rights and
-// follows no links, so it cannot reach any file that the user could not. Throws Error.
+// Installs the keys in `home`, which must belong to the account, and brings back the user's own lines
+// that revoke_keys() moved aside. Uses the account's rights and follows no links, so it cannot reach
+// any file that the user could not. Throws Error.
 void install_keys(const std::string& home, const Account& account,
                   const std::vector<std::string>& keys);
+
+// Removes the managed keys and moves the user's own lines aside, to `authorized_keys.revoked`, which
+// sshd does not read. Nothing is done when there is no home. As above.
+void revoke_keys(const std::string& home, const Account& account);
 
 }  // namespace jetpack::jetpackd

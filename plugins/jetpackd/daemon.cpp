@@ -193,7 +193,8 @@ class Daemon {
 };
 
 std::string running_instance(const jetpack::Config& config) {
-  const auto json = support::read_file(config.path("run/jetpackd.json"), 1 << 20);
+  const auto json =
+      support::read_file(config.path("run/jetpackd.json"), 1 << 20, support::Sharing::shared);
   if (!json) return "";
   try {
     const auto document = support::parse_json(*json, "run/jetpackd.json");
@@ -210,10 +211,13 @@ int run_daemon(const jetpack::Call& call, const DaemonOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   const auto config = call.service<jetpack::Config>();
   const std::string lock_path = config.path("run/jetpackd.lock");
-  const auto lock = support::FileLock::attempt(lock_path, lock_mode);
+  // What a killed predecessor had started may hold its lock for a moment.
+  constexpr milliseconds patience{1000};
+  const auto lock = support::FileLock::attempt(lock_path, lock_mode, patience);
   if (!lock)
     throw Error(Errc::unavailable, "another jetpackd is running" + running_instance(config) + ": " +
-                                       lock_path + " is locked; stop it first");
+                                       lock_path + " is locked by " +
+                                       support::FileLock::holder(lock_path) + "; stop it first");
   Daemon daemon(call, options);
   if (!options.once) return daemon.run();
   if (daemon.run_once()) return 0;

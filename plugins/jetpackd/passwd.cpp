@@ -1,4 +1,5 @@
-// Reads accounts from /etc/passwd and /etc/group, in the format of passwd(5) and group(5).
+// Reads accounts from /etc/passwd, /etc/shadow and /etc/group, in the formats of passwd(5),
+// shadow(5) and group(5).
 #include "jetpackd/passwd.hpp"
 
 #include <algorithm>
@@ -36,16 +37,40 @@ std::vector<Account> parse_passwd(std::string_view text) {
     const auto uid = to_id(fields[2]);
     const auto gid = to_id(fields[3]);
     if (!uid || !gid) continue;
-    accounts.push_back(
-        {std::string(fields[0]), *uid, *gid, std::string(fields[5]), std::string(fields[6])});
+    accounts.push_back({std::string(fields[0]), *uid, *gid, std::string(fields[4]),
+                        std::string(fields[5]), std::string(fields[6])});
   }
   return accounts;
+}
+
+std::string_view root_comment(const Account& account) {
+  constexpr size_t parts_of_comment = 5;
+  const auto parts = split(account.comment, ',');
+  return parts.size() < parts_of_comment ? std::string_view() : parts.back();
+}
+
+std::optional<std::string> expiry_in(std::string_view text, std::string_view name) {
+  constexpr size_t fields_of_shadow = 9;
+  for (const auto line : split(text, '\n')) {
+    const auto fields = split(line, ':');
+    if (fields[0] != name) continue;
+    return std::string(fields.size() == fields_of_shadow ? fields[7] : "");
+  }
+  return std::nullopt;
 }
 
 bool has_group(std::string_view text, std::string_view name) {
   const auto lines = split(text, '\n');
   return std::any_of(lines.begin(), lines.end(), [&](std::string_view line) {
     return line.substr(0, line.find(':')) == name && line.size() > name.size();
+  });
+}
+
+bool has_group(std::string_view text, uint32_t gid) {
+  const auto lines = split(text, '\n');
+  return std::any_of(lines.begin(), lines.end(), [&](std::string_view line) {
+    const auto fields = split(line, ':');
+    return fields.size() > 2 && to_id(fields[2]) == gid;
   });
 }
 

@@ -17,7 +17,26 @@ TEST_CASE("accounts are read and invalid lines are skipped") {
   CHECK(jetpack::jetpackd::find_account(accounts, "bad") == nullptr);
 }
 
-TEST_CASE("a group is found only by its full name") {
+TEST_CASE("the part of a comment that only root can set is the last of five") {
+  using jetpack::jetpackd::root_comment;
+  CHECK(root_comment({"ada", 1, 1, "Ada,1,2,3,mark", "", ""}) == "mark");
+  CHECK(root_comment({"ada", 1, 1, "Ada,1,2,mark", "", ""}).empty());
+  CHECK(root_comment({"ada", 1, 1, "mark", "", ""}).empty());
+  CHECK(root_comment({"ada", 1, 1, "", "", ""}).empty());
+}
+
+TEST_CASE("the day on which an account expires") {
+  const char* shadow = "root:*:19000:0:99999:7:::\nada:!:19000:0:99999:7::1:\nodd:x\n";
+  using jetpack::jetpackd::expiry_in;
+  CHECK(expiry_in(shadow, "ada") == "1");
+  CHECK(expiry_in(shadow, "root") == "");
+  CHECK(expiry_in(shadow, "odd") == "");
+  CHECK_FALSE(expiry_in(shadow, "adam"));
+}
+
+TEST_CASE("a group is found only by its full name or number") {
+  CHECK(jetpack::jetpackd::has_group("root:x:0:\nada:x:20001:\n", 20001));
+  CHECK_FALSE(jetpack::jetpackd::has_group("root:x:0:\nada:x:20001:\nx\n", 2000));
   CHECK(jetpack::jetpackd::has_group("root:x:0:\nada:x:20001:\n", "ada"));
   CHECK_FALSE(jetpack::jetpackd::has_group("adam:x:20001:\nroot:x:0:ada\n", "ada"));
 }

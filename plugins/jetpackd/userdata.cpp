@@ -1,13 +1,14 @@
 // The userdata that the server sends: a node's configuration, properties and users.
 #include "jetpackd/userdata.hpp"
 
-#include <algorithm>
 #include <set>
 
 #include <jetpack/error.hpp>
-#include "jetpackd/authorized_keys.hpp"
 #include "support/json.hpp"
+#include "support/public_keys.hpp"
 #include "support/text.hpp"
+#include "support/user_name.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::jetpackd {
 
@@ -18,78 +19,85 @@ using jetpack::Error;
 using rapidjson::Value;
 using Allocator = rapidjson::Document::AllocatorType;
 
-constexpr uint64_t least_uid = 1000;  // lower ones are for system accounts; login.defs(5)
-constexpr uint64_t most_uid = 2'000'000'000;
-constexpr size_t max_user_name = 32;  // useradd(8)
 constexpr size_t max_version = 200;
-
-// A name that useradd accepts and that has no special meaning in passwd, sudoers or a path.
-bool is_user_name(std::string_view name) {
-  if (name.empty() || name.size() > max_user_name) return false;
-  const auto is_letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  };
-  return is_letter(name.front()) && std::all_of(name.begin(), name.end(), [&](char c) {
-           return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
-         });
-}
+constexpr size_t max_shown_name = 80;
 
 bool is_true(const Value& object, const char* name) {
   const Value* value = support::find_member(object, name);
   return value != nullptr && value->IsTrue();
 }
 
-// The valid keys; adds a warning for each other one.
-std::vector<std::string> read_public_keys(const Value& user, const std::string& name,
-                                          std::vector<std::string>& warnings) {
-  std::vector<std::string> keys;
-  const Value* list = support::find_member(user, "publicKeys");
-  if (list == nullptr || !list->IsArray()) return keys;
-  for (const auto& entry : list->GetArray()) {
-    std::string key =
-        support::is_string(entry) ? std::string(support::text_of(entry)) : std::string();
-    while (!key.empty() && (key.back() == '\n' || key.back() == '\r' || key.back() == ' '))
-      key.pop_back();
-    if (is_public_key(key)) {
-      keys.push_back(std::move(key));
-    } else {
-      warnings.push_back("skipped a public key of user '" + name + "': not a valid key");
+// Reads the list of users; collects what is skipped.
+class UserReader {
+ public:
+  explicit UserReader(Userdata& userdata) : userdata_(userdata) {}
+
+  std::vector<User> read(const Value& list) {
+    std::vector<User> users;
+    std::set<std::string> names;
+    for (const auto& entry : list.GetArray()) {
+      auto user = read_user(entry);
+      if (user && names.insert(user->name).second) users.push_back(*std::move(user));
     }
+    return users;
   }
-  return keys;
-}
 
-std::optional<User> read_user(const Value& entry, std::vector<std::string>& warnings) {
-  User user;
-  user.name = support::text_or(entry, "name", "");
-  if (!is_user_name(user.name)) {
-    warnings.push_back("skipped user '" + support::one_line(user.name.substr(0, 80)) +
-                       "': not a valid user name");
-    return std::nullopt;
+ private:
+  void skip(const std::string& what, const std::string& why) {
+    userdata_.warnings.push_back("skipped " + what + ": " + why);
+    userdata_.left_out.push_back(what);
   }
-  const uint64_t uid = support::number_or(entry, "uid", 0);
-  if (uid < least_uid || uid > most_uid) {
-    warnings.push_back("skipped user '" + user.name + "': invalid uid; expected " +
-                       std::to_string(least_uid) + " to " + std::to_string(most_uid));
-    return std::nullopt;
-  }
-  user.uid = static_cast<uint32_t>(uid);
-  user.full_name = support::text_or(entry, "fullName", "");
-  user.is_admin = is_true(entry, "isAdmin");
-  user.is_owner = is_true(entry, "isOwner");
-  user.public_keys = read_public_keys(entry, user.name, warnings);
-  return user;
-}
 
-std::vector<User> read_users(const Value& list, std::vector<std::string>& warnings) {
-  std::vector<User> users;
-  std::set<std::string> names;
-  for (const auto& entry : list.GetArray()) {
-    auto user = read_user(entry, warnings);
-    if (user && names.insert(user->name).second) users.push_back(*std::move(user));
+  std::optional<User> read_user(const Value& entry) {
+    User user;
+    user.name = support::text_or(entry, "name", "");
+    const std::string shown =
+        "user '" + support::one_line(support::beginning_of(user.name, max_shown_name)) + "'";
+    if (!support::is_user_name(user.name)) {
+      skip(shown, std::string("not a valid user name; ") + support::user_name_rule);
+      return std::nullopt;
+    }
+    const uint64_t uid = support::number_or(entry, "uid", 0);
+    if (uid < support::least_uid || uid > support::most_uid) {
+      skip(shown, "invalid uid; expected " + std::to_string(support::least_uid) + " to " +
+                      std::to_string(support::most_uid));
+      return std::nullopt;
+    }
+    user.uid = static_cast<uint32_t>(uid);
+    user.full_name = support::text_or(entry, "fullName", "");
+    user.is_admin = is_true(entry, "isAdmin");
+    user.is_owner = is_true(entry, "isOwner");
+    if (const Value* keys = support::find_member(entry, "publicKeys"))
+      user.public_keys = read_keys(*keys, shown);
+    return user;
   }
-  return users;
-}
+
+  // A text stands for a list of one.
+  std::vector<std::string> read_keys(const Value& list, const std::string& user) {
+    std::vector<std::string> keys;
+    if (support::is_string(list)) {
+      add_keys(list, user, keys);
+    } else if (list.IsArray()) {
+      for (const auto& entry : list.GetArray()) add_keys(entry, user, keys);
+    } else if (!list.IsNull()) {
+      skip("the public keys of " + user, "expected a list of strings");
+    }
+    return keys;
+  }
+
+  void add_keys(const Value& entry, const std::string& user, std::vector<std::string>& keys) {
+    if (!support::is_string(entry)) return skip("a public key of " + user, "expected a string");
+    const auto read = support::read_public_keys(support::text_of(entry));
+    keys.insert(keys.end(), read.lines.begin(), read.lines.end());
+    if (read.has_private_key)
+      skip("a private key of " + user,
+           "only public keys are installed; this one is known to others now, create a new pair");
+    else if (read.invalid > 0)
+      skip("a public key of " + user, "not a valid key in the format of authorized_keys");
+  }
+
+  Userdata& userdata_;
+};
 
 Value merged(const Value* base, const Value* theirs, const Value* ours, Allocator& allocator);
 
@@ -145,7 +153,7 @@ Userdata parse_userdata(std::string_view json) {
   }
   if (const Value* users = support::find_value(document, "users")) {
     if (!users->IsArray()) throw fail("has \"users\" that are not a list");
-    userdata.users = read_users(*users, userdata.warnings);
+    userdata.users = UserReader(userdata).read(*users);
   }
   return userdata;
 }

@@ -27,6 +27,7 @@ struct Userdata {
   // nullopt: not sent, so no user's access changes.
   std::optional<std::vector<User>> users;
   std::vector<std::string> warnings;  // the users and keys that were skipped, and why
+  std::vector<std::string> left_out;  // the same in few words, for the cluster: "'1234'"
 };
 
 // Throws Errc::corrupt when it is not valid userdata.

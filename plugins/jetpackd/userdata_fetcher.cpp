@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <set>
 #include <utility>
 
 #include <jetpack/error.hpp>
@@ -26,6 +27,23 @@ constexpr unsigned config_mode = 0640;
 constexpr uint64_t max_file = 64 << 20;
 constexpr milliseconds fetch_timeout{10000};
 constexpr milliseconds longest_pause{600000};
+
+// The version that was applied last. In config/ and not in run/, whose group could withhold later
+// versions by it, and with them that a user lost access.
+constexpr const char* applied_file = "config/userdata.json";
+
+// Names those who are not set up, as many as a status line can show.
+std::string warning_of(const std::set<std::string>& left_out) {
+  constexpr size_t most = 20;
+  std::string text = "not set up:";
+  size_t count = 0;
+  for (const auto& who : left_out) {
+    if (count++ == most) break;
+    text += (count == 1 ? " " : ", ") + who;
+  }
+  if (left_out.size() > most) text += " and " + std::to_string(left_out.size() - most) + " more";
+  return text + "; see logs/jetpackd.log on the node";
+}
 
 rapidjson::Document object_in(const std::string& path, bool& exists) {
   rapidjson::Document document(rapidjson::kObjectType);
@@ -111,15 +129,15 @@ void UserdataFetcher::apply(const Userdata& userdata) {
                                 config_mode))
     log_.info("wrote config/configuration.json, version " + userdata.version);
   write_properties(userdata);
-  bool is_complete = true;
+  Accounts::Outcome outcome;
   if (userdata.users) {
     support::write_if_changed(config_.path("config/auth.json"), to_auth_json(*userdata.users),
                               config_mode);
-    is_complete = accounts_.apply(*userdata.users);
+    outcome = accounts_.apply(*userdata.users);
   }
-  report_installation(userdata, is_complete);
+  report_installation(userdata, outcome);
   board_.update([&](State& state) { state.userdata_version = userdata.version; });
-  if (!is_complete) {
+  if (!outcome.is_complete) {
     // Not recorded as applied, so that it is retried.
     fail("not all users could be set up; see logs/jetpackd.log", true);
     return;
@@ -147,24 +165,27 @@ void UserdataFetcher::write_properties(const Userdata& userdata) {
 }
 
 bool UserdataFetcher::has_all_files() const {
-  for (const char* name : {"config/configuration.json", "run/userdata.json"})
+  for (const char* name : {"config/configuration.json", applied_file})
     if (::access(config_.path(name).c_str(), R_OK) != 0) return false;
   return true;
 }
 
-// An unreadable file counts as nothing applied.
-UserdataFetcher::Applied UserdataFetcher::load_applied() const {
+// A file that is unreadable, or that others could have written, counts as nothing applied.
+UserdataFetcher::Applied UserdataFetcher::load_applied() {
   Applied applied;
   applied.properties.SetObject();
+  const std::string path = config_.path(applied_file);
   try {
-    bool exists = false;
-    const auto document = object_in(config_.path("run/userdata.json"), exists);
+    const auto text = support::read_private_file(path, max_file);
+    if (!text) return applied;
+    const auto document = support::parse_json(*text, path);
     applied.version = support::text_or(document, "version", "");
     if (const auto* properties = support::find_member(document, "properties");
         properties != nullptr && properties->IsObject())
       applied.properties.CopyFrom(*properties, applied.properties.GetAllocator());
   } catch (const Error& e) {
-    log_.warning(std::string(e.what()) + "; fetching the userdata again");
+    if (std::exchange(unreadable_, e.what()) != e.what())
+      log_.warning(unreadable_ + "; fetching the userdata again");
   }
   return applied;
 }
@@ -174,16 +195,20 @@ void UserdataFetcher::save_applied(const Userdata& userdata) const {
     applied.text("version", userdata.version)
         .json("properties", support::to_json(userdata.properties));
   });
-  support::write_durably(config_.path("run/userdata.json"), json, config_mode);
+  support::write_durably(config_.path(applied_file), json, config_mode);
 }
 
-void UserdataFetcher::report_installation(const Userdata& userdata, bool is_complete) {
-  const std::string report = userdata.version + (is_complete ? " ok" : " warning");
-  if (std::exchange(reported_, report) == report) return;
-  const std::string data = is_complete
-                               ? R"({"status":"ok"})"
-                               : R"({"status":"warning","message":"not all users could be set )"
-                                 R"(up; see logs/jetpackd.log on the node"})";
+void UserdataFetcher::report_installation(const Userdata& userdata,
+                                          const Accounts::Outcome& outcome) {
+  std::set<std::string> left_out(userdata.left_out.begin(), userdata.left_out.end());
+  left_out.insert(outcome.left_out.begin(), outcome.left_out.end());
+  const bool is_ok = outcome.is_complete && left_out.empty();
+  const std::string data = support::json_object([&](support::Object& report) {
+    report.text("status", is_ok ? "ok" : "warning");
+    if (!is_ok) report.text("message", warning_of(left_out));
+  });
+  if (std::exchange(reported_, userdata.version + ' ' + data) == userdata.version + ' ' + data)
+    return;
   session_.publish("installation", data, milliseconds{0});
 }
 

@@ -47,9 +47,9 @@ class UserdataFetcher {
   void apply(const Userdata& userdata);
   void write_properties(const Userdata& userdata);
   bool has_all_files() const;
-  Applied load_applied() const;
+  Applied load_applied();
   void save_applied(const Userdata& userdata) const;
-  void report_installation(const Userdata& userdata, bool is_complete);
+  void report_installation(const Userdata& userdata, const Accounts::Outcome& outcome);
   void fail(const std::string& text, bool needs_person);
   void succeed();
 
@@ -62,6 +62,7 @@ class UserdataFetcher {
   support::Backoff usual_;     // between fetches: the interval, with jitter
   support::Backoff rejected_;  // while the server rejects the request
   std::string reported_;       // the version and outcome last reported to the cluster
+  std::string unreadable_;     // why the applied version could not be read last
   bool is_current_ = false;
 };
 

@@ -52,6 +52,22 @@ TEST_CASE("invalid users are skipped with a warning") {
   CHECK(userdata.warnings.size() == 7);
 }
 
+TEST_CASE("who is left out is named, and a key need not be in a list") {
+  const auto userdata = parse_userdata(R"({"version":"1","configuration":{},"users":[
+    {"name":"ALL","uid":20001,"isAdmin":true},{"name":"1234","uid":20002},{"name":"low","uid":999},
+    {"name":"ada","uid":20003,"publicKeys":"# home\n ssh-rsa\tAAAAx a\nssh-rsa AAAAy b\n"},
+    {"name":"bob","uid":20004,"publicKeys":[7,"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n"]},
+    {"name":"eve","uid":20005,"publicKeys":{}}]})");
+  REQUIRE(userdata.users->size() == 3);
+  CHECK(userdata.users->at(0).public_keys ==
+        std::vector<std::string>{"ssh-rsa\tAAAAx a", "ssh-rsa AAAAy b"});
+  CHECK(userdata.left_out == std::vector<std::string>{"user 'ALL'", "user '1234'", "user 'low'",
+                                                      "a public key of user 'bob'",
+                                                      "a private key of user 'bob'",
+                                                      "the public keys of user 'eve'"});
+  CHECK(userdata.warnings.size() == userdata.left_out.size());
+}
+
 TEST_CASE("null is as if it were left out, as CycleCloud prints it for what is unset") {
   const auto userdata = parse_userdata(
       R"({"version":"2","configuration":{"a":null},"properties":null,"users":null})");

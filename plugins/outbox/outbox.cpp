@@ -137,7 +137,8 @@ JETPACK_PLUGIN(
     jetpack::command(
         "outbox retry", "Queue dead letters again", retry,
         jetpack::argument("ID", "Id of a dead letter, or its beginning").optional().repeated(),
-        jetpack::flag("all", "Queue all dead letters again"), jetpack::flag("json", "Print JSON"),
+        jetpack::flag("all", 'a', "Queue all dead letters again"),
+        jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "Puts dead letters behind what is queued, with the ids that they had, so that the "
             "server applies none of them twice."),
@@ -145,7 +146,7 @@ JETPACK_PLUGIN(
     jetpack::command(
         "outbox drop", "Remove messages from the outbox", drop,
         jetpack::argument("ID", "Id of a message, or its beginning").optional().repeated(),
-        jetpack::flag("all", "Remove all dead letters; queued messages stay"),
+        jetpack::flag("all", 'a', "Remove all dead letters; queued messages stay"),
         jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "Removes dead letters, or a queued message by its ID. It will not be sent."),

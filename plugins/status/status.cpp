@@ -153,7 +153,8 @@ class Report {
     const bool runs = support::FileLock::is_held(config_.path("run/jetpackd.lock"));
     rapidjson::Document state(&allocator());
     state.SetObject();
-    if (const auto json = support::read_file(config_.path("run/jetpackd.json"), max_state))
+    if (const auto json = support::read_file(config_.path("run/jetpackd.json"), max_state,
+                                             support::Sharing::shared))
       state.CopyFrom(support::parse_json(*json, "run/jetpackd.json"), allocator());
     if (!state.IsObject()) state.SetObject();
     if (!runs) state.RemoveMember("pid");

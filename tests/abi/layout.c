@@ -205,34 +205,46 @@ MEMBER(jp_storage, sign, 64,
        int32_t (*)(void*, const jp_signature*, jp_sink, jp_signed*, jp_error*));
 
 TEXT(JP_PROCESS, "jetpack.process/1");
-GROWS(jp_process_spec, 88);
+GROWS(jp_process_spec, 120);
 MEMBER(jp_process_spec, size, 0, uint32_t);
 MEMBER(jp_process_spec, argc, 4, uint32_t);
 MEMBER(jp_process_spec, argv, 8, const jp_str*);
 MEMBER(jp_process_spec, env_count, 16, uint32_t);
-MEMBER(jp_process_spec, reserved, 20, uint32_t);
+VALUE(JP_PROCESS_LEAVE_DAEMONS, 1);
+MEMBER(jp_process_spec, flags, 20, uint32_t);
 MEMBER(jp_process_spec, env, 24, const jp_str*);
 MEMBER(jp_process_spec, directory, 32, jp_str);
 MEMBER(jp_process_spec, input, 48, jp_str);
 MEMBER(jp_process_spec, deadline_ms, 64, int64_t);
 MEMBER(jp_process_spec, grace_ms, 72, int64_t);
 MEMBER(jp_process_spec, capture_bytes, 80, uint64_t);
-GROWS(jp_process_result, 48);
+MEMBER(jp_process_spec, out, 88, jp_sink);
+MEMBER(jp_process_spec, err_out, 104, jp_sink);
+GROWS(jp_process_result, 56);
 MEMBER(jp_process_result, size, 0, uint32_t);
 MEMBER(jp_process_result, exit_code, 4, int32_t);
 MEMBER(jp_process_result, signal, 8, int32_t);
 MEMBER(jp_process_result, timed_out, 12, uint32_t);
 MEMBER(jp_process_result, killed, 16, uint32_t);
-MEMBER(jp_process_result, reserved, 20, uint32_t);
+MEMBER(jp_process_result, left, 20, uint32_t);
 MEMBER(jp_process_result, out_bytes, 24, uint64_t);
 MEMBER(jp_process_result, err_bytes, 32, uint64_t);
 MEMBER(jp_process_result, elapsed_ms, 40, int64_t);
-GROWS(jp_process, 24);
+MEMBER(jp_process_result, left_pid, 48, int32_t);
+MEMBER(jp_process_result, reserved, 52, uint32_t);
+GROWS(jp_process, 64);
 MEMBER(jp_process, size, 0, uint32_t);
 MEMBER(jp_process, reserved, 4, uint32_t);
 MEMBER(jp_process, self, 8, void*);
 MEMBER(jp_process, run, 16,
        int32_t (*)(void*, const jp_process_spec*, jp_process_result*, jp_sink, jp_sink, jp_error*));
+MEMBER(jp_process, start, 24,
+       int32_t (*)(void*, const jp_process_spec*, void**, jp_error*));
+MEMBER(jp_process, poll, 32, int32_t (*)(void*, void*));
+MEMBER(jp_process, result, 40,
+       int32_t (*)(void*, void*, jp_process_result*, jp_sink, jp_sink, jp_error*));
+MEMBER(jp_process, kill, 48, void (*)(void*, void*));
+MEMBER(jp_process, release, 56, void (*)(void*, void*));
 
 TEXT(JP_LOG, "jetpack.log/1");
 FIXED(jp_level, 4);

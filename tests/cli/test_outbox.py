@@ -45,7 +45,7 @@ def test_list_and_show(jetpack, filled):
     assert "unhealthy" in shown and "POST /clusters/demo/nodes/terminate" in shown
     result = jetpack("outbox", "show", "no-such-id")
     assert result.returncode == 1 and "no message in the outbox has the id" in result.stderr
-    assert "see 'jetpack outbox list'" in jetpack("status").stdout
+    assert "'jetpack outbox' shows, retries or drops them" in jetpack("status").stdout
 
 
 def test_retry(jetpack, filled, server):

@@ -323,6 +323,11 @@ def test_userdata(hub, cluster, tmp_path):
     single.write_text('{"slurm": {"version": "24"}}')
     key = tmp_path / "key.pub"
     key.write_text("ssh-ed25519 AAAA ann@example\n")
+    private = tmp_path / "key"
+    private.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n")
+    refused = run("hub", "user", "add", "ann", "--cluster", cluster, "--key", private, "--data", hub.data,
+                  *hub.database)
+    assert refused.returncode == 2 and "holds a private key" in refused.stderr
     hub.administer("cluster", "configure", cluster, "--file", shared)
     hub.administer("node", "configure", "n1", "--cluster", cluster, "--file", single)
     hub.administer("user", "add", "ann", "--cluster", cluster, "--key", key, "--admin", "--owner",
@@ -406,6 +411,10 @@ def test_the_administrators_commands(hub, cluster, tmp_path):
     (["node", "terminate", "x"], 2, "--cluster"), (["node", "remove", "--cluster", "c"], 2, "NAME"),
     (["user", "add", "a b", "--cluster", "demo"], 2, "not a valid name"),
     (["user", "add", "root", "--cluster", "demo", "--uid", "5"], 2, "--uid"),
+    (["user", "add", "root", "--cluster", "demo"], 2, "not a valid user name"),
+    (["user", "add", "ALL", "--cluster", "demo", "--admin"], 2, "not a valid user name"),
+    (["user", "add", "1234", "--cluster", "demo"], 2, "not a valid user name"),
+    (["user", "add", "a", "--cluster", "demo", "--key", "/etc/passwd"], 2, "not a public key"),
     (["user", "add", "a", "--cluster", "demo"], 1, "cluster 'demo' not found"),
     (["cluster", "configure", "demo", "--file", "/nonexistent"], 1, "No such file"),
     (["cluster", "configure", "demo", "--file", "/etc/passwd"], 2, "one JSON object"),

@@ -19,36 +19,6 @@ BOB = {"name": "bob", "fullName": "Bob: the, builder", "uid": 20002, "isAdmin": 
        "isOwner": False, "publicKeys": []}
 
 
-@pytest.fixture
-def root(tmp_path):
-    """A root directory with the files that useradd needs."""
-    directory = tmp_path / "root"
-    for name in ("etc/sudoers.d", "home", "var", "tmp"):
-        (directory / name).mkdir(parents=True)
-    (directory / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n"
-                                       "carol:x:20003:20003::/home/carol:/bin/bash\n")
-    (directory / "etc/group").write_text("root:x:0:\ncarol:x:20003:\n")
-    (directory / "etc/shadow").write_text("root:*:19000:0:99999:7:::\ncarol:*:19000:0:99999:7:::\n")
-    (directory / "etc/gshadow").write_text("root:*::\ncarol:*::\n")
-    shutil.copy("/etc/login.defs", directory / "etc/login.defs")
-    (directory / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\n")
-    return directory
-
-
-@pytest.fixture
-def once(jetpack, root):
-    """Runs the daemon once on the users of `root`."""
-
-    def run(code=0):
-        result = subprocess.run([jetpack.binary.parent / "jetpackd", "--once", "--root", root],
-                                env=jetpack.environment(), capture_output=True, text=True,
-                                stdin=subprocess.DEVNULL, timeout=60, check=False)
-        assert result.returncode == code, result.stderr + log(jetpack.home)
-        return result.stderr
-
-    return run
-
-
 def log(home):
     path = home / "logs/jetpackd.log"
     return path.read_text() if path.exists() else ""
@@ -145,7 +115,7 @@ def test_the_interval_and_sighup(jetpack, home, server, root):
     daemon = subprocess.Popen([jetpack.binary.parent / "jetpackd", "--root", root],
                               env=jetpack.environment(), stdin=subprocess.DEVNULL)
     try:
-        wait_for(lambda: (home / "run/userdata.json").exists(), "the first version")
+        wait_for(lambda: (home / "config/userdata.json").exists(), "the first version")
         server.userdata = userdata("v2", configuration={"two": 2})
         daemon.send_signal(1)
         wait_for(lambda: "two" in (home / "config/configuration.json").read_text(), "the second")
@@ -169,8 +139,10 @@ def test_auth_json_can_be_grepped(jetpack, home, server, root, once):
 def test_users_are_added_revoked_and_restored(jetpack, home, server, root, once):
     server.userdata = userdata("v1", ADA, BOB)
     once()
-    assert accounts(root)["ada"] == ["x", "20001", "20001", "Ada Lovelace", "/home/ada", "/bin/bash"]
-    assert accounts(root)["bob"][1:] == ["20002", "20002", "Bob  the  builder", "/home/bob",
+    assert accounts(root)["ada"] == ["x", "20001", "20001", "Ada Lovelace,,,,managed by jetpackd as uid 20001",
+                                         "/home/ada", "/bin/bash"]
+    assert accounts(root)["bob"][1:] == ["20002", "20002",
+                                         "Bob  the  builder,,,,managed by jetpackd as uid 20002", "/home/bob",
                                          "/bin/bash"]
     keys = root / "home/ada/.ssh/authorized_keys"
     assert KEY in keys.read_text().splitlines()
@@ -179,7 +151,7 @@ def test_users_are_added_revoked_and_restored(jetpack, home, server, root, once)
         assert (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (20001, 20001, mode)
     sudoers = root / "etc/sudoers.d/jetpack"
     assert stat.S_IMODE(sudoers.stat().st_mode) == 0o440
-    assert sudoers.read_text().splitlines()[1:] == ["ada ALL=(ALL) NOPASSWD: ALL"]
+    assert sudoers.read_text().splitlines()[1:] == ["# ada", "#20001 ALL=(ALL) NOPASSWD: ALL"]
     for name in ("jetpackd.log", "initialize.log"):
         text = (home / "logs" / name).read_text()
         line = next(line for line in text.splitlines() if "Added user" in line)
@@ -271,17 +243,6 @@ def test_hostile_names_reach_no_file(home, server, root, once):
     once()
     assert set(accounts(root)) == {"root", "carol"}
     assert json.loads((home / "config/auth.json").read_text()) == []
-
-
-@needs_root
-def test_a_run_that_was_killed_is_continued(home, server, root, once):
-    """The account is created and recorded as ours; the rest is missing."""
-    home.write("run/users.json", {"bob": 20002})
-    with (root / "etc/passwd").open("a") as file:
-        file.write("bob:x:20002:20002::/home/bob:/bin/bash\n")
-    server.userdata = userdata("v1", {**BOB, "publicKeys": [KEY]})
-    once()
-    assert KEY in (root / "home/bob/.ssh/authorized_keys").read_text()
 
 
 @needs_root

@@ -1,19 +1,14 @@
 // jetpack.process/1: scripts with a deadline, bounded capture, and nothing left behind.
 #include "services/process/process_service.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <chrono>
+#include <algorithm>
+#include <memory>
 
 #include <jetpack/boundary.hpp>
-#include "services/process/capture.hpp"
-#include "services/process/keeper.hpp"
+#include "services/process/running.hpp"
 #include "services/results.hpp"
 
 namespace jetpack {
@@ -26,7 +21,11 @@ constexpr int64_t default_grace_ms = 2000;
 
 std::string owned(jp_str text) { return std::string(boundary::view(text)); }
 
-// The caller's environment with `added` on top.
+// Where programs of root's children are searched: the caller's PATH may begin anywhere.
+constexpr const char* root_path =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+// The caller's environment with the specified one on top. Root's has a fixed PATH.
 std::vector<std::string> environment(const jp_process_spec& spec) {
   std::vector<std::string> all;
   for (uint32_t i = 0; i < spec.env_count; ++i) {
@@ -34,6 +33,9 @@ std::vector<std::string> environment(const jp_process_spec& spec) {
     if (all.back().find('=') == std::string::npos)
       throw Error(Errc::usage, "'" + all.back() + "' is not NAME=VALUE");
   }
+  const auto sets_path = [](const std::string& entry) { return entry.starts_with("PATH="); };
+  if (::geteuid() == 0 && std::none_of(all.begin(), all.end(), sets_path))
+    all.emplace_back(root_path);
   const size_t added = all.size();
   for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
@@ -45,9 +47,9 @@ std::vector<std::string> environment(const jp_process_spec& spec) {
   return all;
 }
 
-KeeperTask to_task(const jp_process_spec& spec) {
+Task to_task(const jp_process_spec& spec) {
   if (spec.argc == 0) throw Error(Errc::usage, "a process needs at least a program to run");
-  KeeperTask task;
+  Task task;
   for (uint32_t i = 0; i < spec.argc; ++i) {
     task.argv.push_back(owned(spec.argv[i]));
     if (task.argv.back().find('\0') != std::string::npos)
@@ -57,98 +59,88 @@ KeeperTask to_task(const jp_process_spec& spec) {
   task.directory = owned(spec.directory);
   task.deadline_ms = spec.deadline_ms;
   task.grace_ms = spec.grace_ms > 0 ? spec.grace_ms : default_grace_ms;
+  task.leaves_daemons = (spec.flags & JP_PROCESS_LEAVE_DAEMONS) != 0;
   return task;
 }
 
-// A descriptor from which the script reads `input`.
-support::Fd input_file(jp_str input) {
-  if (input.size == 0) return support::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  support::Fd file(::memfd_create("input", MFD_CLOEXEC));
-  if (!file || ::write(file.get(), input.data, input.size) != static_cast<ssize_t>(input.size) ||
-      ::lseek(file.get(), 0, SEEK_SET) != 0)
-    throw Error(Errc::unavailable,
-                "cannot hold the script's input: " + support::system_message(errno));
-  return file;
-}
-
-// Reads what is there; false at the end.
-bool drain(const support::Fd& fd, Capture& capture) {
-  std::array<char, 65536> buffer;
-  const ssize_t size = ::read(fd.get(), buffer.data(), buffer.size());
-  if (size < 0) return errno == EINTR || errno == EAGAIN;
-  capture.append({buffer.data(), static_cast<size_t>(size)});
-  return size > 0;
-}
-
-// Reads both streams until the keeper reports, and then what is still in the pipes.
-KeeperReport collect(const Keeper& keeper, support::Fd& out, Capture& out_capture, support::Fd& err,
-                     Capture& err_capture) {
-  KeeperReport report;
-  report.start_error = ECHILD;
-  for (bool reported = false; !reported || out || err;) {
-    pollfd events[] = {{out.get(), POLLIN, 0},
-                       {err.get(), POLLIN, 0},
-                       {reported ? -1 : keeper.report.get(), POLLIN, 0}};
-    if (::poll(events, 3, -1) < 0) continue;
-    if (events[0].revents != 0 && !drain(out, out_capture)) out.close();
-    if (events[1].revents != 0 && !drain(err, err_capture)) err.close();
-    if (events[2].revents == 0) continue;
-    reported = true;
-    KeeperReport read;
-    if (::read(keeper.report.get(), &read, sizeof read) == sizeof read) report = read;
-  }
-  return report;
-}
-
-[[noreturn]] void could_not_start(const KeeperTask& task, int error) {
-  const Errc code = error == ENOENT || error == ENOTDIR ? Errc::not_found
-                    : error == EACCES || error == EPERM ? Errc::denied
-                                                        : Errc::failed;
-  std::string text = "cannot run " + task.argv[0] + ": " + support::system_message(error);
-  if (error == EACCES) text += "; is it executable, and its file system not mounted noexec?";
-  if (error == ENOEXEC) text += "; does it begin with #! and an interpreter?";
-  throw Error(code, text);
-}
-
-void give(const jp_sink& sink, const std::string& text) {
+void give(const jp_sink& sink, std::string_view text) {
   if (sink.write != nullptr) write_to(sink, text, "the caller could not take the script's output");
+}
+
+// The sinks of the specification, which older callers do not have.
+Running::Stream stream_to(const jp_process_spec& spec, const jp_sink& sink) {
+  const auto* end = reinterpret_cast<const char*>(&sink + 1);
+  const bool is_there =
+      static_cast<size_t>(end - reinterpret_cast<const char*>(&spec)) <= spec.size;
+  if (!is_there || sink.write == nullptr) return {};
+  return [sink](std::string_view piece) { give(sink, piece); };
+}
+
+std::unique_ptr<Running> started(const jp_process_spec& spec) {
+  const auto capacity = static_cast<size_t>(
+      std::min(spec.capture_bytes > 0 ? spec.capture_bytes : default_capture, max_capture));
+  return std::make_unique<Running>(to_task(spec), boundary::view(spec.input), capacity,
+                                   stream_to(spec, spec.out), stream_to(spec, spec.err_out));
+}
+
+void hand_out_result(const Running& running, jp_process_result* result, const jp_sink& out,
+                     const jp_sink& err_out) {
+  const Report& report = running.report();
+  jp_process_result answer{};
+  answer.exit_code = report.exit_code;
+  answer.signal = report.signal;
+  answer.timed_out = report.timed_out;
+  answer.killed = report.killed;
+  answer.left = report.left;
+  answer.left_pid = report.left_pid;
+  answer.out_bytes = running.out().total();
+  answer.err_bytes = running.err().total();
+  answer.elapsed_ms = running.elapsed().count();
+  hand_out(answer, result);
+  give(out, running.out().text());
+  give(err_out, running.err().text());
 }
 
 int32_t run(void*, const jp_process_spec* spec, jp_process_result* result, jp_sink out,
             jp_sink err_out, jp_error* error) {
   return boundary::guard(error, [&] {
-    const auto start = std::chrono::steady_clock::now();
-    const KeeperTask task = to_task(*spec);
-    const auto capacity = static_cast<size_t>(
-        std::min(spec->capture_bytes > 0 ? spec->capture_bytes : default_capture, max_capture));
-    Capture out_capture(capacity), err_capture(capacity);
-    auto [out_read, out_write] = make_pipe();
-    auto [err_read, err_write] = make_pipe();
-    const Keeper keeper = start_keeper(task, input_file(spec->input), out_write, err_write);
-    out_write.close();
-    err_write.close();
-    const KeeperReport report = collect(keeper, out_read, out_capture, err_read, err_capture);
-    while (::waitpid(keeper.pid, nullptr, 0) < 0 && errno == EINTR) continue;
-    if (report.start_error != 0) could_not_start(task, report.start_error);
-
-    result->exit_code = report.exit_code;
-    result->signal = report.signal;
-    result->timed_out = report.timed_out;
-    result->killed = report.killed;
-    result->out_bytes = out_capture.total();
-    result->err_bytes = err_capture.total();
-    result->elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                             std::chrono::steady_clock::now() - start)
-                             .count();
-    give(out, out_capture.text());
-    give(err_out, err_capture.text());
+    const auto running = started(*spec);
+    while (!running->advance()) {
+      pollfd event{running->descriptor(), POLLIN, 0};
+      ::poll(&event, 1, -1);
+    }
+    hand_out_result(*running, result, out, err_out);
   });
 }
+
+Running& running_of(void* process) { return *static_cast<Running*>(process); }
+
+int32_t start(void*, const jp_process_spec* spec, void** process, jp_error* error) {
+  return boundary::guard(error, [&] { *process = started(*spec).release(); });
+}
+
+int32_t poll_descriptor(void*, void* process) { return running_of(process).descriptor(); }
+
+int32_t result_of(void*, void* process, jp_process_result* result, jp_sink out, jp_sink err_out,
+                  jp_error* error) {
+  bool has_ended = false;
+  const int32_t status = boundary::guard(error, [&] {
+    has_ended = running_of(process).advance();
+    if (has_ended) hand_out_result(running_of(process), result, out, err_out);
+  });
+  if (status != JP_OK || has_ended) return status;
+  return boundary::fill(error, JP_UNAVAILABLE, "the process is still running");
+}
+
+void end(void*, void* process) { running_of(process).end(); }
+
+void release(void*, void* process) { delete static_cast<Running*>(process); }
 
 }  // namespace
 
 const jp_process& process_service() {
-  static constexpr jp_process table{sizeof(jp_process), 0, nullptr, run};
+  static constexpr jp_process table{sizeof(jp_process), 0,         nullptr, run,    start,
+                                    poll_descriptor,    result_of, end,     release};
   return table;
 }
 

@@ -1,9 +1,13 @@
 // SQLite handles that close themselves, and its errors as exceptions.
 #include "services/session/database.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <mutex>
 
 #include "support/files.hpp"
 
@@ -49,6 +53,8 @@ const char* remedy_of(int code, int system_error) {
       return "; check the disk";
     case SQLITE_BUSY:
       return "; another process holds it, try again";
+    case SQLITE_INTERRUPT:
+      return "; it took too long, try again";
     case SQLITE_PERM:
     case SQLITE_READONLY:
       return "; the group of its directory must be able to write it";
@@ -61,8 +67,40 @@ const char* remedy_of(int code, int system_error) {
 
 }  // namespace
 
+namespace {
+
+// SQLite opens what stands at the path, and the group of the directory can put a FIFO there, or in
+// place of the write-ahead log, on which an open or a read would hang.
+int open_not_blocking(const char* path, int flags, int mode) {
+  const int fd = ::open(path, flags | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, mode);
+  struct stat info {};
+  if (fd < 0 || ::fstat(fd, &info) != 0 || !S_ISFIFO(info.st_mode)) return fd;
+  ::close(fd);
+  errno = EINVAL;
+  return -1;
+}
+
+void set_open_call() {
+  sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr);
+  if (vfs != nullptr && vfs->iVersion >= 3)
+    vfs->xSetSystemCall(vfs, "open", reinterpret_cast<sqlite3_syscall_ptr>(&open_not_blocking));
+}
+
+// What the file says is not to run code, and no tables of SQLite's own are to be written.
+void distrust_schema(sqlite3* handle) {
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+}
+
+}  // namespace
+
 Database::Database(const std::string& path, int flags, std::chrono::milliseconds busy_timeout)
     : path_(path) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    sqlite3_initialize();
+    set_open_call();
+  });
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &handle,
                                    flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, nullptr);
@@ -70,6 +108,21 @@ Database::Database(const std::string& path, int flags, std::chrono::milliseconds
   if (handle == nullptr) throw Error(Errc::unavailable, "cannot open " + path + ": no memory");
   if (code != SQLITE_OK) fail("open");
   sqlite3_busy_timeout(handle, static_cast<int>(busy_timeout.count()));
+  distrust_schema(handle);
+  constexpr int instructions = 10000;  // a millisecond or less
+  sqlite3_progress_handler(handle, instructions, &is_over, deadline_.get());
+}
+
+int Database::is_over(void* deadline) {
+  return Clock::now() > *static_cast<Clock::time_point*>(deadline) ? 1 : 0;
+}
+
+void Database::limit(std::chrono::milliseconds time) { *deadline_ = Clock::now() + time; }
+
+bool Database::has_only_tables() {
+  return integer(
+             "SELECT count(*) FROM sqlite_schema WHERE type IN ('view', 'trigger') "
+             "OR sql LIKE 'CREATE VIRTUAL%'") == 0;
 }
 
 void Database::fail(const char* doing) const {

@@ -71,6 +71,13 @@ class Database {
   // Opens an existing file; a path that leads through a symbolic link is refused.
   Database(const std::string& path, int flags, std::chrono::milliseconds busy_timeout);
 
+  // From now on statements may run for this long, and then fail as unavailable. No limit before.
+  void limit(std::chrono::milliseconds time);
+
+  // Whether it has no views, triggers and virtual tables, which may be endless or do other things
+  // than they say.
+  bool has_only_tables();
+
   void execute(const char* sql);
   int64_t integer(std::string_view sql);
 
@@ -82,7 +89,13 @@ class Database {
   struct Close {
     void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
   };
+  using Clock = std::chrono::steady_clock;
+  static int is_over(void* deadline);
+
   std::string path_;
+  // Apart, because SQLite keeps its address.
+  std::unique_ptr<Clock::time_point> deadline_ =
+      std::make_unique<Clock::time_point>(Clock::time_point::max());
   std::unique_ptr<sqlite3, Close> handle_;
 };
 

@@ -81,14 +81,17 @@ Delivery::Queue& Delivery::queue_of(Kind kind) {
   return std::find(kinds.begin(), kinds.end(), kind) != kinds.end() ? queues_[0] : queues_[1];
 }
 
+std::string Delivery::busy() const {
+  return "another process is delivering: " + support::FileLock::holder(options_.lock_path);
+}
+
 std::optional<std::string> Delivery::deliver(Message& message, Clock::time_point deadline) {
   Queue& queue = queue_of(message.kind);
-  queue.why = "another process is delivering";
   for (;;) {
     if (auto lock = support::FileLock::attempt(options_.lock_path, 0660))
       return deliver_until_gone(queue, message, deadline) ? std::nullopt : std::optional(queue.why);
     if (outbox_.state_of(message) != Outbox::State::waiting) return std::nullopt;
-    if (left_until(deadline) <= milliseconds::zero()) return queue.why;
+    if (left_until(deadline) <= milliseconds::zero()) return busy();
     options_.pause(std::min(poll_interval, left_until(deadline)));
   }
 }
@@ -117,7 +120,7 @@ bool Delivery::deliver_until_gone(Queue& queue, Message& message, Clock::time_po
 
 Drained Delivery::drain(milliseconds time) {
   const auto lock = support::FileLock::attempt(options_.lock_path, 0660);
-  if (!lock) return {JP_BUSY, 0, 0, milliseconds::zero(), "another process is delivering"};
+  if (!lock) return {JP_BUSY, 0, 0, milliseconds::zero(), busy()};
   const auto start = Clock::now();
   delivered_ = dead_ = 0;
   is_draining_ = true;

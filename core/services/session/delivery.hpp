@@ -67,6 +67,7 @@ class Delivery {
     Clock::time_point last_used{};
   };
 
+  std::string busy() const;
   Queue& queue_of(Kind kind);
   bool deliver_until_gone(Queue& queue, Message& message, Clock::time_point deadline);
   Progress deliver_next(Queue& queue, Clock::time_point deadline);

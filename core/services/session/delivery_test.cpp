@@ -344,8 +344,8 @@ TEST_CASE("a server that fails in the middle of a division loses nothing") {
 }
 
 TEST_CASE("the server's own words are cleaned and cut") {
-  CHECK(words_of(status(400, R"({"error":"line\nbreak"})")) == "line break");
-  CHECK(words_of(status(500, "<html>\x1b[31m")) == "<html> [31m");
+  CHECK(words_of(status(400, R"({"error":"line\nbreak"})")) == "line\\nbreak");
+  CHECK(words_of(status(500, "<html>\x1b[31m")) == "<html>\\x1b[31m");
   CHECK(words_of(status(500, "\xff\xfe")).empty());
   CHECK(words_of(status(500, std::string(100000, 'x'))).size() == 200);
 }
@@ -356,7 +356,8 @@ TEST_CASE("while another process delivers, its work is waited for") {
   auto message = world.add();
   auto lock = jetpack::support::FileLock::attempt(world.directory.file("outbox.lock"), 0660);
   REQUIRE(lock.has_value());
-  CHECK(world.deliver(message, milliseconds(1)) == "another process is delivering");
+  CHECK(world.deliver(message, milliseconds(1)) ==
+        "another process is delivering: pid " + std::to_string(::getpid()) + " (session_test)");
   CHECK(world.server.batches.empty());
   world.outbox.remove({message});
   CHECK_FALSE(world.deliver(message, milliseconds(1)).has_value());

@@ -3,6 +3,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/library.hpp"
+#include "support/trust.hpp"
 
 namespace jetpack::session {
 
@@ -13,7 +14,7 @@ const void* load_table(const std::string& path, const char* symbol, uint32_t siz
   const uint32_t* table_size = nullptr;
   try {
     // Every table begins with its size.
-    table_size = support::load_object<uint32_t>(path, symbol);
+    table_size = support::load_object<uint32_t>(support::trusted_path(path), symbol);
   } catch (const Error& e) {
     throw unusable(e.what());
   }

@@ -1,8 +1,6 @@
 // The durable queue of what this node sends: run/outbox.db.
 #include "services/session/outbox.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +9,7 @@
 
 #include "services/session/outbox_schema.hpp"
 #include "services/session/shared_file.hpp"
+#include "support/file_lock.hpp"
 #include "support/files.hpp"
 
 namespace jetpack::session {
@@ -33,30 +32,21 @@ int empty_log(void*, sqlite3* handle, const char* name, int pages) {
 
 }  // namespace
 
-namespace {
-
-// Held while the database is being opened; whoever moves it aside holds the lock alone. So nobody
-// opens a database without the log that belongs to it.
-support::Fd hold_in_place(const std::string& directory) {
-  const std::string path = shared_file(directory, place_lock);
-  support::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  while (!fd || ::flock(fd.get(), LOCK_SH) != 0)
-    if (!fd || errno != EINTR)
-      throw Error(errno == EACCES ? Errc::denied : Errc::unavailable,
-                  "cannot lock " + path + ": " + support::system_message(errno));
-  return fd;
-}
-
-}  // namespace
-
 Outbox::Outbox(Options options) : options_(std::move(options)) {
   repairing([this] {
     if (!database_) open();
   });
 }
 
+std::chrono::milliseconds Outbox::lock_patience() const {
+  return std::min(options_.patience, support::FileLock::patience);
+}
+
+// The lock is held while the database is being opened; whoever moves it aside holds the lock alone.
+// So nobody opens a database without the log that belongs to it.
 void Outbox::open() {
-  const support::Fd held = hold_in_place(options_.directory);
+  const auto held =
+      support::FileLock::wait_shared(shared_file(options_.directory, place_lock), lock_patience());
   open_in_place();
 }
 
@@ -67,7 +57,8 @@ void Outbox::open_in_place() {
   device_ = info.st_dev;
   if (inode_ != info.st_ino) removed_.clear();
   inode_ = info.st_ino;
-  database_.emplace(path_, SQLITE_OPEN_READWRITE, busy_timeout);
+  database_.emplace(path_, SQLITE_OPEN_READWRITE, options_.patience);
+  database_->limit(longest_work);
   sqlite3* handle = database_->handle();
   // The log stays when the last process leaves, so that a publish costs one sync.
   int persist = 1;
@@ -77,7 +68,10 @@ void Outbox::open_in_place() {
   database_->execute("PRAGMA synchronous = FULL");
   // Some builds write zeros over all that is deleted, which takes as much room again in the log.
   database_->execute("PRAGMA secure_delete = FAST");
-  prepare_schema(*database_, path_, options_.directory);
+  if (!database_->has_only_tables())
+    throw DatabaseError(Errc::corrupt, "cannot use " + path_ + ": it has views or triggers",
+                        SQLITE_CORRUPT, false);
+  prepare_schema(*database_, path_, options_.directory, lock_patience());
   if (!ballast_) ballast_.emplace(options_.directory);
   delivered_ = ballast_->delivered(inode_);
   limit_size(0);

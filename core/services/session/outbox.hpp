@@ -66,8 +66,13 @@ class Outbox {
     // knowing it may cost more than queueing a message.
     std::function<uint64_t()> max_bytes;
     std::function<void(const std::string&)> warn;
+    // How long to wait for other processes that hold a lock; at most FileLock::patience for those
+    // of files.
+    std::chrono::milliseconds patience{10000};
   };
   static constexpr uint64_t small = 1 << 20;
+  // What one operation on the database may take, busy disks included.
+  static constexpr std::chrono::milliseconds longest_work{20000};
 
   // Opens the database, creates it when missing, and replaces it when corrupt: it is moved aside,
   // reported, and what can still be read is queued again. Throws Errc::denied or unavailable.
@@ -128,6 +133,7 @@ class Outbox {
   auto repairing(Work&& work);
   template <class Work>
   void with_room(Work work);
+  std::chrono::milliseconds lock_patience() const;
   void open();
   void open_in_place();
   void reopen_if_replaced();
@@ -172,6 +178,7 @@ template <class Work>
 auto Outbox::repairing(Work&& work) {
   for (const bool anyway : {false, true}) {
     try {
+      if (database_) database_->limit(longest_work);
       return work();
     } catch (const DatabaseError& e) {
       if (!e.is_corrupt()) throw;

@@ -18,8 +18,9 @@ bool is_corrupt(const std::string& path) {
   try {
     Database database(path, SQLITE_OPEN_READWRITE, busy_timeout);
     sqlite3_db_config(database.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    database.limit(longest_check);
     Statement check(database, "PRAGMA quick_check(1)");
-    return !check.step() || check.text(0) != "ok";
+    return !check.step() || check.text(0) != "ok" || !database.has_only_tables();
   } catch (const DatabaseError& e) {
     if (e.is_corrupt()) return true;
     throw;
@@ -56,6 +57,8 @@ std::vector<Message> salvage(const std::string& path) {
   try {
     Database damaged(path, SQLITE_OPEN_READWRITE, std::chrono::seconds(1));
     sqlite3_db_config(damaged.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    damaged.limit(longest_check);
+    if (!damaged.has_only_tables()) return messages;
     const bool has_letters =
         damaged.integer("SELECT count(*) FROM pragma_table_info('outbox') WHERE name = 'kind'") > 0;
     read_rows(has_letters ? "outbox WHERE kind = 1" : "outbox WHERE 1",
@@ -84,8 +87,8 @@ std::vector<Message> salvage(const std::string& path) {
 // the old one notices in add().
 void Outbox::repair(bool anyway) {
   database_.reset();
-  const auto lock =
-      support::FileLock::wait(shared_file(options_.directory, place_lock), shared_mode);
+  const auto lock = support::FileLock::wait(shared_file(options_.directory, place_lock),
+                                            shared_mode, lock_patience());
   path_ = shared_file(options_.directory, "outbox.db");
   // `anyway` is about the file that was read, not about one that has taken its place.
   if (!(anyway && is_in_place()) && !is_corrupt(path_)) {

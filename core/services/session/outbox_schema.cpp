@@ -121,11 +121,12 @@ void insert_letter(Database& database, int64_t seq, const Message& message) {
 
 }  // namespace
 
-void prepare_schema(Database& database, const std::string& path, const std::string& directory) {
+void prepare_schema(Database& database, const std::string& path, const std::string& directory,
+                    std::chrono::milliseconds longest_wait) {
   if (database.integer("PRAGMA user_version") == schema_version) return;
   // One at a time: changing the journal mode does not wait for others.
-  const auto lock =
-      support::FileLock::wait(shared_file(directory, "outbox.setup.lock"), shared_mode);
+  const auto lock = support::FileLock::wait(shared_file(directory, "outbox.setup.lock"),
+                                            shared_mode, longest_wait);
   const int64_t version = database.integer("PRAGMA user_version");
   if (version == schema_version) return;
   if (version < 0)

@@ -11,6 +11,8 @@
 namespace jetpack::session {
 
 inline constexpr std::chrono::milliseconds busy_timeout{10000};
+// A database that is checked or read as a whole may be as large as the cap.
+inline constexpr std::chrono::milliseconds longest_check{60000};
 // Held alone by whoever moves the database aside, together by all that open it.
 inline constexpr int64_t page_size = 4096;
 // With its parameter, whether a row has this id, whatever a damaged file has in the column.
@@ -18,8 +20,9 @@ inline constexpr const char* same_id = "coalesce(CAST(id AS BLOB), x'') = CAST(?
 inline constexpr const char* place_lock = "outbox.place.lock";
 
 // Creates or upgrades the tables, one process at a time; `directory` is the run directory. Throws
-// Errc::unsupported for a newer version.
-void prepare_schema(Database& database, const std::string& path, const std::string& directory);
+// Errc::unsupported for a newer version, and unavailable when it waited that long for others.
+void prepare_schema(Database& database, const std::string& path, const std::string& directory,
+                    std::chrono::milliseconds longest_wait);
 
 // What a query for messages begins with: whole rows, or those of a database without letters.
 std::string select_any(const std::string& source);

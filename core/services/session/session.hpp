@@ -42,7 +42,14 @@ class Session {
   Response request(const jp_request& raw) const;
   jp_delivered drain(int64_t time_ms);
 
-  std::string outbox_state() { return outbox().describe(); }
+  // To look at the queue does not wait for others: `jetpack status` is for when they hang.
+  std::string outbox_state() {
+    constexpr std::chrono::milliseconds patience{250};
+    if (outbox_) return outbox_->describe();
+    Outbox::Options options = outbox_options();
+    options.patience = patience;
+    return Outbox(std::move(options)).describe();
+  }
   std::string outbox_list(std::string_view id) { return outbox().list(id); }
   uint64_t change_outbox(uint32_t change, std::string_view id);
 

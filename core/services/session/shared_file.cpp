@@ -91,7 +91,10 @@ std::string shared_file(const std::string& directory, const std::string& name) {
   const std::string resolved = resolve(directory);
   std::string path = resolved + '/' + name;
   struct stat info {};
-  if (::lstat(path.c_str(), &info) == 0) return path;
+  if (::lstat(path.c_str(), &info) == 0) {
+    if (S_ISREG(info.st_mode)) return path;
+    throw Error(Errc::unavailable, "cannot use " + path + ": not a regular file; remove it");
+  }
   if (::stat(resolved.c_str(), &info) != 0) fail_create(resolved, path, errno);
   const Draft draft(resolved, path);
   draft.share(info.st_gid);

@@ -1,8 +1,6 @@
 // The commands `hub user ...`.
-#include <algorithm>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "commands/commands.hpp"
@@ -14,12 +12,13 @@
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
+#include "support/public_keys.hpp"
+#include "support/user_name.hpp"
 
 namespace jetpack::hub {
 
 namespace {
 
-constexpr int64_t min_uid = 1000;  // smaller ones are reserved for the system
 constexpr size_t max_full_name = 256;
 
 // The lines of the files --key, each a public key, as a JSON array.
@@ -28,15 +27,19 @@ std::string public_keys(const Call& call) {
   support::JsonWriter writer(out);
   writer.StartArray();
   for (const auto file : call.texts("key")) {
-    const std::string text = support::read_input(std::string(file), max_input_file);
-    std::string_view rest = text;
-    while (!rest.empty()) {
-      const auto line = rest.substr(0, rest.find('\n'));
-      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-      if (line.find_first_not_of(" \t\r") == std::string_view::npos || line.starts_with('#'))
-        continue;
+    const auto keys =
+        support::read_public_keys(support::read_input(std::string(file), max_input_file));
+    const std::string option = "--key " + std::string(file);
+    if (keys.has_private_key)
+      throw Error(Errc::usage, option +
+                                   " holds a private key; give its public half, as a rule in " +
+                                   std::string(file) + ".pub");
+    if (keys.invalid > 0)
+      throw Error(Errc::usage, option +
+                                   " holds a line that is not a public key; expected the "
+                                   "format of authorized_keys");
+    for (const auto& line : keys.lines)
       writer.String((stored_text(line, max_input_file) + "\n").c_str());
-    }
   }
   writer.EndArray();
   return {out.GetString(), out.GetSize()};
@@ -84,8 +87,12 @@ int user_add(const Call& call) {
             call.flag("admin"),
             call.flag("owner"),
             public_keys(call)};
-  if (call.given("uid") && user.uid < min_uid)
-    throw Error(Errc::usage, "--uid must be " + std::to_string(min_uid) + " or more");
+  if (call.given("uid") && (user.uid < support::least_uid || user.uid > support::most_uid))
+    throw Error(Errc::usage, "--uid must be " + std::to_string(support::least_uid) + " to " +
+                                 std::to_string(support::most_uid));
+  if (!support::is_user_name(user.name))
+    throw Error(Errc::usage,
+                "NAME: '" + user.name + "' is not a valid user name; " + support::user_name_rule);
   Database database(known_database(call));
   const bool is_new = database.write("adding a user", [&](Transaction& transaction) {
     SqlSession& session = transaction.session();

@@ -1,16 +1,17 @@
-// The process that stands between us and a script, so that everything the script starts can be
-// found and killed: also what leaves its session or forks twice.
+// Supervises a script from a process of its own, so that everything the script starts can be found
+// and killed: also what leaves its session or forks twice.
 //
-// The keeper is a child subreaper: whatever the script leaves behind becomes the keeper's child. It
-// therefore kills by walking its own descendants, which it has not yet reaped, so that no process
-// identifier can have been given to somebody else.
-#include "services/process/keeper.hpp"
+// The supervisor is a child subreaper: what the script leaves behind becomes its child. It kills by
+// walking its own descendants, which it has not reaped yet, so that no process identifier can have
+// been given to another process; and by cgroup.kill where it may create a control group.
+#include "services/process/supervisor.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,9 +21,12 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <memory>
+#include <optional>
 
 #include <jetpack/error.hpp>
+#include "services/process/control_group.hpp"
 
 namespace jetpack {
 
@@ -55,6 +59,20 @@ std::vector<std::pair<pid_t, pid_t>> process_parents() {
   return pairs;
 }
 
+// Without close_range(2), which is newer than Linux 5.9, those that /proc or the limit names.
+void close_between(int first, int last) {
+  if (::syscall(SYS_close_range, static_cast<unsigned>(first), static_cast<unsigned>(last), 0) == 0)
+    return;
+  std::vector<int> open;
+  const support::Directory directory(::opendir("/proc/self/fd"));
+  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr)
+    open.push_back(static_cast<int>(std::strtol(entry->d_name, nullptr, 10)));
+  if (!directory)
+    for (int fd = first; fd < ::sysconf(_SC_OPEN_MAX); ++fd) open.push_back(fd);
+  for (const int fd : open)
+    if (fd >= first && fd <= last && (!directory || fd != ::dirfd(directory.get()))) ::close(fd);
+}
+
 std::vector<pid_t> descendants() {
   const auto pairs = process_parents();
   std::vector<pid_t> found{::getpid()};
@@ -65,39 +83,55 @@ std::vector<pid_t> descendants() {
   return found;
 }
 
-class KeeperProcess {
- public:
-  KeeperProcess(const KeeperTask& task, int lifeline) : task_(task), lifeline_(lifeline) {}
+// Closes every descriptor from 3 on but these.
+void close_all_but(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  int next = STDERR_FILENO + 1;
+  kept.push_back(std::numeric_limits<int>::max());
+  for (const int end : kept) {
+    if (end < next) continue;
+    if (end > next) close_between(next, end - 1);
+    next = end == kept.back() ? end : end + 1;
+  }
+}
 
-  KeeperReport run(const support::Fd& in, const support::Fd& out, const support::Fd& err) {
+class SupervisorProcess {
+ public:
+  SupervisorProcess(const Task& task, int lifeline) : task_(task), lifeline_(lifeline) {}
+
+  Report run(const support::Fd& in, const support::Fd& out, const support::Fd& err) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (!task_.leaves_daemons) group_.emplace();
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     ::sigprocmask(SIG_BLOCK, &children, nullptr);
     const support::Fd signals(::signalfd(-1, &children, SFD_CLOEXEC));
-    const Pipe failure = make_pipe();
+    Pipe failure = make_pipe();
     script_ = ::fork();
     if (script_ == 0) exec_script(in, out, err, failure.write.get());
     if (script_ < 0) {
       report_.start_error = errno;
       return report_;
     }
-    const_cast<support::Fd&>(failure.write).close();
+    failure.write.close();
     int error = 0;
     if (::read(failure.read.get(), &error, sizeof error) == sizeof error) {
       report_.start_error = error;
       return report_;
     }
     supervise(signals.get());
-    kill_the_rest();
+    if (!task_.leaves_daemons || !ended_ || report_.timed_out != 0) kill_the_rest();
     return report_;
   }
 
  private:
   [[noreturn]] void exec_script(const support::Fd& in, const support::Fd& out,
                                 const support::Fd& err, int failure) {
+    // A script without its supervisor would have no deadline.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::setsid();
+    if (group_) group_->enter();
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -111,6 +145,8 @@ class KeeperProcess {
     for (const auto& text : task_.env) env.push_back(const_cast<char*>(text.c_str()));
     argv.push_back(nullptr);
     env.push_back(nullptr);
+    // The program is searched in the PATH that it will have.
+    ::environ = env.data();
     if (task_.directory.empty() || ::chdir(task_.directory.c_str()) == 0)
       ::execvpe(argv[0], argv.data(), env.data());
     const int error = errno;
@@ -120,29 +156,39 @@ class KeeperProcess {
 
   // Waits for the script, its deadline, or our parent's end.
   void supervise(int signals) {
-    const auto start = Clock::now();
-    const auto deadline =
-        task_.deadline_ms > 0 ? start + milliseconds(task_.deadline_ms) : Clock::time_point::max();
-    const auto last =
-        task_.deadline_ms > 0 ? deadline + milliseconds(task_.grace_ms) : Clock::time_point::max();
+    constexpr auto never = Clock::time_point::max();
+    auto next = task_.deadline_ms > 0 ? Clock::now() + milliseconds(task_.deadline_ms) : never;
+    bool is_asked_to_end = false;
     while (!script_ended()) {
       const auto now = Clock::now();
-      if (now >= last) return;
-      if (now >= deadline && report_.timed_out == 0) {
+      if (now >= next && is_asked_to_end) return;
+      if (now >= next) {
         report_.timed_out = 1;
-        ::kill(-script_, SIGTERM);
+        next = ask_to_end();
+        is_asked_to_end = true;
       }
-      const auto next = report_.timed_out != 0 ? last : deadline;
-      const bool forever = next == Clock::time_point::max();
-      const auto left = forever ? milliseconds(-1) : std::chrono::ceil<milliseconds>(next - now);
+      const auto left =
+          next == never ? milliseconds(-1) : std::chrono::ceil<milliseconds>(next - now);
       pollfd events[] = {{signals, POLLIN, 0}, {lifeline_, POLLIN, 0}};
       ::poll(events, 2, static_cast<int>(std::min<int64_t>(left.count(), 3'600'000)));
-      if (events[1].revents != 0) return;
+      if (events[1].revents != 0) {
+        char request = 0;
+        if (::read(lifeline_, &request, 1) != 1) return;
+        if (!is_asked_to_end) next = ask_to_end();
+        is_asked_to_end = true;
+      }
       if (events[0].revents != 0) {
         signalfd_siginfo info;
         [[maybe_unused]] const auto got = ::read(signals, &info, sizeof info);
       }
     }
+  }
+
+  // Returns when to kill the script that does not end. A stopped one goes on, to be able to.
+  Clock::time_point ask_to_end() {
+    ::kill(-script_, SIGTERM);
+    ::kill(-script_, SIGCONT);
+    return Clock::now() + milliseconds(task_.grace_ms);
   }
 
   // Reaps what has ended; true once the script has.
@@ -160,25 +206,32 @@ class KeeperProcess {
   // Stops all descendants first, so that none can fork while the others are killed.
   void kill_the_rest() {
     // Each round finds what an earlier one missed; a process that cannot be killed (in
-    // uninterruptible sleep) must not keep us for ever.
-    for (int round = 0; round < 200; ++round) {
+    // uninterruptible sleep) must not keep us forever.
+    constexpr int most_rounds = 200;
+    std::vector<pid_t> rest;
+    for (int round = 0; round < most_rounds; ++round) {
       script_ended();
-      const auto rest = descendants();
+      rest = descendants();
       if (rest.empty()) return;
       for (const pid_t pid : rest) ::kill(pid, SIGSTOP);
-      const auto all = descendants();
-      for (const pid_t pid : all) ::kill(pid, SIGKILL);
-      if (round == 0) report_.killed = static_cast<uint32_t>(all.size() - (ended_ ? 0 : 1));
+      rest = descendants();
+      if (group_) group_->kill();
+      for (const pid_t pid : rest) ::kill(pid, SIGKILL);
+      if (round == 0) report_.killed = static_cast<uint32_t>(rest.size() - (ended_ ? 0 : 1));
       ::poll(nullptr, 0, 5);
     }
     script_ended();
+    rest = descendants();
+    report_.left = static_cast<uint32_t>(rest.size());
+    if (!rest.empty()) report_.left_pid = rest.front();
   }
 
-  const KeeperTask& task_;
+  const Task& task_;
   int lifeline_;
+  std::optional<ControlGroup> group_;  // not around daemons that go on
   pid_t script_ = -1;
   bool ended_ = false;
-  KeeperReport report_;
+  Report report_;
 };
 
 }  // namespace
@@ -190,34 +243,34 @@ Pipe make_pipe() {
   return {support::Fd(ends[0]), support::Fd(ends[1])};
 }
 
-Keeper start_keeper(const KeeperTask& task, const support::Fd& in, const support::Fd& out,
-                    const support::Fd& err) {
+Supervisor start_supervisor(const Task& task, const support::Fd& in, const support::Fd& out,
+                            const support::Fd& err) {
   Pipe lifeline = make_pipe();
   Pipe report = make_pipe();
   const pid_t pid = ::fork();
   if (pid < 0)
     throw Error(Errc::unavailable, "cannot start a process: " + support::system_message(errno));
   if (pid == 0) {
-    lifeline.write.close();
-    report.read.close();
     // What comes from the terminal is for our parent to act on.
     for (const int signal : {SIGINT, SIGQUIT, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
     ::signal(SIGCHLD, SIG_DFL);
     ::signal(SIGTERM, SIG_DFL);
-    KeeperReport result;
+    // Those of other scripts, too: their ends must be seen where they are waited for.
+    close_all_but({in.get(), out.get(), err.get(), lifeline.read.get(), report.write.get()});
+    Report result;
     try {
-      result = KeeperProcess(task, lifeline.read.get()).run(in, out, err);
+      result = SupervisorProcess(task, lifeline.read.get()).run(in, out, err);
     } catch (...) {
       result.start_error = EAGAIN;
     }
     [[maybe_unused]] const auto written = ::write(report.write.get(), &result, sizeof result);
     ::_exit(0);
   }
-  Keeper keeper;
-  keeper.pid = pid;
-  keeper.lifeline = std::move(lifeline.write);
-  keeper.report = std::move(report.read);
-  return keeper;
+  Supervisor supervisor;
+  supervisor.pid = pid;
+  supervisor.lifeline = std::move(lifeline.write);
+  supervisor.report = std::move(report.read);
+  return supervisor;
 }
 
 }  // namespace jetpack

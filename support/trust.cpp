@@ -1,0 +1,111 @@
+// Whether a file may be loaded as code: who could have written it.
+#include "support/trust.hpp"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <jetpack/error.hpp>
+#include "support/file_errors.hpp"
+#include "support/program.hpp"
+
+namespace jetpack::support {
+
+namespace {
+
+uid_t program_owner() {
+  struct stat info {};
+  return ::stat(program_path().c_str(), &info) == 0 ? info.st_uid : 0;
+}
+
+struct CloseFile {
+  void operator()(FILE* file) const noexcept { std::fclose(file); }
+};
+
+// Whether another account of this system has the group as its primary one.
+bool is_primary_of_another(gid_t group, std::string_view user) {
+  const std::unique_ptr<FILE, CloseFile> accounts(std::fopen("/etc/passwd", "re"));
+  if (!accounts) return true;
+  std::vector<char> buffer(64 << 10);
+  passwd entry{};
+  passwd* found = nullptr;
+  while (::fgetpwent_r(accounts.get(), &entry, buffer.data(), buffer.size(), &found) == 0)
+    if (entry.pw_gid == group && entry.pw_name != user) return true;
+  return false;
+}
+
+// Whether the group is the effective user's own, so that writing by it is writing by the user.
+bool is_own_group(gid_t group) {
+  if (::geteuid() == 0) return false;
+  // Kept off the stack: a group may have thousands of members.
+  std::vector<char> of_user(64 << 10), of_group(64 << 10);
+  passwd user{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::geteuid(), &user, of_user.data(), of_user.size(), &found) != 0 ||
+      found == nullptr || user.pw_gid != group)
+    return false;
+  const std::string_view name = user.pw_name;
+  struct group entry {};
+  struct group* found_group = nullptr;
+  if (::getgrgid_r(group, &entry, of_group.data(), of_group.size(), &found_group) != 0 ||
+      found_group == nullptr || entry.gr_name != name)
+    return false;
+  for (char** member = entry.gr_mem; *member != nullptr; ++member)
+    if (*member != name) return false;
+  return !is_primary_of_another(group, name);
+}
+
+// Where there is an access control list, the group's bits are those of all whom it names.
+bool has_access_list(const std::string& path) {
+  const ssize_t size = ::lgetxattr(path.c_str(), "system.posix_acl_access", nullptr, 0);
+  return size > 0 || (size < 0 && errno != ENODATA && errno != ENOTSUP && errno != ENOSYS);
+}
+
+bool others_can_write(const std::string& path, const struct stat& info) {
+  if ((info.st_mode & S_IWOTH) != 0) return true;
+  if ((info.st_mode & S_IWGRP) == 0) return false;
+  return !is_own_group(info.st_gid) || has_access_list(path);
+}
+
+[[noreturn]] void refuse(const std::string& why) { throw Error(Errc::denied, why); }
+
+void check_component(const std::string& path, uid_t owner_of_program, bool is_file) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) fail_on_file("look at", path, errno);
+  if (is_file ? !S_ISREG(info.st_mode) : !S_ISDIR(info.st_mode))
+    refuse(path + (is_file ? " is not a regular file" : " is not a directory"));
+  if (info.st_uid != 0 && info.st_uid != ::geteuid() && info.st_uid != owner_of_program)
+    refuse(path + " belongs to user " + std::to_string(info.st_uid) +
+           "; it must belong to root or to you (chown it)");
+  const bool is_sticky_directory = !is_file && (info.st_mode & S_ISVTX) != 0;
+  if (!is_sticky_directory && others_can_write(path, info))
+    refuse(path + " can be written by others than its owner (chmod go-w it)");
+}
+
+}  // namespace
+
+std::string trusted_path(const std::string& path) {
+  std::array<char, PATH_MAX> buffer{};
+  if (::realpath(path.c_str(), buffer.data()) == nullptr) fail_on_file("find", path, errno);
+  std::string real = buffer.data();
+  const uid_t owner = program_owner();
+  check_component(real, owner, true);
+  for (size_t slash = real.rfind('/'); slash != std::string::npos && slash > 0;
+       slash = real.rfind('/', slash - 1))
+    check_component(real.substr(0, slash), owner, false);
+  check_component("/", owner, false);
+  return real;
+}
+
+}  // namespace jetpack::support
