@@ -5,8 +5,8 @@
 
 namespace jetpack::support {
 
-// Throws "cannot DOING PATH: ERROR" for an errno: Errc::unavailable when the disk is full, denied
-// when permission is missing, not_found, else failed.
+// Throws "cannot DOING PATH: ERROR" for an errno: Errc::unavailable when the disk is full, read-only
+// or broken, denied when permission is missing, not_found, else failed.
 [[noreturn]] void fail_on_file(const std::string& doing, const std::string& path, int error);
 
 }  // namespace jetpack::support

@@ -89,10 +89,12 @@ std::string system_message(int error) {
 }
 
 void fail_on_file(const std::string& doing, const std::string& path, int error) {
-  const Errc code = error == ENOSPC || error == EDQUOT                    ? Errc::unavailable
-                    : error == EACCES || error == EPERM || error == EROFS ? Errc::denied
-                    : error == ENOENT                                     ? Errc::not_found
-                                                                          : Errc::failed;
+  const bool is_disk =
+      error == ENOSPC || error == EDQUOT || error == EROFS || error == EIO || error == EFBIG;
+  const Errc code = is_disk                             ? Errc::unavailable
+                    : error == EACCES || error == EPERM ? Errc::denied
+                    : error == ENOENT                   ? Errc::not_found
+                                                        : Errc::failed;
   throw Error(code, "cannot " + doing + ' ' + path + ": " + system_message(error));
 }
 

@@ -85,8 +85,8 @@ inline std::string name_of_input(const std::string& file) {
 // Replaces the file: temporary file in the same directory, fsync, rename, fsync of the directory. A
 // new file gets `mode` and the directory's group. An existing file keeps its owner, group and mode,
 // unless the directory is writable by its group or by others: then the file is not trusted and is
-// replaced as if it were new. Throws Errc::unavailable when the disk is full, else denied
-// or failed.
+// replaced as if it were new. Throws Errc::unavailable when the disk is full, read-only or broken,
+// else denied or failed.
 void write_durably(const std::string& path, std::string_view content, unsigned mode);
 
 // The same, unless the file already has this content; returns whether it was written.

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,7 +41,10 @@ class Object {
   explicit Object(JsonWriter& writer) : writer_(writer) { writer_.StartObject(); }
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
-  ~Object() { writer_.EndObject(); }
+  // What is left half written by an exception is thrown away with it.
+  ~Object() {
+    if (std::uncaught_exceptions() == exceptions_) writer_.EndObject();
+  }
 
   Object& text(std::string_view name, std::string_view value) {
     key(name);
@@ -110,6 +114,7 @@ class Object {
   }
 
   JsonWriter& writer_;
+  int exceptions_ = std::uncaught_exceptions();
 };
 
 // The JSON text that `write(JsonWriter&)` writes.

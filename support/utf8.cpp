@@ -62,4 +62,21 @@ std::string_view beginning_of(std::string_view text, size_t max_bytes) {
   return text.substr(0, size);
 }
 
+namespace {
+
+std::string cut_mark(size_t bytes) {
+  std::string digits = std::to_string(bytes);
+  for (size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ',');
+  return "… " + digits + " bytes cut";
+}
+
+}  // namespace
+
+std::string cut(std::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return std::string(text);
+  // The mark for all of the text is at least as long as the one for a part of it.
+  const auto kept = beginning_of(text, max_bytes - cut_mark(text.size()).size());
+  return std::string(kept) + cut_mark(text.size() - kept.size());
+}
+
 }  // namespace jetpack::support

@@ -22,4 +22,8 @@ std::string well_formed(std::string_view text);
 // The longest prefix of `text` that has at most `max_bytes` and ends with a complete code point.
 std::string_view beginning_of(std::string_view text, size_t max_bytes);
 
+// The text when it has at most `max_bytes`, else its beginning and a mark, "… 5,872 bytes cut",
+// within `max_bytes`, which must have room for the mark.
+std::string cut(std::string_view text, size_t max_bytes);
+
 }  // namespace jetpack::support

@@ -18,6 +18,15 @@ TEST_CASE("each ill-formed byte becomes one replacement, the rest stays") {
   CHECK(is_utf8(""));
 }
 
+TEST_CASE("what is too long is cut at a code point, with a mark") {
+  CHECK(cut("abc", 3) == "abc");
+  const std::string text = std::string(99, 'a') + "\xC3\xBC" + std::string(5899, 'b');
+  const std::string shown = cut(text, 119);
+  CHECK(shown == std::string(99, 'a') + "… 5,901 bytes cut");
+  CHECK(shown.size() <= 119);
+  CHECK(cut(std::string(1234567, 'x'), 30).ends_with("… 1,234,560 bytes cut"));
+}
+
 TEST_CASE("a prefix ends with a complete code point") {
   CHECK(beginning_of("a\xC3\xBC", 2) == "a");
   CHECK(beginning_of("a\xC3\xBC", 3) == "a\xC3\xBC");

@@ -1,14 +1,13 @@
 // How failures are reported: one line on stderr, then details, and the exit code.
 #include "cli/report.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <csignal>
 
 #include <jetpack/error.hpp>
 #include "cli/command_line.hpp"
 #include "cli/help.hpp"
+#include "cli/standard_streams.hpp"
 #include "loader/refusal.hpp"
 #include "support/files.hpp"
 #include "support/text.hpp"
@@ -18,7 +17,7 @@ namespace jetpack {
 void tell(std::string_view text) {
   std::string line = support::printable(text);
   if (line.empty() || line.back() != '\n') line += '\n';
-  support::write_all(STDERR_FILENO, line);
+  write_to_person(line);
 }
 
 void fail_to_print(int error) {

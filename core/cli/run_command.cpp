@@ -7,6 +7,7 @@
 
 #include <jetpack/boundary.hpp>
 #include "cli/report.hpp"
+#include "cli/standard_streams.hpp"
 #include "loader/isolation.hpp"
 #include "loader/refusal.hpp"
 #include "support/files.hpp"
@@ -17,14 +18,12 @@ namespace jetpack {
 
 namespace {
 
-// A standard stream, written at once, that remembers why it failed.
-class Stream {
+// Standard output, written at once, that remembers why it failed.
+class Answer {
  public:
-  explicit Stream(int fd) noexcept : fd_(fd) {}
-
   jp_sink sink() noexcept {
     return {this, [](void* ctx, const char* data, size_t size) noexcept -> int32_t {
-              return static_cast<Stream*>(ctx)->write(data, size) ? 0 : 1;
+              return static_cast<Answer*>(ctx)->write(data, size) ? 0 : 1;
             }};
   }
   int error() const noexcept { return error_; }
@@ -32,7 +31,7 @@ class Stream {
  private:
   bool write(const char* data, size_t size) noexcept {
     while (size > 0) {
-      const ssize_t written = ::write(fd_, data, size);
+      const ssize_t written = ::write(STDOUT_FILENO, data, size);
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) {
         error_ = errno;
@@ -44,9 +43,15 @@ class Stream {
     return true;
   }
 
-  int fd_;
   int error_ = 0;
 };
+
+jp_sink person() noexcept {
+  return {nullptr, [](void*, const char* data, size_t size) noexcept -> int32_t {
+            write_to_person({data, size});
+            return 0;
+          }};
+}
 
 const jp_plugin& load(const Plugin& plugin) {
   const std::string path = [&] {
@@ -86,7 +91,7 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   jp_error err{};
   boundary::check(table.open(&services.table(), &self, &err), err);
 
-  Stream out(STDOUT_FILENO), error_out(STDERR_FILENO);
+  Answer out;
   jp_call call{};
   call.size = sizeof call;
   call.terminal = terminals();
@@ -94,7 +99,7 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   call.values = values.raw().data();
   call.value_count = static_cast<uint32_t>(values.raw().size());
   call.out = out.sink();
-  call.err = error_out.sink();
+  call.err = person();
   int32_t exit_code = 0;
   const int32_t status = table.run(self, &call, &exit_code, &err);
   table.close(self);

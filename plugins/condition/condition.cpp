@@ -22,6 +22,7 @@ using support::Object;
 
 constexpr size_t max_name = 128;
 constexpr size_t max_text = 64 << 10;
+constexpr size_t max_message = 1 << 20;  // the limit of the session
 constexpr size_t max_conditions = 1000;
 constexpr uint64_t max_state = 64 << 20;
 constexpr unsigned state_mode = 0660;
@@ -45,6 +46,12 @@ using Conditions = std::map<std::string, Condition>;
 
 void add_texts(support::Object& to, const Condition& condition) {
   for (const auto& [member, text] : condition) to.text(member, text);
+}
+
+// That the cluster hears of a condition matters more than that this node remembers it.
+void report_unrecorded(const Call& call, const Error& why) {
+  call.report("jetpack " + std::string(call.command()) +
+              ": not recorded on this node: " + why.what() + '\n');
 }
 
 // run/conditions.json: the conditions set on this node. A lock serializes changes.
@@ -109,7 +116,11 @@ class State {
       for (const auto& entry : all_)
         conditions.object(entry.first, [&](Object& texts) { add_texts(texts, entry.second); });
     });
-    support::write_durably(path_, json, state_mode);
+    try {
+      support::write_durably(path_, json, state_mode);
+    } catch (const Error& e) {
+      report_unrecorded(call_, e);
+    }
   }
 
   const Call& call_;
@@ -118,12 +129,27 @@ class State {
   Conditions all_;
 };
 
+// nullopt when the conditions of this node cannot be used; says why.
+std::optional<State> open_state(const Call& call) {
+  try {
+    return std::optional<State>(std::in_place, call);
+  } catch (const Error& e) {
+    report_unrecorded(call, e);
+    return std::nullopt;
+  }
+}
+
 std::string message_data(const std::string& name, const Condition& condition) {
-  return support::json_object([&](Object& data) {
-    data.text("name", name);
-    for (const auto& [key, value] : condition)
-      if (key != "since") data.text(key, value);
-  });
+  // Control characters take six bytes, so that texts within their limit may need more than a message
+  // can have.
+  for (size_t most = max_text;; most /= 2) {
+    std::string json = support::json_object([&](Object& data) {
+      data.text("name", name);
+      for (const auto& [key, value] : condition)
+        if (key != "since") data.text(key, support::cut(value, most));
+    });
+    if (json.size() <= max_message) return json;
+  }
 }
 
 std::string checked_name(std::string_view name) {
@@ -141,11 +167,12 @@ Condition condition_of(const Call& call) {
   for (const auto& [option, member] : condition_texts) {
     const auto text = call.text(option);
     if (!text) continue;
-    if (text->size() > max_text)
-      throw Error(Errc::failed, "--" + std::string(option) + " has " +
-                                    std::to_string(text->size()) + " bytes, the limit is " +
-                                    std::to_string(max_text));
     condition[member] = support::well_formed(*text);
+    if (condition[member].size() <= max_text) continue;
+    call.report("jetpack condition set: --" + std::string(option) + " has " +
+                std::to_string(condition[member].size()) + " bytes, the limit is " +
+                std::to_string(max_text) + ", the rest is cut\n");
+    condition[member] = support::cut(condition[member], max_text);
   }
   return condition;
 }
@@ -155,11 +182,11 @@ int set_condition(const Call& call) {
   const std::string name = checked_name(*call.text("name"));
   const Condition condition = condition_of(call);
   const std::string data = message_data(name, condition);
-  State state(call);
-  if (condition.at("status") == "OK") {
-    state.remove(name);
-  } else {
-    state.set(name, condition);
+  auto state = open_state(call);
+  if (state && condition.at("status") == "OK") {
+    state->remove(name);
+  } else if (state) {
+    state->set(name, condition);
   }
   jetpack::Sender sender(call);
   sender.publish("condition", data);
@@ -171,9 +198,10 @@ int clear_condition(const Call& call) {
   if (given.has_value() == call.flag("all")) throw Error(Errc::usage, "specify NAME, or --all");
   std::optional<std::string> single;
   if (given) single = checked_name(*given);
-  State state(call);
+  auto state = open_state(call);
+  if (!state && !single) throw Error(Errc::failed, "the conditions of this node are not known");
   std::vector<std::string> names;
-  if (single && state.all().find(*single) == state.all().end()) {
+  if (single && state && state->all().find(*single) == state->all().end()) {
     call.report("jetpack condition clear: no condition '" + *single +
                 "' is set on this node; 'jetpack condition list' shows them\n");
     if (call.flag("json")) call.print("[]\n");
@@ -181,10 +209,10 @@ int clear_condition(const Call& call) {
   }
   if (single) names.push_back(*single);
   if (!single)
-    for (const auto& [name, condition] : state.all()) names.push_back(name);
+    for (const auto& [name, condition] : state->all()) names.push_back(name);
   jetpack::Sender sender(call);
   for (const auto& name : names) {
-    state.remove(name);
+    if (state) state->remove(name);
     sender.publish("condition", message_data(name, {{"status", "OK"}}),
                    "'" + support::one_line(name) + "'");
   }
@@ -252,8 +280,8 @@ JETPACK_PLUGIN(
         jetpack::description(
             "Records the condition in run/conditions.json and reports it to the cluster. Exit code "
             "0 means delivered or safely queued, and standard error says which. Setting a "
-            "condition "
-            "again replaces all of its texts. Each text is limited to 64 KiB."),
+            "condition again replaces all of its texts. A text of more than 64 KiB is cut. Where "
+            "the condition cannot be recorded, as on a full disk, it is reported all the same."),
         jetpack::example("jetpack condition set -n gpu -s Error -m 'GPU 3 fell off the bus'",
                          "Report a failed GPU"),
         jetpack::example("jetpack condition set -n gpu -s OK",

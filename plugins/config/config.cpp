@@ -73,7 +73,8 @@ std::string nested(std::string_view key, const std::string& json) {
   return '{' + jetpack::json_string(key.substr(0, dot)) + ':' + value + '}';
 }
 
-// Stores a property on this node and publishes it to the server.
+// Stores a property on this node and publishes it to the server. Where the node's disk fails, the
+// server has it at least, and gives it back with the node's userdata.
 int set_property(const jetpack::Call& call, std::string_view key, const std::string& json) {
   const auto config = call.service<Config>();
   const auto known = config.property(key, Format::json);
@@ -81,16 +82,29 @@ int set_property(const jetpack::Call& call, std::string_view key, const std::str
     throw Error(Errc::failed, "'" + std::string(key) +
                                   "' is an object, which would be lost; set one of its members, or "
                                   "use --force to replace it");
-  config.set_property(key, json);
+  std::string not_stored;
+  try {
+    config.set_property(key, json);
+  } catch (const Error& e) {
+    if (e.code() != Errc::unavailable) throw;
+    not_stored = e.what();
+  }
   const std::string data = "{\"properties\":" + nested(key, json) + '}';
   try {
     const auto receipt = call.service<jetpack::Session>().publish("properties", data);
+    if (!not_stored.empty())
+      call.report("jetpack props: '" + std::string(key) +
+                  "' is not stored on this node: " + not_stored + '\n');
     if (!receipt.delivered)
-      call.report("jetpack props: set; queued for the server: " + receipt.note + "\n");
+      call.report("jetpack props: queued for the server: " + receipt.note + '\n');
+    else if (!receipt.note.empty())
+      call.report("jetpack props: delivered directly, because it could not be queued: " +
+                  receipt.note + '\n');
   } catch (const Error& e) {
-    throw Error(e.code(),
-                "'" + std::string(key) +
-                    "' is set on this node, but could not be queued for the server: " + e.what());
+    throw Error(e.code(), "'" + std::string(key) + "' is " +
+                              (not_stored.empty() ? "set on this node, but could not be queued"
+                                                  : "neither stored nor queued") +
+                              " for the server: " + e.what());
   }
   return 0;
 }
@@ -153,7 +167,8 @@ JETPACK_PLUGIN(
         jetpack::flag("json", "VALUE is JSON, such as true, 3 or [\"a\"]"),
         jetpack::flag("force", "Replace an object with all of its members"),
         jetpack::description(
-            "Stores the property in config/properties.json and queues it for the server."),
+            "Stores the property in config/properties.json and queues it for the server. Where "
+            "the disk is full or read-only, it is sent to the server alone."),
         jetpack::example("jetpack props set rack.name r12", "Set a string"),
         jetpack::example("jetpack props set rack.gpus 8 --json", "Set a number")),
     jetpack::command(

@@ -36,15 +36,15 @@ std::string given_message(const jetpack::Call& call) {
 
 std::string checked_message(const jetpack::Call& call) {
   const std::string given = given_message(call);
-  if (given.size() > max_message)
-    throw Error(Errc::failed, "the message has " + std::to_string(given.size()) +
-                                  " bytes, the limit is " + std::to_string(max_message) +
-                                  "; upload whole files with 'jetpack report_issue'");
-  std::string message = support::well_formed(given);
+  const std::string message = support::well_formed(given);
   if (message != given)
     call.report(
         "jetpack log: the message is not valid UTF-8; invalid bytes are sent as \xEF\xBF\xBD\n");
-  return message;
+  if (message.size() > max_message)
+    call.report("jetpack log: the message has " + std::to_string(message.size()) +
+                " bytes, the limit is " + std::to_string(max_message) +
+                ", the rest is cut; upload whole files with 'jetpack report_issue'\n");
+  return support::cut(message, max_message);
 }
 
 int log(const jetpack::Call& call) {
@@ -83,7 +83,7 @@ JETPACK_PLUGIN(
             "Sends the message to the cluster's event log and, unless its priority is low, to the "
             "cluster page. It is written to disk before it is sent. Exit code 0 means delivered, "
             "or safely queued and delivered in order once the server is reachable; standard error "
-            "says which. A message is limited to 64 KiB."),
+            "says which. A message of more than 64 KiB is cut."),
         jetpack::example("jetpack log 'system is now ready'", "Show a message on the cluster page"),
         jetpack::example("jetpack log 'system is now ready' --priority low",
                          "Keep it off the cluster page"),

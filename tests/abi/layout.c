@@ -146,6 +146,12 @@ MEMBER(jp_session, request, 32,
 MEMBER(jp_session, outbox, 40, int32_t (*)(void*, jp_sink, jp_error*));
 MEMBER(jp_session, send, 48, int32_t (*)(void*, const jp_letter*, jp_receipt*, jp_error*));
 MEMBER(jp_session, deliver, 56, int32_t (*)(void*, int64_t, jp_delivered*, jp_error*));
+MEMBER(jp_session, outbox_list, 64, int32_t (*)(void*, jp_str, jp_sink, jp_error*));
+MEMBER(jp_session, outbox_change, 72,
+       int32_t (*)(void*, uint32_t, jp_str, uint64_t*, jp_error*));
+FIXED(jp_outbox_change, 4);
+VALUE(JP_OUTBOX_RETRY, 1);
+VALUE(JP_OUTBOX_DROP, 2);
 
 TEXT(JP_STORAGE, "jetpack.storage/1");
 FIXED(jp_progress, 16);

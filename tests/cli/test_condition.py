@@ -67,6 +67,37 @@ def test_a_damaged_state_is_moved_aside(jetpack, home):
     assert [c["name"] for c in stored(jetpack)] == ["a"]
 
 
+def test_texts_that_are_too_long_are_cut_with_a_mark(jetpack, server):
+    long = "ü" * 35000
+    for option in ("-m", "-d", "-r", "--details"):
+        result = jetpack("condition", "set", "-n", "gpu", "-s", "Error", option, long)
+        assert result.returncode == 0 and "70000 bytes" in result.stderr, result
+        member = {"-m": "message", "-d": "description", "-r": "recommendations"}.get(option, "details")
+        text = server.messages[-1]["data"][member]
+        assert text.endswith(" bytes cut") and len(text.encode()) <= 65536
+        kept, _, cut = text.partition("… ")
+        assert long.startswith(kept)
+        assert int(cut.split()[0].replace(",", "")) == 70000 - len(kept.encode())
+        assert jetpack.answer("condition", "list", "--json").count(" bytes cut") == 1
+
+
+def test_texts_that_need_more_than_a_message_are_cut_further(jetpack, server):
+    text = "\x01" * 65536
+    options = [part for option in ("-m", "-d", "-r", "--details") for part in (option, text)]
+    result = jetpack("condition", "set", "-n", "gpu", "-s", "Error", *options)
+    assert result.returncode == 0, result
+    assert server.messages[-1]["data"]["details"].endswith(" bytes cut")
+
+
+def test_a_condition_that_cannot_be_recorded_is_reported(jetpack, home, server):
+    (home / "run/.conditions.lock").mkdir()
+    result = jetpack("condition", "set", "-n", "gpu", "-s", "Error")
+    assert result.returncode == 0 and "not recorded on this node" in result.stderr, result
+    result = jetpack("condition", "clear", "gpu")
+    assert [m["data"]["status"] for m in server.messages] == ["Error", "OK"]
+    assert jetpack("condition", "clear", "--all").returncode == 1
+
+
 def test_invalid_utf_8_and_terminal_escapes(jetpack, home):
     assert jetpack("condition", "set", "-n", "a", "-s", "Error", "-m", b"caf\xe9 \x1b[31m red",
                    "--wait", "0").returncode == 0
@@ -103,7 +134,6 @@ def test_clearing_what_is_not_set_sends_nothing(jetpack, server):
     (["set", "-n", "a\nb", "-s", "OK"], 2, "name"),
     (["set", "-n", "a", "-s", "Error", "--action-type", "GHR"], 2, "must be used together"),
     (["set", "-n", "a", "-s", "Error", "--action-type", "X", "--ghr-category", "Y"], 2, "GHR"),
-    (["set", "-n", "a", "-s", "Error", "--details", "x" * 65537], 1, "65536"),
     (["clear"], 2, "--all"),
     (["clear", "a", "--all"], 2, "--all"),
     ([], 2, "missing subcommand; see 'jetpack help condition'"),

@@ -144,15 +144,37 @@ def test_no_inodes_are_left(world):
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("world", ["size=8m"], indirect=True)
+def test_a_disk_that_the_queue_has_filled_recovers_by_itself(world):
+    """Also when the daemon is killed before it could delete anything."""
+    node, hub = world.nodes[0], world.hubs[0]
+    hub.stop()
+    taken, _ = publish_until_refused(node, 1)
+    assert len(taken) > 100
+    fill(node.home)
+    hub.start()
+    node.daemon.start()
+    wait_for(lambda: len(world.texts()) > 20, "the first deliveries")
+    node.daemon.kill()
+    node.daemon.start()
+    wait_for(lambda: len(world.texts()) >= len(taken), "all of them")
+    # Nothing but the queue itself has given anything back.
+    wait_for(lambda: json.loads(node.jetpack("outbox", "list", "--json").stdout) == [], "the end")
+    assert node.jetpack("log", "1000 after", "--wait", "20s").returncode == 0
+    assert arrived(world) == [*taken, 1000]
+
+
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("world", ["size=16m"], indirect=True)
 def test_a_disk_that_is_full_from_the_start(world):
     node = world.nodes[0]
     fill(node.home)
-    result = node.jetpack("log", "m")
-    assert result.returncode == 1 and "free disk space" in result.stderr
+    result = node.jetpack("log", "1 m")
+    assert result.returncode == 0 and "free disk space" in result.stderr
+    assert arrived(world) == [1]
     assert node.jetpack("status", timeout=20).returncode == 1
     node.daemon.start()
     make_room(node.home)
-    assert node.jetpack("log", "1 m").returncode == 0
-    wait_for(lambda: arrived(world) == [1], "the message")
+    assert node.jetpack("log", "2 m").returncode == 0
+    wait_for(lambda: arrived(world) == [1, 2], "the message")
     assert node.daemon.is_running(), node.daemon.tail()

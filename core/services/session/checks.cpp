@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include <jetpack/boundary.hpp>
 #include "services/node/addresses.hpp"
@@ -101,6 +102,48 @@ void check_letter(const jp_letter& letter) {
                 "the default exchange takes the name of a queue as the routing key, and it is "
                 "empty");
   check_headers(letter);
+}
+
+namespace {
+
+void check_stored_letter(const Message& message) {
+  const Letter& letter = message.letter;
+  std::vector<jp_header> headers;
+  for (const auto& [name, value] : letter.headers)
+    headers.push_back({boundary::borrow(name), boundary::borrow(value)});
+  jp_letter raw{};
+  raw.channel = message.kind == Kind::letter_to_broker ? JP_TO_BROKER : JP_TO_SERVER;
+  raw.method = boundary::borrow(letter.method);
+  raw.address = boundary::borrow(letter.address);
+  raw.exchange = boundary::borrow(letter.exchange);
+  raw.content_type = boundary::borrow(letter.content_type);
+  raw.headers = headers.data();
+  raw.header_count = static_cast<uint32_t>(headers.size());
+  check_letter(raw);
+  if (letter.content_type.empty()) throw Error(Errc::corrupt, "it has no content type");
+}
+
+}  // namespace
+
+std::string damage_of(const Message& message) {
+  constexpr size_t uuid_size = 36;
+  if (!message.damage.empty()) return message.damage;
+  if (message.id.size() != uuid_size) return "its id is not a UUID";
+  const auto& from = message.from;
+  for (const auto* text : {&message.id, &message.type, &message.time, &message.hostname,
+                           &from.cluster, &from.node, &from.instance, &from.session})
+    if (!support::is_utf8(*text) || text->find('\0') != std::string::npos)
+      return "it contains bytes that are not text";
+  try {
+    if (message.kind == Kind::message) {
+      check_message(message.type, message.data);
+    } else {
+      check_stored_letter(message);
+    }
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return {};
 }
 
 }  // namespace jetpack::session

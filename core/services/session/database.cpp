@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,10 +19,12 @@ Errc errc_of(int code, int system_error) {
   switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_ERROR:
       return Errc::corrupt;
     case SQLITE_PERM:
-    case SQLITE_READONLY:
       return Errc::denied;
+    case SQLITE_READONLY:
+      return system_error == EROFS ? Errc::unavailable : Errc::denied;
     case SQLITE_CANTOPEN:
       return system_error == EACCES || system_error == EPERM ? Errc::denied : Errc::unavailable;
     default:
@@ -29,10 +32,25 @@ Errc errc_of(int code, int system_error) {
   }
 }
 
+// Whether the error is that there is no room, which SQLite itself knows only of some system calls.
+bool is_full(int code, int system_error) {
+  const int primary = code & 0xff;
+  return primary == SQLITE_FULL ||
+         ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) &&
+          (system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG));
+}
+
+bool is_read_only(const std::string& path) {
+  struct statvfs info {};
+  return ::statvfs(path.c_str(), &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
+}
+
 const char* remedy_of(int code, int system_error) {
+  if (system_error == EROFS) return "; the file system is mounted read-only, remount it writable";
+  if (is_full(code, system_error)) return "; free disk space";
   switch (code & 0xff) {
-    case SQLITE_FULL:
-      return "; free disk space";
+    case SQLITE_IOERR:
+      return "; check the disk";
     case SQLITE_BUSY:
       return "; another process holds it, try again";
     case SQLITE_INTERRUPT:
@@ -109,12 +127,16 @@ bool Database::has_only_tables() {
 
 void Database::fail(const char* doing) const {
   const int code = sqlite3_extended_errcode(handle());
-  const int system_error = sqlite3_system_errno(handle());
-  std::string text = std::string("cannot ") + doing + " " + path_ + ": " + sqlite3_errmsg(handle());
   const int primary = code & 0xff;
+  int system_error = sqlite3_system_errno(handle());
+  // Found when it was opened, and forgotten since.
+  if ((primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN) && is_read_only(path_))
+    system_error = EROFS;
+  std::string text = std::string("cannot ") + doing + " " + path_ + ": " + sqlite3_errmsg(handle());
   if (system_error != 0 && (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR))
     text += " (" + support::system_message(system_error) + ")";
-  throw DatabaseError(errc_of(code, system_error), text + remedy_of(code, system_error), code);
+  throw DatabaseError(errc_of(code, system_error), text + remedy_of(code, system_error), code,
+                      is_full(code, system_error));
 }
 
 void Database::execute(const char* sql) {

@@ -16,17 +16,22 @@ namespace jetpack::session {
 // What SQLite answered, beside the text for a person.
 class DatabaseError : public Error {
  public:
-  DatabaseError(Errc code, const std::string& text, int sqlite_code)
-      : Error(code, text), sqlite_code_(sqlite_code) {}
+  DatabaseError(Errc code, const std::string& text, int sqlite_code, bool is_full)
+      : Error(code, text), sqlite_code_(sqlite_code), is_full_(is_full) {}
 
-  // The file is not a database or contradicts itself; a busy or unreadable one is not corrupt.
-  bool is_corrupt() const { return primary() == SQLITE_CORRUPT || primary() == SQLITE_NOTADB; }
-  bool is_full() const { return primary() == SQLITE_FULL; }
+  // The file is not a database or contradicts itself; a busy or unreadable one is not corrupt. All
+  // statements are our own: if one is not understood, it is the schema that is damaged.
+  bool is_corrupt() const {
+    return primary() == SQLITE_CORRUPT || primary() == SQLITE_NOTADB || primary() == SQLITE_ERROR;
+  }
+  // The disk, a quota, or the cap on the database.
+  bool is_full() const { return is_full_; }
   bool is_busy() const { return primary() == SQLITE_BUSY; }
 
  private:
   int primary() const { return sqlite_code_ & 0xff; }
   int sqlite_code_;
+  bool is_full_;
 };
 
 class Database;

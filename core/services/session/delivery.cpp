@@ -6,6 +6,7 @@
 #include <random>
 
 #include <jetpack/error.hpp>
+#include "services/session/checks.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 
@@ -40,12 +41,16 @@ milliseconds patience_for(const std::vector<Batch>& batches) {
   return patience + milliseconds{bytes * 1000 / slowest};
 }
 
+// A broker takes a batch as a whole, so what a node sent as another one must not spoil it.
+bool joins(const Message& message, const Message& other) {
+  return message.kind == Kind::message && other.kind == Kind::message &&
+         message.from.cluster == other.from.cluster && message.from.node == other.from.node;
+}
+
 std::vector<Batch> pack(std::vector<Message> messages) {
   std::vector<Batch> batches;
   for (auto& message : messages) {
-    const bool joins = !batches.empty() && message.kind == Kind::message &&
-                       batches.back().front().kind == Kind::message;
-    if (!joins) batches.emplace_back();
+    if (batches.empty() || !joins(message, batches.back().front())) batches.emplace_back();
     batches.back().push_back(std::move(message));
   }
   return batches;
@@ -142,6 +147,7 @@ void Delivery::drain_queue(Queue& queue, Clock::time_point deadline) {
     case Progress::empty:
       queue.failures = 0;
       keep_alive(queue);
+      outbox_.give_back_space();
       return;
     case Progress::failed:
       queue.not_before = Clock::now() + std::max(queue.retry_after, backoff(queue.failures++));
@@ -191,7 +197,16 @@ Drained Delivery::summary() {
 Delivery::Progress Delivery::deliver_next(Queue& queue, Clock::time_point deadline) {
   auto messages = outbox_.oldest(queue.kinds, max_batch, max_batch_bytes);
   if (messages.empty()) return Progress::empty;
-  return send(queue, pack(std::move(messages)), deadline);
+  Batch whole;
+  for (auto& message : messages) {
+    const std::string damage = damage_of(message);
+    if (damage.empty()) {
+      whole.push_back(std::move(message));
+    } else if (!move_to_dead_letters(queue, message, "it was damaged in the outbox: " + damage)) {
+      return Progress::failed;
+    }
+  }
+  return whole.empty() ? Progress::done : send(queue, pack(std::move(whole)), deadline);
 }
 
 std::vector<Outcome> Delivery::attempt(Queue& queue, const std::vector<Batch>& batches,
@@ -220,11 +235,14 @@ Delivery::Progress Delivery::send(Queue& queue, std::vector<Batch> batches,
     }
     forget(accepted);
     accepted.clear();
-    if (outcome.verdict == Verdict::refused && batch.size() > 1)
+    if (outcome.verdict == Verdict::refused && batch.size() > 1 && !outcome.message)
       return send_halves(queue, batch, deadline);
     if (outcome.verdict == Verdict::refused) {
-      if (move_to_dead_letters(queue, batch.front(), outcome.why)) continue;
-      return Progress::failed;
+      const Message& meant = batch[outcome.message.value_or(0)];
+      if (!move_to_dead_letters(queue, meant, outcome.why)) return Progress::failed;
+      // The rest of the batch is still the oldest that waits.
+      if (batch.size() > 1) return Progress::done;
+      continue;
     }
     queue.why = outcome.why;
     queue.retry_after = outcome.retry_after;

@@ -290,6 +290,37 @@ TEST_CASE("what the server refuses is found in a batch, and the rest arrives in 
         "the server at https://hub answered 400 (no such level)");
 }
 
+TEST_CASE("a refusal that names a message is that message's alone, whatever the status") {
+  for (const uint32_t code : {400u, 403u, 409u, 422u}) {
+    World world;
+    std::vector<Message> added;
+    for (int i = 0; i < 20; ++i) added.push_back(world.add("{\"n\":" + std::to_string(i) + "}"));
+    world.server.behave = [&](const std::vector<std::string>& datas) {
+      for (size_t i = 0; i < datas.size(); ++i)
+        if (datas[i] == "{\"n\":0}" || datas[i] == "{\"n\":7}")
+          return status(code, "{\"error\":\"not mine\",\"message\":" + std::to_string(i) + "}");
+      return status(202);
+    };
+    CHECK_FALSE(world.deliver(added.back()).has_value());
+    CHECK(world.outbox.state_of(added[0]) == Outbox::State::dead);
+    CHECK(world.outbox.state_of(added[7]) == Outbox::State::dead);
+    CHECK(world.server.batches.size() == 3);
+    CHECK(world.server.batches.back().size() == 18);
+  }
+}
+
+TEST_CASE("what names no message of the batch refuses none") {
+  for (const char* body : {"{\"message\":\"Forbidden\"}", "{\"message\":1}", "{\"message\":-1}",
+                           "{\"message\":null}", "[]", "x"}) {
+    World world;
+    world.server.behave = [&](const auto&) { return status(403, body); };
+    const auto added = world.add();
+    CHECK(world.deliver(added).has_value());
+    auto looked_up = added;
+    CHECK(world.outbox.state_of(looked_up) == Outbox::State::waiting);
+  }
+}
+
 TEST_CASE("a batch that is too large for the server is divided") {
   World world;
   world.server.behave = [](const auto& datas) { return status(datas.size() > 3 ? 413 : 202); };

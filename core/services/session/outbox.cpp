@@ -16,24 +16,9 @@ namespace jetpack::session {
 
 namespace {
 
-constexpr int64_t page_size = 4096;
 // When the write-ahead log has this many pages, the next commit empties it. Until then a
 // commit costs one sync, and what the first process after a quiet time has to read is small.
 constexpr int max_log_pages = 64;
-// What one operation on the database may take, busy disks included.
-constexpr std::chrono::milliseconds longest_work{20000};
-// Dead letters are kept for an administrator to see, not forever.
-constexpr int64_t max_dead = 1000;
-constexpr size_t max_dead_body = 256 << 10;
-
-// Where a letter was to go, for people.
-std::string target_of(const Message& message) {
-  const Letter& letter = message.letter;
-  if (message.kind == Kind::letter_to_server) return letter.method + ' ' + letter.address;
-  if (message.kind == Kind::letter_to_broker)
-    return "exchange '" + letter.exchange + "', routing key '" + letter.address + "'";
-  return {};
-}
 
 // After each commit. Emptied for good, because that a log was copied back is known only as long as
 // some process has it open. When others read it now, a later commit will do.
@@ -46,19 +31,6 @@ int empty_log(void*, sqlite3* handle, const char* name, int pages) {
 }
 
 }  // namespace
-
-// Runs `work`; when the database turns out to be corrupt, replaces it and runs `work` once more.
-template <class Work>
-auto Outbox::repairing(Work&& work) {
-  try {
-    if (database_) database_->limit(longest_work);
-    return work();
-  } catch (const DatabaseError& e) {
-    if (!e.is_corrupt()) throw;
-  }
-  repair();
-  return work();
-}
 
 Outbox::Outbox(Options options) : options_(std::move(options)) {
   repairing([this] {
@@ -83,6 +55,7 @@ void Outbox::open_in_place() {
   struct stat info {};
   if (::stat(path_.c_str(), &info) != 0) fail_create(options_.directory, path_, errno);
   device_ = info.st_dev;
+  if (inode_ != info.st_ino) removed_.clear();
   inode_ = info.st_ino;
   database_.emplace(path_, SQLITE_OPEN_READWRITE, options_.patience);
   database_->limit(longest_work);
@@ -93,11 +66,14 @@ void Outbox::open_in_place() {
   sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_wal_hook(handle, &empty_log, nullptr);
   database_->execute("PRAGMA synchronous = FULL");
+  // Some builds write zeros over all that is deleted, which takes as much room again in the log.
+  database_->execute("PRAGMA secure_delete = FAST");
   if (!database_->has_only_tables())
     throw DatabaseError(Errc::corrupt, "cannot use " + path_ + ": it has views or triggers",
-                        SQLITE_CORRUPT);
+                        SQLITE_CORRUPT, false);
   prepare_schema(*database_, path_, options_.directory, lock_patience());
-  delivered_.clear();
+  if (!ballast_) ballast_.emplace(options_.directory);
+  delivered_ = ballast_->delivered(inode_);
   limit_size(0);
 }
 
@@ -137,12 +113,17 @@ int64_t Outbox::store(const Message& message) {
 }
 
 Message Outbox::add(Message message) {
-  return repairing([&] {
+  queue(message);
+  return message;
+}
+
+void Outbox::queue(Message& message) {
+  repairing([&] {
     for (;;) {
       try {
         message.seq = store(message);
         message.database = inode_;
-        if (is_in_place()) return message;
+        if (is_in_place()) return;
         // It went to a file that is no longer the queue.
         reopen_if_replaced();
       } catch (const DatabaseError& e) {
@@ -171,9 +152,11 @@ void Outbox::fail_full(const DatabaseError& cause, uint64_t more) {
 
 namespace {
 
-// Of one kind, what is not known to be delivered.
+// Of one kind, what is not known to be delivered. With the messages goes what a damaged file says
+// of no known kind, or of a letter that it does not have: it has to be seen to as well.
 std::string condition(Kind kind, int64_t delivered) {
   std::string text = "outbox.kind = " + std::to_string(number(kind));
+  if (kind == Kind::message) text = "(outbox.kind NOT IN (2, 3) OR letter.seq IS NULL)";
   if (delivered > 0) text += " AND outbox.seq > " + std::to_string(delivered);
   return '(' + text + ')';
 }
@@ -181,7 +164,7 @@ std::string condition(Kind kind, int64_t delivered) {
 }  // namespace
 
 int64_t Outbox::delivered_up_to(Kind kind) const {
-  const auto found = delivered_.find(kind);
+  const auto found = delivered_.find(number(kind));
   return found == delivered_.end() ? 0 : found->second;
 }
 
@@ -219,108 +202,9 @@ std::vector<Message> Outbox::oldest(const Kinds& kinds, size_t count, uint64_t b
       messages.push_back(any_at(row));
       messages.back().database = inode_;
     }
+    if (!messages.empty() && removed_.contains(messages.front().seq)) fail_damaged();
     return messages;
   });
-}
-
-// By id too: after a repair a seq may belong to another message.
-bool Outbox::erase(const std::vector<Message>& messages) {
-  try {
-    Transaction transaction(*database_);
-    Statement row(*database_, "DELETE FROM outbox WHERE seq = ? AND id = ?");
-    Statement body(*database_, "DELETE FROM letter WHERE seq = ?");
-    for (const auto& message : messages) {
-      row.bind(message.seq).bind(message.id).run();
-      if (message.kind != Kind::message && sqlite3_changes(database_->handle()) > 0)
-        body.bind(message.seq).run();
-    }
-    transaction.commit();
-    return true;
-  } catch (const DatabaseError& e) {
-    if (e.is_corrupt()) throw;
-    why_not_removed_ = e.what();
-    return false;
-  }
-}
-
-void Outbox::remove(const std::vector<Message>& messages) {
-  repairing([&] {
-    if (delivered_.empty() && erase(messages)) return;
-    // Emptying the log gives its space back, which may be all that is needed.
-    sqlite3_wal_checkpoint_v2(database_->handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr,
-                              nullptr);
-    if (delivered_.empty() && erase(messages)) return;
-    for (const auto& message : messages) {
-      auto& place = delivered_[message.kind];
-      place = std::max(place, message.seq);
-    }
-  });
-}
-
-void Outbox::erase_remembered() {
-  Transaction transaction(*database_);
-  for (const auto& [kind, place] : delivered_)
-    for (const char* table : {"outbox", "letter"})
-      Statement(*database_, "DELETE FROM " + std::string(table) + " WHERE kind = ? AND seq <= ?")
-          .bind(number(kind))
-          .bind(place)
-          .run();
-  transaction.commit();
-  delivered_.clear();
-}
-
-std::optional<std::string> Outbox::remove_remembered() {
-  if (delivered_.empty()) return std::nullopt;
-  return repairing([&]() -> std::optional<std::string> {
-    reopen_if_replaced();
-    try {
-      erase_remembered();
-      return std::nullopt;
-    } catch (const DatabaseError& e) {
-      if (e.is_corrupt()) throw;
-      why_not_removed_ = e.what();
-      return why_not_removed_;
-    }
-  });
-}
-
-void Outbox::move_to_dead_letters(const Message& message, const std::string& reason) {
-  repairing([&] {
-    Transaction transaction(*database_);
-    const bool is_kept = message.kind == Kind::message || message.data.size() <= max_dead_body;
-    const std::string target = target_of(message);
-    Statement(*database_,
-              "INSERT OR REPLACE INTO dead(seq, id, type, data, time, cluster, node, instance, "
-              "session, hostname, reason, kind, target) SELECT seq, id, type, ?, time, cluster, "
-              "node, instance, session, hostname, ?, kind, ? FROM outbox WHERE seq = ? AND id = ?")
-        .bind_blob(is_kept ? std::string_view(message.data) : std::string_view())
-        .bind(reason)
-        .bind_known(target)
-        .bind(message.seq)
-        .bind(message.id)
-        .run();
-    Statement(*database_, "DELETE FROM letter WHERE seq = ?").bind(message.seq).run();
-    Statement(*database_, "DELETE FROM outbox WHERE seq = ? AND id = ?")
-        .bind(message.seq)
-        .bind(message.id)
-        .run();
-    trim_dead();
-    transaction.commit();
-  });
-}
-
-// Keeps the newest dead letters, in number and in at most an eighth of the cap.
-void Outbox::trim_dead() {
-  if (cap_ == 0) cap_ = options_.max_bytes();
-  const int64_t dropped = database_->integer(
-      "SELECT coalesce(max(seq), 0) FROM (SELECT seq, row_number() OVER newest AS rank, "
-      "sum(length(data)) OVER newest AS bytes FROM dead WINDOW newest AS (ORDER BY seq DESC)) "
-      "WHERE rank > " +
-      std::to_string(max_dead) + " OR bytes > " + std::to_string(cap_ / 8));
-  if (dropped == 0) return;
-  Statement(*database_, "DELETE FROM dead WHERE seq <= ?").bind(dropped).run();
-  options_.warn("dropped " + std::to_string(sqlite3_changes(database_->handle())) +
-                " of the oldest messages that the server had refused: too many are kept");
 }
 
 Outbox::State Outbox::state_of(Message& message) {
@@ -330,6 +214,7 @@ Outbox::State Outbox::state_of(Message& message) {
       message = add(message);
       return State::waiting;
     }
+    remember_others();
     if (message.seq <= delivered_up_to(message.kind)) return State::delivered;
     // One statement, so that a message on its way to the dead letters is seen in one of both.
     Statement row(*database_,
@@ -337,7 +222,9 @@ Outbox::State Outbox::state_of(Message& message) {
                   "EXISTS(SELECT 1 FROM dead WHERE seq = ?1 AND id = ?2)");
     row.bind(message.seq).bind(message.id).step();
     if (row.integer(0) != 0) return State::waiting;
-    return row.integer(1) != 0 ? State::dead : State::delivered;
+    if (row.integer(1) != 0) return State::dead;
+    check_gone(message);
+    return State::delivered;
   });
 }
 
@@ -350,7 +237,7 @@ std::string Outbox::reason_of(const Message& message) {
 }
 
 std::string Outbox::describe() {
-  return repairing([&] { return status_json(*database_); });
+  return repairing([&] { return status_json(*database_, source(all_kinds)); });
 }
 
 }  // namespace jetpack::session

@@ -1,6 +1,10 @@
 // Replaces a corrupt outbox, and queues again what can still be read of it.
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <set>
 
+#include "services/session/checks.hpp"
 #include "services/session/outbox_schema.hpp"
 #include "services/session/shared_file.hpp"
 #include "support/file_lock.hpp"
@@ -23,16 +27,33 @@ bool is_corrupt(const std::string& path) {
   }
 }
 
-// A message that was read from a damaged file and still has the form of one.
-bool is_whole(const Message& message) {
-  if (message.id.size() != 36 || message.type.empty()) return false;
-  if (message.kind != Kind::message) return !message.letter.content_type.empty();
-  return message.data.starts_with('{') && message.data.ends_with('}');
+constexpr int64_t most_gaps = 10'000;
+
+// Has `read` read the rows of a source, again behind each place that cannot be read; `read` notes
+// the last place that it came to.
+template <class Read>
+void read_rows(const std::string& source, Read read) {
+  int64_t last = 0;
+  for (int64_t gaps = 0; gaps < most_gaps && last < INT64_MAX; ++gaps) {
+    try {
+      return read(source + " AND outbox.seq > " + std::to_string(last), last);
+    } catch (const Error&) {
+      ++last;
+    }
+  }
 }
 
-// The messages that can still be read from a damaged database.
+// The messages that can still be read from a damaged database; letters for themselves, because they
+// have a table more that may be damaged.
 std::vector<Message> salvage(const std::string& path) {
   std::vector<Message> messages;
+  std::set<std::string> ids;
+  const auto keep = [&](Message message, int64_t& last) {
+    // Where the order is damaged, the same rows are found again and again.
+    last = std::max(last, message.seq);
+    if (damage_of(message).empty() && ids.insert(message.id).second)
+      messages.push_back(std::move(message));
+  };
   try {
     Database damaged(path, SQLITE_OPEN_READWRITE, std::chrono::seconds(1));
     sqlite3_db_config(damaged.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -40,15 +61,22 @@ std::vector<Message> salvage(const std::string& path) {
     if (!damaged.has_only_tables()) return messages;
     const bool has_letters =
         damaged.integer("SELECT count(*) FROM pragma_table_info('outbox') WHERE name = 'kind'") > 0;
-    Statement row(damaged, has_letters ? select_any("outbox LEFT JOIN letter USING(seq)")
-                                       : select_messages("outbox"));
-    while (row.step()) {
-      Message message = has_letters ? any_at(row) : message_at(row);
-      if (is_whole(message)) messages.push_back(std::move(message));
-    }
+    read_rows(has_letters ? "outbox WHERE kind = 1" : "outbox WHERE 1",
+              [&](const std::string& source, int64_t& last) {
+                Statement row(damaged, select_messages(source));
+                while (row.step()) keep(message_at(row), last);
+              });
+    if (has_letters)
+      read_rows("outbox JOIN letter USING(seq) WHERE outbox.kind <> 1",
+                [&](const std::string& source, int64_t& last) {
+                  Statement row(damaged, select_any(source));
+                  while (row.step()) keep(any_at(row), last);
+                });
   } catch (const Error&) {
     // As far as it goes; the rest stays in the file that was moved aside.
   }
+  std::stable_sort(messages.begin(), messages.end(),
+                   [](const Message& one, const Message& other) { return one.seq < other.seq; });
   return messages;
 }
 
@@ -57,12 +85,20 @@ std::vector<Message> salvage(const std::string& path) {
 // Moves the corrupt database aside. Several processes may find it corrupt at once: the first to
 // have the lock moves it, the others find a sound one in its place. A process that still writes to
 // the old one notices in add().
-void Outbox::repair() {
+void Outbox::repair(bool anyway) {
   database_.reset();
   const auto lock = support::FileLock::wait(shared_file(options_.directory, place_lock),
                                             shared_mode, lock_patience());
   path_ = shared_file(options_.directory, "outbox.db");
-  if (!is_corrupt(path_)) return open_in_place();
+  // `anyway` is about the file that was read, not about one that has taken its place.
+  if (!(anyway && is_in_place()) && !is_corrupt(path_)) {
+    try {
+      return open_in_place();
+    } catch (const DatabaseError& e) {
+      if (!e.is_corrupt()) throw;
+    }
+    database_.reset();
+  }
 
   const std::string aside = support::move_aside(path_);
   // The log belongs to the file; it may hold what was committed last.
@@ -71,6 +107,9 @@ void Outbox::repair() {
   options_.warn("the message queue " + path_ + " was corrupt; it was moved to " + aside);
   open_in_place();
   const auto saved = salvage(aside);
+  uint64_t bytes = small;
+  for (const auto& message : saved) bytes += message.data.size();
+  limit_size(bytes);
   Transaction transaction(*database_);
   for (const auto& message : saved) insert(*database_, message);
   transaction.commit();

@@ -11,7 +11,7 @@ namespace jetpack::session {
 
 namespace {
 
-constexpr int64_t schema_version = 2;
+constexpr int64_t schema_version = 3;
 
 // A schema is made by going through all the versions, so that a new one and an upgraded one are
 // the same.
@@ -36,7 +36,15 @@ constexpr const char* to_version_2 = R"(
     seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, method TEXT NOT NULL, address TEXT NOT NULL,
     exchange TEXT NOT NULL, content_type TEXT NOT NULL, headers TEXT NOT NULL,
     persistent INTEGER NOT NULL, body BLOB NOT NULL);
-  PRAGMA user_version = 2;
+)";
+
+// What a dead letter needs beside its row in `dead` to be sent again; its body is dead.data.
+constexpr const char* to_version_3 = R"(
+  CREATE TABLE dead_letter(
+    seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, method TEXT NOT NULL, address TEXT NOT NULL,
+    exchange TEXT NOT NULL, content_type TEXT NOT NULL, headers TEXT NOT NULL,
+    persistent INTEGER NOT NULL);
+  PRAGMA user_version = 3;
 )";
 
 constexpr std::string_view message_columns =
@@ -71,8 +79,13 @@ std::string to_text(const std::vector<std::pair<std::string, std::string>>& head
 std::vector<std::pair<std::string, std::string>> headers_of(const std::string& text) {
   std::vector<std::pair<std::string, std::string>> headers;
   const support::Json json = support::Json::parse(text, "a letter's headers");
-  for (const auto& pair : json.root().GetArray())
+  const auto is_text = [](const rapidjson::Value& value) { return support::is_string(value); };
+  if (!json.root().IsArray()) throw Error(Errc::corrupt, "its headers are not a list");
+  for (const auto& pair : json.root().GetArray()) {
+    if (!pair.IsArray() || pair.Size() != 2 || !is_text(pair[0]) || !is_text(pair[1]))
+      throw Error(Errc::corrupt, "its headers are not pairs of text");
     headers.emplace_back(support::text_of(pair[0]), support::text_of(pair[1]));
+  }
   return headers;
 }
 
@@ -116,7 +129,9 @@ void prepare_schema(Database& database, const std::string& path, const std::stri
                                             shared_mode, longest_wait);
   const int64_t version = database.integer("PRAGMA user_version");
   if (version == schema_version) return;
-  if (version < 0 || version > schema_version)
+  if (version < 0)
+    throw DatabaseError(Errc::corrupt, path + " has no valid version", SQLITE_CORRUPT, false);
+  if (version > schema_version)
     throw Error(Errc::unsupported, "cannot use " + path + ": it has version " +
                                        std::to_string(version) + ", and this jetpack knows " +
                                        std::to_string(schema_version) +
@@ -124,7 +139,8 @@ void prepare_schema(Database& database, const std::string& path, const std::stri
   if (version == 0) database.execute("PRAGMA journal_mode = WAL");
   Transaction transaction(database);
   if (version == 0) database.execute(to_version_1);
-  database.execute(to_version_2);
+  if (version < 2) database.execute(to_version_2);
+  database.execute(to_version_3);
   transaction.commit();
 }
 
@@ -153,13 +169,30 @@ Message message_at(const Statement& row) {
 // A row of message_columns and letter_columns.
 Message any_at(const Statement& row) {
   Message message = message_at(row);
-  message.kind = static_cast<Kind>(row.integer(kind_column));
-  if (message.kind == Kind::message) return message;
+  const int64_t kind = row.integer(kind_column);
+  if (kind == number(Kind::message)) return message;
+  if (kind != number(Kind::letter_to_server) && kind != number(Kind::letter_to_broker)) {
+    message.damage = "it is of an unknown kind";
+    return message;
+  }
+  message.kind = static_cast<Kind>(kind);
   message.data = row.text(body_column);
-  message.letter = {
-      row.text(11),        row.text(12), row.text(13), row.text(14), headers_of(row.text(15)),
-      row.integer(16) != 0};
+  try {
+    message.letter = {
+        row.text(11),        row.text(12), row.text(13), row.text(14), headers_of(row.text(15)),
+        row.integer(16) != 0};
+  } catch (const Error& e) {
+    message.damage = e.what();
+  }
   return message;
+}
+
+std::string target_of(const Message& message) {
+  const Letter& letter = message.letter;
+  if (message.kind == Kind::letter_to_server) return letter.method + ' ' + letter.address;
+  if (message.kind == Kind::letter_to_broker)
+    return "exchange '" + letter.exchange + "', routing key '" + letter.address + "'";
+  return {};
 }
 
 uint64_t data_size(const Statement& row) { return row.size(data_column) + row.size(body_column); }

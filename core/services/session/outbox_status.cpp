@@ -32,13 +32,14 @@ void write_dead(JsonWriter& json, Database& database) {
 
 }  // namespace
 
-std::string status_json(Database& database) {
+std::string status_json(Database& database, const std::string& waiting) {
   rapidjson::StringBuffer buffer;
   JsonWriter json(buffer);
   json.StartObject();
   Statement row(database,
-                "SELECT count(*), coalesce(sum(length(CAST(data AS BLOB))), 0) + "
-                "(SELECT coalesce(sum(length(body)), 0) FROM letter), min(time) FROM outbox");
+                "SELECT count(*), coalesce(sum(length(CAST(data AS BLOB)) + "
+                "coalesce(length(body), 0)), 0), min(time) FROM " +
+                    waiting);
   row.step();
   json.Key("depth");
   json.Int64(row.integer(0));

@@ -85,6 +85,21 @@ Verdict judge_letter(const Response& response) {
   return verdict == Verdict::accepted && is_web_page(response.body) ? Verdict::retry : verdict;
 }
 
+std::optional<size_t> refused_message(const Response& response, size_t count) {
+  const bool is_about_this = response.status >= 400 && response.status <= 499 &&
+                             http::meaning_of(response.status).verdict != Verdict::retry;
+  if (!is_about_this) return std::nullopt;
+  try {
+    const auto json = support::Json::parse(response.body, "the response");
+    const auto* index = support::find_member(json.root(), "message");
+    if (index != nullptr && index->IsUint64() && index->GetUint64() < count)
+      return index->GetUint64();
+  } catch (const Error&) {
+    // Not JSON: it names none.
+  }
+  return std::nullopt;
+}
+
 std::string words_of(const Response& response) {
   std::string words = response.body.substr(0, 4 * max_words);
   try {
@@ -150,6 +165,10 @@ Outcome ServerTransport::send(const Batch& batch, Clock::time_point deadline) {
   Outcome outcome;
   outcome.verdict = batch.front().kind == Kind::message ? judge(response) : judge_letter(response);
   if (outcome.verdict == Verdict::accepted) return outcome;
+  if (batch.front().kind == Kind::message) {
+    outcome.message = refused_message(response, batch.size());
+    if (outcome.message) outcome.verdict = Verdict::refused;
+  }
   outcome.why = describe(url_, batch, response);
   const bool is_page = response.status >= 200 && response.status < 300;
   const std::string advice =

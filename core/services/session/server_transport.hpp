@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "services/session/https_module.hpp"
@@ -18,6 +19,10 @@ Verdict judge(const Response& response);
 // request alone refuses the letter for good: else one letter to a wrong address would hold up
 // everything behind it.
 Verdict judge_letter(const Response& response);
+
+// Of a 4xx that names one of `count` messages, {"message": N}, which one: then only that message is
+// refused, whatever the status means for all the others.
+std::optional<size_t> refused_message(const Response& response, size_t count);
 
 // The server's own words: "error" of a JSON body, else its beginning; without control characters.
 std::string words_of(const Response& response);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -77,6 +78,10 @@ void fail_create(const std::string& directory, const std::string& path, int erro
     throw Error(Errc::denied,
                 text + "; run as root or as a member of the group " + group_name(info.st_gid));
   if (error == EROFS) throw Error(Errc::unavailable, text + "; mount the file system writable");
+  struct statvfs file_system {};
+  if (error == ENOSPC && ::statvfs(directory.c_str(), &file_system) == 0 &&
+      file_system.f_files > 0 && file_system.f_favail == 0)
+    throw Error(Errc::unavailable, text + "; no inodes are left, remove files");
   if (error == ENOSPC || error == EDQUOT)
     throw Error(Errc::unavailable, text + "; free disk space");
   throw Error(error == EACCES || error == EPERM ? Errc::denied : Errc::unavailable, text);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,9 @@ using http::Verdict;
 // What became of a batch.
 struct Outcome {
   Verdict verdict = Verdict::retry;
-  std::string why;                           // not accepted: for people, without secrets
-  std::chrono::milliseconds retry_after{0};  // retry: what the other side asks for; 0: nothing
+  std::string why;                               // not accepted: for people, without secrets
+  std::chrono::milliseconds retry_after{0};      // retry: what the other side asks for; 0: nothing
+  std::optional<size_t> message = std::nullopt;  // refused: the one of the batch that is meant
 };
 
 // What goes in one piece: one letter, or messages that stand one after another in the outbox.

@@ -246,10 +246,10 @@ class RequestHandler : public net::HTTPRequestHandler {
     response.setKeepAlive(keep_alive);
     for (size_t i = 0; i < messages.size(); ++i)
       if (messages[i].cluster != account.cluster)
-        throw HttpError(net::HTTPResponse::HTTP_FORBIDDEN,
-                        "message " + std::to_string(i) +
-                            " is for a cluster other than the account's, '" + account.cluster +
-                            "'");
+        throw BadMessages("message " + std::to_string(i) +
+                              " is for a cluster other than the account's, '" + account.cluster +
+                              "'",
+                          i);
     Delivery delivery{account, request.clientAddress().host().toString(), std::move(messages), {}};
     services_.intake.store(delivery);
     response.setStatusAndReason(net::HTTPResponse::HTTP_ACCEPTED);

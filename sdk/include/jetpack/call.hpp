@@ -60,10 +60,15 @@ class Call {
   }
 
   // Standard output: the answer, and nothing else.
-  void print(std::string_view text) const { put(call_->out, text, "standard output"); }
+  void print(std::string_view text) const {
+    if (call_->out.write(call_->out.ctx, text.data(), text.size()) != 0)
+      throw Error(Errc::failed, "cannot write to standard output");
+  }
 
-  // Standard error: everything for a person.
-  void report(std::string_view text) const { put(call_->err, text, "standard error"); }
+  // Standard error: everything for a person. Whether it can be written changes nothing.
+  void report(std::string_view text) const {
+    call_->err.write(call_->err.ctx, text.data(), text.size());
+  }
 
   bool out_is_terminal() const noexcept { return (call_->terminal & JP_OUT_IS_TERMINAL) != 0; }
   bool err_is_terminal() const noexcept { return (call_->terminal & JP_ERR_IS_TERMINAL) != 0; }
@@ -88,11 +93,6 @@ class Call {
     if (const jp_value* found = find(name)) return *found;
     throw Error(Errc::internal, "command '" + std::string(command()) + "' asks for '" +
                                     std::string(name) + "', which it does not declare");
-  }
-
-  static void put(const jp_sink& sink, std::string_view text, const char* what) {
-    if (sink.write(sink.ctx, text.data(), text.size()) != 0)
-      throw Error(Errc::failed, std::string("cannot write to ") + what);
   }
 
   const jp_host* host_;

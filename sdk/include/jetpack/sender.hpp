@@ -43,7 +43,7 @@ class Sender {
     for (const auto& [what, receipt] : all_) {
       std::string line = "jetpack " + std::string(call_.command()) + ": ";
       if (!what.empty()) line += what + ": ";
-      line += receipt.delivered ? "delivered" : "queued: " + receipt.note;
+      line += outcome(receipt);
       call_.report(line + '\n');
     }
     if (call_.declares("json") && call_.flag("json")) call_.print(to_json());
@@ -60,6 +60,13 @@ class Sender {
     std::string what;
     Receipt receipt;
   };
+
+  static std::string outcome(const Receipt& receipt) {
+    if (!receipt.delivered) return "queued: " + receipt.note;
+    return receipt.note.empty()
+               ? "delivered"
+               : "delivered directly, because it could not be queued: " + receipt.note;
+  }
 
   std::optional<std::chrono::milliseconds> time_left() const {
     using std::chrono::milliseconds;
@@ -81,7 +88,7 @@ class Sender {
       json += "\n        \"id\": " + json_string(receipt.id);
       json += ",\n        \"delivered\": " + std::string(receipt.delivered ? "true" : "false");
       if (!what.empty()) json += ",\n        \"what\": " + json_string(what);
-      if (!receipt.delivered) json += ",\n        \"note\": " + json_string(receipt.note);
+      if (!receipt.note.empty()) json += ",\n        \"note\": " + json_string(receipt.note);
       json += "\n    }";
     }
     return json.empty() ? "[]\n" : json + "\n]\n";

@@ -16,7 +16,7 @@ namespace jetpack {
 struct Receipt {
   bool delivered = false;  // false: it is on disk, and will be delivered in order
   std::string id;          // the message's UUID
-  std::string note;        // not delivered: why it is queued
+  std::string note;        // not delivered: why it is queued; else why it could not be
 };
 
 struct Request {
@@ -81,7 +81,8 @@ class Session {
   }
 
   // Stores a message durably and delivers it. Without `wait`: for at most five seconds, and only
-  // when no daemon runs; what is not delivered stays queued. Throws when it could not be stored.
+  // when no daemon runs; what is not delivered stays queued. What cannot be stored is delivered
+  // directly. Throws when it was neither stored nor delivered.
   Receipt publish(std::string_view type, std::string_view json_data,
                   std::optional<std::chrono::milliseconds> wait = std::nullopt) const {
     jp_message message{};
@@ -164,7 +165,35 @@ class Session {
     return json;
   }
 
+  // What is in the outbox as a JSON list, or one message with its content; see
+  // jp_session.outbox_list.
+  std::string outbox_list(std::string_view message = {}) const {
+    require_outbox();
+    std::string json;
+    jp_error err{};
+    boundary::check(table_->outbox_list(table_->self, boundary::borrow(message),
+                                        boundary::append_to(json), &err),
+                    err);
+    return json;
+  }
+
+  // Sends again or forgets what is in the outbox; returns how many; see jp_session.outbox_change.
+  uint64_t change_outbox(jp_outbox_change change, std::string_view message = {}) const {
+    require_outbox();
+    uint64_t count = 0;
+    jp_error err{};
+    boundary::check(table_->outbox_change(table_->self, static_cast<uint32_t>(change),
+                                          boundary::borrow(message), &count, &err),
+                    err);
+    return count;
+  }
+
  private:
+  void require_outbox() const {
+    if (!JP_HAS(table_, outbox_change))
+      throw Error(Errc::unsupported, "this jetpack cannot change its outbox; update jetpack");
+  }
+
   static std::string remedy(std::string_view fact) {
     if (fact == "cluster")
       return "set \"cluster\" in config/connection.json or [identity] cluster_name in "

@@ -26,7 +26,8 @@ typedef struct jp_receipt {
   uint32_t delivery;  /* a jp_delivery */
   char id[40];        /* the message's UUID, NUL-terminated */
   uint32_t note_size; /* bytes of note */
-  char note[508];     /* JP_QUEUED: why: "the server refused the connection (...)" */
+  char note[508];     /* JP_QUEUED: why: "the server refused the connection (...)"; JP_DELIVERED: why
+                       * it could not be queued and was delivered directly, else empty */
 } jp_receipt;
 
 typedef struct jp_request {
@@ -90,6 +91,11 @@ typedef struct jp_delivered {
   char note[508];     /* what failed; empty when nothing did */
 } jp_delivered;
 
+typedef enum jp_outbox_change {
+  JP_OUTBOX_RETRY = 1, /* queue a dead letter again, behind what waits */
+  JP_OUTBOX_DROP = 2   /* forget it; with an id also a message that waits */
+} jp_outbox_change;
+
 typedef struct jp_session {
   uint32_t size;
   uint32_t reserved;
@@ -100,7 +106,9 @@ typedef struct jp_session {
    * the password). What is unknown is JP_NOT_FOUND. */
   int32_t (*identity)(void* self, jp_str fact, jp_sink out, jp_error* err);
   /* Stores the message durably, then delivers as `wait_ms` says. JP_OK means stored or delivered:
-   * kill -9 after the return loses nothing. Any error means that it was not accepted. */
+   * kill -9 after the return loses nothing. Any error means that it was not accepted. What cannot
+   * be stored, as on a full or read-only disk, is delivered directly within `wait_ms`, or five
+   * seconds where that is less than one millisecond, and is JP_OK only when it was. */
   int32_t (*publish)(void* self, const jp_message* message, jp_receipt* receipt, jp_error* err);
   /* One authenticated request to the server. JP_OK whatever the HTTP status, which is in
    * `reply`; JP_UNAVAILABLE when there was no complete response. */
@@ -120,4 +128,14 @@ typedef struct jp_session {
    * is something new: what failed is left alone until its retry is due, or until the connection's
    * files change. May run in a thread of its own beside one other call of this table. */
   int32_t (*deliver)(void* self, int64_t time_ms, jp_delivered* result, jp_error* err);
+  /* Writes what is in the outbox as a JSON list, dead letters first, each in the order of publishing:
+   * [{"id", "state": "queued" or "dead", "type", "to": a letter's destination, "time", "bytes",
+   * "reason": why it is dead}]; what is not known is left out. With the beginning of an id it is that
+   * message alone, with "cluster", "node", "hostname", "data" (of a message) or "content_type",
+   * "headers" and "body" or "body_base64" as well; JP_NOT_FOUND when there is none, JP_FAILED when
+   * several ids begin like this. */
+  int32_t (*outbox_list)(void* self, jp_str id, jp_sink json, jp_error* err);
+  /* Makes a jp_outbox_change to the message whose id begins like this, or to all dead letters when
+   * the id is empty, and counts what was changed. Errors as of outbox_list. */
+  int32_t (*outbox_change)(void* self, uint32_t change, jp_str id, uint64_t* count, jp_error* err);
 } jp_session;
