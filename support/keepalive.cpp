@@ -104,6 +104,12 @@ std::string Keepalive::end(const Clocks& now) const {
   return iso_8601_seconds(is_as_requested ? until : by_now);
 }
 
+std::string Keepalive::description(const Clocks& now) const {
+  if (is_forever) return "forever";
+  const auto left = std::chrono::ceil<std::chrono::seconds>(time_left(now));
+  return "until " + end(now) + " (" + short_duration(left) + " left)";
+}
+
 std::optional<Keepalive> read_keepalive(const std::string& run_directory) {
   const std::string path = keepalive_file(run_directory);
   const auto text = read_file(path, max_file, Sharing::shared);

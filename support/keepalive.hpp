@@ -49,6 +49,8 @@ struct Keepalive {
   // Its end as an ISO 8601 time, or "forever". The time is that by the current clock, where the
   // clock was set since the request.
   std::string end(const Clocks& now = Clocks::now()) const;
+  // For people: "until 2026-11-28T18:00:00Z (59m left)", or "forever".
+  std::string description(const Clocks& now = Clocks::now()) const;
 
   bool is_forever = false;
   SystemTime until;  // of the wall clock at the request

@@ -26,6 +26,7 @@ TEST_CASE("a keepalive lasts for its length, whatever the clock is set to") {
   const auto asked = Keepalive::starting(1h, clocks("a", 10min, 0min));
   CHECK(asked.time_left(clocks("a", 10min, 0min)) == 1h);
   CHECK(asked.end(clocks("a", 10min, 0min)) == "2026-11-28T13:00:00Z");
+  CHECK(asked.description(clocks("a", 40min, 30min)) == "until 2026-11-28T13:00:00Z (30m left)");
   for (const auto jump : {-48h, -1h, 0h, 1h, 48h}) {
     CHECK(asked.time_left(clocks("a", 40min, 30min + jump)) == 30min);
     CHECK(asked.is_in_force(clocks("a", 69min, 59min + jump)));

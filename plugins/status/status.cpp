@@ -8,6 +8,7 @@
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/keepalive.hpp"
 #include "support/program.hpp"
 #include "support/settings.hpp"
 #include "support/text.hpp"
@@ -50,6 +51,7 @@ class Report {
   void gather() {
     part("identity", [&] { identity(); });
     part("conditions", [&] { conditions(); });
+    part("keepalive", [&] { keepalive(); });
     part("outbox", [&] { outbox(); });
     part("daemon", [&] { daemon(); });
     part("plugins", [&] { plugins(); });
@@ -114,6 +116,15 @@ class Report {
       problems_.push_back(message.empty() ? problem : problem + ": " + message);
     }
     document_.AddMember("conditions", list, allocator());
+  }
+
+  void keepalive() {
+    const auto known = support::read_keepalive(config_.path("run"));
+    if (!known || !known->is_in_force()) return;
+    Value entry(rapidjson::kObjectType);
+    entry.AddMember("until", text(known->end()), allocator());
+    entry.AddMember("end", text(known->description()), allocator());
+    document_.AddMember("keepalive", entry, allocator());
   }
 
   void outbox() {
@@ -330,6 +341,8 @@ std::string to_text(const Value& report) {
   if (const std::string phase = support::text_or(report, "phase", ""); !phase.empty())
     text += line("phase", phase);
   text += conditions_text(report["conditions"]);
+  if (const Value* kept = support::find_member(report, "keepalive"); kept != nullptr)
+    text += line("keepalive", support::text_or(*kept, "error", support::text_or(*kept, "end", "")));
   text += outbox_text(report["outbox"]) + daemon_text(report["daemon"]);
   const Value& plugins = report["plugins"];
   if (const Value* refused = support::find_member(plugins, "refused"); refused != nullptr)
@@ -369,7 +382,8 @@ JETPACK_PLUGIN(
         "status", "Show the state of this node and its connection", status,
         jetpack::flag("json", "Print JSON"),
         jetpack::description(
-            "Shows the node's identity and phase, its conditions, the messages queued in the "
+            "Shows the node's identity and phase, its conditions, until when it is kept alive, the "
+            "messages queued in the "
             "outbox and the age of the "
             "oldest, messages that the server rejected and why, whether jetpackd is running and "
             "when it last reached the server, refused plugins, and the free space in run/. It "

@@ -62,7 +62,8 @@ def test_keep_alive(hub, cluster):
     node = hub.enroll("n1", cluster)
     for until, shown, alive in (("forever", "forever", True),
                                 ("2999-01-01T00:00:00+02:00", "2998-12-31T22:00:00.000Z", True),
-                                ("2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000Z", False)):
+                                ("2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000Z", False),
+                                ("forever", "forever", True), ("none", None, False)):
         hub.say(node, "keepalive", until=until)
         assert hub.node("n1", cluster)["keepalive_until"] == shown
         assert rest_node(hub, cluster, "n1")["KeepAlive"] is alive

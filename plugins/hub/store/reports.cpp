@@ -155,9 +155,10 @@ AutoscaleRequest read_autoscale(const json::Value& data) {
 int64_t read_keepalive(const json::Value& data) {
   const std::string until = text_of_member(data, "until", max_name);
   if (until == "forever") return keepalive_forever;
+  if (until == "none") return 0;
   const auto time = support::parse_iso_8601(until);
   if (!time || !has_zone(until))
-    bad("'until' must be an ISO 8601 time with a time zone, or forever");
+    bad("'until' must be an ISO 8601 time with a time zone, forever or none");
   return support::unix_ms(*time);
 }
 

@@ -46,7 +46,7 @@ inline constexpr int64_t default_expiry = 300'000;  // milliseconds, as the prod
 Condition read_condition(const rapidjson::Value& data);
 Installation read_installation(const rapidjson::Value& data);
 AutoscaleRequest read_autoscale(const rapidjson::Value& data);
-// Unix milliseconds, or keepalive_forever.
+// Unix milliseconds, keepalive_forever, or 0 for one that was canceled.
 int64_t read_keepalive(const rapidjson::Value& data);
 
 // Whether `text` can name a node array: names as is_name has them, joined by ':' ("execute:64").
