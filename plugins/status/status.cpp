@@ -110,8 +110,9 @@ class Report {
       list.PushBack(entry, allocator());
       if (support::text_or(condition, "status", "") != "Error") continue;
       std::string problem = "condition " + std::string(support::text_of(name)) + " is Error";
-      const std::string message = support::text_or(condition, "message", "");
-      problems_.push_back(message.empty() ? problem : problem + ": " + message);
+      if (const auto message = support::find_string(condition, "message"))
+        problem.append(": ").append(*message);
+      problems_.push_back(std::move(problem));
     }
     document_.AddMember("conditions", list, allocator());
   }
