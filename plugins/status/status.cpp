@@ -32,7 +32,7 @@ constexpr seconds dead_letters_matter_for{86400};
 constexpr std::chrono::milliseconds plugin_list_time{1500};
 constexpr size_t dead_letters_shown = 5;
 
-// What a person has to see to, in the order found.
+// What needs attention, in the order found.
 using Problems = std::vector<std::string>;
 
 std::string counted(size_t count, const char* noun) {
