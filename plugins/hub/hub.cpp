@@ -46,6 +46,10 @@ consteval jetpack::Parameter container() {
   return option("container", "NAME", "The container").fallback("locker");
 }
 
+consteval jetpack::Parameter reason() {
+  return option("reason", "TEXT", "Why, for the event log and the cluster page");
+}
+
 consteval jetpack::Parameter nodes() { return argument("NAME", "The nodes").repeated(); }
 
 consteval jetpack::Parameter own_or_named_cluster() {
@@ -168,19 +172,20 @@ JETPACK_PLUGIN(
     command("hub node remove", "Remove nodes and their accounts", hub::node_remove,
             works_on_database(), nodes(), json(), cluster(), data(), database()),
     command("hub node terminate", "Request the termination of nodes", hub::node_terminate,
-            records_operation(), nodes(), json(), cluster(), data(), database(),
-            example("jetpack hub node terminate -c demo n1 n2 --data /var/lib/hub",
+            records_operation(), nodes(), reason(), json(), cluster(), data(), database(),
+            example("jetpack hub node terminate -c demo n1 n2 --reason 'bad fans' --data "
+                    "/var/lib/hub",
                     "Ask two nodes to terminate")),
     command("hub node deallocate", "Request the deallocation of nodes", hub::node_deallocate,
-            records_operation(), nodes(), json(), cluster(), data(), database()),
+            records_operation(), nodes(), reason(), json(), cluster(), data(), database()),
     command("hub node shutdown", "Request the shutdown of nodes", hub::node_shutdown,
-            records_operation(), nodes(), json(), cluster(), data(), database()),
+            records_operation(), nodes(), reason(), json(), cluster(), data(), database()),
     command("hub node start", "Request the start of nodes", hub::node_start, records_operation(),
-            nodes(), json(), cluster(), data(), database()),
+            nodes(), reason(), json(), cluster(), data(), database()),
     command("hub node restart", "Request the restart of nodes", hub::node_restart,
-            records_operation(), nodes(), json(), cluster(), data(), database()),
+            records_operation(), nodes(), reason(), json(), cluster(), data(), database()),
     command("hub node reimage", "Request a new image for nodes", hub::node_reimage,
-            records_operation(), nodes(), json(), cluster(), data(), database()),
+            records_operation(), nodes(), reason(), json(), cluster(), data(), database()),
 
     command("hub cluster list", "List clusters", hub::cluster_list, queries_hub(), json(), data(),
             database()),

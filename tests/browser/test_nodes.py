@@ -35,6 +35,18 @@ def test_phases_and_conditions(open_page, hub):
     assert page.script("window.notReloaded")
 
 
+def test_why_a_node_goes(open_page, hub):
+    hub.say("installation", {"status": "ok"})
+    page = open_page()
+    page.wait_for_texts("#node-rows .phase", "Ready")
+    done = hub.administer("hub", "node", "terminate", "--data", hub.data, "-c", "demo", "execute-1",
+                          "--reason", "<i>bad</i> fans")
+    assert done.returncode == 0, done.stderr
+    page.wait_for_texts("#node-rows .phase .why", "<i>bad</i> fans")
+    assert ": <i>bad</i> fans, " in page.script("document.querySelector('#node-rows .phase').title")
+    wait_for(lambda: any("terminate requested by" in text for text in page.texts("#events")), "event")
+
+
 def test_filter_and_order(open_page, hub):
     hub.enroll("execute-2", "execute-10", "gpu-1")
     hub.say("condition", {"name": "ib", "status": "Error"}, "execute-10")

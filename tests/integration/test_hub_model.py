@@ -129,6 +129,43 @@ def test_a_node_terminates_itself(hub, cluster):
     assert by_request["operations"][0]["operationId"] == operation["operationId"]
 
 
+def test_who_asked_when_and_why(hub, cluster):
+    """On the node, in the list and in the event log; the first to ask for the same is the one shown."""
+    node = hub.enroll("n1", cluster)
+    hub.say(node, "installation", status="ok")
+    assert hub.node("n1", cluster)["last_request"] is None
+    path = f"/clusters/{cluster}/nodes"
+    reason = "check gpu: exit 254 after 2 strikes <b>\u001b[31m"
+    for account, why in ((node, reason), (None, "again"), (node, "")):
+        assert hub.ask("POST", f"{path}/terminate", account,
+                       {"names": ["n1"], "reason": why}).status == 202
+    known = hub.node("n1", cluster)
+    request = known["last_request"]
+    assert (request["action"], request["by"]) == ("terminate", f"{cluster}/n1")
+    assert request["reason"].startswith("check gpu: exit 254 after 2 strikes")
+    assert request["time"] == known["phase_since"]
+    assert known["status_message"].startswith(f"terminate requested by {cluster}/n1: check gpu")
+    listed, = hub.get(f"/api/nodes?cluster={cluster}")["nodes"]
+    assert (listed["phase"], listed["last_request"]) == ("Stopping", request)
+    assert rest_node(hub, cluster, "n1")["StatusMessage"] == known["status_message"]
+    admin = hub.get(f"/clusters/{cluster}/nodes?operation=" + hub.ask(
+        "POST", f"{path}/deallocate", None, {"names": ["n1"]}).json["operationId"])["operations"][0]
+    by = admin["requestedBy"]
+    assert hub.node("n1", cluster)["last_request"]["by"] == by
+    events = [(e["level"], e["priority"], e["message"]) for e in hub.node("n1", cluster)["events"]]
+    assert [message.split(":")[0] for _, _, message in events] == [
+        f"terminate requested by {cluster}/n1", f"terminate requested by {by}",
+        f"terminate requested by {cluster}/n1", f"deallocate requested by {by}"]
+    assert {event[:2] for event in events} == {("info", "medium")}
+    # What is asked of a node that is to come is no status of it, and a new machine has none.
+    hub.ask("POST", f"{path}/start", None, {"names": ["n1"], "reason": "needed"})
+    known = hub.node("n1", cluster)
+    assert (known["phase"], known["status_message"]) == ("Preparing", "")
+    assert known["last_request"]["action"] == "start"
+    hub.enroll("n1", cluster)
+    assert hub.node("n1", cluster)["last_request"] is None
+
+
 def test_a_node_cannot_terminate_another(hub, cluster):
     node = hub.enroll("n1", cluster)
     hub.enroll("n2", cluster)

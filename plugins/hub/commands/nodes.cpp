@@ -98,7 +98,7 @@ int act_on_nodes(const Call& call, const std::string& action) {
   const std::string cluster = cluster_option(call);
   const auto names = call.texts("NAME");
   const std::string body = support::json_object([&](support::Object& object) {
-    object.text("reason", "requested by the hub's administrator");
+    if (const auto reason = call.text("reason")) object.text("reason", *reason);
     object.list("names", names, [](support::JsonWriter& writer, std::string_view name) {
       writer.String(name.data(), static_cast<json::SizeType>(name.size()));
     });

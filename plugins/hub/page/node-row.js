@@ -2,6 +2,7 @@
 import { CONDITIONS, PHASES, keepAlive, link, make, nodePath, tag, timeElement } from "./dom.js";
 
 const QUIET_AFTER = 15 * 60_000;
+const ENDED = new Set(["Stopping", "Off", "Terminated"]);
 
 function cell(className, ...content) {
   const made = make("div", `cell ${className}`);
@@ -13,6 +14,9 @@ function cell(className, ...content) {
 function phaseCell(node) {
   const made = cell("phase", tag(PHASES.get(node.phase) ?? "", node.phase));
   made.title = node.status_message;
+  const request = ENDED.has(node.phase) ? node.last_request : null;
+  if (request) made.title += `, ${new Date(request.time).toLocaleString("en")}`;
+  if (request?.reason) made.append(make("span", "why", request.reason));
   return made;
 }
 

@@ -26,6 +26,13 @@ function fact(name, value) {
   return made;
 }
 
+// "terminate by demo/execute-1, 5 min. ago: unhealthy"
+function requestFact({ action, by, time, reason }) {
+  const text = make("span", "", `${action} by ${by}, `);
+  text.append(timeElement(time), reason ? `: ${reason}` : "");
+  return fact("Last request", text);
+}
+
 // The texts of a condition, each under its name, without empty ones.
 function conditionItem(condition) {
   const item = make("li");
@@ -99,6 +106,7 @@ export class NodeView {
     if (known.nodearray) facts.push(fact("Node array", known.nodearray));
     if (known.phase_since) facts.push(fact(`${known.phase} since`, timeElement(known.phase_since)));
     if (known.status_message) facts.push(fact("Status", known.status_message));
+    if (known.last_request) facts.push(requestFact(known.last_request));
     replaceIfChanged(element("node-facts"), facts);
   }
 

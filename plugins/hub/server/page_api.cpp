@@ -140,6 +140,11 @@ void write_node(support::Object& object, const Node& node) {
   } else {
     object.time("keepalive_until", node.keepalive_until);
   }
+  if (node.last_request.empty()) {
+    object.null("last_request");
+  } else {
+    object.json("last_request", node.last_request);
+  }
 }
 
 using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;

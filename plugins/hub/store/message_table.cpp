@@ -13,6 +13,7 @@
 #include "store/condition_table.hpp"
 #include "store/node_table.hpp"
 #include "store/target_table.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::hub {
 
@@ -110,8 +111,10 @@ void note_contact(Node& node, std::string_view address, int64_t now) {
   if (!address.empty()) node.address = address;
   if (node.first_contact == 0) node.first_contact = now;
   node.last_contact = now;
-  if (node.phase == phase::preparing || node.phase == phase::off)
-    set_phase(node, phase::installing, now);
+  if (node.phase != phase::preparing && node.phase != phase::off) return;
+  // Why it was off no longer matters.
+  if (node.phase == phase::off) node.status_message.clear();
+  set_phase(node, phase::installing, now);
 }
 
 // Not after each batch, but at intervals.
@@ -196,6 +199,15 @@ void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& de
   for (auto& [account, contact] : contacts) all.push_back(std::move(contact));
   update_nodes(transaction, all);
   drop_oldest(transaction, keep);
+}
+
+void add_event(Transaction& transaction, std::string_view cluster, std::string_view node,
+               std::string_view text, int64_t now) {
+  execute(transaction.session(),
+          "INSERT INTO events (id, cluster, node, level, priority, text, extras, sent, received) "
+          "VALUES ($1, $2, $3, 'info', $4, $5, '{}', $6, $7)",
+          transaction.next_message(), cluster, node, static_cast<int64_t>(Priority::medium), text,
+          support::iso_8601(support::from_unix_ms(now)), now);
 }
 
 Page<Event> list_events(SqlSession& session, std::string_view cluster, std::string_view node,

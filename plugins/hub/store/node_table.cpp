@@ -13,12 +13,12 @@ namespace {
 
 using NodeRow = Row<std::string, std::string, std::string, std::string, std::string, int64_t,
                     int64_t, std::string, std::string, std::string, std::string, std::string,
-                    int64_t, std::string, std::string, int64_t, std::string>;
+                    int64_t, std::string, std::string, int64_t, std::string, std::string>;
 
 const std::string node_columns =
     "SELECT cluster, name, instance_id, hostname, address, first_contact, last_contact, "
     "properties, node_id, userdata_id, template, phase, phase_since, ending, status_message, "
-    "keepalive_until, configuration FROM nodes";
+    "keepalive_until, configuration, last_request FROM nodes";
 
 Node to_node(const NodeRow& row) {
   Node node;
@@ -39,6 +39,7 @@ Node to_node(const NodeRow& row) {
   node.status_message = row.get<14>();
   node.keepalive_until = row.get<15>();
   node.configuration = row.get<16>();
+  node.last_request = row.get<17>();
   return node;
 }
 
@@ -119,15 +120,16 @@ bool enroll_node(Transaction& transaction, const Account& account, std::string_v
   const bool starts_anew = !known || is_over(*known) || known->last_contact == 0;
   execute(session,
           "INSERT INTO nodes (cluster, name, instance_id, hostname, address, first_contact, "
-          "last_contact, properties, node_id, userdata_id, phase, phase_since) "
-          "VALUES ($1, $2, $3, '', '', 0, 0, '{}', $4, $5, $6, $7) "
+          "last_contact, properties, node_id, userdata_id, phase, phase_since, status_message) "
+          "VALUES ($1, $2, $3, '', '', 0, 0, '{}', $4, $5, $6, $7, $8) "
           "ON CONFLICT (cluster, name) DO UPDATE SET instance_id = excluded.instance_id, "
           "userdata_id = excluded.userdata_id, phase = excluded.phase, "
-          "phase_since = excluded.phase_since, ending = ''",
+          "phase_since = excluded.phase_since, ending = '', last_request = '', "
+          "status_message = excluded.status_message",
           account.cluster, account.node, instance_id, support::random_uuid(),
           userdata_id(account.cluster, account.node, instance_id),
           starts_anew ? phase::preparing : known->phase,
-          starts_anew ? now_ms() : known->phase_since);
+          starts_anew ? now_ms() : known->phase_since, starts_anew ? "" : known->status_message);
   transaction.changed("node", account.cluster, account.node);
   return put_account(session, account);
 }

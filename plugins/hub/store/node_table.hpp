@@ -37,6 +37,7 @@ struct Node {
   std::string status_message;
   int64_t keepalive_until = 0;       // Unix milliseconds; 0: not requested; or keepalive_forever
   std::string configuration = "{}";  // a JSON object, for this node alone
+  std::string last_request;          // a JSON object: see Operation; "": none of this machine
 };
 
 struct Cluster {

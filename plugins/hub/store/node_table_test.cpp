@@ -73,6 +73,38 @@ TEST_CASE("phases follow the installation and requested operations") {
   CHECK(node_of(*database, account).phase == phase::preparing);
 }
 
+TEST_CASE("who asked for an end is kept until another end is requested or the node is new") {
+  TestDatabase database;
+  const Account account = enrolled(*database, "c", "n");
+  apply(*database, account, {log_message("a", "x")});
+  const auto act = [&](const std::string& action, const std::string& by, const std::string& why) {
+    database->write("t", [&](Transaction& transaction) {
+      const auto selected = select_nodes(transaction.session(), "c", {{"n"}, {}, {}, {}, {}});
+      Operation operation;
+      operation.cluster = "c";
+      operation.action = action;
+      operation.account = by;
+      operation.reason = why;
+      operate(transaction, operation, selected);
+    });
+    return node_of(*database, account);
+  };
+  CHECK(act("terminate", "c/n", "unhealthy").status_message ==
+        "terminate requested by c/n: unhealthy");
+  CHECK(act("terminate", "ops", "").status_message == "terminate requested by c/n: unhealthy");
+  CHECK(act("deallocate", "ops", "").status_message == "deallocate requested by ops");
+  CHECK(node_of(*database, account)
+            .last_request.starts_with(R"({"action":"deallocate","by":"ops","reason":"","time":")"));
+  database->write(
+      "t", [&](Transaction& transaction) { finish_stopping(transaction, now_ms() + 1, now_ms()); });
+  CHECK(node_of(*database, account).status_message == "deallocate requested by ops");
+  apply(*database, account, {log_message("b", "y")});
+  CHECK(node_of(*database, account).phase == phase::installing);
+  CHECK(node_of(*database, account).status_message.empty());
+  enrolled(*database, "c", "n");
+  CHECK(node_of(*database, account).last_request.empty());
+}
+
 TEST_CASE("a condition replaces the one of the same name") {
   TestDatabase database;
   const Account account = enrolled(*database, "c", "n");

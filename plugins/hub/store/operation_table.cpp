@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include "common/json.hpp"
 #include "common/text.hpp"
+#include "store/message_table.hpp"
+#include "support/json_writer.hpp"
 #include "support/random.hpp"
 #include "support/text.hpp"
 
@@ -37,18 +40,44 @@ const Effect* find_effect(std::string_view action) {
   return found == effects.end() ? nullptr : found;
 }
 
+std::string request_json(const Operation& operation) {
+  return support::json_object([&](support::Object& object) {
+    object.text("action", operation.action)
+        .text("by", operation.account)
+        .text("reason", operation.reason)
+        .time("time", operation.created);
+  });
+}
+
+// "terminate requested by demo/execute-1: unhealthy"
+std::string request_text(const Operation& operation) {
+  std::string text = operation.action + " requested by " +
+                     (operation.account.empty() ? "the hub" : operation.account);
+  if (!operation.reason.empty()) text += ": " + operation.reason;
+  return text;
+}
+
 void apply_effect(Transaction& transaction, const Effect& effect, const Node& node,
-                  std::string_view account, int64_t now) {
+                  const Operation& operation) {
+  const std::string_view account = operation.account;
+  const int64_t now = operation.created;
   // There is no need to wait for a node that was never in contact.
   const bool at_once =
       *effect.ending != 0 && node.last_contact == 0 && account != node.cluster + "/" + node.name;
   const char* next = at_once ? effect.ending : effect.phase;
   const bool stays = node.phase == phase::stopping && std::string_view(next) == phase::stopping;
+  // Who asks again for what was requested already is only in the event log: the first had the reason.
+  const bool is_repeated = stays && node.ending == effect.ending && !node.last_request.empty();
+  const bool ends = *effect.ending != 0;
   execute(transaction.session(),
-          "UPDATE nodes SET phase = $1, phase_since = $2, ending = $3, status_message = '' "
-          "WHERE cluster = $4 AND name = $5",
-          next, stays ? node.phase_since : now, at_once ? "" : effect.ending, node.cluster,
-          node.name);
+          "UPDATE nodes SET phase = $1, phase_since = $2, ending = $3, status_message = $4, "
+          "last_request = $5 WHERE cluster = $6 AND name = $7",
+          next, stays ? node.phase_since : now, at_once ? "" : effect.ending,
+          is_repeated ? node.status_message
+          : ends      ? request_text(operation)
+                      : "",
+          is_repeated ? node.last_request : request_json(operation), node.cluster, node.name);
+  add_event(transaction, node.cluster, node.name, request_text(operation), now);
   transaction.changed("node", node.cluster, node.name);
 }
 
@@ -126,8 +155,7 @@ Operation operate(Transaction& transaction, Operation operation, const Selected&
   operation.created = now_ms();
   const Effect* effect = find_effect(operation.action);
   for (const auto& node : selected.nodes) {
-    if (effect != nullptr)
-      apply_effect(transaction, *effect, node, operation.account, operation.created);
+    if (effect != nullptr) apply_effect(transaction, *effect, node, operation);
     operation.nodes.push_back({node.name, node.node_id, "OK", ""});
   }
   operation.nodes.insert(operation.nodes.end(), selected.unknown.begin(), selected.unknown.end());

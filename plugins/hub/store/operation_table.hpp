@@ -46,7 +46,8 @@ struct Selected {
 Selected select_nodes(SqlSession& session, std::string_view cluster,
                       const NodeSelection& selection);
 
-// Applies the operation, as far as phases go, and records it. Fills in id and time.
+// Applies the operation, as far as phases go, and records it: also as an event of each node, and as
+// its last_request, {"action", "by", "reason", "time"}. Fills in id and time.
 Operation operate(Transaction& transaction, Operation operation, const Selected& selected);
 
 // Newest first, at most `limit`, or the one with the id, or those with the request's id. An empty

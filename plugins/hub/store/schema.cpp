@@ -105,7 +105,12 @@ constexpr const char* version_2[] = {
     "CREATE INDEX events_shown_of_cluster ON events (cluster, id) WHERE priority >= 2",
 };
 
-constexpr std::span<const char* const> versions[] = {version_1, version_2};
+constexpr const char* version_3[] = {
+    // A JSON object: the last action that was requested for the node, by whom, why and when.
+    "ALTER TABLE nodes ADD COLUMN last_request TEXT NOT NULL DEFAULT ''",
+};
+
+constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3};
 constexpr auto newest = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.
