@@ -100,7 +100,7 @@ class Report {
   void conditions() {
     const std::string path = config_.path("run/conditions.json");
     Value list(rapidjson::kArrayType);
-    const auto json = support::read_file(path, max_conditions);
+    const auto json = support::read_file(path, max_conditions, support::Sharing::shared);
     const auto known = support::parse_json(json ? *json : "{}", path);
     if (!known.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
     for (const auto& [name, condition] : known.GetObject()) {
@@ -188,7 +188,8 @@ class Report {
   void judge_phase(const Value& daemon) {
     std::string phase =
         support::text_or(daemon, "userdata_version", "").empty() ? "Preparing" : "Ready";
-    if (const auto json = support::read_file(config_.path("run/shutdown.json"), max_state)) {
+    if (const auto json = support::read_file(config_.path("run/shutdown.json"), max_state,
+                                             support::Sharing::shared)) {
       const auto asked = support::parse_json(*json, "run/shutdown.json");
       if (support::text_or(asked, "boot", "") == support::boot_id()) {
         phase = "Stopping";

@@ -34,6 +34,18 @@ def test_everything_about_a_node(open_page, hub):
     wait_for(lambda: page.browser.current_url.endswith("/clusters/demo"), "the cluster")
 
 
+def test_who_asked_for_its_end(open_page, hub):
+    page = open_page("/clusters/demo/nodes/execute-1")
+    for action, reason in (("terminate", "bad <b>fans</b>"), ("restart", "")):
+        done = hub.administer("hub", "node", action, "--data", hub.data, "-c", "demo", "execute-1",
+                              *(["--reason", reason] if reason else []))
+        assert done.returncode == 0, done.stderr
+        wait_for(lambda: any(text.startswith(f"{action} by ") and text.endswith(reason)
+                             for text in page.texts("#node-facts dd")), "who asked")
+    wait_for(lambda: [text.split(" by ")[0] for text in page.texts("#events .text")] == [
+        "restart requested", "terminate requested"], "the events, newest first")
+
+
 def test_it_stays_up_to_date(open_page, hub):
     hub.enroll("execute-2")
     page = open_page("/clusters/demo/nodes/execute-1")

@@ -1,5 +1,6 @@
 """The list of nodes on the cluster page: phases, conditions, filter, order, and 10,000 of them."""
 import os
+from datetime import datetime, timedelta, timezone
 
 from cluster_page import copy_rows
 from servers.process import wait_for
@@ -32,6 +33,11 @@ def test_phases_and_conditions(open_page, hub):
     page.wait_for_texts("#node-rows .conditions", "–", "OK")
     hub.say("keepalive", {"until": "forever"}, "gpu-1")
     page.wait_for_texts("#node-rows .keepalive", "–", "forever")
+    until = datetime.now(timezone.utc) + timedelta(hours=6)
+    hub.say("keepalive", {"until": until.isoformat()}, "gpu-1")
+    page.wait_for_texts("#node-rows .keepalive", "–", "in 6 hr.")
+    hub.say("keepalive", {"until": "none"}, "gpu-1")
+    page.wait_for_texts("#node-rows .keepalive", "–", "–")
     assert page.script("window.notReloaded")
 
 

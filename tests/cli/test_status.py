@@ -89,6 +89,17 @@ def test_a_node_that_asked_for_its_end_is_not_healthy(jetpack, home, server):
     assert status(jetpack)["phase"] == "Preparing"
 
 
+@pytest.mark.parametrize("file, part", [("run/shutdown.json", "daemon"),
+                                        ("run/conditions.json", "conditions"),
+                                        ("run/keepalive.json", "keepalive")])
+def test_a_link_in_run_is_not_followed(file, part, jetpack, home, server):
+    """Members of the group can put one there, to a file that only root can read."""
+    (home / file).symlink_to(home.write("target", {"secret": {}}))
+    report = status(jetpack)
+    assert any(problem.startswith(part + ":") for problem in report["problems"]), report
+    assert "secret" not in json.dumps(report)
+
+
 def test_a_daemon_that_has_not_written_its_state_is_starting(jetpack, home, server):
     (home / "run/jetpackd.json").unlink(missing_ok=True)
     with open(home / "run/jetpackd.lock", "w", encoding="utf-8") as lock:

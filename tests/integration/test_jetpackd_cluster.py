@@ -161,6 +161,23 @@ def test_properties_reach_the_hub_and_stay(cluster):
     assert run(cluster, "props", "get", "rack.name").stdout == "r12\n"
 
 
+def test_keepalive(cluster):
+    run(cluster, "keepalive", "6h", "--wait", "20s")
+    until = json.loads(run(cluster, "keepalive", "--show", "--json").stdout)["until"]
+    assert cluster.node_at_hub()["keepalive_until"] == until.replace("Z", ".000Z")
+    run(cluster, "keepalive", "forever", "--wait", "20s")
+    run(cluster, "keepalive", "1h", "--wait", "20s")
+    assert cluster.node_at_hub()["keepalive_until"] == "forever"
+    run(cluster, "keepalive", "--cancel", "--wait", "20s")
+    assert cluster.node_at_hub()["keepalive_until"] is None
+
+
 def test_shutdown(cluster):
     run(cluster, "shutdown", "--idle", "--wait", "20s")
     assert cluster.node_at_hub()["phase"] in ("Stopping", "Terminated")
+    listed, = json.loads(run(cluster, "hub", "node", "list", "--json").stdout)
+    request = listed["last_request"]
+    assert (request["action"], request["reason"]) == ("terminate", "idle")
+    assert request["by"].endswith("/" + listed["name"]) and request["time"]
+    events = run(cluster, "hub", "event", "list").stdout
+    assert f"terminate requested by {request['by']}: idle" in events
