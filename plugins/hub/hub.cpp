@@ -173,8 +173,7 @@ JETPACK_PLUGIN(
             works_on_database(), nodes(), json(), cluster(), data(), database()),
     command("hub node terminate", "Request the termination of nodes", hub::node_terminate,
             records_operation(), nodes(), reason(), json(), cluster(), data(), database(),
-            example("jetpack hub node terminate -c demo n1 n2 --reason 'bad fans' --data "
-                    "/var/lib/hub",
+            example("jetpack hub node terminate -c demo n1 n2 --reason 'bad fans'",
                     "Ask two nodes to terminate")),
     command("hub node deallocate", "Request the deallocation of nodes", hub::node_deallocate,
             records_operation(), nodes(), reason(), json(), cluster(), data(), database()),

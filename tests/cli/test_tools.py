@@ -67,7 +67,7 @@ def masked(text):
             (r"127\.0\.0\.1:\d+", "ADDRESS"), (r"jetpack-quickstart\.\w+", "DIRECTORY"),
             (r"sig=\S+", "sig=SIGNATURE"), (r"pid \d+", "pid N"), (r"\d+ (MiB|bytes|inodes)", r"N \1"),
             (r"oldest \d+s", "oldest Ns"), (r"(Ready +\S+ +execute +)\S+ +", r"\1HOST  "),
-            (r"outbox( +)(empty|\d+ queued.*)", r"outbox\1STATE")):
+            (r"plugins( +)\d+", r"plugins\1N"), (r"outbox( +)(empty|\d+ queued.*)", r"outbox\1STATE")):
         text = re.sub(pattern, mask, text)
     return text
 
