@@ -20,6 +20,7 @@ SENDERS = {
     "log": ["log", "the text", "--level", "error"],
     "condition set": ["condition", "set", "-n", "disk", "-s", "Error", "-m", "broken"],
     "autoscale": ["autoscale", "--corecount", "4"],
+    "keepalive": ["keepalive", "forever"],
     "shutdown": ["shutdown", "--unhealthy"],
     "props set": ["props", "set", "rack", "r12"],
 }
@@ -41,6 +42,10 @@ OTHERS = {
     "outbox retry": ["outbox", "retry", "--all"],
     "condition clear": ["condition", "clear", "disk"],
     "status": ["status"],
+    "keepalive --show": ["keepalive", "--show"],
+    "keepalive --cancel": ["keepalive", "--cancel"],
+    "run_on_shutdown": ["run_on_shutdown", "/bin/true"],
+    "run_on_shutdown --list": ["run_on_shutdown", "--list"],
     "send": ["send", "x", "--routing-key", "q"],
     "download": ["download", "--project", "p", "blob"],
     "report_issue": ["report_issue", "--help"],
@@ -96,7 +101,8 @@ class Node:
 
     def heard(self, verb):
         """How many reports of this verb the server has."""
-        kinds = {"log": "log", "condition set": "condition", "props set": "properties"}
+        kinds = {"log": "log", "condition set": "condition", "keepalive": "keepalive",
+                 "props set": "properties"}
         if verb in kinds:
             return sum(message["type"] == kinds[verb] for message in self.server.messages)
         part = "scale/execute" if verb == "autoscale" else "terminate"

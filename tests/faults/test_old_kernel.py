@@ -64,7 +64,9 @@ def test_every_verb_runs_without_the_newer_calls(jetpack, server, home, deny, er
     for words in (["config", "x", "fallback"], ["log", "hello"], ["status"], ["users"], ["help"],
                   ["condition", "set", "-n", "x", "-s", "Warning", "-m", "m"], ["condition", "list"],
                   ["condition", "clear", "x"], ["props", "set", "k", "v"], ["props", "get", "k"],
-                  ["autoscale", "--corecount", "3"], ["shutdown", "--idle"], ["plugin", "list"]):
+                  ["autoscale", "--corecount", "3"], ["shutdown", "--idle"], ["plugin", "list"],
+                  ["keepalive", "6h"], ["keepalive", "--cancel"], ["run_on_shutdown", "/bin/true"],
+                  ["run_on_shutdown", "--list"]):
         result = jetpack(*words, prefix=prefix)
         assert result.returncode in (0, 1), (words, result)
         assert "Function not implemented" not in result.stderr, (words, result)

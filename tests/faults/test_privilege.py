@@ -17,6 +17,7 @@ GROUP = 4242
 # Far below a hang, far above what a busy machine needs for a wait of five seconds.
 BOUND = 45
 LOCKS = {"run/.conditions.lock": ("condition", "set", "-n", "gpu", "-s", "OK", "-m", "m", "--wait", "0"),
+         "run/.keepalive.lock": ("keepalive", "--wait", "0"),
          "run/outbox.place.lock": ("log", "m", "--wait", "0"),
          "config/.properties.lock": ("props", "set", "a", "1")}
 
@@ -58,8 +59,8 @@ def test_a_lock_that_stays_held_is_an_error_that_names_the_holder(name, jetpack,
     prefix = member.prefix if name.startswith("run") else []
     with held(prefix, path) as pid:
         result = jetpack(*LOCKS[name], timeout=BOUND)
-        # A condition is reported though it cannot be recorded.
-        assert result.returncode == (0 if "condition" in LOCKS[name] else 1), result
+        # A condition or a keepalive is reported though it cannot be recorded.
+        assert result.returncode == (0 if LOCKS[name][0] in ("condition", "keepalive") else 1), result
         assert path.name in result.stderr and f"pid {pid} (sleep)" in result.stderr, result.stderr
     assert jetpack(*LOCKS[name]).returncode == 0
 
@@ -84,7 +85,7 @@ def test_status_does_not_wait_for_locks(jetpack, home, member):
 
 
 FILES = ("outbox.place.lock", "outbox.setup.lock", "outbox.lock", "outbox.db", "outbox.db-wal", "outbox.db-shm",
-         "jetpackd.lock", "jetpackd.json", ".conditions.lock", "conditions.json")
+         "jetpackd.lock", "jetpackd.json", ".conditions.lock", "conditions.json", ".keepalive.lock", "keepalive.json")
 
 
 @pytest.mark.parametrize("trap", ["fifo", "link", "directory"])
@@ -103,7 +104,7 @@ def test_what_is_put_in_the_place_of_a_file_in_run_hangs_nothing(trap, jetpack, 
             assert jetpack("log", "m", "--wait", "0").returncode == 0
         member("sh", "-ec", f"rm -rf {name}; {command.format(name)}")
         for args in (("log", "m", "--wait", "0"), ("condition", "set", "-n", "g", "-s", "OK", "-m", "m"),
-                     ("status",), ("condition", "list")):
+                     ("keepalive",), ("status",), ("condition", "list"), ("keepalive", "--show")):
             result = jetpack(*args, timeout=BOUND)
             assert result.returncode in (0, 1), (name, args, result)
             assert "precious\n" not in result.stderr, (name, args, result)
