@@ -98,13 +98,12 @@ class Verb {
   int extend(milliseconds length) {
     const auto asked = Keepalive::starting(length);
     auto in_force = change([&](const std::optional<Keepalive>& known) {
-      if (known && known->time_left() >= asked.time_left()) {
-        say("already " + known->description() + "; not shortened (--cancel ends it)");
-        return *known;
-      }
-      support::write_durably(support::keepalive_file(run_), asked.json(), state_mode);
-      say(asked.description());
-      return asked;
+      const bool extends = !known || known->time_left() < asked.time_left();
+      Keepalive result = extends ? asked : *known;
+      if (extends) support::write_durably(support::keepalive_file(run_), result.json(), state_mode);
+      say(extends ? result.description()
+                  : "already " + result.description() + "; not shortened (--cancel ends it)");
+      return result;
     });
     return tell(in_force ? in_force->end() : asked.end(), in_force.has_value());
   }

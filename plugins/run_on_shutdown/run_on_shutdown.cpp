@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <climits>
 #include <cstdlib>
 
 #include <jetpack/plugin.hpp>
@@ -65,8 +67,7 @@ int list_scripts(const Call& call) {
 class Registry {
  public:
   explicit Registry(const Call& call)
-      : call_(call),
-        directory_(config_directory(call)),
+      : directory_(config_directory(call)),
         lock_(support::FileLock::wait(directory_ + "/.run_on_shutdown.lock", 0600)) {
     try {
       scripts_ = support::read_shutdown_scripts(directory_);
@@ -98,7 +99,6 @@ class Registry {
   }
 
  private:
-  const Call& call_;
   std::string directory_;
   support::FileLock lock_;
   Scripts scripts_;
@@ -128,9 +128,9 @@ int remove_script(const Call& call, const std::string& path) {
   std::string removed = path;
   bool is_removed = registry.remove(path);
   if (!is_removed) {
-    if (char* real = ::realpath(path.c_str(), nullptr); real != nullptr) {
-      removed = real;
-      ::free(real);
+    std::array<char, PATH_MAX> real{};
+    if (::realpath(path.c_str(), real.data()) != nullptr) {
+      removed = real.data();
       is_removed = registry.remove(removed);
     }
   }
