@@ -24,7 +24,7 @@ constexpr std::array groups{
     Group{"Node", {"condition", "config", "props", "status", "users"}},
     Group{"Cluster", {"autoscale", "log", "outbox", "send", "shutdown"}},
     Group{"Files and logs", {"download", "report_issue"}},
-    Group{"Service", {"initialize", "jetpackd"}},
+    Group{"Service", {"healthcheck", "initialize", "jetpackd"}},
     Group{"Hub", {"hub"}},
     Group{"Help and plugins", {"help", "plugin", "version"}},
 };

@@ -16,12 +16,12 @@
 #include "jetpackd/board.hpp"
 #include "jetpackd/http_server.hpp"
 #include "jetpackd/memory.hpp"
-#include "jetpackd/notifier.hpp"
 #include "jetpackd/worker.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/log_file.hpp"
+#include "support/notifier.hpp"
 #include "support/settings.hpp"
 #include "support/times.hpp"
 
@@ -184,7 +184,7 @@ class Daemon {
   support::LogFile log_;
   Board board_;
   Worker worker_;
-  Notifier notifier_;
+  support::Notifier notifier_;
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer watchdog_, shutdown_timer_;
