@@ -1,12 +1,15 @@
 // Composes shutdown requests.
 #include "support/shutdown_request.hpp"
 
+#include <unistd.h>
+
 #include <array>
 #include <chrono>
 
 #include <jetpack/error.hpp>
 #include "support/encoding.hpp"
 #include "support/files.hpp"
+#include "support/json.hpp"
 #include "support/json_writer.hpp"
 #include "support/program.hpp"
 #include "support/random.hpp"
@@ -36,6 +39,17 @@ void note_shutdown(const Config& config, std::string_view action, std::string_vi
     write_durably(config.path("run/shutdown.json"), note, 0660);
   } catch (const Error&) {
     // As on a full disk.
+  }
+}
+
+void forget_shutdown(const Config& config, std::string_view reason) {
+  constexpr uint64_t max_note = 1 << 20;
+  const std::string path = config.path("run/shutdown.json");
+  try {
+    const auto note = read_file(path, max_note, Sharing::shared);
+    if (note && text_or(parse_json(*note, path), "reason", "") == reason) ::unlink(path.c_str());
+  } catch (const Error&) {
+    // Nor is it read by others, then.
   }
 }
 

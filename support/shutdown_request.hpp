@@ -17,4 +17,7 @@ std::string shutdown_body(std::string_view node, std::string_view reason);
 // Writes run/shutdown.json, for `jetpack status`. Never fails: the request counts, not this note.
 void note_shutdown(const Config& config, std::string_view action, std::string_view reason);
 
+// Removes that note, if it is of a request for this reason. Never fails either.
+void forget_shutdown(const Config& config, std::string_view reason);
+
 }  // namespace jetpack::support

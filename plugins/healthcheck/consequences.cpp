@@ -6,7 +6,9 @@
 #include <jetpack/config.hpp>
 #include <jetpack/log.hpp>
 #include "support/conditions.hpp"
+#include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/keepalive.hpp"
 #include "support/program.hpp"
 #include "support/shutdown_request.hpp"
 #include "support/text.hpp"
@@ -21,6 +23,7 @@ using std::chrono::milliseconds;
 
 constexpr size_t max_words = 1024;
 constexpr size_t most_lines = 8;
+constexpr const char* kept_alive = "kept alive";
 constexpr std::chrono::hours repeated_after{1};
 
 // The last lines of an output, joined by " | ".
@@ -149,29 +152,68 @@ std::string Consequences::check_that_asks() const {
   return first;
 }
 
-// While one waits in the outbox no other is queued. One that was delivered, and after which the node
-// is still here, is repeated.
-bool Consequences::is_requested(const Session& session) const {
-  if (!health_.termination || !health_.termination->error.empty()) return false;
+// Whether `jetpack keepalive` is in force.
+bool Consequences::is_kept_alive() const {
+  const std::string run = call_.service<Config>().path("run");
+  try {
+    const auto keepalive = support::read_keepalive(run);
+    return keepalive && keepalive->is_in_force();
+  } catch (const Error& e) {
+    report(std::string(e.what()) + "; moved to " +
+           support::move_aside(support::keepalive_file(run)));
+    return false;
+  }
+}
+
+// Whether the request that was made last is still in the outbox.
+bool Consequences::is_waiting(const Session& session) const {
   const auto list = support::parse_json(session.outbox_list(), "the outbox's list");
-  if (list.IsArray())
-    for (const auto& message : list.GetArray())
-      if (support::text_or(message, "id", "") == health_.termination->id &&
-          support::text_or(message, "state", "") == "queued")
-        return true;
+  if (!list.IsArray()) return false;
+  const auto messages = list.GetArray();
+  return std::any_of(messages.begin(), messages.end(), [&](const auto& message) {
+    return support::text_or(message, "id", "") == health_.termination->id &&
+           support::text_or(message, "state", "") == "queued" &&
+           support::text_or(message, "to", "").find("/nodes/terminate") != std::string::npos;
+  });
+}
+
+// Whether the server may still be acting on it. One after which the node is still here is repeated.
+bool Consequences::is_recent() const {
   const auto requested = support::parse_iso_8601(health_.termination->requested);
   const auto now = support::parse_iso_8601(now_);
   return requested && now && *requested <= *now && *now - *requested < repeated_after &&
          health_.termination->boot == support::boot_id();
 }
 
+// A request that could not be delivered must not end a node that has recovered since.
+void Consequences::withdraw() {
+  if (!health_.termination) return;
+  const Termination asked = *health_.termination;
+  const auto session = call_.service<Session>();
+  if (asked.error.empty() && is_waiting(session)) {
+    session.change_outbox(JP_OUTBOX_DROP, asked.id);
+    support::forget_shutdown(call_.service<Config>(), asked.reason);
+    health_.note(now_, asked.check, "termination withdrawn", "");
+    log_.info("withdrew the request to terminate this node, which was still queued");
+  }
+  health_.termination.reset();
+}
+
 void Consequences::request_termination() {
   const std::string name = check_that_asks();
-  if (name.empty()) {
-    health_.termination.reset();
+  if (name.empty()) return withdraw();
+  if (is_kept_alive()) {
+    withdraw();
+    const auto& past = health_.history;
+    const auto last = std::find_if(past.rbegin(), past.rend(),
+                                   [&](const Event& event) { return event.check == name; });
+    if (last != past.rend() && last->what == kept_alive) return;
+    health_.note(now_, name, kept_alive, "no termination is requested");
+    log_.warning(name + ": unhealthy, but the node is kept alive: no termination is requested");
     return;
   }
-  if (is_requested(call_.service<Session>())) return;
+  const bool has_asked = health_.termination && health_.termination->error.empty();
+  if (has_asked && (is_recent() || is_waiting(call_.service<Session>()))) return;
   send_termination(name);
 }
 

@@ -28,7 +28,10 @@ class Consequences {
  private:
   // The name of the check whose request is to be passed on, or "".
   std::string check_that_asks() const;
-  bool is_requested(const Session& session) const;
+  bool is_kept_alive() const;
+  bool is_waiting(const Session& session) const;
+  bool is_recent() const;
+  void withdraw();
   void request_termination();
   void send_termination(const std::string& name);
   void report_conditions();

@@ -36,7 +36,8 @@ struct Termination {
 struct Event {
   std::string time;
   std::string check;
-  std::string what;  // a State, "termination requested", "termination failed" or "kept alive"
+  // A State, "termination requested", "termination withdrawn", "termination failed", "kept alive".
+  std::string what;
   std::string message;
 };
 

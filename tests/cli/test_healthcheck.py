@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +160,48 @@ def test_a_request_waits_while_the_server_is_down(checks, jetpack, home, server)
     # Delivered, and an hour later the node is still here and ill.
     jetpack("healthcheck")
     assert len(server.letters) == 2
+
+
+def keep_alive(home, boottime_ms):
+    """run/keepalive.json, as `jetpack keepalive` writes it (support/keepalive.hpp)."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    home.write("run/keepalive.json", {
+        "until": "2999-01-01T00:00:00.000Z", "requested": "2026-01-01T00:00:00.000Z", "boot": boot,
+        "boottime_ms": boottime_ms, "length_ms": boottime_ms})
+
+
+def test_a_node_that_is_kept_alive_is_left_alone(checks, jetpack, home, server):
+    checks("gpu.sh", "exit 254\n")
+    server.stop()
+    results(jetpack)
+    assert (home / "run/shutdown.json").exists()
+    keep_alive(home, 10**14)
+    results(jetpack)
+    results(jetpack)
+    assert not (home / "run/shutdown.json").exists()
+    assert "terminate" not in jetpack.answer("outbox", "list", "--json")
+    server.start()
+    assert jetpack("log", "now", "--wait", "30").returncode == 0
+    assert not server.letters
+    events = json.loads(jetpack.answer("healthcheck", "history", "--json"))
+    assert [e["what"] for e in events if e["check"] == "gpu.sh"] == [
+        "unhealthy", "termination requested", "termination withdrawn", "kept alive"]
+    keep_alive(home, 1)
+    results(jetpack)
+    assert len(server.letters) == 1
+    home.write("run/keepalive.json", "forever?")
+    assert "moved to" in jetpack("healthcheck").stderr
+
+
+def test_a_request_that_waits_is_withdrawn_on_recovery(checks, jetpack, home, server):
+    gpu = checks("gpu.sh", "exit 254\n")
+    server.stop()
+    results(jetpack)
+    gpu.write_text("exit 0\n")
+    results(jetpack)
+    server.start()
+    assert jetpack("log", "now", "--wait", "30").returncode == 0
+    assert not server.letters
 
 
 def test_strikes_and_recovery(checks, jetpack, home, server):
