@@ -162,12 +162,13 @@ def test_a_request_waits_while_the_server_is_down(checks, jetpack, home, server)
     assert len(server.letters) == 2
 
 
-def keep_alive(home, boottime_ms):
+def keep_alive(home, left_ms):
     """run/keepalive.json, as `jetpack keepalive` writes it (support/keepalive.hpp)."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    end = int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000) + left_ms
     home.write("run/keepalive.json", {
         "until": "2999-01-01T00:00:00.000Z", "requested": "2026-01-01T00:00:00.000Z", "boot": boot,
-        "boottime_ms": boottime_ms, "length_ms": boottime_ms})
+        "boottime_ms": end, "length_ms": 3600_000})
 
 
 def test_a_node_that_is_kept_alive_is_left_alone(checks, jetpack, home, server):
@@ -175,7 +176,7 @@ def test_a_node_that_is_kept_alive_is_left_alone(checks, jetpack, home, server):
     server.stop()
     results(jetpack)
     assert (home / "run/shutdown.json").exists()
-    keep_alive(home, 10**14)
+    keep_alive(home, 3600_000)
     results(jetpack)
     results(jetpack)
     assert not (home / "run/shutdown.json").exists()
@@ -186,7 +187,7 @@ def test_a_node_that_is_kept_alive_is_left_alone(checks, jetpack, home, server):
     events = json.loads(jetpack.answer("healthcheck", "history", "--json"))
     assert [e["what"] for e in events if e["check"] == "gpu.sh"] == [
         "unhealthy", "termination requested", "termination withdrawn", "kept alive"]
-    keep_alive(home, 1)
+    keep_alive(home, -1)
     results(jetpack)
     assert len(server.letters) == 1
     home.write("run/keepalive.json", "forever?")
