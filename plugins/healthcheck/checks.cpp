@@ -138,7 +138,11 @@ uint64_t start_of_process(int pid) {
   if (name_end == std::string::npos) return 0;
   std::istringstream fields(text.substr(name_end + 1));
   std::string field;
-  for (int number = 3; number <= 22; ++number) fields >> field;
+  for (int number = 3; number <= 22; ++number) {
+    fields >> field;
+    // It has ended, and nobody has waited for it.
+    if (number == 3 && (field == "Z" || field == "X")) return 0;
+  }
   return std::strtoull(field.c_str(), nullptr, 10);
 }
 

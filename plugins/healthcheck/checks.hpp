@@ -46,7 +46,7 @@ struct Outcome {
   uint64_t left_start = 0;  // when it was started, in clock ticks since the boot
 };
 
-// When the process was started, in clock ticks since the boot; 0: there is none.
+// When the process was started, in clock ticks since the boot; 0: there is none, or it has ended.
 uint64_t start_of_process(int pid);
 
 }  // namespace jetpack::healthcheck
