@@ -52,9 +52,9 @@ bool lock(const Fd& fd, int operation, std::chrono::milliseconds longest, const 
 }
 
 [[noreturn]] void fail_locked(const std::string& path, std::chrono::milliseconds longest) {
-  throw Error(Errc::unavailable,
-              "cannot lock " + path + ": still held by " + FileLock::holder(path) + " after " +
-                  std::to_string(longest.count()) + " ms; try again, or end that process");
+  throw Error(Errc::failed, "cannot lock " + path + ": still held by " + FileLock::holder(path) +
+                                " after " + std::to_string(longest.count()) +
+                                " ms; try again, or end that process");
 }
 
 // The process in a line of /proc/locks, which proc(5) describes, when it is about this file:

@@ -18,7 +18,7 @@ class FileLock {
  public:
   static constexpr std::chrono::milliseconds patience{5000};
 
-  // Waits for the lock; throws Errc::unavailable that names the holder when another process still
+  // Waits for the lock; throws Errc::failed that names the holder when another process still
   // has it after `longest`.
   static FileLock wait(const std::string& path, unsigned mode,
                        std::chrono::milliseconds longest = patience);

@@ -17,7 +17,7 @@ import pytest
 
 # All tests can import what is in tests/servers.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from servers import keeper, node_server  # noqa: E402
+from servers import node_server, shared  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILT_HOME = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home"
@@ -288,7 +288,7 @@ def need_program(path, package):
 def rabbitmq(shared_directory):
     """The RabbitMQ of this test run, for tests that do not change it: each creates an account()."""
     need_program("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
-    with keeper.shared("rabbitmq", shared_directory) as server:
+    with shared.lease("rabbitmq", shared_directory) as server:
         yield server
 
 
@@ -296,7 +296,7 @@ def rabbitmq(shared_directory):
 def postgresql(shared_directory):
     """The PostgreSQL of this test run, for tests that do not change it: each creates a database()."""
     need_program("/usr/lib/postgresql/15/bin/postgres", "postgresql")
-    with keeper.shared("postgresql", shared_directory) as server:
+    with shared.lease("postgresql", shared_directory) as server:
         yield server
 
 
@@ -304,7 +304,7 @@ def postgresql(shared_directory):
 def breakable_rabbitmq():
     """The RabbitMQ of one process of this test run: see own_rabbitmq."""
     need_program("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
-    server = keeper.server_class("rabbitmq")()
+    server = shared.server_class("rabbitmq")()
     yield server
     server.remove()
 
@@ -313,7 +313,7 @@ def breakable_rabbitmq():
 def breakable_postgresql():
     """The PostgreSQL of one process of this test run: see own_postgresql."""
     need_program("/usr/lib/postgresql/15/bin/postgres", "postgresql")
-    server = keeper.server_class("postgresql")()
+    server = shared.server_class("postgresql")()
     yield server
     server.remove()
 

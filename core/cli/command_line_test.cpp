@@ -1,4 +1,4 @@
-// Tests of argument parsing: what is accepted, in which order, and how mistakes are told.
+// Tests of argument parsing: what is accepted, in which order, and how mistakes are reported.
 #include "cli/command_line.hpp"
 
 #include <doctest/doctest.h>
@@ -98,7 +98,7 @@ TEST_CASE("a negatable flag takes the last word") {
   CHECK_FALSE(parse({"m"}).flag("upload"));
 }
 
-TEST_CASE("mistakes are told with what was found and expected") {
+TEST_CASE("mistakes are reported with what was found and expected") {
   CHECK(failure({}) == "missing MESSAGE");
   CHECK(failure({"a", "b"}) == "too many arguments: unexpected 'b'");
   CHECK(failure({"m", "--level", "loud"}) == "Invalid level: loud; use info, warn or error");

@@ -26,7 +26,7 @@ constexpr std::array groups{
     Group{"Files and logs", {"download", "report_issue"}},
     Group{"Service", {"healthcheck", "initialize", "jetpackd"}},
     Group{"Hub", {"hub"}},
-    Group{"Help and plugins", {"help", "plugin", "version"}},
+    Group{"Help and plugins", {"completion", "help", "plugin", "version"}},
 };
 
 // Which of the groups a command's first word belongs to; their number for one of somebody else.

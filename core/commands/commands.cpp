@@ -10,6 +10,17 @@ namespace {
 constexpr auto declaration = detail::plugin(
     "jetpack.host", JETPACK_PROJECT_VERSION,
     command(
+        "completion", "Print a script that completes commands in a shell", nullptr,
+        argument("SHELL", "Shell that the script is for; 'words' prints the candidates for WORD")
+            .choices("bash", "zsh", "fish", "words"),
+        argument("WORD", "Words behind jetpack on a command line, the last one to be completed")
+            .optional()
+            .repeated(),
+        description("Commands, options and values are those of all plugins that are installed."),
+        example("source <(jetpack completion bash)", "Complete in this shell"),
+        example("jetpack completion bash > /etc/bash_completion.d/jetpack",
+                "Complete in every shell")),
+    command(
         "help", "Show how a command is used", nullptr,
         argument("COMMAND", "The command, of one to three words, or 'settings'")
             .optional()
@@ -35,6 +46,7 @@ std::string_view host_note() { return {own_note.descriptor, own_note.descriptor_
 
 int run_host_command(const CommandNote& command, const Values& values, Registry& registry) {
   if (command.name == "help") return commands::help(values, registry);
+  if (command.name == "completion") return commands::completion(values, registry);
   if (command.name == "plugin list") return commands::plugin_list(values, registry);
   return commands::version(values, registry);
 }

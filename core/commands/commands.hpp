@@ -16,6 +16,7 @@ int run_host_command(const CommandNote& command, const Values& values, Registry&
 
 namespace commands {
 
+int completion(const Values& values, Registry& registry);
 int help(const Values& values, Registry& registry);
 int plugin_list(const Values& values, Registry& registry);
 int version(const Values& values, Registry& registry);

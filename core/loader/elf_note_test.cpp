@@ -86,7 +86,7 @@ TEST_CASE("every truncation is refused") {
     CHECK(refusal({whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size)}) != "");
 }
 
-TEST_CASE("what it is not is told") {
+TEST_CASE("what it is not is reported") {
   const auto damaged = [](size_t at, char value) {
     auto bytes = library("{}");
     bytes.at(at) = value;

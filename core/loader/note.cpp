@@ -78,16 +78,11 @@ bool is_name(std::string_view name, size_t words) {
   if (name.empty() || name.size() > 64) return false;
   bool is_first = true;  // of a word
   for (const char c : name) {
-    if (c >= 'a' && c <= 'z') {
-      is_first = false;
-    } else if (is_first) {
-      return false;
-    } else if (c == ' ') {
-      is_first = true;
-      if (--words == 0) return false;
-    } else if (!((c >= '0' && c <= '9') || c == '-' || c == '_')) {
-      return false;
-    }
+    const bool is_letter = c >= 'a' && c <= 'z';
+    const bool is_other = (c >= '0' && c <= '9') || c == '-' || c == '_' || c == ' ';
+    if (!is_letter && (is_first || !is_other)) return false;
+    is_first = c == ' ';
+    if (is_first && --words == 0) return false;
   }
   return !is_first;
 }

@@ -56,14 +56,15 @@ class DefinitionReader {
   DefinitionReader(std::string file, std::string cluster)
       : file_(std::move(file)), cluster_(std::move(cluster)) {}
 
-  // The target when the definition contains nothing else; nullopt when it does.
-  std::optional<Target> read(const Value& definition, size_t place) {
+  // The target when the definition contains nothing else; nullopt when it does. Counts that are
+  // written as text or with a fraction of zero become whole numbers.
+  std::optional<Target> read(Value& definition, size_t place) {
     place_ = place;
     if (!definition.IsObject()) fail("not an object; " + std::string(expected_form));
     Target target;
     target.name = read_name(definition);
     check_cluster(definition);
-    for (const char* name : count_names) check_count(definition, name);
+    for (const char* name : count_names) read_count(definition, name);
     const Value* cores = support::find_member(definition, "TargetCoreCount");
     const Value* nodes = support::find_member(definition, "TargetCount");
     const rapidjson::SizeType plain_members =
@@ -97,12 +98,14 @@ class DefinitionReader {
       fail("\"ClusterName\" is not this node's cluster, '" + cluster_ + "'; remove it");
   }
 
-  void check_count(const Value& definition, const char* name) const {
-    const Value* count = support::find_member(definition, name);
-    if (count == nullptr) return;
-    if (!count->IsInt64() || count->GetInt64() < 0 || count->GetInt64() > max_count)
-      fail('"' + std::string(name) + "\" is " + support::to_json(*count).substr(0, 80) +
+  void read_count(Value& definition, const char* name) const {
+    const auto count = definition.FindMember(name);
+    if (count == definition.MemberEnd()) return;
+    const uint64_t number = support::number_or(definition, name, max_count + 1);
+    if (number > max_count)
+      fail('"' + std::string(name) + "\" is " + support::to_json(count->value).substr(0, 80) +
            "; expected a whole number from 0 to " + std::to_string(max_count));
+    count->value.SetUint64(number);
   }
 
   std::string file_;
@@ -134,8 +137,14 @@ int scale_by_file(const jetpack::Call& call, const std::string& given) {
     if (call.given(other))
       throw Error(Errc::usage, "--file cannot be combined with --" + std::string(other));
   const std::string cluster = call.service<jetpack::Session>().require("cluster");
-  const auto document =
+  auto document =
       support::parse_json(support::read_input(given, max_file), file, support::JsonRules::strict);
+  // A list of one, without its brackets.
+  if (document.IsObject()) {
+    Value list(rapidjson::kArrayType);
+    list.PushBack(static_cast<Value&>(document).Move(), document.GetAllocator());
+    static_cast<Value&>(document) = list;
+  }
   if (!document.IsArray())
     throw Error(Errc::corrupt, file + ", line 1, column 1: " + std::string(expected_form));
 

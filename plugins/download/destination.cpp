@@ -108,8 +108,8 @@ std::string follow_link(const std::string& path) {
     if (size < 0 || !may_follow(info, directory))
       cannot_write(path, "is a symbolic link of another user to " + target_of(at) +
                              "\nSpecify the target of the link, or remove the link.");
-    const std::string next(target.data(), static_cast<size_t>(size));
-    at = next.starts_with('/') ? next : directory + '/' + next;
+    at = target[0] == '/' ? "" : directory + '/';
+    at.append(target.data(), static_cast<size_t>(size));
   }
   cannot_write(path, support::system_message(ELOOP));
 }

@@ -37,7 +37,7 @@ bool is_standard_output(const std::string& path);
 // Whether a character or block device is there, which is written to and not replaced.
 bool is_device(const std::string& path);
 
-// A directory below another one, as the current directory until the end of the scope: whoever may
+// A directory below another one, as the current directory until the end of the scope: a user who may
 // write to a directory on the way cannot redirect what is written by putting a link there.
 class DirectoryBelow {
  public:

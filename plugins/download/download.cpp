@@ -99,15 +99,11 @@ class Downloads {
                       " has no blob below it\nLooked in: " + joined(with_prefixes(below)));
     const std::string root = destination.value_or(".");
     const bool is_new = destination && !jetpack::download::names_directory(root);
-    const std::string directory =
-        is_all || is_new ? "" : std::string(jetpack::download::base_name(prefix)) + '/';
+    std::string directory = root + '/';
+    if (!is_all && !is_new) directory.append(jetpack::download::base_name(prefix)) += '/';
     for (const auto& [name, listed] : found) {
       if (jetpack::download::is_safe_name(name)) {
-        add({below + name,
-             {listed.blob},
-             root + '/' + directory + name,
-             root,
-             listed.is_directory});
+        add({below + name, {listed.blob}, directory + name, root, listed.is_directory});
       } else {
         failed_.push_back({listed.blob, "cannot download " + in_quotes(listed.blob) +
                                             ": a file of this name would not be below " + root});
@@ -232,7 +228,7 @@ class Downloads {
   Done fetch_and_pass_on(const Request& request,
                          const std::function<void(std::string_view)>& take) {
     const jetpack::download::Spool spool;
-    const Done done = fetch_to(request, spool.path());
+    Done done = fetch_to(request, spool.path());
     spool.read(take);
     return done;
   }

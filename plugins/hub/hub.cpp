@@ -129,14 +129,29 @@ JETPACK_PLUGIN(
     command("hub event list", "List the events of a cluster", hub::event_list, queries_hub(),
             json(), limit(), any_cluster(), data(), database(),
             option("node", "NAME", "Print only events of this node"),
-            flag("all", 'a', "Print events of low priority too")),
+            option("min-level", "LEVEL", "Print only events of this level or a worse one")
+                .choices("info", "warn", "error")
+                .fallback("info"),
+            option("since", "DURATION", "Print only events of the last DURATION, such as 2h")
+                .duration(),
+            flag("follow", "Print events as they arrive, until interrupted"),
+            flag("all", 'a', "Print events of low priority too"),
+            example("jetpack hub event list --min-level error --since 2h",
+                    "Print the errors of the last two hours")),
     command("hub message list", "List the messages that the hub received", hub::message_list,
             queries_hub(), json(), limit(), any_cluster(), data(), database(),
             option("type", "TYPE", "Print only messages of this type")),
 
     command("hub node list", "List nodes with their phases and conditions", hub::node_list,
             queries_hub(), json(), any_cluster(), data(), database(),
-            option("phase", "PHASE", "List only nodes in this phase, such as Ready or Failed")),
+            option("phase", "PHASE", "List only nodes in this phase, such as Ready or Failed"),
+            option("condition", "NAME", "List only nodes on which this condition is not OK"),
+            option("sort", "KEY", "Sort the nodes: by contact, the longest silent come first")
+                .choices("name", "phase", "contact")
+                .fallback("name"),
+            flag("names", "Print only the nodes' names, a line each"),
+            example("jetpack hub node list --condition gpu --names | xargs -n1 ssh",
+                    "Work on the nodes with a bad GPU")),
     command("hub node show", "Show a node with its conditions, properties and events",
             hub::node_show, queries_hub(), argument("NAME", "The node"), json(), cluster(), data(),
             database()),

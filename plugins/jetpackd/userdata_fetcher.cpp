@@ -26,6 +26,8 @@ using std::chrono::milliseconds;
 constexpr unsigned config_mode = 0640;
 constexpr uint64_t max_file = 64 << 20;
 constexpr milliseconds fetch_timeout{10000};
+// Small values take some twenty times their size in memory.
+constexpr uint64_t max_userdata = 8 << 20;
 constexpr milliseconds longest_pause{600000};
 
 // The version that was applied last. In config/ and not in run/, whose group could withhold later
@@ -95,6 +97,7 @@ milliseconds UserdataFetcher::request_userdata() {
   jetpack::Request request;
   request.path = path;
   request.timeout = fetch_timeout;
+  request.max_reply = max_userdata;
   const auto reply = session_.request(request);
   board_.note_progress();
   const std::string answer =

@@ -32,7 +32,7 @@ constexpr seconds dead_letters_matter_for{86400};
 constexpr std::chrono::milliseconds plugin_list_time{1500};
 constexpr size_t dead_letters_shown = 5;
 
-// What a person has to see to, in the order found.
+// What needs attention, in the order found.
 using Problems = std::vector<std::string>;
 
 std::string counted(size_t count, const char* noun) {
@@ -110,8 +110,9 @@ class Report {
       list.PushBack(entry, allocator());
       if (support::text_or(condition, "status", "") != "Error") continue;
       std::string problem = "condition " + std::string(support::text_of(name)) + " is Error";
-      const std::string message = support::text_or(condition, "message", "");
-      problems_.push_back(message.empty() ? problem : problem + ": " + message);
+      if (const auto message = support::find_string(condition, "message"))
+        problem.append(": ").append(*message);
+      problems_.push_back(std::move(problem));
     }
     document_.AddMember("conditions", list, allocator());
   }

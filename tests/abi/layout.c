@@ -147,8 +147,7 @@ MEMBER(jp_session, outbox, 40, int32_t (*)(void*, jp_sink, jp_error*));
 MEMBER(jp_session, send, 48, int32_t (*)(void*, const jp_letter*, jp_receipt*, jp_error*));
 MEMBER(jp_session, deliver, 56, int32_t (*)(void*, int64_t, jp_delivered*, jp_error*));
 MEMBER(jp_session, outbox_list, 64, int32_t (*)(void*, jp_str, jp_sink, jp_error*));
-MEMBER(jp_session, outbox_change, 72,
-       int32_t (*)(void*, uint32_t, jp_str, uint64_t*, jp_error*));
+MEMBER(jp_session, outbox_change, 72, int32_t (*)(void*, uint32_t, jp_str, uint64_t*, jp_error*));
 FIXED(jp_outbox_change, 4);
 VALUE(JP_OUTBOX_RETRY, 1);
 VALUE(JP_OUTBOX_DROP, 2);
@@ -238,8 +237,7 @@ MEMBER(jp_process, reserved, 4, uint32_t);
 MEMBER(jp_process, self, 8, void*);
 MEMBER(jp_process, run, 16,
        int32_t (*)(void*, const jp_process_spec*, jp_process_result*, jp_sink, jp_sink, jp_error*));
-MEMBER(jp_process, start, 24,
-       int32_t (*)(void*, const jp_process_spec*, void**, jp_error*));
+MEMBER(jp_process, start, 24, int32_t (*)(void*, const jp_process_spec*, void**, jp_error*));
 MEMBER(jp_process, poll, 32, int32_t (*)(void*, void*));
 MEMBER(jp_process, result, 40,
        int32_t (*)(void*, void*, jp_process_result*, jp_sink, jp_sink, jp_error*));

@@ -104,16 +104,29 @@ def test_invalid_command_lines(args, expected, jetpack, server):
     assert not server.letters and not server.messages
 
 
+@pytest.mark.parametrize("text", [
+    '{"Name": "a", "TargetCoreCount": 100}', '[{"Name": "a", "TargetCoreCount": "100"}]',
+    '[{"Name": "a", "TargetCoreCount": 100.0}]', '[{"Name": "a", "TargetCoreCount": 1e2}]'])
+def test_counts_and_lists_as_schedulers_write_them(text, jetpack, home, server):
+    path = home.write("demand.json", text)
+    assert jetpack("autoscale", "--file", path, "--wait", "30s").returncode == 0
+    assert server.letters[-1][0] == "/clusters/demo/scale/a?totalCoreCount=100"
+    path.write_text(text.replace("}", ', "Configuration": {"a": 1}}'))
+    assert jetpack("autoscale", "--file", path, "--wait", "30s").returncode == 0
+    [definition] = server.messages[-1]["data"]["definitions"]
+    assert definition["TargetCoreCount"] == 100 and type(definition["TargetCoreCount"]) is int
+
+
 @pytest.mark.parametrize("text, expected", [
     ("", "empty"),
     ('[{"Name": "a",\n  "TargetCount": }]', "line 2, column 18"),
-    ('{"Name": "a", "TargetCount": 1}', '[{"Name": "execute"'),
+    ('"a"', '[{"Name": "execute"'),
     ('[1]', "node array 1"),
     ('[{"TargetCount": 1}]', 'missing "Name"'),
     ('[{"Name": "a", "TargetCount": 1}, {"Name": 7}]', "node array 2"),
     ('[{"Name": "a", "TargetCount": -1}]', "from 0 to 1000000"),
     ('[{"Name": "a", "TargetCoreCount": 1e9}]', "from 0 to 1000000"),
-    ('[{"Name": "a", "TargetCoreCount": "5"}]', '"5"'),
+    ('[{"Name": "a", "TargetCoreCount": "five"}]', '"five"'),
     ('[{"Name": "a", "TargetCount": 1.5}]', "1.5"),
     ('[{"Name": "a", "TargetCount": 1}, {"Name": "a", "TargetCount": 2}]', "duplicate"),
     ('[{"Name": "a", "ClusterName": "other", "TargetCount": 1}]', "ClusterName"),

@@ -285,3 +285,34 @@ def test_directories_of_plugins_that_are_not_used_are_told(jetpack, home, as_use
     home.write("config/jetpack.ini", "[plugins]\npath = also/relative\n")
     assert "ignoring 'also/relative' in [plugins] path" in jetpack("greet").stderr
     assert jetpack("config", "x", "D", env=env).stderr == ""
+
+
+COMPLETIONS = {
+    ("co",): ["completion", "condition", "config"], ("condition", ""): ["clear", "list", "set"],
+    ("condition", "set", "--s"): ["--status"], ("condition", "set", "-s", ""): ["NA", "OK", "Warning", "Error"],
+    ("log", "--level", "w"): ["warn"], ("hub", "node", "l"): ["list"], ("help", "hub", "u"): ["user"],
+    ("props", ""): ["get", "set"], ("completion", "b"): ["bash"], ("config", ""): [], ("nosuch", "x"): []}
+
+
+def test_bash_completes_commands_options_and_values(jetpack, tmp_path):
+    script = ('PATH=$1:$PATH; shift; source <(jetpack completion bash); COMP_WORDS=(jetpack "$@"); '
+              'COMP_CWORD=$#; _jetpack; printf "%s\\n" "${COMPREPLY[@]}"')
+    for words, expected in COMPLETIONS.items():
+        done = subprocess.run(["bash", "-c", script, "bash", jetpack.binary.parent, *words], text=True,
+                              capture_output=True, env=jetpack.environment(), check=True)
+        assert done.stdout.split() == expected, words
+        assert done.stderr == ""
+    for shell in ("zsh", "fish"):
+        assert "jetpack completion words" in jetpack.answer("completion", shell)
+
+
+def test_every_command_has_a_manual_page(jetpack, built_home):
+    pages = built_home / "share/man/man1"
+    names = [command["name"] for plugin in json.loads(jetpack.answer("help", "--json"))["plugins"]
+             for command in plugin["commands"]]
+    for page in ["jetpack", "jetpackd", *(f"jetpack-{name.replace(' ', '-')}" for name in names)]:
+        assert (pages / f"{page}.1").exists(), page
+    text = (pages / "jetpack-log.1").read_text()
+    for heading in ("NAME", "SYNOPSIS", "DESCRIPTION", "ARGUMENTS", "OPTIONS", "EXAMPLES"):
+        assert f".SH {heading}\n" in text
+    assert "\\fB\\-p, \\-\\-priority" in text or "\\fB\\-p\\fR, \\fB\\-\\-priority\\fR" in text

@@ -1,5 +1,5 @@
 """Whatever the server does, jetpackd keeps what waits, asks no more often than it may, stays small,
-stops when told, and delivers everything once and in order when the server is well."""
+stops when asked to, and delivers everything once and in order when the server is well."""
 
 import json
 from pathlib import Path

@@ -58,7 +58,8 @@ def test_a_lock_that_stays_held_is_an_error_that_names_the_holder(name, jetpack,
     prefix = member.prefix if name.startswith("run") else []
     with held(prefix, path) as pid:
         result = jetpack(*LOCKS[name], timeout=BOUND)
-        assert result.returncode == 1, result
+        # A condition is reported though it cannot be recorded.
+        assert result.returncode == (0 if "condition" in LOCKS[name] else 1), result
         assert path.name in result.stderr and f"pid {pid} (sleep)" in result.stderr, result.stderr
     assert jetpack(*LOCKS[name]).returncode == 0
 

@@ -232,7 +232,7 @@ def test_binary_files_are_left_out(report, tmp_path):
 
 
 def test_logs_that_are_in_use(report, tmp_path):
-    """Files grow, shrink, rotate and vanish all the time; what was taken is told truthfully."""
+    """Files grow, shrink, rotate and vanish all the time; what was taken is reported as it is."""
     logs = tmp_path / "logs"
     logs.mkdir()
     for i in range(200):

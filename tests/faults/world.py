@@ -193,7 +193,7 @@ class World:
         return [*self.broker_options(), "--transport", "amqp"] if self.broker else []
 
     def run(self, *arguments):
-        """What a command of the hubs' keeper prints."""
+        """What a command of the hubs' administrator prints."""
         done = subprocess.run([self.binary, *map(str, arguments)], env=environment(self.built_home),
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
                               check=False)

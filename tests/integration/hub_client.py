@@ -96,7 +96,7 @@ class DevCluster:
         return connection["username"], connection["password"]
 
     def connect(self, timeout=30):
-        """A connection, for whoever wants to send what http.client would not."""
+        """A connection, to send what http.client would not."""
         url = urllib.parse.urlsplit(self.about["hub"])
         return http.client.HTTPSConnection(url.hostname, url.port, timeout=timeout,
                                            context=self.context)

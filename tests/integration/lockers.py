@@ -7,7 +7,7 @@ import pathlib
 import uuid
 
 from hubs import Hub
-from servers import azurite, blob_client, keeper, npm
+from servers import azurite, blob_client, npm, shared
 from servers.imds import Imds
 
 KINDS = ("azurite-http", "azurite-https", "azurite-sas", "azurite-oauth", "hub-key", "hub-sas", "file")
@@ -118,7 +118,7 @@ class Lockers:
         npm.package("azurite", azurite.VERSION)
         self.imds = self.imds or Imds()
         self.azurite = self.azurite or self.servers.enter_context(
-            keeper.shared("azurite", self.shared_directory))
+            shared.lease("azurite", self.shared_directory))
         return azurite_locker(kind, self.azurite, self.imds)
 
     def close(self):

@@ -1,10 +1,12 @@
 """The hub, from outside: what it accepts, what it rejects, what survives."""
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
 import ssl
@@ -175,8 +177,8 @@ def test_the_page_is_for_administrators(hub):
 def test_a_batch_for_another_cluster_is_rejected(hub):
     before = len(hub.events(limit=10000))
     reply = hub.post([log_message("fine"), log_message("not mine", cluster="other")])
-    assert reply.status == 403
-    assert "message 1" in reply.json["error"]
+    assert reply.status == 400
+    assert "message 1" in reply.json["error"] and reply.json["message"] == 1
     assert len(hub.events(limit=10000)) == before
 
 
@@ -424,6 +426,33 @@ def test_the_commands_of_a_node(hub):
     messages = json.loads(hub.jetpack("hub", "message", "list", "--json", "--limit", 1,
                                       "--type", "log").stdout)
     assert messages[0]["data"]["priority"] == "low"
+    hub.log("an error", level="error")
+    for options, expected in ((["--min-level", "error"], {"an error"}),
+                              (["--min-level", "warn"], {"seen by the command", "an error"}),
+                              (["--since", "1h", "--min-level", "error"], {"an error"})):
+        shown = json.loads(hub.jetpack("hub", "event", "list", "--json", *options).stdout)
+        assert {event["message"] for event in shown} >= expected
+        assert all(event["level"] != "info" for event in shown)
+    assert json.loads(hub.jetpack("hub", "event", "list", "--since", "1ms", "--json").stdout) == []
+    assert hub.jetpack("hub", "node", "list", "--names", "--sort", "contact").stdout.split()[-1] == "execute-1"
+    assert hub.jetpack("hub", "node", "list", "--names", "--condition", "nosuch").stdout == ""
+
+
+def test_events_are_followed_as_they_arrive(hub):
+    hub.log("before")
+    with subprocess.Popen([BINARY, "hub", "event", "list", "--follow", "--min-level", "warn"],
+                          env={**os.environ, "JETPACK_HOME": str(hub.home)}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True) as process:
+        try:
+            for number in itertools.count():
+                hub.log(f"harmless {number}")
+                hub.log(f"followed {number}", level="warn")
+                if select.select([process.stdout], [], [], 2)[0]:
+                    break
+            line = process.stdout.readline()
+            assert "followed" in line and "harmless" not in line and "before" not in line
+        finally:
+            process.terminate()
 
 
 def test_a_long_list_is_fetched_in_pages(hub):

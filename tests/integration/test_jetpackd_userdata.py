@@ -267,3 +267,20 @@ def test_sudoers_are_checked(home, server, root, once):
     once()
     path = root / "etc/sudoers.d/jetpack"
     assert subprocess.run(["/usr/sbin/visudo", "-cqf", path], check=False).returncode == 0
+
+
+def test_userdata_that_costs_memory_is_bounded(jetpack, home, server, root, once):
+    server.userdata = userdata("v1")
+    once()
+    small = b'{"version":"v2","configuration":{"a":[' + b"{}," * 2_700_000 + b"{}]}}"
+    server.override["/clusterlink/userdata/"] = (200, small, ())
+    with subprocess.Popen([jetpack.binary.parent / "jetpackd", "--once", "--root", root],
+                          env=jetpack.environment(), stdin=subprocess.DEVNULL) as process:
+        usage = os.wait4(process.pid, 0)[2]
+        process.returncode = 0
+    assert usage.ru_maxrss < 192 << 10, "of the 256 MiB that the unit allows"
+    large = b'{"version":"v3","configuration":{"a":"' + b"x" * (9 << 20) + b'"}}'
+    server.override["/clusterlink/userdata/"] = (200, large, ())
+    once(code=1)
+    assert "more than 8388608 bytes" in log(home)
+    assert '"version": "v3"' not in (home / "config/configuration.json").read_text()

@@ -4,6 +4,7 @@ https, a SAS, a managed identity), on the hub's store and on a directory."""
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -223,7 +224,7 @@ def test_a_locker_that_does_not_exist_is_named(jetpack, home, locker, tmp_path):
 
 @pytest.mark.parametrize("locker", WITH_SECRET, indirect=True)
 def test_a_credential_that_is_wrong_is_told_and_not_shown(jetpack, home, locker, tmp_path):
-    wrong = ({"sas": locker.description["sas"][:-6] + "AAA%3D"} if "sas" in locker.description
+    wrong = ({"sas": re.sub(r"sig=[^&]*", "sig=" + "A" * 43 + "%3D", locker.description["sas"])} if "sas" in locker.description
              else {"account_key": "d3Jvbmcga2V5"})
     locker.put("blobs/p/x", b"content")
     locker.connect(home, **wrong)

@@ -43,7 +43,7 @@ class NodeServer:
         self.http.close_connections()
 
     def note(self, what, value):
-        """Remembers, and wakes whoever waits."""
+        """Remembers, and wakes those that wait."""
         with self.changed:
             what.append(value)
             self.changed.notify_all()

@@ -30,7 +30,7 @@ vm_memory_high_watermark.absolute = 1GB
 log.file.level = warning
 """
 
-# What a client of the broker is told: a user with every right on a virtual host of its own.
+# What a client of the broker gets: a user with every right on a virtual host of its own.
 Account = collections.namedtuple("Account", "user password vhost url plain_url")
 
 

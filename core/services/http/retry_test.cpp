@@ -24,7 +24,7 @@ TEST_CASE("pauses double to a cap, are random within half, and end") {
   }
 }
 
-TEST_CASE("progress begins the count anew") {
+TEST_CASE("progress starts the count again") {
   Tries tries(2);
   for (int i = 0; i < 10; ++i) {
     CHECK(tries.after(Retryable("reset")));
@@ -54,7 +54,7 @@ TEST_CASE("a halt ends the pause and the tries") {
   CHECK(calls == 1);
 }
 
-TEST_CASE("the last failure is told, and how often it was tried") {
+TEST_CASE("the last failure is reported, with the number of attempts") {
   Halt halt;
   CHECK(with_retries(3, halt, [] { return 5; }) == 5);
   try {

@@ -16,15 +16,15 @@ namespace jetpack::session {
 
 namespace {
 
-constexpr off_t size = 256 << 10;
+constexpr off_t ballast_size = 256 << 10;
 constexpr off_t page = 4096;
 constexpr size_t note_size = 256;
-constexpr uint64_t plenty = 4 * size;
+constexpr uint64_t plenty = 4 * ballast_size;
 
 // Where file systems cannot allocate, space is taken by writing.
 bool write_zeros(int fd) {
   const std::string zeros(page, '\0');
-  for (off_t at = page; at < size; at += page)
+  for (off_t at = page; at < ballast_size; at += page)
     if (::pwrite(fd, zeros.data(), zeros.size(), at) != page) return false;
   return true;
 }
@@ -39,7 +39,7 @@ Ballast::Ballast(const std::string& directory) noexcept try {
       fd_ && ::fstat(fd_.get(), &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1;
   if (!is_ours) {
     fd_.close();
-  } else if (info.st_size < size) {
+  } else if (info.st_size < ballast_size) {
     restore();
   }
 } catch (const std::exception&) {
@@ -61,7 +61,8 @@ void Ballast::restore() const noexcept {
   const bool has_plenty =
       ::fstatvfs(fd_.get(), &info) == 0 && uint64_t{info.f_bavail} * info.f_frsize >= plenty;
   if (!has_plenty) return;
-  if (::fallocate(fd_.get(), 0, page, size - page) != 0 && !write_zeros(fd_.get())) release();
+  if (::fallocate(fd_.get(), 0, page, ballast_size - page) != 0 && !write_zeros(fd_.get()))
+    release();
 }
 
 namespace {

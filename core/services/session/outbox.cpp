@@ -42,7 +42,7 @@ std::chrono::milliseconds Outbox::lock_patience() const {
   return std::min(options_.patience, support::FileLock::patience);
 }
 
-// The lock is held while the database is being opened; whoever moves it aside holds the lock alone.
+// The lock is held while the database is being opened; a process that moves it aside holds the lock alone.
 // So nobody opens a database without the log that belongs to it.
 void Outbox::open() {
   const auto held =

@@ -13,7 +13,7 @@ namespace jetpack::session {
 inline constexpr std::chrono::milliseconds busy_timeout{10000};
 // A database that is checked or read as a whole may be as large as the cap.
 inline constexpr std::chrono::milliseconds longest_check{60000};
-// Held alone by whoever moves the database aside, together by all that open it.
+// Held alone by the process that moves the database aside, together by all that open it.
 inline constexpr int64_t page_size = 4096;
 // With its parameter, whether a row has this id, whatever a damaged file has in the column.
 inline constexpr const char* same_id = "coalesce(CAST(id AS BLOB), x'') = CAST(? AS BLOB)";

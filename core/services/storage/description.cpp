@@ -106,7 +106,7 @@ class DescriptionReader {
                  bool has_container) const;
   void read_credential(Description& description) const;
   std::string prefix(std::string_view path) const;
-  void read_sas(Description& description, std::string_view sas) const;
+  void read_sas(Description& description, std::string_view pasted) const;
   std::string container(std::string_view name) const;
 
   std::string source_;

@@ -29,7 +29,7 @@ std::string content_of(const std::string& path) {
 }
 
 PartialFile partial(const std::string& path) {
-  return PartialFile(path, [] { FAIL("somebody else has it"); });
+  return PartialFile(path, [] { FAIL("another process has it"); });
 }
 
 Ranges first_five() {
@@ -85,7 +85,7 @@ TEST_CASE("what was written is read back, from any place, and until that is enou
   CHECK(pieces == 2);
 }
 
-TEST_CASE("what somebody has cut off is an error when it is read back") {
+TEST_CASE("what another process has cut off is an error when it is read back") {
   const jetpack::support::TemporaryDirectory directory;
   const auto file = partial(directory.file("x"));
   file.write_at(0, std::string(3'000'000, 'x'));
@@ -100,7 +100,7 @@ TEST_CASE("what somebody has cut off is an error when it is read back") {
   CHECK(got == 10'000);
 }
 
-TEST_CASE("another version, blob or length is begun anew, and so is what was asked to be") {
+TEST_CASE("another version, blob or length is started again, and so is what was asked to be") {
   const jetpack::support::TemporaryDirectory directory;
   const std::string path = directory.file("x");
   for (const auto& other : {PartialFile::Content{"az://a/b/c", "\"2\"", 10},
@@ -124,7 +124,7 @@ TEST_CASE("a state that cannot be trusted is none") {
   }
 }
 
-TEST_CASE("what somebody has put in the place of the partial file is not written through") {
+TEST_CASE("what another user has put in the place of the partial file is not written through") {
   const jetpack::support::TemporaryDirectory directory;
   const std::string victim = directory.write("victim", "precious");
   const std::string part = directory.file(".x.jetpack-part");

@@ -180,7 +180,7 @@ TEST_CASE("what is removed leaves no empty directories") {
   CHECK(std::filesystem::is_empty(box.directory.file("blobs/box")));
 }
 
-TEST_CASE("a file that is no blob is told, not served") {
+TEST_CASE("a file that is not a blob is reported, not served") {
   Stored box;
   std::ofstream(box.directory.file("blobs/box/a%blob"))
       << "just a file, and long enough to have an end";

@@ -1,4 +1,5 @@
 // The commands `hub node ...`.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,12 +40,33 @@ void append_nodes(json::Document& all, const HubClient& client, const std::strin
   }
 }
 
-void keep_phase(json::Document& nodes, std::string_view phase) {
-  json::Value kept(json::kArrayType);
-  for (auto& node : nodes.GetArray())
-    if (support::lower_case(shown_member(node, "phase")) == support::lower_case(phase))
-      kept.PushBack(node, nodes.GetAllocator());
-  static_cast<json::Value&>(nodes) = kept;
+bool has_bad_condition(const json::Value& node, std::string_view name) {
+  const auto* list = support::find_member(node, "conditions");
+  const auto is_it = [&](const json::Value& condition) {
+    return shown_member(condition, "name") == name && shown_member(condition, "status") != "OK";
+  };
+  return list != nullptr && list->IsArray() && std::any_of(list->Begin(), list->End(), is_it);
+}
+
+// Keeps the nodes that --phase and --condition select, in the order of --sort.
+void select_nodes(const Call& call, json::Document& nodes) {
+  std::vector<json::Value*> kept;
+  for (auto& node : nodes.GetArray()) {
+    const auto phase = call.text("phase");
+    const auto condition = call.text("condition");
+    if (phase && support::lower_case(shown_member(node, "phase")) != support::lower_case(*phase))
+      continue;
+    if (!condition || has_bad_condition(node, *condition)) kept.push_back(&node);
+  }
+  const std::string key = text_option(call, "sort");
+  const char* const by = key == "phase" ? "phase" : key == "contact" ? "last_contact" : nullptr;
+  if (by != nullptr)
+    std::stable_sort(kept.begin(), kept.end(), [&](const auto* a, const auto* b) {
+      return shown_member(*a, by) < shown_member(*b, by);
+    });
+  json::Value selected(json::kArrayType);
+  for (auto* node : kept) selected.PushBack(*node, nodes.GetAllocator());
+  static_cast<json::Value&>(nodes) = selected;
 }
 
 // Adds to each node, for a table: "gpu Error, disk Warning".
@@ -125,7 +147,12 @@ int node_list(const Call& call) {
   json::Document nodes;
   nodes.SetArray();
   for (const auto& cluster : clusters_of(call, client)) append_nodes(nodes, client, cluster);
-  if (const auto phase = call.text("phase")) keep_phase(nodes, *phase);
+  select_nodes(call, nodes);
+  if (call.flag("names") && !call.flag("json")) {
+    for (const auto& node : nodes.GetArray())
+      call.print(support::one_line(shown_member(node, "name")) + '\n');
+    return 0;
+  }
   if (!call.flag("json")) add_condition_texts(nodes);
   show_list(call, nodes,
             {{"CLUSTER", "cluster"},

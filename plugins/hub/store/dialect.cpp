@@ -55,7 +55,7 @@ Poco::URI parse_url(std::string_view url) {
   }
 }
 
-// Poco leaks some kilobytes for each connection that fails, so first check that somebody
+// Poco leaks some kilobytes for each connection that fails, so first check that a server
 // listens.
 void expect_listener(const DatabaseAddress& address) {
   Poco::Net::StreamSocket socket;

@@ -26,7 +26,7 @@ typedef struct jp_receipt {
   uint32_t delivery;  /* a jp_delivery */
   char id[40];        /* the message's UUID, NUL-terminated */
   uint32_t note_size; /* bytes of note */
-  char note[508];     /* JP_QUEUED: why: "the server refused the connection (...)"; JP_DELIVERED: why
+  char note[508]; /* JP_QUEUED: why: "the server refused the connection (...)"; JP_DELIVERED: why
                        * it could not be queued and was delivered directly, else empty */
 } jp_receipt;
 

@@ -1,6 +1,6 @@
 """Keeps one server up for all the processes of a test run, and ends it after the last of them.
 
-usage: keeper.py (rabbitmq | postgresql) [DIRECTORY]
+usage: shared.py (rabbitmq | postgresql) [DIRECTORY]
 
 Without DIRECTORY: prints one line of JSON with the URL of a new account or database, and runs
 until SIGTERM. With it: each user of the server holds a shared lock on DIRECTORY/users; when none is left,
@@ -33,7 +33,7 @@ def adopt(name, about):
 
 
 @contextlib.contextmanager
-def shared(name, directory):
+def lease(name, directory):
     """The server of that name which all processes with this directory share; do not break it."""
     directory = Path(directory) / name
     directory.mkdir(parents=True, exist_ok=True)
@@ -48,18 +48,18 @@ def shared(name, directory):
 
 
 def launch(name, directory):
-    """Starts a keeper and waits until its server is up."""
-    with open(directory / "keeper.log", "ab") as log:
-        keeper = subprocess.Popen([sys.executable, __file__, name, directory],
+    """Starts the process that has the server and waits until its server is up."""
+    with open(directory / "shared.log", "ab") as log:
+        process = subprocess.Popen([sys.executable, __file__, name, directory],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                   start_new_session=True)
-    with keeper.stdout:
-        ready = keeper.stdout.readline()
-    assert ready == b"ready\n", (directory / "keeper.log").read_text()
+    with process.stdout:
+        ready = process.stdout.readline()
+    assert ready == b"ready\n", (directory / "shared.log").read_text()
 
 
 def keep(name, directory):
-    """What the keeper does: starts the server, describes it, ends it after its last user."""
+    """What that process does: starts the server, describes it, ends it after its last user."""
     about, server = directory / "about.json", server_class(name)()
     try:
         ports = {key: value for key, value in vars(server).items() if isinstance(value, int)}
