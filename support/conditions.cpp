@@ -14,16 +14,16 @@ namespace jetpack::support {
 
 namespace {
 
-constexpr size_t max_message = 1 << 20;  // the limit of the session
+constexpr size_t max_condition_message = 1 << 20;  // the limit of the session
 constexpr size_t max_conditions = 1000;
-constexpr uint64_t max_state = 64 << 20;
-constexpr unsigned state_mode = 0660;
+constexpr uint64_t max_conditions_file = 64 << 20;
+constexpr unsigned conditions_mode = 0660;
 
 }  // namespace
 
 Conditions read_conditions(const std::string& path) {
   Conditions conditions;
-  const auto text = read_file(path, max_state, Sharing::shared);
+  const auto text = read_file(path, max_conditions_file, Sharing::shared);
   if (!text) return conditions;
   const auto document = parse_json(*text, path);
   if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
@@ -45,14 +45,14 @@ std::string condition_message(const std::string& name, const Condition& conditio
       for (const auto& [key, value] : condition)
         if (key != "since") data.text(key, cut(value, most));
     });
-    if (json.size() <= max_message) return json;
+    if (json.size() <= max_condition_message) return json;
   }
 }
 
 ConditionFile::ConditionFile(const Config& config, Report report)
     : report_(std::move(report)),
       path_(config.path("run/conditions.json")),
-      lock_(FileLock::wait(config.path("run/.conditions.lock"), state_mode)) {
+      lock_(FileLock::wait(config.path("run/.conditions.lock"), conditions_mode)) {
   try {
     all_ = read_conditions(path_);
   } catch (const Error& e) {
@@ -88,7 +88,7 @@ void ConditionFile::save() const {
       });
   });
   try {
-    write_durably(path_, json, state_mode);
+    write_durably(path_, json, conditions_mode);
   } catch (const Error& e) {
     report_(std::string("not recorded on this node: ") + e.what());
   }

@@ -102,17 +102,17 @@ Outcome check_scheduled_shutdown(const std::string& directory, support::SystemTi
   }
   const support::Directory entries(::fdopendir(fd));
   std::optional<Request> earliest;
-  std::string invalid;
+  std::string ignored;
   size_t count = 0;
   while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
     const std::string name = entry->d_name;
     if (name.starts_with('.') || ++count > most_requests) continue;
     const auto request = read_request(fd, name);
-    if (!request) invalid = name;
+    if (!request) ignored = name;
     if (request && (!earliest || request->time < earliest->time)) earliest = request;
   }
-  if (!invalid.empty())
-    outcome.message = "ignoring " + support::one_line(invalid) + ": not a scheduled shutdown";
+  if (!ignored.empty())
+    outcome.message = "ignoring " + support::one_line(ignored) + ": not a scheduled shutdown";
   if (!earliest) return outcome;
   // Within what support::iso_8601 can write.
   constexpr int64_t last = 253402300799;

@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr unsigned lock_mode = 0660;
+constexpr unsigned cycle_lock_mode = 0660;
 
 int64_t configured(const Call& call, const char* key) {
   const auto warn = [&](const std::string& text) {
@@ -144,7 +144,7 @@ Health list_checks(const Config& config, const Health& known) {
 
 std::vector<Result> run_cycle(const Call& call, const Settings& settings) {
   const auto config = call.service<Config>();
-  const auto lock = support::FileLock::wait(config.path("run/.health.lock"), lock_mode);
+  const auto lock = support::FileLock::wait(config.path("run/.health.lock"), cycle_lock_mode);
   const std::string path = health_path(config);
   Health health = load(call, path);
   const auto begin = Clock::now();

@@ -37,7 +37,7 @@ std::string described(const ProcessResult& result, const Limits& limits) {
   return result.exit_code == 0 ? "" : "exited with " + std::to_string(result.exit_code);
 }
 
-Outcome judged(const ProcessResult& result, const Limits& limits) {
+Outcome outcome_of(const ProcessResult& result, const Limits& limits) {
   Outcome outcome;
   outcome.state = result.timed_out || result.left > 0  ? State::hung
                   : result.exit_code == 0              ? State::passed
@@ -117,7 +117,7 @@ class Runner {
           ++i;
           continue;
         }
-        outcomes_[slots_[i].index] = judged(*result, limits_);
+        outcomes_[slots_[i].index] = outcome_of(*result, limits_);
       } catch (const Error& e) {
         outcomes_[slots_[i].index] = invalid(e.what());
       }
