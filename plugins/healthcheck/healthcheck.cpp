@@ -134,14 +134,17 @@ JETPACK_PLUGIN(
             "terminate it, with the check's output as the reason. Other exit codes are recorded "
             "only. A check that runs too long is killed with all that it has started. A script "
             "that others could have written is not run.\n\n"
-            "Exits 0 when all have passed, else 1."),
+            "Exits 0 when all have passed, else 1. 'jetpack healthcheck list' shows what each "
+            "showed "
+            "last, 'history' what has changed; 'run' tries checks, and 'serve' is the service."),
         jetpack::example("jetpack healthcheck", "Run all checks now"),
         jetpack::example("healthcheck", "The same")),
-    jetpack::command(
-        "healthcheck run", "Run checks and show their output; nothing is recorded or reported",
-        run_checks, jetpack::argument("NAME", "Name of the check; all by default").optional(),
-        jetpack::flag("json", "Print JSON"),
-        jetpack::example("jetpack healthcheck run gpu.sh", "Try a check that was just written")),
+    jetpack::command("healthcheck run",
+                     "Run checks and show their output; record and report nothing", run_checks,
+                     jetpack::argument("NAME", "Name of the check; all by default").optional(),
+                     jetpack::flag("json", "Print JSON"),
+                     jetpack::example("jetpack healthcheck run gpu.sh",
+                                      "Try a check that was just written")),
     jetpack::command("healthcheck list", "List the checks and what they showed last", list_checks,
                      jetpack::flag("json", "Print JSON"),
                      jetpack::example("jetpack healthcheck list", "Which checks fail, and why")),
