@@ -39,7 +39,8 @@ std::string last_words(std::string_view output) {
       if (words.empty()) words = support::cut(shown, max_words);
       break;
     }
-    if (!shown.empty()) words = words.empty() ? shown : shown + " | " + words;
+    if (!shown.empty() && !words.empty()) words.insert(0, " | ");
+    words.insert(0, shown);
   }
   return words;
 }
@@ -243,6 +244,17 @@ void Consequences::send_termination(const std::string& name) {
   }
 }
 
+// nullptr when the conditions of this node cannot be used; the cluster hears of them all the same.
+std::unique_ptr<support::ConditionFile> Consequences::open_conditions() const {
+  try {
+    return std::make_unique<support::ConditionFile>(
+        call_.service<Config>(), [this](const std::string& text) { report(text); });
+  } catch (const Error& e) {
+    report(std::string("conditions are not recorded on this node: ") + e.what());
+    return nullptr;
+  }
+}
+
 void Consequences::report_conditions() {
   struct Change {
     std::string name;
@@ -250,7 +262,7 @@ void Consequences::report_conditions() {
   };
   std::vector<Change> changes;
   for (auto& [name, record] : health_.checks) {
-    const bool is_gone = seen_.count(name) == 0;
+    const bool is_gone = !seen_.contains(name);
     if (!is_gone && record.last.state == State::passed && record.passes < settings_.recovery &&
         !record.reported.empty())
       continue;
@@ -260,15 +272,11 @@ void Consequences::report_conditions() {
     if (reported != record.reported) changes.push_back({name, std::move(condition)});
   }
   if (!changes.empty()) {
-    support::ConditionFile file(call_.service<Config>(),
-                                [&](const std::string& text) { report(text); });
+    const auto file = open_conditions();
     for (const auto& [name, condition] : changes) {
       const bool is_ok = condition.at("status") == "OK";
-      if (is_ok) {
-        file.remove(name);
-      } else {
-        file.set(name, condition);
-      }
+      if (file && is_ok) file->remove(name);
+      if (file && !is_ok) file->set(name, condition);
       const std::string data = support::condition_message(
           name, is_ok ? support::Condition{{"status", "OK"}} : condition);
       noted(call_.service<Session>().publish("condition", data, wait()));
@@ -276,7 +284,7 @@ void Consequences::report_conditions() {
           is_ok ? "" : condition.at("status") + ' ' + condition.at("message");
     }
   }
-  std::erase_if(health_.checks, [&](const auto& entry) { return seen_.count(entry.first) == 0; });
+  std::erase_if(health_.checks, [&](const auto& entry) { return !seen_.contains(entry.first); });
 }
 
 std::optional<milliseconds> Consequences::wait() const {

@@ -1,9 +1,8 @@
 // Runs a cycle.
 #include "healthcheck/cycle.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 
 #include <jetpack/log.hpp>
@@ -24,6 +23,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr unsigned cycle_lock_mode = 0660;
+// Set in the environment of a check.
+constexpr const char* inside_check = "JETPACK_HEALTHCHECK";
 
 int64_t configured(const Call& call, const char* key) {
   const auto warn = [&](const std::string& text) {
@@ -42,7 +43,7 @@ int64_t configured(const Call& call, const char* key) {
 // What checks expect to find beside the caller's environment.
 std::vector<std::string> environment(const Config& config) {
   const std::string home = config.path("");
-  return {"JETPACK_HOME=" + home, "CYCLECLOUD_HOME=" + home,
+  return {"JETPACK_HOME=" + home, "CYCLECLOUD_HOME=" + home, std::string(inside_check) + "=1",
           "PATH=" + home + "/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
 }
 
@@ -96,6 +97,9 @@ Settings read_settings(const Call& call) {
 
 std::vector<Result> run_all(const Call& call, const Settings& settings, const std::string& name,
                             const Health& known) {
+  // Each would start all the others, and itself, again.
+  if (std::getenv(inside_check) != nullptr)
+    throw Error(Errc::failed, "a check cannot run the checks");
   const auto config = call.service<Config>();
   std::vector<Result> results;
   const auto is_wanted = [&](std::string_view check) { return name.empty() || name == check; };

@@ -37,6 +37,8 @@ constexpr unsigned lock_mode = 0660;
 // Beyond what its checks may take: reading, recording and delivering.
 constexpr seconds overhead{60};
 constexpr milliseconds longest_sleep{15000};
+// INTERVAL as the unit comes, which must not hide the setting.
+constexpr int64_t unit_minutes = 10;
 
 class Daemon {
  public:
@@ -67,7 +69,7 @@ class Daemon {
   }
 
  private:
-  // Minutes in INTERVAL, which callers set in the unit; else the setting.
+  // Minutes in INTERVAL, where callers have changed it in the unit; else the setting.
   seconds interval(const Settings& settings) const {
     const char* text = std::getenv("INTERVAL");
     if (text == nullptr || *text == '\0') return settings.interval;
@@ -75,7 +77,7 @@ class Daemon {
     int64_t minutes = 0;
     const auto [end, failure] = std::from_chars(text, text + value.size(), minutes);
     if (failure == std::errc{} && end == text + value.size() && minutes >= 1 && minutes <= 1440)
-      return std::chrono::minutes(minutes);
+      return minutes == unit_minutes ? settings.interval : std::chrono::minutes(minutes);
     log_.warning("INTERVAL is '" + support::one_line(value.substr(0, 80)) +
                  "'; expected a whole number of minutes from 1 to 1440, using " +
                  std::to_string(settings.interval.count() / 60));

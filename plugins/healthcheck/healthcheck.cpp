@@ -156,7 +156,8 @@ JETPACK_PLUGIN(
         "healthcheck serve", "Run the health checks every ten minutes", health::serve,
         jetpack::description(
             "The service. Runs a cycle at once, and then every INTERVAL minutes (a variable of the "
-            "environment) or cyclecloud.jetpack.healthcheck_interval seconds (600 by default). "
+            "environment) or, where that is 10 or not set, every "
+            "cyclecloud.jetpack.healthcheck_interval seconds (600 by default). "
             "SIGHUP runs one at once; SIGTERM ends the service and what it runs."),
         jetpack::example("systemctl start healthcheck",
                          "Start the service (unit file in share/jetpack/systemd)")));

@@ -24,24 +24,29 @@ std::string seconds_of(int64_t ms) {
 }
 
 std::string described(const ProcessResult& result, const Limits& limits) {
-  if (result.left > 0)
-    return "hung: process " + std::to_string(result.left_pid) + " cannot be killed" +
-           (result.left > 1 ? ", nor " + std::to_string(result.left - 1) + " more" : "");
-  if (result.timed_out)
-    return "timed out after " + seconds_of(limits.deadline.count()) +
-           (result.killed > 0 ? ", killed with " + std::to_string(result.killed) + " children"
-                              : "");
-  if (result.signal != 0)
-    return "killed by signal " + std::to_string(result.signal) + " (" + ::strsignal(result.signal) +
+  std::string text;
+  if (result.timed_out) {
+    text = "timed out after " + seconds_of(limits.deadline.count());
+    if (result.killed > 0) text += ", killed with " + std::to_string(result.killed) + " children";
+  } else if (result.signal != 0) {
+    text = "killed by signal " + std::to_string(result.signal) + " (" + ::strsignal(result.signal) +
            ')';
-  return result.exit_code == 0 ? "" : "exited with " + std::to_string(result.exit_code);
+  } else if (result.exit_code != 0) {
+    text = "exited with " + std::to_string(result.exit_code);
+  }
+  if (result.left == 0) return text;
+  if (!text.empty()) text += "; ";
+  text += "process " + std::to_string(result.left_pid) + " cannot be killed";
+  if (result.left > 1) text += ", nor " + std::to_string(result.left - 1) + " more";
+  return text;
 }
 
 Outcome outcome_of(const ProcessResult& result, const Limits& limits) {
   Outcome outcome;
-  outcome.state = result.timed_out || result.left > 0  ? State::hung
-                  : result.exit_code == 0              ? State::passed
+  outcome.state = result.timed_out                     ? State::hung
                   : result.exit_code == unhealthy_code ? State::unhealthy
+                  : result.left > 0                    ? State::hung
+                  : result.exit_code == 0              ? State::passed
                                                        : State::failed;
   outcome.exit_code = result.exit_code;
   outcome.message = described(result, limits);

@@ -316,6 +316,12 @@ def test_run_changes_nothing(checks, jetpack, home, server):
     assert results(jetpack, "list")["gpu.sh"]["state"] == "not run"
 
 
+def test_a_check_cannot_run_the_checks(checks, jetpack, home):
+    checks("again.sh", f"{jetpack.binary} healthcheck run\n")
+    found = results(jetpack, "run", "again.sh")["again.sh"]
+    assert found["exit_code"] == 1 and "a check cannot run the checks" in found["stderr"]
+
+
 def test_without_checks_nor_a_server(jetpack, home):
     home.node({})
     home.write("config/userdata.json", {})
