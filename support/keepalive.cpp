@@ -16,26 +16,26 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr uint64_t max_file = 64 << 10;
+constexpr uint64_t max_keepalive_file = 64 << 10;
 // The difference between clocks that still counts as none.
 constexpr milliseconds clock_tolerance{2000};
 // No machine runs longer than a thousand years: larger numbers are invalid.
 constexpr uint64_t max_boottime_ms = 1000ULL * 366 * 24 * 3600 * 1000;
 
-[[noreturn]] void invalid(const std::string& name, const std::string& what) {
+[[noreturn]] void fail_on_member(const std::string& name, const std::string& what) {
   throw Error(Errc::corrupt, name + ": " + what + " is missing or invalid");
 }
 
 SystemTime time_member(const rapidjson::Value& json, const char* member, const std::string& name) {
   const auto time = parse_iso_8601(text_or(json, member, ""));
-  if (!time) invalid(name, member);
+  if (!time) fail_on_member(name, member);
   return *time;
 }
 
 milliseconds span_member(const rapidjson::Value& json, const char* member, uint64_t most,
                          const std::string& name) {
   const uint64_t ms = number_or(json, member, most + 1);
-  if (ms > most) invalid(name, member);
+  if (ms > most) fail_on_member(name, member);
   return milliseconds{ms};
 }
 
@@ -106,7 +106,7 @@ std::string Keepalive::end(const Clocks& now) const {
 
 std::optional<Keepalive> read_keepalive(const std::string& run_directory) {
   const std::string path = keepalive_file(run_directory);
-  const auto text = read_file(path, max_file, Sharing::shared);
+  const auto text = read_file(path, max_keepalive_file, Sharing::shared);
   if (!text) return std::nullopt;
   return Keepalive::parse(*text, path);
 }
