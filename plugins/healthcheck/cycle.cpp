@@ -161,6 +161,7 @@ std::vector<Result> run_cycle(const Call& call, const Settings& settings) {
   consequences.draw();
   try {
     write_health(path, health);
+    support::write_durably(config.path("run/health.prom"), metrics_of(health), 0640);
   } catch (const Error& e) {
     call.report(std::string("jetpack healthcheck: not recorded: ") + e.what() + '\n');
   }

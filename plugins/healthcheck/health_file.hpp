@@ -61,6 +61,9 @@ Health read_health(const std::string& path);
 // Throws as support::write_durably.
 void write_health(const std::string& path, const Health& health);
 
+// The state of each check for Prometheus, in its text format.
+std::string metrics_of(const Health& health);
+
 // The state to show: also of a check that has never run.
 std::string shown_state(const Record& record);
 

@@ -24,6 +24,7 @@
 #include "support/notifier.hpp"
 #include "support/settings.hpp"
 #include "support/times.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::jetpackd {
 
@@ -117,8 +118,21 @@ class Daemon {
     with_fresh_state([this, is_status = path == "/status", respond = std::move(respond)] {
       const State state = board_.read();
       if (is_status) return respond({200, "application/json", to_json(state) + '\n'});
-      respond({200, "text/plain; version=0.0.4; charset=utf-8", to_metrics(state)});
+      respond(
+          {200, "text/plain; version=0.0.4; charset=utf-8", to_metrics(state) + health_metrics()});
     });
+  }
+
+  // What the health checks wrote; none while there is nothing that can be read.
+  std::string health_metrics() const {
+    constexpr uint64_t max_metrics = 256 << 10;
+    try {
+      const auto text = support::read_file(config_.path("run/health.prom"), max_metrics,
+                                           support::Sharing::shared);
+      return text ? support::well_formed(*text) : "";
+    } catch (const Error&) {
+      return "";
+    }
   }
 
   HttpAnswer health() const {

@@ -140,6 +140,7 @@ def test_254_asks_the_cluster_once(checks, jetpack, home, server):
         "unhealthy", "termination requested", "passed"]
     assert "termination requested" in jetpack.answer("healthcheck", "history")
     assert "gpu.sh: unhealthy" in (home / "logs/healthcheck.log").read_text()
+    assert 'jetpack_healthcheck_passing{check="gpu.sh",state="passed"} 1' in (home / "run/health.prom").read_text()
 
 
 def test_a_request_waits_while_the_server_is_down(checks, jetpack, home, server):
