@@ -93,8 +93,9 @@ std::string termination_reason(const std::string& name, const Record& record,
   if (!err.empty()) reason += ": stderr: " + err;
   if (!out.empty() && last.spoken.message.empty())
     reason += (err.empty() ? ": " : "; ") + ("stdout: " + out);
-  const bool is_builtin = last.err.empty() && last.out.empty();
-  if (is_builtin && !last.message.empty()) reason += ": " + last.message;
+  // Of a built-in check; of a script it says no more than the exit code.
+  if (err.empty() && out.empty() && !last.message.starts_with("exited with"))
+    reason += ": " + last.message;
   return reason;
 }
 

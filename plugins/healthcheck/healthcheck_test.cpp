@@ -45,6 +45,13 @@ TEST_CASE("the reason names the check, its exit code, for how long, and its last
   CHECK(reason ==
         "unhealthy: check gpu.sh exited with 254, failing for 20m: stderr: GPU 3 | fell off the "
         "bus; stdout: checked 8");
+  record.last.err = record.last.out = "";
+  record.last.message = "exited with 254";
+  CHECK(health::termination_reason("gpu.sh", record, record.failing_since) ==
+        "unhealthy: check gpu.sh exited with 254, failing for 0s");
+  record.last.message = "its shutdown was scheduled";
+  CHECK(health::termination_reason("scheduled_shutdown", record, record.failing_since)
+            .ends_with("failing for 0s: its shutdown was scheduled"));
   record.last.err = std::string(100000, 'x') + "\xff\x1b[2J";
   const auto bounded = health::termination_reason("gpu.sh", record, record.failing_since);
   CHECK(bounded.size() < 3000);

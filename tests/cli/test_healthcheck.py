@@ -297,6 +297,16 @@ def test_state_that_cannot_be_read_is_moved_aside(checks, jetpack, home, server)
         home.write("run/health.json", broken)
         result = jetpack("healthcheck")
         assert result.returncode == 0 and "moved to" in result.stderr
+    # What a member of the group that shares run/ may put there.
+    secret = home.write("secret", "{}")
+    for place in ((home / "run/health.json").symlink_to, (home / "run/health.json").hardlink_to):
+        (home / "run/health.json").unlink()
+        place(secret)
+        assert "moved to" in jetpack("healthcheck").stderr
+    (home / "run/health.json").unlink()
+    os.mkfifo(home / "run/health.json")
+    assert "moved to" in jetpack("healthcheck").stderr
+    assert secret.read_text() == "{}"
     assert list((home / "run").glob("health.json.corrupt-*"))
     # What is of another kind is ignored.
     home.write("run/health.json", {"checks": {"fine.sh": 1, "old.sh": {"strikes": -1}}, "history": [None],
