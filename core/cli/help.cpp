@@ -24,7 +24,7 @@ constexpr std::array groups{
     Group{"Node", {"condition", "config", "keepalive", "props", "status", "users"}},
     Group{"Cluster", {"autoscale", "log", "outbox", "send", "shutdown"}},
     Group{"Files and logs", {"download", "report_issue"}},
-    Group{"Service", {"initialize", "jetpackd", "run_on_shutdown"}},
+    Group{"Service", {"healthcheck", "initialize", "jetpackd", "run_on_shutdown"}},
     Group{"Hub", {"hub"}},
     Group{"Help and plugins", {"completion", "help", "plugin", "version"}},
 };
@@ -37,25 +37,21 @@ size_t group_of(std::string_view word) {
   return groups.size();
 }
 
-// Breaks a paragraph into lines of at most `columns`; existing line breaks stay.
-std::vector<std::string> wrap(std::string_view text, size_t columns) {
-  std::vector<std::string> lines;
+// Breaks a paragraph into lines of at most `columns`; existing line breaks stay. The lines are parts
+// of `text`.
+std::vector<std::string_view> wrap(std::string_view text, size_t columns) {
+  std::vector<std::string_view> lines;
   while (true) {
     const size_t end = text.find('\n');
     std::string_view rest = text.substr(0, end);
-    std::string line;
-    while (!rest.empty()) {
-      const size_t space = rest.find(' ');
-      const std::string_view word = rest.substr(0, space);
-      if (!line.empty() && line.size() + 1 + word.size() > columns) {
-        lines.push_back(line);
-        line.clear();
-      }
-      if (!line.empty()) line += ' ';
-      line += word;
-      rest.remove_prefix(space == std::string_view::npos ? rest.size() : space + 1);
+    while (rest.size() > columns) {
+      size_t space = rest.rfind(' ', columns);
+      if (space == std::string_view::npos) space = rest.find(' ');
+      if (space == std::string_view::npos) break;
+      lines.push_back(rest.substr(0, space));
+      rest.remove_prefix(space + 1);
     }
-    lines.push_back(line);
+    lines.push_back(rest);
     if (end == std::string_view::npos) return lines;
     text.remove_prefix(end + 1);
   }
@@ -91,7 +87,7 @@ std::string table(const char* title, const std::vector<Row>& rows, size_t width)
     if (row.text.size() <= width - column && row.text.find('\n') == std::string_view::npos) {
       add(row.text);
     } else {
-      for (const auto& text : wrap(row.text, width - column)) add(text);
+      for (const auto text : wrap(row.text, width - column)) add(text);
     }
   }
   return out;
@@ -103,7 +99,7 @@ std::string section(const char* title, const std::vector<Row>& rows, size_t widt
 
 std::string paragraphs(std::string_view text, size_t width) {
   std::string out;
-  for (const auto& line : wrap(text, width)) out += line + '\n';
+  for (const auto line : wrap(text, width)) out.append(line) += '\n';
   return out;
 }
 
@@ -207,9 +203,14 @@ Rows grouped(const std::vector<Registry::Listed>& commands) {
     } else if (!group.empty()) {
       const auto& term = rows.texts.emplace_back(std::string(group) + "...");
       list.push_back({term, rows.texts.emplace_back(command.name.substr(group.size()))});
-    } else if (i + 1 == commands.size() || !is_below(commands[i + 1].name, command.name)) {
-      // Of "props", "props get" and "props set" the last two: the first is for old callers.
-      list.push_back({command.name, command.summary});
+    } else {
+      size_t end = i + 1;
+      while (end < commands.size() && is_below(commands[end].name, command.name)) ++end;
+      // Of "props", "props get" and "props set" the last two: the first is for old callers. Of
+      // "healthcheck" and its many the first.
+      const bool stands_for_all = end - i > 3;
+      if (end == i + 1 || stands_for_all) list.push_back({command.name, command.summary});
+      if (stands_for_all) i = end - 1;
     }
     last = group;
   }
@@ -281,8 +282,8 @@ std::string command_help(const CommandNote& command, size_t width) {
   if (!command.examples.empty()) out += "\nexamples:\n";
   for (const auto& example : command.examples) {
     out += "  " + example.line + '\n';
-    for (const auto& line : wrap(example.help, width - 6))
-      if (!line.empty()) out += "      " + line + '\n';
+    for (const auto line : wrap(example.help, width - 6))
+      if (!line.empty()) out.append("      ").append(line) += '\n';
   }
   return out;
 }

@@ -53,7 +53,7 @@ class PlainReader {
     if (key == "requires") return read_texts(found.needed);
     if (key == "libraries") return read_texts(found.libraries);
     if (key == "commands") {
-      constexpr size_t usual = 4;
+      constexpr size_t usual = 5;
       found.commands.reserve(usual);
       return read_list([&] { return read_command(found.commands.emplace_back()); });
     }

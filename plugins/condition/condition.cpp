@@ -1,14 +1,11 @@
 // `jetpack condition set|list|clear`: reports problems of this node to the cluster.
 #include <array>
-#include <map>
 
 #include <jetpack/plugin.hpp>
-#include "support/file_lock.hpp"
-#include "support/files.hpp"
+#include "support/conditions.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
-#include "support/times.hpp"
 #include "support/utf8.hpp"
 
 namespace {
@@ -17,15 +14,9 @@ namespace support = jetpack::support;
 using jetpack::Call;
 using jetpack::Errc;
 using jetpack::Error;
-using rapidjson::Value;
 using support::Object;
 
 constexpr size_t max_name = 128;
-constexpr size_t max_text = 64 << 10;
-constexpr size_t max_message = 1 << 20;  // the limit of the session
-constexpr size_t max_conditions = 1000;
-constexpr uint64_t max_state = 64 << 20;
-constexpr unsigned state_mode = 0660;
 
 // The options, and the member of the message that each one sets.
 struct Text {
@@ -40,115 +31,26 @@ constexpr std::array condition_texts{Text{"status", "status"},
                                      Text{"action-type", "action_type"},
                                      Text{"ghr-category", "ghr_category"}};
 
-// The texts of a condition, by member, and `since`.
-using Condition = std::map<std::string, std::string>;
-using Conditions = std::map<std::string, Condition>;
+using support::Condition;
+using support::Conditions;
 
 void add_texts(support::Object& to, const Condition& condition) {
   for (const auto& [member, text] : condition) to.text(member, text);
 }
 
-// That the cluster hears of a condition matters more than that this node remembers it.
-void report_unrecorded(const Call& call, const Error& why) {
-  call.report("jetpack " + std::string(call.command()) +
-              ": not recorded on this node: " + why.what() + '\n');
+void report_line(const Call& call, const std::string& text) {
+  call.report("jetpack " + std::string(call.command()) + ": " + text + '\n');
 }
-
-// run/conditions.json: the conditions set on this node. A lock serializes changes.
-class State {
- public:
-  explicit State(const Call& call)
-      : call_(call),
-        path_(call.service<jetpack::Config>().path("run/conditions.json")),
-        lock_(support::FileLock::wait(call.service<jetpack::Config>().path("run/.conditions.lock"),
-                                      state_mode)) {
-    load();
-  }
-
-  static Conditions read(const std::string& path) {
-    Conditions conditions;
-    const auto text = support::read_file(path, max_state, support::Sharing::shared);
-    if (!text) return conditions;
-    const auto document = support::parse_json(*text, path);
-    if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
-    for (const auto& [name, members] : document.GetObject()) {
-      if (!members.IsObject()) throw Error(Errc::corrupt, path + " contains an invalid entry");
-      Condition& condition = conditions[std::string(support::text_of(name))];
-      for (const auto& [key, value] : members.GetObject())
-        if (support::is_string(value)) condition[key.GetString()] = support::text_of(value);
-    }
-    return conditions;
-  }
-
-  const Conditions& all() const { return all_; }
-
-  void set(const std::string& name, Condition condition) {
-    const auto known = all_.find(name);
-    const bool is_new = known == all_.end();
-    if (is_new && all_.size() >= max_conditions)
-      throw Error(Errc::failed, "cannot set condition '" + name + "': the limit is " +
-                                    std::to_string(max_conditions) +
-                                    " conditions; clear some with 'jetpack condition clear'");
-    const bool same_status = !is_new && known->second["status"] == condition["status"];
-    condition["since"] =
-        same_status ? known->second["since"] : support::iso_8601(std::chrono::system_clock::now());
-    all_[name] = std::move(condition);
-    save();
-  }
-
-  void remove(const std::string& name) {
-    if (all_.erase(name) > 0) save();
-  }
-
- private:
-  void load() {
-    try {
-      all_ = read(path_);
-    } catch (const Error& e) {
-      if (e.code() != Errc::corrupt) throw;
-      call_.report("jetpack condition: " + std::string(e.what()) + "; moved to " +
-                   support::move_aside(path_) + "; starting with an empty list\n");
-    }
-  }
-
-  void save() const {
-    const std::string json = support::json_object([&](Object& conditions) {
-      for (const auto& entry : all_)
-        conditions.object(entry.first, [&](Object& texts) { add_texts(texts, entry.second); });
-    });
-    try {
-      support::write_durably(path_, json, state_mode);
-    } catch (const Error& e) {
-      report_unrecorded(call_, e);
-    }
-  }
-
-  const Call& call_;
-  std::string path_;
-  support::FileLock lock_;
-  Conditions all_;
-};
 
 // nullopt when the conditions of this node cannot be used; says why.
-std::optional<State> open_state(const Call& call) {
+std::optional<support::ConditionFile> open_state(const Call& call) {
   try {
-    return std::optional<State>(std::in_place, call);
+    return std::optional<support::ConditionFile>(
+        std::in_place, call.service<jetpack::Config>(),
+        [&call](const std::string& text) { report_line(call, text); });
   } catch (const Error& e) {
-    report_unrecorded(call, e);
+    report_line(call, std::string("not recorded on this node: ") + e.what());
     return std::nullopt;
-  }
-}
-
-std::string message_data(const std::string& name, const Condition& condition) {
-  // Control characters take six bytes, so that texts within their limit may need more than a message
-  // can have.
-  for (size_t most = max_text;; most /= 2) {
-    std::string json = support::json_object([&](Object& data) {
-      data.text("name", name);
-      for (const auto& [key, value] : condition)
-        if (key != "since") data.text(key, support::cut(value, most));
-    });
-    if (json.size() <= max_message) return json;
   }
 }
 
@@ -168,11 +70,11 @@ Condition condition_of(const Call& call) {
     const auto text = call.text(option);
     if (!text) continue;
     condition[member] = support::well_formed(*text);
-    if (condition[member].size() <= max_text) continue;
+    if (condition[member].size() <= support::max_condition_text) continue;
     call.report("jetpack condition set: --" + std::string(option) + " has " +
                 std::to_string(condition[member].size()) + " bytes, the limit is " +
-                std::to_string(max_text) + ", the rest is cut\n");
-    condition[member] = support::cut(condition[member], max_text);
+                std::to_string(support::max_condition_text) + ", the rest is cut\n");
+    condition[member] = support::cut(condition[member], support::max_condition_text);
   }
   return condition;
 }
@@ -181,7 +83,7 @@ Condition condition_of(const Call& call) {
 int set_condition(const Call& call) {
   const std::string name = checked_name(*call.text("name"));
   const Condition condition = condition_of(call);
-  const std::string data = message_data(name, condition);
+  const std::string data = support::condition_message(name, condition);
   auto state = open_state(call);
   if (state && condition.at("status") == "OK") {
     state->remove(name);
@@ -213,7 +115,7 @@ int clear_condition(const Call& call) {
   jetpack::Sender sender(call);
   for (const auto& name : names) {
     if (state) state->remove(name);
-    sender.publish("condition", message_data(name, {{"status", "OK"}}),
+    sender.publish("condition", support::condition_message(name, {{"status", "OK"}}),
                    "'" + support::one_line(name) + "'");
   }
   return sender.finish();
@@ -246,7 +148,8 @@ std::string list_as_text(const Conditions& conditions) {
 }
 
 int list_conditions(const Call& call) {
-  const auto all = State::read(call.service<jetpack::Config>().path("run/conditions.json"));
+  const auto all =
+      support::read_conditions(call.service<jetpack::Config>().path("run/conditions.json"));
   if (call.flag("json")) {
     call.print(list_as_json(all));
   } else if (all.empty()) {

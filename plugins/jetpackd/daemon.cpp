@@ -16,14 +16,15 @@
 #include "jetpackd/board.hpp"
 #include "jetpackd/http_server.hpp"
 #include "jetpackd/memory.hpp"
-#include "jetpackd/notifier.hpp"
 #include "jetpackd/worker.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/log_file.hpp"
+#include "support/notifier.hpp"
 #include "support/settings.hpp"
 #include "support/times.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::jetpackd {
 
@@ -117,8 +118,21 @@ class Daemon {
     with_fresh_state([this, is_status = path == "/status", respond = std::move(respond)] {
       const State state = board_.read();
       if (is_status) return respond({200, "application/json", to_json(state) + '\n'});
-      respond({200, "text/plain; version=0.0.4; charset=utf-8", to_metrics(state)});
+      respond(
+          {200, "text/plain; version=0.0.4; charset=utf-8", to_metrics(state) + health_metrics()});
     });
+  }
+
+  // What the health checks wrote; none while there is nothing that can be read.
+  std::string health_metrics() const {
+    constexpr uint64_t max_metrics = 256 << 10;
+    try {
+      const auto text = support::read_file(config_.path("run/health.prom"), max_metrics,
+                                           support::Sharing::shared);
+      return text ? support::well_formed(*text) : "";
+    } catch (const Error&) {
+      return "";
+    }
   }
 
   HttpAnswer health() const {
@@ -184,7 +198,7 @@ class Daemon {
   support::LogFile log_;
   Board board_;
   Worker worker_;
-  Notifier notifier_;
+  support::Notifier notifier_;
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer watchdog_, shutdown_timer_;

@@ -1,13 +1,6 @@
 // `jetpack shutdown`: asks the cluster to terminate this node.
-#include <array>
-
 #include <jetpack/plugin.hpp>
-#include "support/encoding.hpp"
-#include "support/files.hpp"
-#include "support/json_writer.hpp"
-#include "support/program.hpp"
-#include "support/random.hpp"
-#include "support/times.hpp"
+#include "support/shutdown_request.hpp"
 
 namespace {
 
@@ -21,36 +14,14 @@ std::string reason_of(const jetpack::Call& call) {
   return call.flag("idle") ? "idle" : call.flag("unhealthy") ? "unhealthy" : "";
 }
 
-std::string request_body(std::string_view node, std::string_view reason) {
-  return support::json_object([&](support::Object& body) {
-    body.text("requestId", support::random_uuid()).texts("names", std::array{node});
-    if (!reason.empty()) body.text("reason", reason);
-  });
-}
-
-// run/shutdown.json, for `jetpack status`. The request counts, not this note of it.
-void note_request(const jetpack::Call& call, const std::string& action, const std::string& reason) {
-  const std::string note = support::json_object([&](support::Object& json) {
-    json.text("action", action)
-        .text("reason", reason)
-        .text("requested", support::iso_8601(std::chrono::system_clock::now()))
-        .text("boot", support::boot_id());
-  });
-  try {
-    support::write_durably(call.service<jetpack::Config>().path("run/shutdown.json"), note, 0660);
-  } catch (const Error&) {
-    // As on a full disk.
-  }
-}
-
 int shutdown_node(const jetpack::Call& call) {
   const std::string reason = reason_of(call);
   const auto session = call.service<jetpack::Session>();
   const std::string cluster = session.require("cluster");
   const std::string node = session.require("node");
   const std::string action = call.flag("deallocate") ? "deallocate" : "terminate";
-  const std::string path = "/clusters/" + support::percent_encoded(cluster) + "/nodes/" + action;
-  const std::string body = request_body(node, reason);
+  const std::string path = support::shutdown_path(cluster, action);
+  const std::string body = support::shutdown_body(node, reason);
   call.service<jetpack::Log>().info("asking the cluster to " + action + " this node" +
                                     (reason.empty() ? "" : ": it is " + reason));
   jetpack::Letter letter;
@@ -58,7 +29,7 @@ int shutdown_node(const jetpack::Call& call) {
   letter.body = body;
   jetpack::Sender sender(call);
   sender.send(letter);
-  note_request(call, action, reason);
+  support::note_shutdown(call.service<jetpack::Config>(), action, reason);
   return sender.finish();
 }
 

@@ -234,6 +234,14 @@ def test_its_http_endpoints(jetpack, home, server, start):
     assert abs(int(values["jetpackd_last_contact_timestamp_seconds"]) - time.time()) < 600
     for line in metrics.splitlines():
         assert re.fullmatch(r"# (HELP|TYPE) jetpackd_\w+ .+|jetpackd_\w+(\{.*\})? \d+", line)
+    # With what the health checks have written, and nothing that a link leads to.
+    home.write("config/healthcheck.d/gpu.sh", "exit 1\n")
+    assert jetpack("healthcheck").returncode == 1
+    assert '\njetpack_healthcheck_passing{check="gpu.sh",state="failed"} 0\n' in get(port, "/metrics")[1]
+    (home / "run/health.prom").unlink()
+    (home / "run/health.prom").symlink_to(home.write("secret", "the password"))
+    code, metrics = get(port, "/metrics")
+    assert code == 200 and "password" not in metrics and "jetpackd_outbox_messages" in metrics
     assert get(port, "/other")[0] == 404
     assert get(port, "/status", "POST")[0] == 405
     assert get(port, "/healthz", "HEAD") == (200, "")

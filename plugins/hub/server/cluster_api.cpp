@@ -25,6 +25,7 @@ namespace {
 
 constexpr size_t max_selected = 10'000;
 constexpr size_t max_short = 256;
+constexpr size_t max_reason = 4096;
 constexpr size_t max_key = 128;
 constexpr int64_t max_operations = 100;
 
@@ -189,7 +190,7 @@ Response act(Database& database, const Request& request, const std::string& clus
   operation.request_id = text_of_member(body, "requestId", max_short);
   operation.cluster = cluster;
   operation.action = action;
-  operation.reason = text_of_member(body, "reason", max_short);
+  operation.reason = text_of_member(body, "reason", max_reason);
   operation.account = request.account.name;
   return once(database, request, "acting on nodes", [&](Transaction& transaction) {
     require_cluster(transaction.session(), cluster);
@@ -208,7 +209,7 @@ Response stop(Database& database, const Request& request, const std::string& clu
   Operation operation;
   operation.cluster = cluster;
   operation.action = "terminate";
-  operation.reason = stored_text(parameter(request.query, "reason"), max_short);
+  operation.reason = stored_text(parameter(request.query, "reason"), max_reason);
   operation.account = request.account.name;
   NodeSelection selection;
   selection.instance_ids = {stored_text(instance, max_short)};

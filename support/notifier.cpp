@@ -1,5 +1,5 @@
 // Notifies systemd that the service is ready, alive or stopping, by the protocol of sd_notify(3).
-#include "jetpackd/notifier.hpp"
+#include "support/notifier.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace jetpack::jetpackd {
+namespace jetpack::support {
 
 namespace {
 
@@ -34,7 +34,7 @@ Notifier::Notifier() : address_(take_from_environment("NOTIFY_SOCKET")) {
   const std::string pid = take_from_environment("WATCHDOG_PID");
   if (address_.empty() || (address_[0] != '/' && address_[0] != '@')) return;
   if (address_.size() >= sizeof(sockaddr_un::sun_path)) return;
-  socket_ = support::Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  socket_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (microseconds > 0 && (pid.empty() || number_in(pid) == ::getpid()))
     watchdog_ = std::chrono::microseconds(microseconds);
 }
@@ -51,4 +51,4 @@ void Notifier::notify(std::string_view assignments) const {
            reinterpret_cast<const sockaddr*>(&to), size);
 }
 
-}  // namespace jetpack::jetpackd
+}  // namespace jetpack::support

@@ -8,7 +8,7 @@
 
 #include "support/files.hpp"
 
-namespace jetpack::jetpackd {
+namespace jetpack::support {
 
 // Does nothing when not started by a service manager that expects notifications.
 class Notifier {
@@ -24,8 +24,8 @@ class Notifier {
 
  private:
   std::string address_;
-  support::Fd socket_;
+  Fd socket_;
   std::optional<std::chrono::microseconds> watchdog_;
 };
 
-}  // namespace jetpack::jetpackd
+}  // namespace jetpack::support

@@ -1,0 +1,171 @@
+// Runs a cycle.
+#include "healthcheck/cycle.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+
+#include <jetpack/log.hpp>
+#include <jetpack/process.hpp>
+#include "healthcheck/builtins.hpp"
+#include "healthcheck/consequences.hpp"
+#include "support/file_lock.hpp"
+#include "support/files.hpp"
+#include "support/settings.hpp"
+#include "support/text.hpp"
+
+namespace jetpack::healthcheck {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr unsigned cycle_lock_mode = 0660;
+// Set in the environment of a check.
+constexpr const char* inside_check = "JETPACK_HEALTHCHECK";
+
+int64_t configured(const Call& call, const char* key) {
+  const auto warn = [&](const std::string& text) {
+    call.report("jetpack healthcheck: " + text + '\n');
+  };
+  std::optional<std::string> text;
+  try {
+    text = call.service<Config>().get(key);
+  } catch (const Error& e) {
+    // A new node has no configuration yet.
+    if (e.code() != Errc::unavailable) warn(e.what());
+  }
+  return support::number_setting(key, text, warn);
+}
+
+// What checks expect to find beside the caller's environment.
+std::vector<std::string> environment(const Config& config) {
+  const std::string home = config.path("");
+  return {"JETPACK_HOME=" + home, "CYCLECLOUD_HOME=" + home, std::string(inside_check) + "=1",
+          "PATH=" + home + "/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+}
+
+// The scripts, without those of which the kernel still holds a process.
+std::vector<Check> scripts(const Config& config, const Health& known) {
+  auto checks = find_checks(config.path("config/healthcheck.d"));
+  for (auto& check : checks) {
+    if (check.name == converge_timeout_name || check.name == scheduled_shutdown_name)
+      check.name = "healthcheck.d/" + check.name;
+    const auto record = known.checks.find(check.name);
+    if (record == known.checks.end()) continue;
+    const Outcome& last = record->second.last;
+    if (last.left_pid == 0 || last.left_start == 0) continue;
+    if (start_of_process(last.left_pid) == last.left_start) check.argv.clear();
+  }
+  return checks;
+}
+
+Outcome still_hung(const Outcome& last) {
+  Outcome outcome;
+  outcome.state = State::hung;
+  outcome.exit_code = -1;
+  outcome.message = "still hung: process " + std::to_string(last.left_pid) + " cannot be killed";
+  outcome.left_pid = last.left_pid;
+  outcome.left_start = last.left_start;
+  return outcome;
+}
+
+Health load(const Call& call, const std::string& path) {
+  try {
+    return read_health(path);
+  } catch (const Error& e) {
+    if (e.code() != Errc::corrupt) throw;
+    call.report("jetpack healthcheck: " + std::string(e.what()) + "; moved to " +
+                support::move_aside(path) + "; starting anew\n");
+    return {};
+  }
+}
+
+}  // namespace
+
+Settings read_settings(const Call& call) {
+  Settings settings;
+  settings.interval = seconds(configured(call, "cyclecloud.jetpack.healthcheck_interval"));
+  settings.limits.deadline = seconds(configured(call, "cyclecloud.jetpack.healthcheck_timeout"));
+  settings.strikes = configured(call, "cyclecloud.jetpack.healthcheck_strikes");
+  settings.recovery = configured(call, "cyclecloud.jetpack.healthcheck_recovery");
+  settings.converge_timeout = seconds(configured(call, "cyclecloud.keepalive.timeout"));
+  return settings;
+}
+
+std::vector<Result> run_all(const Call& call, const Settings& settings, const std::string& name,
+                            const Health& known) {
+  // Each would start all the others, and itself, again.
+  if (std::getenv(inside_check) != nullptr)
+    throw Error(Errc::failed, "a check cannot run the checks");
+  const auto config = call.service<Config>();
+  std::vector<Result> results;
+  const auto is_wanted = [&](std::string_view check) { return name.empty() || name == check; };
+  if (is_wanted(converge_timeout_name))
+    results.push_back(
+        {converge_timeout_name,
+         check_converge_timeout(config.path("config/userdata.json"), settings.converge_timeout)});
+  if (is_wanted(scheduled_shutdown_name))
+    results.push_back(
+        {scheduled_shutdown_name, check_scheduled_shutdown(config.path("run/scheduled_shutdown"),
+                                                           std::chrono::system_clock::now())});
+  auto checks = scripts(config, known);
+  std::erase_if(checks, [&](const Check& check) { return !is_wanted(check.name); });
+  if (results.empty() && checks.empty())
+    throw Error(Errc::not_found, "no check '" + support::one_line(name) +
+                                     "'; 'jetpack healthcheck list' shows them");
+  std::vector<Check> to_run;
+  for (const auto& check : checks) {
+    if (check.argv.empty() && check.problem.empty()) {
+      results.push_back({check.name, still_hung(known.checks.at(check.name).last)});
+    } else {
+      to_run.push_back(check);
+    }
+  }
+  auto outcomes = run_checks(call.service<Process>(), to_run, environment(config), settings.limits);
+  for (size_t i = 0; i < to_run.size(); ++i)
+    results.push_back({to_run[i].name, std::move(outcomes[i])});
+  return results;
+}
+
+Health list_checks(const Config& config, const Health& known) {
+  Health listed;
+  const auto add = [&](const std::string& name, const std::string& problem) {
+    Record& record = listed.checks[name];
+    if (const auto found = known.checks.find(name); found != known.checks.end())
+      record = found->second;
+    if (problem.empty()) return;
+    record.last.state = State::invalid;
+    record.last.message = problem;
+  };
+  add(converge_timeout_name, "");
+  add(scheduled_shutdown_name, "");
+  for (const auto& check : scripts(config, known)) add(check.name, check.problem);
+  return listed;
+}
+
+std::vector<Result> run_cycle(const Call& call, const Settings& settings) {
+  const auto config = call.service<Config>();
+  const auto lock = support::FileLock::wait(config.path("run/.health.lock"), cycle_lock_mode);
+  const std::string path = health_path(config);
+  Health health = load(call, path);
+  const auto begin = Clock::now();
+  const std::string now = support::iso_8601(std::chrono::system_clock::now());
+  auto results = run_all(call, settings, "", health);
+  Consequences consequences(call, settings, health, now);
+  for (const auto& [name, outcome] : results) consequences.record(name, outcome);
+  health.started = now;
+  health.elapsed_ms = std::chrono::duration_cast<milliseconds>(Clock::now() - begin).count();
+  consequences.draw();
+  try {
+    write_health(path, health);
+    support::write_durably(config.path("run/health.prom"), metrics_of(health), 0640);
+  } catch (const Error& e) {
+    call.report(std::string("jetpack healthcheck: not recorded: ") + e.what() + '\n');
+  }
+  return results;
+}
+
+}  // namespace jetpack::healthcheck
