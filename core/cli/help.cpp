@@ -41,6 +41,8 @@ size_t group_of(std::string_view word) {
 // of `text`.
 std::vector<std::string_view> wrap(std::string_view text, size_t columns) {
   std::vector<std::string_view> lines;
+  constexpr size_t usual = 4;
+  lines.reserve(usual);
   while (true) {
     const size_t end = text.find('\n');
     std::string_view rest = text.substr(0, end);
@@ -233,8 +235,10 @@ size_t help_width(int fd) {
 }
 
 std::string overview(const std::vector<Registry::Listed>& commands, size_t width) {
-  std::string out =
-      usage("", {"[-h|--help]", "[-v|--version]", "[--plugin-path DIR]", "COMMAND ..."}, width);
+  constexpr size_t usual = 4096;
+  std::string out;
+  out.reserve(usual);
+  out += usage("", {"[-h|--help]", "[-v|--version]", "[--plugin-path DIR]", "COMMAND ..."}, width);
   out += '\n' + paragraphs(
                     "The agent of a node in an HPC cluster: its configuration, and its way to the "
                     "cluster's server.",
@@ -242,9 +246,10 @@ std::string overview(const std::vector<Registry::Listed>& commands, size_t width
   const Rows rows = grouped(commands);
   for (size_t i = 0; i < groups.size(); ++i) out += section(groups[i].title, rows.of[i], width);
   out += section("Plugins", rows.of.back(), width);
-  return out +
-         "\nSee 'jetpack help COMMAND' for the options of a command, and\n"
-         "'jetpack help settings' for the settings of a node.\n";
+  out +=
+      "\nSee 'jetpack help COMMAND' for the options of a command, and\n"
+      "'jetpack help settings' for the settings of a node.\n";
+  return out;
 }
 
 std::string group_overview(const std::string& group, const std::vector<Registry::Listed>& commands,
