@@ -99,13 +99,13 @@ class DefinitionReader {
   }
 
   void read_count(Value& definition, const char* name) const {
-    const auto count = definition.FindMember(name);
-    if (count == definition.MemberEnd()) return;
+    if (!definition.HasMember(name)) return;
+    Value& count = definition[name];
     const uint64_t number = support::number_or(definition, name, max_count + 1);
     if (number > max_count)
-      fail('"' + std::string(name) + "\" is " + support::to_json(count->value).substr(0, 80) +
+      fail('"' + std::string(name) + "\" is " + support::to_json(count).substr(0, 80) +
            "; expected a whole number from 0 to " + std::to_string(max_count));
-    count->value.SetUint64(number);
+    count.SetUint64(number);
   }
 
   std::string file_;
