@@ -144,7 +144,9 @@ def test_the_service(checks, jetpack, home, server, service, tmp_path):
             rss, descriptors = daemon.rss_kib(), daemon.descriptors()
     print("idle RSS", daemon.rss_kib(), "KiB")
     assert daemon.rss_kib() <= 12 * 1024
-    assert daemon.rss_kib() <= rss + 512 and daemon.descriptors() <= descriptors + 2
+    assert daemon.rss_kib() <= rss + 512
+    # The last cycle may still have some.
+    wait_for(lambda: daemon.descriptors() <= descriptors + 2, "its descriptors to be closed")
     assert "WATCHDOG" in daemon.next() or "WATCHDOG" in daemon.next()
     assert len(server.letters) == 1
     daemon.process.terminate()
