@@ -45,7 +45,7 @@ def tries(server):
 # What each fault is to a daemon: whether it tries again by itself soon.
 TEMPORARY = ["closes at once", "hangs before TLS", "closes after the request", "answers garbage",
              "sends a body without end", "announces a huge chunk", "sends headers without end",
-             "closes in the body", "fails", "is overloaded"]
+             "closes in the headers", "closes in the body", "fails", "is overloaded"]
 
 
 @pytest.mark.timeout(120)

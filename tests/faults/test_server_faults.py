@@ -75,6 +75,8 @@ FAULTS = {
             b"HTTP/1.1 202 X\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n" + b"x" * 1000)), ""),
     "sends headers without end": (
         endless(b"HTTP/1.1 202 X\r\n", b"X-Header: " + b"x" * 65000 + b"\r\n"), ""),
+    "closes in the headers": (
+        after_request(lambda c: c.send(b"HTTP/1.1 202 X\r\nX-Header: x\r\n")), "closed the connection"),
     "closes in the body": (
         after_request(lambda c: c.send(b"HTTP/1.1 202 X\r\nContent-Length: 10\r\n\r\nx")), ""),
     "points elsewhere": (

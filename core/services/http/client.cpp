@@ -137,6 +137,9 @@ class Client::Exchange {
   }
   const char* details() const { return details_.data(); }
   Response& response() { return response_; }
+  // Whether the headers came to their end: libcurl takes a connection that is closed among them for
+  // the end of the response.
+  bool has_all_headers() const { return has_all_headers_; }
   // Whether anything of a response has come.
   bool has_begun() const { return header_bytes_ > 0; }
 
@@ -160,12 +163,14 @@ class Client::Exchange {
     if (line.starts_with("HTTP/")) {
       // Another response begins: the one before was 1xx or the proxy's.
       response_ = {};
+      has_all_headers_ = false;
       const size_t blank = line.find(' ');
       for (const char c : line.substr(std::min(blank, line.size()), 4))
         if (c >= '0' && c <= '9')
           response_.status = response_.status * 10 + static_cast<unsigned>(c - '0');
       return;
     }
+    if (support::trimmed(line).empty()) has_all_headers_ = true;
     const size_t colon = line.find(':');
     if (colon != std::string_view::npos)
       response_.headers[support::lower_case(line.substr(0, colon))] =
@@ -225,6 +230,7 @@ class Client::Exchange {
   const BodySink* sink_;
   const Halt* halt_;
   size_t header_bytes_ = 0;
+  bool has_all_headers_ = false;
   bool is_error_cut_ = false;
   std::exception_ptr thrown_;
   std::array<char, CURL_ERROR_SIZE> details_{};
@@ -327,11 +333,12 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
     handle_->watch_certificate();
     Exchange exchange(request, max_body, sink, halt_);
     exchange.attach(handle);
-    const CURLcode code = [&] {
+    CURLcode code = [&] {
       const NoPipeSignal quiet;
       return curl_easy_perform(handle);
     }();
     exchange.rethrow();
+    if (code == CURLE_OK && !exchange.has_all_headers()) code = CURLE_PARTIAL_FILE;
     if (halt_ != nullptr && halt_->is_set()) throw Retryable("the transfer was stopped");
     if (code == CURLE_OK) {
       if (exchange.response().status == 421) handle_->start();
