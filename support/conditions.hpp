@@ -23,7 +23,7 @@ Conditions read_conditions(const std::string& path);
 std::string condition_message(const std::string& name, const Condition& condition);
 
 // The conditions while they are changed, with a lock that serializes changes. A file that cannot be
-// read is moved aside, and one that cannot be written is not: `report` is told, because that the
+// read is moved aside, and one that cannot be written is not: `report` is called, because that the
 // cluster hears of a condition matters more than that this node remembers it.
 class ConditionFile {
  public:

@@ -29,7 +29,7 @@ constexpr std::array groups{
     Group{"Help and plugins", {"completion", "help", "plugin", "version"}},
 };
 
-// Which of the groups a command's first word belongs to; their number for one of somebody else.
+// Which of the groups a command's first word belongs to; the number of groups for a plugin of a third party.
 size_t group_of(std::string_view word) {
   for (size_t i = 0; i < groups.size(); ++i)
     for (const auto known : groups[i].words)

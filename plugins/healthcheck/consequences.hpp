@@ -52,7 +52,7 @@ class Consequences {
   bool is_queueing_ = false;
 };
 
-// What the server is told: which check, its exit code, for how long, and what it said last.
+// The reason that is sent to the server: which check, its exit code, for how long, and what it said last.
 std::string termination_reason(const std::string& name, const Record& record,
                                const std::string& now);
 

@@ -78,7 +78,7 @@ Health load(const Call& call, const std::string& path) {
   } catch (const Error& e) {
     if (e.code() != Errc::corrupt) throw;
     call.report("jetpack healthcheck: " + std::string(e.what()) + "; moved to " +
-                support::move_aside(path) + "; starting anew\n");
+                support::move_aside(path) + "; starting without it\n");
     return {};
   }
 }

@@ -59,7 +59,7 @@ class Daemon {
       if (!cycle_ && Clock::now() >= next_) start_cycle();
       wait();
       if (cycle_) collect();
-      // The service manager is told only while the cycles make progress.
+      // The service manager is notified only while the cycles make progress.
       if (!cycle_ || Clock::now() < overdue_) notifier_.notify("WATCHDOG=1");
     }
     notifier_.notify("STOPPING=1");

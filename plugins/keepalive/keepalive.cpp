@@ -209,8 +209,8 @@ JETPACK_PLUGIN(
             "extends an earlier one and never shortens it: --cancel does. It survives reboots, and "
             "setting the clock does not change it.\n\n"
             "Exit code 0 means delivered or safely queued, and standard error says which. Where "
-            "it cannot be recorded on this node, as on a full disk, the cluster is told all the "
-            "same."),
+            "it cannot be recorded on this node, as on a full disk, it is reported to the cluster "
+            "all the same."),
         jetpack::example("jetpack keepalive", "Keep the node alive for one hour"),
         jetpack::example("jetpack keepalive 6h", "Keep it alive for six hours"),
         jetpack::example("jetpack keepalive forever", "Suspend termination until it is canceled"),

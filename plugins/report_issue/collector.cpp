@@ -89,7 +89,7 @@ void Collector::visit_file(int entry, const std::string& path) {
   Found found{path, Fd(::open(link.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC))};
   struct stat info {};
   if (!found.fd || ::fstat(found.fd.get(), &info) != 0) return skip_({path, reason(errno)});
-  // A hard link may be to a file that whoever made it cannot read.
+  // A hard link may be to a file that its creator cannot read.
   if (info.st_nlink > 1) return skip_({path, "has more than one name (hard links)"});
   found.bytes = static_cast<uint64_t>(info.st_size);
   found.modified = info.st_mtime;

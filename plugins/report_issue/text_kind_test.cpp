@@ -51,7 +51,7 @@ TEST_CASE("UTF-16 and UTF-32 are recognized, with and without a mark, and decode
         "a");
 }
 
-TEST_CASE("text is told from everything else") {
+TEST_CASE("text is distinguished from everything else") {
   for (const auto text : {""sv, "x"sv,
                           "gr\xC3\xB6\xC3\x9F"
                           "e \x1b[31m\r\n"sv,

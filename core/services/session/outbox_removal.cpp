@@ -24,7 +24,7 @@ constexpr const char* bury =
 
 }  // namespace
 
-// A damaged place in the order hides rows from whoever looks for one, not from whoever reads all.
+// A damaged place in the order hides rows from a search for one, not from a reading of all.
 void Outbox::check_gone(const Message& message) {
   Statement row(*database_, std::string("SELECT 1 FROM outbox WHERE +seq = ? AND ") + same_id);
   if (row.bind(message.seq).bind(message.id).step()) fail_damaged();

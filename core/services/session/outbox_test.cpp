@@ -396,7 +396,7 @@ class SmallDisk {
   bool is_there_ = false;
 };
 
-// Takes all that waits, as whoever delivers it; returns the ids.
+// Takes all that waits, as its delivery does; returns the ids.
 std::set<std::string> take_all(Outbox& outbox) {
   std::set<std::string> ids;
   for (auto batch = outbox.oldest(all, 5, mib); !batch.empty();
@@ -640,7 +640,7 @@ TEST_CASE("many processes write and remove at once, and every message is seen on
   CHECK(count == writers * each);
 }
 
-TEST_CASE("members of the directory's group share it, whoever came first; others get an error") {
+TEST_CASE("members of the directory's group share it, no matter who was first; others get an error") {
   if (::geteuid() != 0) {
     MESSAGE("skipped: needs root to act as other users");
     return;
