@@ -180,8 +180,10 @@ def test_the_hub_receives_the_reason():
         (directory / "gpu.sh").write_text("echo 'GPU 3 fell off the bus' >&2; exit 254\n")
         (hub.home / "config/userdata.json").touch()
         assert hub.jetpack("healthcheck").returncode == 1
+        # The request and the condition arrive by two queues.
         node = wait_for(lambda: (found := hub.get("/api/node?cluster=demo&node=execute-1").json["node"])
-                        ["phase"] == "Stopping" and found, "the node to stop")
+                        ["phase"] == "Stopping" and found["conditions"] and found,
+                        "the node to stop, and its condition")
         condition, = [c for c in node["conditions"] if c["name"] == "gpu.sh"]
         assert condition["status"] == "Error" and "GPU 3 fell off the bus" in condition["details"]
         with contextlib.closing(sqlite3.connect(f"file:{hub.data}/hub.db?mode=ro", uri=True)) as database:

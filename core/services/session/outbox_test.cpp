@@ -640,7 +640,8 @@ TEST_CASE("many processes write and remove at once, and every message is seen on
   CHECK(count == writers * each);
 }
 
-TEST_CASE("members of the directory's group share it, no matter who was first; others get an error") {
+TEST_CASE(
+    "members of the directory's group share it, no matter who was first; others get an error") {
   if (::geteuid() != 0) {
     MESSAGE("skipped: needs root to act as other users");
     return;
