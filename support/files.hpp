@@ -72,7 +72,7 @@ std::optional<std::string> read_private_file(const std::string& path, uint64_t m
 // Errc::not_found or failed.
 Fd open_input(const std::string& file);
 
-// Opens one to write it anew: "-" is standard output. Throws Errc::denied or failed.
+// Opens one to replace its content: "-" is standard output. Throws Errc::denied or failed.
 Fd open_output(const std::string& file);
 
 // All of a FILE to read; `name_of_input` says how messages call it. Throws Errc::corrupt when it is

@@ -44,7 +44,7 @@ std::string random_text(char kind, size_t length, std::mt19937& random) {
   return text;
 }
 
-// {A36} and so on, replaced by values that no scanner takes for somebody's.
+// {A36} and so on, replaced by values that no scanner takes for a live one.
 std::string expanded(std::string text, std::mt19937& random) {
   size_t at = 0;
   while ((at = text.find('{', at)) != std::string::npos) {

@@ -1,5 +1,5 @@
 // config/run_on_shutdown.json: the scripts that root runs before this node is terminated.
-// `jetpack run_on_shutdown` writes it; whoever handles the notice of a termination runs them.
+// `jetpack run_on_shutdown` writes it; the handler of a termination notice runs them.
 //
 // {"scripts": [{"path": "/opt/site/drain.sh", "registered": "2026-11-28T17:00:00.000Z"}, ...]}
 //

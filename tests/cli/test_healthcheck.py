@@ -1,4 +1,4 @@
-"""`jetpack healthcheck`: which checks are run and how, what is recorded, and what the cluster is told."""
+"""`jetpack healthcheck`: which checks are run and how, what is recorded, and what is reported to the cluster."""
 
 import json
 import os

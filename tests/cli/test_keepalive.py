@@ -1,4 +1,4 @@
-"""`jetpack keepalive`: how long, what this node remembers, and what the server is told."""
+"""`jetpack keepalive`: how long, what this node remembers, and what is reported to the server."""
 
 import fcntl
 import json
@@ -83,7 +83,7 @@ def test_it_is_extended_and_never_shortened(jetpack, home, server):
     assert until(home) == "forever" and told(server)[-2:] == ["forever", "forever"]
     assert jetpack.answer("keepalive", "--show") == "kept alive forever\n"
     assert re.search("^keepalive +forever$", jetpack("status").stdout, re.M)
-    # The end in force is told each time: what was told before may have been lost with the server.
+    # The end in force is reported each time: an earlier report may have been lost with the server.
     assert len(told(server)) == 5
 
     result = jetpack("keepalive", "--cancel")
