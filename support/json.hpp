@@ -120,7 +120,8 @@ rapidjson::Document parse_json(std::string_view text, const std::string& name,
 std::string to_json(const rapidjson::Value& value);
 // Indented by 4, a member on each line.
 std::string to_pretty_json(const rapidjson::Value& value);
-// As commands print it with --json, however `text` was written: indented by 4, with a line break at the end.
+// As commands print it with --json, however `text` was written: indented by 4, with a line break at
+// the end.
 std::string shown_json(std::string_view text);
 
 }  // namespace jetpack::support
