@@ -86,11 +86,13 @@ require "json"
 Ohai::Log.level = :fatal
 machine = Ohai::System.new
 machine.all_plugins("platform")
+plugin = machine.provides_map.find_providers_for(["platform"]).first
 ARGV.each do |file|
   system("mount", "--bind", file, File.realpath("/etc/os-release")) or exit 1
   machine.data.clear
-  machine.provides_map.find_providers_for(["platform"]).each { |it| it.instance_variable_set(:@os_release_info, nil) }
-  machine.refresh_plugins("platform")
+  plugin.instance_variable_set(:@os_release_info, nil)
+  plugin.reset!
+  plugin.safe_run
   puts JSON.generate(%w[platform platform_family platform_version].map { |key| machine.data[key] })
   system("umount", "-l", File.realpath("/etc/os-release")) or exit 1
 end
