@@ -160,3 +160,51 @@ def test_no_user_is_listed(program, tmp_path):
     assert "/proc/meminfo" in text and text.count("execve(") == 1
     assert "/etc/passwd" not in text and "/etc/group" not in text
     assert "etc" not in facts and len(json.dumps(facts)) < 200_000
+
+
+NETWORK = """set -e
+# Without a probe for duplicates, which would end between the two looks.
+for name in default all; do echo 0 >/proc/sys/net/ipv6/conf/$name/accept_dad; done
+ip link set lo up
+ip link add eth0 type veth peer name peer0
+ip link add eth1 type veth peer name peer1
+for name in eth0 peer0 eth1 peer1; do ip link set $name up; done
+ip addr add 10.1.0.4/24 brd + dev eth0
+ip addr add 10.1.0.5/24 brd + dev eth0 label eth0:1
+ip addr add 10.3.0.1 peer 10.3.0.2 dev eth1
+ip addr add fd01::4/64 dev eth0 preferred_lft 3000 valid_lft 4000
+ip addr add fd01::5/128 dev eth0 nodad noprefixroute
+ip route add default via 10.1.0.1 dev eth0 metric 100
+ip route add default via 10.1.0.9 dev eth0 metric 50
+ip route add 168.63.129.16 via 10.1.0.1 dev eth0 proto dhcp src 10.1.0.4 metric 100
+ip route add 10.50.0.0/16 nexthop via 10.1.0.7 dev eth0 nexthop via 10.3.0.2 dev eth1
+ip route add unreachable 10.60.0.0/16
+ip -6 route add default via fd01::1 dev eth0 metric 77 proto static
+"""
+
+
+def test_a_network_with_aliases_peers_and_several_ways_out(program, tmp_path):
+    """Both look at a network of its own: 20 lines of `ip` that real nodes have."""
+    if not shutil.which("ohai") or os.geteuid() != 0:
+        pytest.skip("ohai is not installed, or this is not root, who alone can create a network namespace")
+    script = tmp_path / "network"
+    script.write_text(f"{NETWORK}ohai network ipaddress ip6address macaddress >{tmp_path}/theirs\n"
+                      f"{program} >{tmp_path}/ours\n")
+    done = subprocess.run(["unshare", "-n", "sh", script], text=True, capture_output=True, timeout=60, check=False)
+    if "Unknown device type" in done.stderr or "unshare failed" in done.stderr:
+        pytest.skip(f"no such network can be created: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    ours = json.loads((tmp_path / "ours").read_text())
+    theirs, text = {}, (tmp_path / "theirs").read_text()
+    for key in ("network", "ipaddress", "ip6address", "macaddress"):
+        theirs[key], end = json.JSONDecoder().raw_decode(text)
+        text = text[end:].lstrip()
+    assert len(theirs["network"]["interfaces"]) > 5 and theirs["ipaddress"] == ["10.1.0.4"]
+    assert not list(differences(theirs["network"], ours["network"]))
+    # Of an interface ohai lists more: neighbours and what ethtool prints.
+    for name, interface in theirs["network"]["interfaces"].items():
+        assert set(ours["network"]["interfaces"][name]) <= set(interface), name
+        assert {"addresses", "routes"} & set(interface) <= set(ours["network"]["interfaces"][name]), name
+    for key in ("ipaddress", "ip6address", "macaddress"):
+        assert [ours[key]] == theirs[key]
+
