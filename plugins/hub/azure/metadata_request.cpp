@@ -15,7 +15,7 @@ namespace jetpack::hub {
 
 namespace {
 
-constexpr std::string_view prefix = "/metadata";
+constexpr std::string_view service_path = "/metadata";
 
 // Those that Microsoft's documents list, of all parts of the service.
 constexpr std::array<std::string_view, 25> known_versions{
@@ -33,9 +33,9 @@ std::string decoded_path(const Poco::URI& uri) {
 
 // "/NODE/metadata/instance", "/CLUSTER/NODE/metadata/instance" or "/metadata/instance".
 void read_path(const std::string& path, MetadataRequest& request) {
-  const size_t at = (path + '/').find(std::string(prefix) + '/');
+  const size_t at = (path + '/').find(std::string(service_path) + '/');
   if (at == std::string::npos) throw MetadataError(404, metadata_error("Not found"));
-  request.path = path.substr(at + prefix.size());
+  request.path = path.substr(at + service_path.size());
   std::vector<std::string> names;
   for (size_t begin = 1; begin < at; begin += names.back().size() + 1)
     names.push_back(path.substr(begin, std::min(path.find('/', begin), at) - begin));

@@ -28,7 +28,7 @@ namespace net = Poco::Net;
 namespace {
 
 constexpr int most_metadata_requests = 16;  // threads
-constexpr std::chrono::seconds answer_time{30};
+constexpr std::chrono::seconds reply_time{30};
 constexpr size_t max_start_requests = 1 << 20;
 constexpr int64_t token_seconds = 86400;
 constexpr std::string_view instance_path = "/instance";
@@ -182,7 +182,7 @@ class MetadataHandler : public net::HTTPRequestHandler {
       : shared_(shared), lease_(std::move(lease)) {}
 
   void handleRequest(net::HTTPServerRequest& asked, net::HTTPServerResponse& response) override {
-    lease_->busy(answer_time);
+    lease_->busy(reply_time);
     response.set("Server", "jetpack-hub-metadata");
     const bool has_body = asked.getMethod() == "POST";
     if (has_body) response.setKeepAlive(false);
@@ -203,7 +203,7 @@ class MetadataHandler : public net::HTTPRequestHandler {
     if (fault.delay != 0) {
       lease_->endless();
       pause(shared_.stopping.get_token(), std::chrono::milliseconds{fault.delay});
-      lease_->busy(answer_time);
+      lease_->busy(reply_time);
     }
     if (fault.kind == "refuse") {
       response.setKeepAlive(false);
