@@ -9,6 +9,7 @@
 
 #include <jetpack/error.hpp>
 #include "support/facts/network.hpp"
+#include "support/facts/ohai.hpp"
 #include "support/facts/parts.hpp"
 #include "support/json.hpp"
 #include "support/testing/temporary_directory.hpp"
@@ -337,6 +338,32 @@ TEST_CASE("what ohai says goes before ours, unless it is null or no JSON") {
   CHECK(at(machine.facts(), "platform") == "\"debian\"");
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[1] == "it timed out; using our own facts alone");
+}
+
+TEST_CASE("what ohai printed counts only when it ended well") {
+  const auto problem = [](const ProcessResult& result) -> std::string {
+    try {
+      return output_of_ohai(result, "ohai", 60);
+    } catch (const Error& e) {
+      return e.what();
+    }
+  };
+  ProcessResult result;
+  result.timed_out = true;
+  CHECK(problem(result) == "ohai timed out after 60 s");
+  result.timed_out = false;
+  result.signal = 9;
+  CHECK(problem(result) == "ohai was killed by signal 9: ");
+  result.signal = 0;
+  result.exit_code = 1;
+  result.err = "no\xff ruby\nline 2\n";
+  CHECK(problem(result) == "ohai exited with 1: no\uFFFD ruby\\nline 2");
+  result.exit_code = 0;
+  result.out = "{}";
+  result.out_bytes = 2;
+  CHECK(problem(result) == "{}");
+  result.out_bytes = 3;
+  CHECK(problem(result) == "ohai printed more than 64 MiB");
 }
 
 }  // namespace jetpack::support::facts
