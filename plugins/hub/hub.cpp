@@ -262,7 +262,7 @@ JETPACK_PLUGIN(
                 .required(),
             option("in", "DURATION", "How soon; by default after Azure's usual notice").duration(),
             option("lasts", "DURATION", "How long it stays Started; by default 10s").duration(),
-            option("description", "TEXT", "Why, as the event says it"),
+            option("description", 'd', "TEXT", "Why, as the event says it"),
             option("source", "SOURCE", "Who caused it")
                 .choices("Platform", "User")
                 .fallback("Platform"),
