@@ -51,7 +51,7 @@ def test_negative_numbers_and_words_with_blanks_are_arguments_of_every_command(c
 
 
 # Names that mean different things, as the reference has them.
-DIFFERENT = {"all", "broker", "broker-ca", "expires", "file", "name", "node", "owner", "since", "type",
+DIFFERENT = {"all", "broker", "broker-ca", "description", "expires", "file", "name", "node", "owner", "since", "type",
              "url"}
 
 

@@ -248,6 +248,7 @@ Supervisor start_supervisor(const Task& task, const support::Fd& in, const suppo
                             const support::Fd& err) {
   Pipe lifeline = make_pipe();
   Pipe report = make_pipe();
+  if (!task.leaves_daemons) ControlGroup::prepare();
   const pid_t pid = ::fork();
   if (pid < 0)
     throw Error(Errc::unavailable, "cannot start a process: " + support::system_message(errno));
