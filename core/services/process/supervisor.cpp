@@ -116,7 +116,7 @@ class SupervisorProcess {
     // The program is searched in the PATH that it will have.
     ::environ = env.data();
     // It shares our memory until it is another program: nothing is copied, and its error is ours.
-    script_ = ::vfork();
+    script_ = ::vfork();  // NOLINT: nobody else needs us meanwhile
     if (script_ == 0) exec_script(in, out, err, argv.data());
     report_.start_error = script_ < 0 ? errno : exec_error_;
     if (report_.start_error != 0) return report_;
@@ -129,6 +129,7 @@ class SupervisorProcess {
   // With a null pointer behind the last.
   static std::vector<char*> pointers(const std::vector<std::string>& texts) {
     std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
     for (const auto& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
     pointers.push_back(nullptr);
     return pointers;
