@@ -615,11 +615,11 @@ def test_the_certificate_follows_the_names(tmp_path):
 
 # -- the Python module -------------------------------------------------------------------------
 
-def test_what_installers_run_reports_the_installation(hub, built_home):
+def test_what_installers_run_reports_the_installation(hub):
     done = subprocess.run(
-        [built_home / "system/embedded/bin/python", "-c",
+        [hub.home / "system/embedded/bin/python", "-c",
          "import jetpack.converge as jc; jc._send_installation_status('warning')"],
-        env={"JETPACK_HOME": hub.home}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
+        env={}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
         check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     reports = wait_for(lambda: [
@@ -630,8 +630,11 @@ def test_what_installers_run_reports_the_installation(hub, built_home):
     assert node["hostname"] == socket.gethostname()
     # The same account over TLS, with the authority that enrollment wrote.
     done = subprocess.run(
-        [built_home / "system/embedded/bin/python", "-c",
+        [hub.home / "system/embedded/bin/python", "-c",
          "from jetpack import util; print(util.query_cyclecloud('/clusters/demo/nodes').status)"],
-        env={"JETPACK_HOME": hub.home}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
+        env={}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
         check=False)
     assert done.stdout == "200\n", done.stderr
+    done = subprocess.run([hub.home / "system/bootstrap/cron_wrapper.sh", "jetpack", "config", "cyclecloud.cluster.name"],
+                          env={}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("demo\n", "")

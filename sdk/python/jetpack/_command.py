@@ -63,10 +63,13 @@ def run(*arguments, **options):
     """
     error = options.get("error", JetpackError)
     name = "jetpack " + arguments[0]
+    environment = dict(os.environ)
+    if not _named_homes():
+        environment["JETPACK_HOME"] = home()  # this package's, also where the command is a link
     try:
         done = subprocess.run([program()] + [to_bytes(argument) for argument in arguments],
                               input=options.get("body", b""), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=TIMEOUT_SECONDS)
+                              stderr=subprocess.PIPE, timeout=TIMEOUT_SECONDS, env=environment)
     except subprocess.TimeoutExpired:
         raise error("{}: timed out after {} s".format(name, TIMEOUT_SECONDS)) from None
     except (OSError, ValueError) as e:
