@@ -5,7 +5,8 @@ if [ $# -eq 0 ]; then
   echo "usage: cron_wrapper.sh COMMAND [ARGUMENT ...]" >&2
   exit 2
 fi
-bootstrap=${BASH_SOURCE[0]%/*}
-[ -L "${BASH_SOURCE[0]}" ] && bootstrap=$(PATH=/usr/bin:/bin readlink -f -- "${BASH_SOURCE[0]}") && bootstrap=${bootstrap%/*}
-. "$bootstrap/../bin/cyclecloud-env.sh" || exit 1
+self=${BASH_SOURCE[0]}
+# By another name for this file, unless a whole tree is linked.
+[ -r "${self%/*}/../bin/cyclecloud-env.sh" ] || self=$(PATH=/usr/bin:/bin readlink -f -- "$self")
+. "${self%/*}/../bin/cyclecloud-env.sh" || exit 1
 exec "$@"
