@@ -63,6 +63,12 @@ constexpr std::array table{
            "Seconds from a node's start to its configuration, after which it is unhealthy; 0: any"),
     text("cyclecloud.jetpack.metadata_url", "Address of the cloud's metadata service",
          "http://169.254.169.254"),
+    text("cyclecloud.jetpack.cluster_init_dir",
+         "Directory of the projects' scripts, files and tests", "/mnt/cluster-init"),
+    number("cyclecloud.jetpack.test_timeout", "600", 1, 86400,
+           "Seconds after which a file of tests is killed"),
+    flag("cyclecloud.jetpack.ohai", "Collect facts with ohai too, where it is installed"),
+    number("cyclecloud.jetpack.ohai_timeout", "60", 1, 3600, "Seconds after which ohai is killed"),
     flag("cyclecloud.skip_ssl_validation",
          "Accept any certificate of the server and the broker: for tests alone"),
     text("[cycle_server] webserver", "Address of the server, https://HOST[:PORT][/PATH]"),
@@ -197,6 +203,10 @@ bool flag_setting(std::string_view key, const std::optional<std::string>& text,
 std::string choice_setting(std::string_view key, const std::optional<std::string>& text,
                            const SettingWarning& warn) {
   return valid_text(setting(key), text, warn);
+}
+
+std::string text_setting(std::string_view key, const std::optional<std::string>& text) {
+  return valid_text(setting(key), text, {});
 }
 
 std::vector<std::string> setting_problems(const Config& config) {
