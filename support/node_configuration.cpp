@@ -4,11 +4,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <utility>
 
 #include <jetpack/error.hpp>
 #include "support/encoding.hpp"
+#include "support/facts/facts.hpp"
+#include "support/facts/ohai.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
@@ -16,6 +17,7 @@
 #include "support/node_facts.hpp"
 #include "support/node_json.hpp"
 #include "support/program.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::support {
 
@@ -31,7 +33,6 @@ constexpr uint64_t max_state_file = 64 << 20;
 constexpr milliseconds fetch_timeout{10000};
 constexpr milliseconds metadata_timeout{2000};
 constexpr uint64_t max_metadata = 1 << 20;
-constexpr uint64_t max_os_release = 64 << 10;
 // Small values take some twenty times their size in memory.
 constexpr uint64_t max_userdata = 8 << 20;
 constexpr const char* metadata_path = "/metadata/instance?api-version=2021-02-01";
@@ -61,21 +62,17 @@ void remove_state(const std::string& path) {
     ::unlinkat(fd, entry->d_name, 0);
 }
 
-// Until the session can: see jp_session.metadata.
-template <class AnySession>
-Reply ask_metadata(const AnySession& session, const Request& request) {
-  if constexpr (requires { session.metadata(request); }) return session.metadata(request);
-  throw Error(Errc::unsupported, "this jetpack cannot ask the metadata service; update jetpack");
+// Only root may read it, and not all machines have one.
+std::string machine_uuid() {
+  constexpr uint64_t max_uuid = 100;
+  try {
+    return std::string(trimmed(read_file("/sys/class/dmi/id/product_uuid", max_uuid).value_or("")));
+  } catch (const Error&) {
+    return "";
+  }
 }
 
-// Until the collector of facts is here: see facts/facts.hpp.
-std::string machine_facts() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return json_object([&](Object& facts) { facts.text("hostname", name.data()); });
-}
-
-rapidjson::Document copy_of(const rapidjson::Value* value) {
+rapidjson::Document object_copy(const rapidjson::Value* value) {
   rapidjson::Document copy(rapidjson::kObjectType);
   if (value != nullptr && value->IsObject()) copy.CopyFrom(*value, copy.GetAllocator());
   return copy;
@@ -90,7 +87,7 @@ Metadata read_metadata(const Session& session) {
     request.path = metadata_path;
     request.timeout = metadata_timeout;
     request.max_reply = max_metadata;
-    auto reply = ask_metadata(session, request);
+    auto reply = session.metadata(request);
     if (reply.status != 200) {
       metadata.problem = "status " + std::to_string(reply.status);
     } else if (parse_json(reply.body, "the answer").IsObject()) {
@@ -104,9 +101,12 @@ Metadata read_metadata(const Session& session) {
   return metadata;
 }
 
-NodeConfiguration::NodeConfiguration(Session session, Config config, const LogFile& log,
-                                     std::string version)
-    : session_(session), config_(config), log_(log), version_(std::move(version)) {}
+NodeConfiguration::NodeConfiguration(const Call& call, const LogFile& log)
+    : session_(call.service<Session>()),
+      config_(call.service<Config>()),
+      process_(call.service<Process>()),
+      log_(log),
+      version_(call.host_version()) {}
 
 void NodeConfiguration::update_facts(const Metadata& metadata) {
   const auto lock = lock_configuration(config_);
@@ -130,7 +130,10 @@ void NodeConfiguration::write_facts(const Metadata& metadata) {
   problem_ = problem;
   bool exists = false;
   sources.previous = read_object(facts_file, exists);
-  sources.machine = parse_json(machine_facts(), "the facts of this machine");
+  facts::Sources machine;
+  machine.warn = [&](const std::string& text) { log_.warning(text); };
+  sources.machine = parse_json(facts::collect(machine), "the facts of this machine");
+  sources.machine_uuid = machine_uuid();
   if (!metadata.json.empty()) sources.metadata = parse_json(metadata.json, "the metadata");
   if (!exists) keep_handwritten_node();
   if (is_other_instance(sources)) forget_other_instance();
@@ -138,18 +141,19 @@ void NodeConfiguration::write_facts(const Metadata& metadata) {
                    config_mode);
 }
 
-// Only agents write their version into it, and what an agent merged is not kept: keys that are gone
-// since would live on.
+// What an administrator wrote stays. What an agent or Chef merged does not: keys that are gone since
+// would live on.
 void NodeConfiguration::keep_handwritten_node() const {
   const std::string path = config_.path("config/node.json");
   try {
-    const auto version = Json::read(path, "cyclecloud.jetpack.version");
-    if (!version) return;
-    const auto* cyclecloud = find_member(version->root(), "cyclecloud");
-    const auto* jetpack = cyclecloud == nullptr ? nullptr : find_member(*cyclecloud, "jetpack");
-    if (jetpack != nullptr && find_member(*jetpack, "version") != nullptr) return;
     const auto text = read_file(path, max_state_file);
-    if (text) write_durably(config_.path("config/attributes.json"), *text, config_mode);
+    if (!text) return;
+    const auto node = parse_json(*text, path);
+    const auto* cyclecloud = find_member(node, "cyclecloud");
+    const auto* jetpack = cyclecloud == nullptr ? nullptr : find_member(*cyclecloud, "jetpack");
+    const bool is_merged = find_member(node, "ohai_time") != nullptr ||
+                           (jetpack != nullptr && find_member(*jetpack, "version") != nullptr);
+    if (!is_merged) write_durably(config_.path("config/local.json"), *text, config_mode);
   } catch (const Error& e) {
     if (e.code() != Errc::corrupt) throw;
     log_.error(std::string(e.what()) + "; moved to " + move_aside(path));
@@ -165,10 +169,21 @@ void NodeConfiguration::forget_other_instance() const {
     remove_state(config_.path(name));
 }
 
-NodeConfiguration::Fetched NodeConfiguration::refresh() {
-  const Metadata metadata = read_metadata(session_);
-  update_facts(metadata);
-  return fetch();
+void NodeConfiguration::run_ohai() {
+  const auto warn = [&](const std::string& text) { log_.warning(text); };
+  try {
+    const auto run = facts::ohai_runner(config_, process_, warn);
+    if (!run) return;
+    const std::string output = run();
+    if (!parse_json(output, "the output of ohai").IsObject())
+      throw Error(Errc::corrupt, "the output of ohai is not a JSON object");
+    const auto lock = lock_configuration(config_);
+    write_if_changed(config_.path("config/attributes.json"), output, config_mode);
+    write_node_json(config_);
+  } catch (const Error& e) {
+    // Without a configuration, nobody has asked for it.
+    if (e.code() != Errc::unavailable) warn(e.what());
+  }
 }
 
 NodeConfiguration::Fetched NodeConfiguration::fetch() {
@@ -234,12 +249,8 @@ void NodeConfiguration::write_properties(const rapidjson::Value& sent) {
   bool has_facts = false;
   const auto facts = read_object(facts_file, has_facts);
   const rapidjson::Document nothing(rapidjson::kObjectType);
-  const auto theirs = parse_json(
-      merge_properties(
-          nothing,
-          properties_of_facts(facts, read_file("/etc/os-release", max_os_release).value_or("")),
-          sent),
-      "the properties");
+  const auto theirs =
+      parse_json(merge_properties(nothing, properties_of_facts(facts), sent), "the properties");
   if (!exists && theirs.ObjectEmpty()) return;
   auto applied = load_applied();
   const rapidjson::Value& base = applied.properties;
@@ -292,10 +303,10 @@ NodeConfiguration::Applied NodeConfiguration::load_applied() {
     if (!text) return applied;
     const auto document = parse_json(*text, path);
     applied.version = text_or(document, "version", "");
-    applied.properties = copy_of(find_member(document, "properties"));
-    applied.pending = copy_of(find_member(document, "pending"));
+    applied.properties = object_copy(find_member(document, "properties"));
+    applied.pending = object_copy(find_member(document, "pending"));
     const auto* sent = find_member(document, "sent");
-    applied.sent = copy_of(sent != nullptr ? sent : find_member(document, "properties"));
+    applied.sent = object_copy(sent != nullptr ? sent : find_member(document, "properties"));
   } catch (const Error& e) {
     if (std::exchange(unreadable_, e.what()) != e.what())
       log_.warning(unreadable_ + "; fetching the userdata again");

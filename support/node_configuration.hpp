@@ -1,8 +1,9 @@
 // A node's configuration, for all who bring it up to date: jetpackd, `initialize`, `converge`.
 //
 // In config/, lowest first:
-//   attributes.json     what Chef found; or a node.json that was written by hand before the agent ran
+//   attributes.json     what Chef or ohai found
 //   facts.json          what the agent knows of its node: see node_facts.hpp
+//   local.json          what an administrator wrote: also into node.json, before the agent ran
 //   configuration.json  what the server says
 //   properties.json     the node's properties
 //   node.json           all of it merged; only written, never read, where there is a facts.json
@@ -14,7 +15,9 @@
 #include <optional>
 #include <string>
 
+#include <jetpack/call.hpp>
 #include <jetpack/config.hpp>
+#include <jetpack/process.hpp>
 #include <jetpack/session.hpp>
 #include "support/log_file.hpp"
 #include "support/userdata.hpp"
@@ -34,9 +37,8 @@ Metadata read_metadata(const Session& session);
 // Errc::failed when another process is at it for too long.
 class NodeConfiguration {
  public:
-  // `version` is that of the agent: Call::host_version(). What is done and what is wrong with parts
-  // of the configuration goes to `log`.
-  NodeConfiguration(Session session, Config config, const LogFile& log, std::string version);
+  // What is done, and what is wrong with a part of the configuration, goes to `log`.
+  NodeConfiguration(const Call& call, const LogFile& log);
 
   // Brings facts.json, the properties that follow from it and node.json up to date: without
   // the server, at once. On another instance than the last time, what belonged to that one is
@@ -57,9 +59,9 @@ class NodeConfiguration {
   // no answer, Errc::corrupt when it is not userdata; then nothing has changed.
   Fetched fetch();
 
-  // All of it, as a verb does it: facts with metadata, then fetch(). When fetch() throws, the facts
-  // are there.
-  Fetched refresh();
+  // Writes attributes.json from ohai, where it is installed and cyclecloud.jetpack.ohai asks for
+  // it: a verb may, whose caller waits, while a daemon has messages to deliver.
+  void run_ohai();
 
   // Everything of this version is applied, users and all: until there is another, fetch() gets
   // nothing.
@@ -84,6 +86,7 @@ class NodeConfiguration {
 
   Session session_;
   Config config_;
+  Process process_;
   const LogFile& log_;
   std::string version_;
   std::string unreadable_;  // why userdata.json could not be read last

@@ -4,7 +4,6 @@
 #include <ctime>
 #include <initializer_list>
 
-#include "support/ini.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
 #include "support/times.hpp"
@@ -29,6 +28,16 @@ std::string text_at(const rapidjson::Value& root, Names path) {
   return found != nullptr && is_string(*found) ? std::string(text_of(*found)) : "";
 }
 
+// A list of words, separated by blanks as in /etc/os-release.
+std::string words_at(const rapidjson::Value& root, Names path) {
+  std::string words;
+  const auto* list = find_at(root, path);
+  if (list != nullptr && list->IsArray())
+    for (const auto& word : list->GetArray())
+      if (is_string(word)) words.append(words.empty() ? "" : " ").append(text_of(word));
+  return words;
+}
+
 void text_if_known(Object& object, std::string_view name, const std::string& value) {
   if (!value.empty()) object.text(name, value);
 }
@@ -37,17 +46,18 @@ std::string first_of(std::string first, const std::string& second) {
   return first.empty() ? second : first;
 }
 
-// The firmware's id of the machine, which a copied disk does not have.
-std::string machine_id(const rapidjson::Value& facts) {
-  return lower_case(text_at(facts, {"dmi", "system", "uuid"}));
+std::string machine_before(const FactSources& sources) {
+  return lower_case(text_at(sources.previous, {"dmi", "system", "uuid"}));
 }
+
+std::string machine_now(const FactSources& sources) { return lower_case(sources.machine_uuid); }
 
 // "" when neither the files, nor the metadata, nor the last facts of this machine say it.
 std::string instance_id(const FactSources& sources) {
   if (const auto id = sources.connection.instance()) return *id;
   if (auto id = text_at(sources.metadata, {"compute", "vmId"}); !id.empty()) return id;
-  const std::string machine = machine_id(sources.machine);
-  const bool is_same = !machine.empty() && machine == machine_id(sources.previous);
+  const bool is_same =
+      !sources.machine_uuid.empty() && machine_now(sources) == machine_before(sources);
   return is_same ? text_at(sources.previous, {"cyclecloud", "instance", "id"}) : "";
 }
 
@@ -128,6 +138,41 @@ std::string cyclecloud_of(const FactSources& sources) {
   });
 }
 
+rapidjson::Document copy_of(const rapidjson::Value* value) {
+  rapidjson::Document copy(rapidjson::kObjectType);
+  if (value != nullptr && value->IsObject()) copy.CopyFrom(*value, copy.GetAllocator());
+  return copy;
+}
+
+rapidjson::Document object_with(std::string_view name, const std::string& text) {
+  return parse_json(json_object([&](Object& object) { object.text(name, text); }), "the facts");
+}
+
+// Ohai's cloud, of the first address of the first network interface. What the machine itself says
+// stays where the metadata says nothing.
+std::string cloud_of(const rapidjson::Value& metadata, const rapidjson::Value* known) {
+  const auto first = [](const rapidjson::Value* list) {
+    return list != nullptr && list->IsArray() && !list->Empty() ? &(*list)[0] : nullptr;
+  };
+  const auto* interface = first(find_at(metadata, {"network", "interface"}));
+  const auto* address =
+      interface == nullptr ? nullptr : first(find_at(*interface, {"ipv4", "ipAddress"}));
+  auto cloud = copy_of(known);
+  auto& allocator = cloud.GetAllocator();
+  const auto set = [&](const char* name, const std::string& text) {
+    if (text.empty()) return;
+    cloud.RemoveMember(name);
+    cloud.AddMember(rapidjson::StringRef(name), rapidjson::Value(text.c_str(), allocator),
+                    allocator);
+  };
+  set("provider", "azure");
+  if (address != nullptr) {
+    set("local_ipv4", text_or(*address, "privateIpAddress", ""));
+    set("public_ipv4", text_or(*address, "publicIpAddress", ""));
+  }
+  return to_json(cloud);
+}
+
 // Scripts read the tags as "k:v;k:v". Newer versions of the metadata service have a list, too.
 void complete_tags(rapidjson::Document& metadata) {
   const auto* compute = find_member(metadata, "compute");
@@ -151,51 +196,46 @@ bool is_other_instance(const FactSources& sources) {
   const std::string before = text_at(sources.previous, {"cyclecloud", "instance", "id"});
   const std::string now = instance_id(sources);
   if (!before.empty() && !now.empty()) return lower_case(before) != lower_case(now);
-  const std::string machine_before = machine_id(sources.previous);
-  const std::string machine_now = machine_id(sources.machine);
-  return !machine_before.empty() && !machine_now.empty() && machine_before != machine_now;
+  const std::string machine = machine_now(sources), last = machine_before(sources);
+  return !machine.empty() && !last.empty() && machine != last;
 }
 
 rapidjson::Document node_facts(const FactSources& sources) {
-  rapidjson::Document facts(rapidjson::kObjectType);
+  rapidjson::Document facts = copy_of(&sources.machine);
   auto& allocator = facts.GetAllocator();
   const auto set = [&](const char* name, const rapidjson::Value& value) {
     facts.RemoveMember(name);
     facts.AddMember(rapidjson::StringRef(name), rapidjson::Value(value, allocator), allocator);
   };
-  if (sources.machine.IsObject()) facts.CopyFrom(sources.machine, allocator);
   set("cyclecloud", parse_json(cyclecloud_of(sources), "the facts"));
-  const std::string downloads = sources.installation.home + "/system/chef/cache/jetpack/downloads";
   set("jetpack",
-      parse_json(json_object([&](Object& jetpack) { jetpack.text("downloads", downloads); }),
-                 "the facts"));
+      object_with("downloads", sources.installation.home + "/system/chef/cache/jetpack/downloads"));
   if (find_member(facts, "roles") == nullptr) set("roles", rapidjson::Value(rapidjson::kArrayType));
-
+  if (!sources.machine_uuid.empty() && find_member(facts, "dmi") == nullptr) {
+    rapidjson::Value dmi(rapidjson::kObjectType);
+    dmi.AddMember("system", rapidjson::Value(object_with("uuid", sources.machine_uuid), allocator),
+                  allocator);
+    set("dmi", dmi);
+  }
   rapidjson::Document metadata;
   const auto* known = find_at(sources.previous, {"azure", "metadata"});
   if (sources.metadata.IsObject()) {
-    metadata.CopyFrom(sources.metadata, metadata.GetAllocator());
-  } else if (known != nullptr && known->IsObject() && !is_other_instance(sources)) {
-    metadata.CopyFrom(*known, metadata.GetAllocator());
+    metadata = copy_of(&sources.metadata);
+  } else if (known != nullptr && !is_other_instance(sources)) {
+    metadata = copy_of(known);
   }
   if (!metadata.IsObject()) return facts;
   complete_tags(metadata);
+  set("cloud", parse_json(cloud_of(metadata, find_member(facts, "cloud")), "the facts"));
   rapidjson::Value azure(rapidjson::kObjectType);
   azure.AddMember("metadata", rapidjson::Value(metadata, allocator), allocator);
   set("azure", azure);
   return facts;
 }
 
-rapidjson::Document properties_of_facts(const rapidjson::Value& facts,
-                                        std::string_view os_release) {
+rapidjson::Document properties_of_facts(const rapidjson::Value& facts) {
   const auto compute = [&](std::string_view name) {
     return text_at(facts, {"azure", "metadata", "compute", name});
-  };
-  const auto release = [&](std::string_view name) {
-    std::string quoted = Ini::parse(os_release, "/etc/os-release").get("", name).value_or("");
-    if (quoted.size() >= 2 && (quoted.front() == '"' || quoted.front() == '\''))
-      quoted = quoted.substr(1, quoted.size() - 2);
-    return quoted;
   };
   const std::string json = json_object([&](Object& properties) {
     if (!compute("vmSize").empty() || !compute("subscriptionId").empty())
@@ -208,8 +248,9 @@ rapidjson::Document properties_of_facts(const rapidjson::Value& facts,
       text_if_known(cyclecloud, "cluster", text_at(facts, {"cyclecloud", "cluster", "name"}));
     });
     properties.object("os", [&](Object& os) {
-      for (const char* name : {"id", "id_like", "version", "version_id"})
-        text_if_known(os, name, release(name));
+      for (const char* name : {"id", "version", "version_id"})
+        text_if_known(os, name, text_at(facts, {"os_release", name}));
+      text_if_known(os, "id_like", words_at(facts, {"os_release", "id_like"}));
     });
     properties.object("vm", [&](Object& vm) {
       text_if_known(vm, "hostname", text_at(facts, {"hostname"}));

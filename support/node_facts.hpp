@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include <rapidjson/document.h>
 
@@ -22,6 +21,7 @@ struct FactSources {
   Installation installation;
   ConnectionFiles connection;
   rapidjson::Document machine;   // the keys of Ohai: see facts/facts.hpp
+  std::string machine_uuid;      // the firmware's, which a copy of the disk does not have; or ""
   rapidjson::Document metadata;  // the answer of the cloud's metadata service
   rapidjson::Document previous;  // the last facts.json
 };
@@ -32,8 +32,7 @@ bool is_other_instance(const FactSources& sources);
 // The content of config/facts.json. Metadata of the same instance is kept while there is none.
 rapidjson::Document node_facts(const FactSources& sources);
 
-// The properties that follow from facts: azure.*, cyclecloud.*, os.* and vm.*. `os_release` is the
-// content of /etc/os-release.
-rapidjson::Document properties_of_facts(const rapidjson::Value& facts, std::string_view os_release);
+// The properties that follow from facts: azure.*, cyclecloud.*, os.* and vm.*.
+rapidjson::Document properties_of_facts(const rapidjson::Value& facts);
 
 }  // namespace jetpack::support

@@ -13,15 +13,19 @@ namespace {
 constexpr const char* azure =
     R"({"compute":{"vmSize":"Standard_HB120rs_v3","vmId":"11111111-aaaa","subscriptionId":"s",
         "tagsList":[{"name":"ClusterName","value":"demo"},{"name":"Name","value":"n1"}]},
-        "network":{}})";
+        "network":{"interface":[{"ipv4":{"ipAddress":[{"privateIpAddress":"10.0.0.5",
+                                                       "publicIpAddress":"20.1.2.3"}]}}]}})";
 
 FactSources sources(const TemporaryDirectory& directory) {
   FactSources result;
   result.installation = {"/opt/cycle/jetpack", "/opt/cycle/jetpack/bin/jetpack", "8.10.0-100"};
   result.connection = ConnectionFiles::read(directory.path());
-  result.machine = parse_json(R"({"hostname":"h","ipaddress":"10.0.0.4","os":"linux",
-      "dmi":{"system":{"uuid":"U1"}}})",
+  result.machine = parse_json(R"~({"hostname":"h","ipaddress":"10.0.0.4","os":"linux",
+      "cloud":{"local_ipv4":"10.0.0.4","local_hostname":"h"},
+      "os_release":{"name":"X","version":"9.4 (Y)","id":"almalinux","version_id":"9.4",
+                    "id_like":["rhel","centos"]}})~",
                               "test");
+  result.machine_uuid = "U1";
   return result;
 }
 
@@ -59,11 +63,11 @@ TEST_CASE("facts have what the connection's files, the machine and the metadata 
   CHECK(at(facts, "roles") == "[]");
   CHECK(at(facts, "hostname") == "\"h\"");
   CHECK(at(facts, "azure.metadata.compute.tags") == "\"ClusterName:demo;Name:n1\"");
+  CHECK(at(facts, "cloud") == R"({"local_hostname":"h","provider":"azure",)"
+                              R"("local_ipv4":"10.0.0.5","public_ipv4":"20.1.2.3"})");
+  CHECK(at(facts, "dmi.system.uuid") == "\"U1\"");
 
-  const auto properties = properties_of_facts(
-      facts,
-      "NAME=\"X\"\nVERSION=\"9.4 (Y)\"\nID=\"almalinux\"\nID_LIKE='rhel centos'\n"
-      "VERSION_ID=9.4\n");
+  const auto properties = properties_of_facts(facts);
   const auto expected = parse_json(
       R"~({"azure": {"vm_size": "Standard_HB120rs_v3", "subscription_id": "s"},
            "cyclecloud": {"url": "https://s:9443", "cluster": "demo"},
@@ -90,7 +94,7 @@ TEST_CASE("what was known stays for the same instance alone") {
         at(again.previous, "cyclecloud.instance.startTime"));
 
   auto cloned = sources(directory);
-  cloned.machine = parse_json(R"({"dmi":{"system":{"uuid":"U2"}}})", "test");
+  cloned.machine_uuid = "U2";
   cloned.previous = node_facts(first);
   CHECK(is_other_instance(cloned));
   CHECK(at(node_facts(cloned), "cyclecloud.instance.id") == "(none)");

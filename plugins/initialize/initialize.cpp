@@ -271,14 +271,13 @@ std::string to_json(const std::vector<Step>& steps, bool is_ok) {
 
 // Writes the node's configuration: all of it, or what the node knows by itself.
 std::vector<Step> configure(const Call& call, const support::LogFile& log, bool is_connected) {
-  support::NodeConfiguration configuration(call.service<jetpack::Session>(),
-                                           call.service<jetpack::Config>(), log,
-                                           std::string(call.host_version()));
+  support::NodeConfiguration configuration(call, log);
   const std::string remedy = "see logs/initialize.log; run initialize as root";
   try {
     configuration.update_facts(support::read_metadata(call.service<jetpack::Session>()));
     if (!is_connected) return {};
     const auto fetched = configuration.fetch();
+    configuration.run_ohai();
     if (!fetched.rejection.empty()) return {{"userdata", false, fetched.rejection, remedy}};
     return {{"userdata", true, "version " + fetched.version + " is in config/node.json", ""}};
   } catch (const Error& e) {

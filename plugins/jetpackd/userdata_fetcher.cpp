@@ -38,8 +38,7 @@ std::string warning_of(const std::set<std::string>& left_out) {
 UserdataFetcher::UserdataFetcher(const jetpack::Call& call, Accounts& accounts, Board& board,
                                  support::LogFile& log, Options options)
     : session_(call.service<jetpack::Session>()),
-      configuration_(session_, call.service<jetpack::Config>(), log,
-                     std::string(call.host_version())),
+      configuration_(call, log),
       accounts_(accounts),
       board_(board),
       log_(log),

@@ -27,7 +27,7 @@ bool configures_the_connection(std::string_view name) {
 
 bool is_part_of_node_json(std::string_view name) {
   return name == "configuration.json" || name == "properties.json" || name == "attributes.json" ||
-         name == "facts.json";
+         name == "facts.json" || name == "local.json";
 }
 
 int start_inotify() {

@@ -32,12 +32,12 @@ class Tree {
   bool is_partial_ = false;
 };
 
-// What the agent knows of its node, config/facts.json, overlaid by config/configuration.json (what the
-// server delivered: edits show at once) and config/properties.json; below them, if it exists, what
-// Chef found, config/attributes.json. Properties have names such as cyclecloud.cluster and os that
-// are of another kind in the configuration; these stay. Before the agent has written its facts,
-// config/node.json is the base. Throws Errc::unavailable when none exists, and Errc::corrupt with
-// file, line and column.
+// What the agent knows of its node, config/facts.json, overlaid by what an administrator wrote,
+// config/local.json, what the server delivered, config/configuration.json, and
+// config/properties.json; below them what Chef found, config/attributes.json. Edits show at once.
+// Properties have names such as cyclecloud.cluster and os that are of another kind in the
+// configuration; these stay. Before the agent has written its facts, config/node.json is the base.
+// Throws Errc::unavailable when none exists, and Errc::corrupt with file, line and column.
 // Holds only what the dotted key leads to; "" is everything.
 Tree read_configuration(const Home& home, std::string_view key = {});
 

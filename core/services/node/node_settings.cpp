@@ -212,8 +212,9 @@ Route NodeSettings::message_route() const {
 
 std::vector<std::string> NodeSettings::sources() const {
   std::vector<std::string> paths;
-  for (const char* name : {"connection.json", "jetpack.ini", "node.json", "attributes.json",
-                           "facts.json", "configuration.json", "properties.json", "ca.pem"})
+  for (const char* name :
+       {"connection.json", "jetpack.ini", "node.json", "attributes.json", "facts.json",
+        "local.json", "configuration.json", "properties.json", "ca.pem"})
     paths.push_back(directory_ + '/' + name);
   for (const auto section : {webserver_section, broker_section})
     if (auto path = ca_file(section); !path.empty()) paths.push_back(std::move(path));
