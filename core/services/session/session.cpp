@@ -167,16 +167,21 @@ Response Session::request(const jp_request& raw) const {
 }
 
 // It is asked every second, so the connection is kept, and the configuration read only when it has
-// changed.
+// changed. Several threads may ask: one that finds the connection in use opens another.
 Response Session::metadata(const jp_request& raw) {
   Request request = checked(raw);
   request.headers = {{node::metadata_header, "true"}};
+  const auto open = [&] {
+    node::Server service;
+    service.url = node::metadata_url(host_);
+    return connect(service);
+  };
+  const std::unique_lock lock(metadata_.in_use, std::try_to_lock);
+  if (!lock.owns_lock()) return open()->exchange(request);
   const auto stamps =
       stamps_of({host_.path("config/node.json"), host_.path("config/configuration.json")});
   if (!metadata_.client || stamps != metadata_.stamps) {
-    node::Server service;
-    service.url = node::metadata_url(host_);
-    metadata_.client = connect(service);
+    metadata_.client = open();
     metadata_.stamps = stamps;
   }
   return metadata_.client->exchange(request);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,6 +69,7 @@ class Session {
 
   // What metadata() keeps between calls. It is apart from all else, too.
   struct Metadata {
+    std::mutex in_use;
     std::vector<Stamp> stamps;  // of the configuration's files, when `client` was made
     std::unique_ptr<HttpsClient> client;
   };
