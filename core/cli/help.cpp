@@ -18,7 +18,7 @@ constexpr size_t widest_term = 24;
 // last. A table, because nothing but the overview needs it: a note says what a command does.
 struct Group {
   const char* title;
-  std::array<std::string_view, 6> words;
+  std::array<std::string_view, 7> words;
 };
 constexpr std::array groups{
     Group{"Node", {"condition", "config", "keepalive", "props", "status", "users"}},
