@@ -24,7 +24,8 @@ def initialize(jetpack, code=0):
 def test_a_sound_connection(jetpack, home, server):
     server.userdata = USERDATA
     assert [step["name"] for step in initialize(jetpack)] == [
-        "home", "configuration", "connection", "credentials", "userdata"]
+        "home", "configuration", "server name", "server port", "connection", "credentials", "clock",
+        "userdata"]
     assert server.wait_for_messages(1, "installation") == [{"status": "running"}]
     lines = (home / "logs/initialize.log").read_text().splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO     userdata: .*", lines[-1])
@@ -72,7 +73,7 @@ def test_a_server_without_tls(jetpack, home, server):
                                           "url": f"https://127.0.0.1:{server.port}",
                                           "proxy_method": "none"})
     step = initialize(jetpack, 1)[-1]
-    assert step["name"] == "connection" and not step["ok"]
+    assert step["name"] == "TLS" and not step["ok"]
 
 
 def test_a_server_that_says_nothing(jetpack, home):

@@ -47,6 +47,21 @@ int CertificateProblem::note(int is_good, X509_STORE_CTX* store) noexcept {
   return is_good;
 }
 
+std::string_view CertificateProblem::id() const {
+  switch (verdict) {
+    case X509_V_OK:
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "certificate-wrong-host";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "certificate-expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "certificate-not-yet-valid";
+    default:
+      return "certificate-untrusted";
+  }
+}
+
 std::string CertificateProblem::text(const std::string& details,
                                      const std::string& ca_advice) const {
   const std::string now = support::iso_8601_seconds(std::chrono::system_clock::now());

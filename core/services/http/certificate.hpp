@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include <openssl/types.h>
 
@@ -16,6 +17,9 @@ struct CertificateProblem {
   // Notes problems of the connections that the context makes from now on, in place of the one
   // before; it must outlive them. Not for a context that verifies nothing.
   void watch(SSL_CTX* context);
+
+  // The id of the problem in support/diagnosis.hpp.
+  std::string_view id() const;
 
   // "has a certificate that expired on 2026-01-31T00:00:00Z; renew it". For X509_V_OK it is for
   // another host, of which `details` tells more; `ca_advice` is how to make a CA trusted.

@@ -314,12 +314,19 @@ long number_of(CURL* handle, CURLINFO info) {
   return value;
 }
 
+bool has_passed(CURL* handle, CURLINFO step) {
+  curl_off_t microseconds = 0;
+  curl_easy_getinfo(handle, step, &microseconds);
+  return microseconds > 0;
+}
+
 }  // namespace
 
 Response Client::perform(const Settings& settings, const Request& request, uint64_t max_body,
                          const BodySink& sink) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
+  problem_ = {};
   for (bool is_second = false;; is_second = true) {
     CURL* const handle = handle_->easy.get();
     // Forgets all options; the connection is kept.
@@ -352,10 +359,15 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
                           number_of(handle, CURLINFO_OS_ERRNO),
                           number_of(handle, CURLINFO_HTTP_CONNECTCODE),
                           has_expired,
-                          handle_->certificate};
+                          handle_->certificate,
+                          has_passed(handle, CURLINFO_NAMELOOKUP_TIME_T),
+                          has_passed(handle, CURLINFO_CONNECT_TIME_T),
+                          request.url.starts_with("https:") &&
+                              !has_passed(handle, CURLINFO_APPCONNECT_TIME_T)};
     // After some failures libcurl accepts no options on the handle.
     handle_->start();
     if (is_lost_connection(code) && was_kept && !exchange.has_begun() && !is_second) continue;
+    problem_ = problem_id(failure, settings);
     fail(failure, settings, server_in(request.url));
   }
 }

@@ -69,6 +69,9 @@ class Client {
   Response perform(const Settings& settings, const Request& request, uint64_t max_body,
                    const BodySink& sink = nullptr);
 
+  // Why the last exchange had no response: an id of support/diagnosis.hpp. Empty when it had one.
+  std::string_view problem() const { return problem_; }
+
  private:
   class Exchange;
   struct Handle;
@@ -77,6 +80,7 @@ class Client {
 
   const Halt* halt_;
   std::unique_ptr<Handle> handle_;
+  std::string_view problem_;
 };
 
 }  // namespace jetpack::http

@@ -67,7 +67,43 @@ std::string problem_text(const Failure& failure, const Settings& settings) {
   }
 }
 
+// What was being waited for when the time ran out.
+std::string_view waited_for(const Failure& failure, const Settings& settings) {
+  const bool has_proxy = !settings.proxy.empty();
+  if (!failure.found_address) return has_proxy ? "proxy-name" : "server-name";
+  if (!failure.is_connected) return has_proxy ? "proxy-unreachable" : "server-port";
+  if (!failure.is_in_handshake) return "server-no-answer";
+  return has_proxy && failure.proxy_status == 0 ? "proxy-unreachable" : "tls-handshake";
+}
+
 }  // namespace
+
+std::string_view problem_id(const Failure& failure, const Settings& settings) {
+  if (failure.proxy_status >= 300)
+    return failure.proxy_status == 407 ? "proxy-credentials" : "proxy-rejected";
+  switch (failure.code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+      return failure.certificate.id();
+    case CURLE_SSL_CACERT_BADFILE:
+      return "ca-file-invalid";
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "server-name";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return "proxy-name";
+    case CURLE_COULDNT_CONNECT:
+      return settings.proxy.empty() ? "server-port" : "proxy-unreachable";
+    case CURLE_SSL_CONNECT_ERROR:
+      return "tls-handshake";
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+      return "server-not-http";
+    case CURLE_OPERATION_TIMEDOUT:
+      return waited_for(failure, settings);
+    default:
+      return "server-no-answer";
+  }
+}
 
 void fail(const Failure& failure, const Settings& settings, const std::string& server_url) {
   const std::string server = "the server at " + server_url;

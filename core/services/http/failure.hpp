@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <curl/curl.h>
 
@@ -18,7 +19,14 @@ struct Failure {
   long proxy_status = 0;  // of the proxy's answer to CONNECT; 0: none
   bool has_expired = false;
   CertificateProblem certificate;
+  // How far it came: the peer is the proxy, where there is one.
+  bool found_address = false;
+  bool is_connected = false;
+  bool is_in_handshake = false;
 };
+
+// The id of the problem in support/diagnosis.hpp.
+std::string_view problem_id(const Failure& failure, const Settings& settings);
 
 // Throws it as Client::perform says.
 [[noreturn]] void fail(const Failure& failure, const Settings& settings,

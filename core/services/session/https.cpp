@@ -6,6 +6,7 @@
 #include "services/session/https_connection.hpp"
 #include "support/encoding.hpp"
 #include "support/sha256.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::session {
 
@@ -31,6 +32,8 @@ int32_t exchange(void* self, const RequestParameters* request, ResponseParameter
         http::retry_after(response.retry_after, response.date, std::chrono::system_clock::now());
     result->status = response.status;
     result->retry_after_s = asked ? int64_t{asked->count()} : -1;
+    const auto date = support::parse_http_date(response.date);
+    result->date_s = date ? int64_t{date->time_since_epoch().count()} : 0;
   });
 }
 
@@ -40,6 +43,11 @@ void close(void* self) noexcept {
 
 int32_t sha256(jp_str text, jp_sink sink, jp_error* err) noexcept {
   return boundary::guard(err, [&] { write_to(sink, support::sha256_hex(boundary::view(text))); });
+}
+
+int32_t problem(void* self, jp_sink id, jp_error* err) noexcept {
+  return boundary::guard(
+      err, [&] { write_to(id, static_cast<const HttpsConnection*>(self)->problem()); });
 }
 
 }  // namespace
@@ -52,4 +60,5 @@ extern "C" JP_EXPORT constexpr jetpack::session::HttpsModule jetpack_transport_v
     &jetpack::session::open,
     &jetpack::session::exchange,
     &jetpack::session::close,
-    &jetpack::session::sha256};
+    &jetpack::session::sha256,
+    &jetpack::session::problem};

@@ -26,6 +26,9 @@ class HttpsConnection {
 
   // As HttpsModule::exchange.
   virtual HttpsResponse exchange(const RequestParameters& parameters) = 0;
+
+  // As HttpsModule::problem.
+  virtual std::string_view problem() const { return {}; }
 };
 
 // By the library that was built in.

@@ -19,6 +19,7 @@ class CurlConnection : public HttpsConnection {
   }
 
   HttpsResponse exchange(const RequestParameters& parameters) override;
+  std::string_view problem() const override { return client_.problem(); }
 
  private:
   http::Request request_of(const RequestParameters& parameters) const;

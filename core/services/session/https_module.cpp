@@ -46,7 +46,15 @@ class LoadedHttpsClient : public HttpsClient {
                     err);
     response.status = raw.status;
     if (raw.retry_after_s >= 0) response.retry_after = std::chrono::seconds{raw.retry_after_s};
+    if (raw.date_s > 0) response.date.emplace(std::chrono::seconds{raw.date_s});
     return response;
+  }
+
+  std::string problem() override {
+    std::string id;
+    jp_error err{};
+    boundary::check(module_.problem(self_, boundary::append_to(id), &err), err);
+    return id;
   }
 
  private:

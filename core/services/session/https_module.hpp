@@ -46,6 +46,7 @@ struct ResponseParameters {
   uint32_t size;
   uint32_t status;
   int64_t retry_after_s;  // what Retry-After asks for, in seconds or as a date; -1: nothing
+  int64_t date_s;         // the server's clock by its Date, as a Unix second; 0: unknown
 };
 
 struct HttpsModule {
@@ -60,6 +61,8 @@ struct HttpsModule {
   void (*close)(void* self);
   // Writes the SHA-256 of `text` as 64 hex digits.
   int32_t (*sha256)(jp_str text, jp_sink hex, jp_error* err);
+  // Writes why the last exchange had no response: an id of support/diagnosis.hpp, or nothing.
+  int32_t (*problem)(void* self, jp_sink id, jp_error* err);
 };
 
 inline constexpr const char* https_module_symbol = "jetpack_transport_v1";
@@ -79,6 +82,7 @@ struct Request {
 struct Response {
   uint32_t status = 0;
   std::optional<std::chrono::seconds> retry_after;
+  std::optional<std::chrono::sys_seconds> date = {};  // the server's clock
   std::string body;
 };
 
@@ -92,6 +96,10 @@ class HttpsClient {
   // One request and its response, complete or not at all. Throws Errc::unavailable or denied as
   // HttpsModule says; the message names the server and holds no secret.
   virtual Response exchange(const Request& request) = 0;
+
+  // Why the last exchange had no response: an id of support/diagnosis.hpp. Empty when it had one,
+  // or when that is unknown.
+  virtual std::string problem() { return {}; }
 };
 
 // A client made by the module at `path`, which stays loaded.

@@ -36,16 +36,6 @@ constexpr milliseconds longest_wait = std::chrono::hours(24 * 365);
 constexpr milliseconds default_request_timeout{10000};
 constexpr uint64_t default_max_reply = 16 << 20;
 
-// The directory that this library stands in, where its transports are too.
-std::string own_directory() {
-  Dl_info info{};
-  if (::dladdr(reinterpret_cast<const void*>(&own_directory), &info) == 0 ||
-      info.dli_fname == nullptr)
-    throw Error(Errc::internal, "cannot find the directory of the session module");
-  const std::string path(info.dli_fname);
-  return path.substr(0, path.rfind('/'));
-}
-
 Stamp stamp_of(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return {};
@@ -60,6 +50,15 @@ std::vector<Stamp> stamps_of(const std::vector<std::string>& paths) {
 }
 
 }  // namespace
+
+std::string own_directory() {
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<const void*>(&own_directory), &info) == 0 ||
+      info.dli_fname == nullptr)
+    throw Error(Errc::internal, "cannot find the directory of the session module");
+  const std::string path(info.dli_fname);
+  return path.substr(0, path.rfind('/'));
+}
 
 void sleep_for(milliseconds time) {
   timespec rest{time.count() / 1000, (time.count() % 1000) * 1'000'000};

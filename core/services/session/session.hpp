@@ -23,6 +23,9 @@
 
 namespace jetpack::session {
 
+// The directory that this library stands in, where its transports are too.
+std::string own_directory();
+
 void sleep_for(std::chrono::milliseconds time);
 
 // A caller's time, which may be anything, within what sums can bear.
@@ -42,6 +45,7 @@ class Session {
   jp_receipt send(const jp_letter& raw);
   Response request(const jp_request& raw) const;
   Response metadata(const jp_request& raw);
+  std::string probe(uint32_t channel, int64_t timeout_ms) const;
   jp_delivered drain(int64_t time_ms);
 
   // To look at the queue does not wait for others: `jetpack status` is for when they hang.
@@ -94,6 +98,8 @@ class Session {
   void sign(Message& message) const;
   jp_receipt accept(Message message, int64_t wait_ms);
   void deliver_directly(const Message& message, int64_t wait_ms, const std::string& why) const;
+  std::string probe_server(std::chrono::milliseconds timeout) const;
+  std::string probe_broker(std::chrono::milliseconds timeout) const;
   void refresh(Draining& draining) const;
   Delivery::Options delivery_options(const node::NodeSettings& known) const;
   std::unique_ptr<Transport> transport(const node::NodeSettings& known, Route route) const;
@@ -125,6 +131,11 @@ class Session {
       write_to(body, response.body);
       hand_out(jp_reply{sizeof(jp_reply), response.status}, reply);
     });
+  }
+  static int32_t probe_entry(void* self, uint32_t channel, int64_t timeout_ms, jp_sink json,
+                             jp_error* err) noexcept {
+    return boundary::guard(err,
+                           [&] { write_to(json, from(self).probe(channel, timeout_ms)); });
   }
   static int32_t send_entry(void* self, const jp_letter* letter, jp_receipt* receipt,
                             jp_error* err) noexcept {
@@ -162,7 +173,8 @@ class Session {
                     &deliver_entry,
                     &outbox_list_entry,
                     &outbox_change_entry,
-                    &metadata_entry};
+                    &metadata_entry,
+                    &probe_entry};
 };
 
 }  // namespace jetpack::session

@@ -148,6 +148,18 @@ class Session {
     return ask(table_->metadata, request);
   }
 
+  // Whether the server or the broker can be used, as JSON; see jp_session.probe.
+  std::string probe(jp_channel channel, std::chrono::milliseconds timeout) const {
+    if (!JP_HAS(table_, probe))
+      throw Error(Errc::unsupported, "this jetpack cannot probe its connection; update jetpack");
+    std::string json;
+    jp_error err{};
+    boundary::check(table_->probe(table_->self, static_cast<uint32_t>(channel),
+                                  int64_t{timeout.count()}, boundary::append_to(json), &err),
+                    err);
+    return json;
+  }
+
   // The outbox's state as JSON; see jp_session.outbox.
   std::string outbox() const {
     std::string json;

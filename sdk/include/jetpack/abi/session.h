@@ -144,4 +144,11 @@ typedef struct jp_session {
    * call it at once, beside the other calls of this table. */
   int32_t (*metadata)(void* self, const jp_request* request, jp_reply* reply, jp_sink body,
                       jp_error* err);
+  /* Tries, within `timeout_ms`, whether the other side of a jp_channel can be used, and writes what
+   * was found as one JSON object: {"address", "proxy"?, "verified": whether its certificate is
+   * checked, "problem": an id of `jetpack doctor`, "error": its text}; the last two are left out
+   * when it answered, and then there are, of the server, {"status": of this node's userdata,
+   * "clock_skew_seconds"?: how far its clock is ahead of this node's}. JP_NOT_FOUND when none is
+   * configured, JP_CORRUPT when its address cannot be used. */
+  int32_t (*probe)(void* self, uint32_t channel, int64_t timeout_ms, jp_sink json, jp_error* err);
 } jp_session;

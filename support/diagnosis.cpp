@@ -1,0 +1,231 @@
+// What can be wrong with a node.
+#include "support/diagnosis.hpp"
+
+#include <array>
+#include <string>
+
+#include <jetpack/error.hpp>
+
+namespace jetpack::support {
+
+namespace {
+
+constexpr auto error = Severity::error, warning = Severity::warning, info = Severity::info;
+
+constexpr std::array table{
+    // -- configuration
+    Diagnosis{"configuration-invalid", "configuration", error,
+              "A configuration file has a syntax error or a value of the wrong kind",
+              "Fix the file at the line and column given, restore it from backup, or enroll the "
+              "node again"},
+    Diagnosis{"configuration-unreadable", "configuration", error,
+              "A configuration file cannot be read by this user",
+              "Run the command as root or as a member of the group cyclecloud"},
+    Diagnosis{"not-configured", "configuration", error,
+              "The node does not know its server, its cluster or its user name",
+              "Enroll the node, or write url, username, password and cluster into "
+              "config/connection.json"},
+    Diagnosis{"node-name-missing", "configuration", warning,
+              "The node does not know its own name",
+              "Set [identity] node_name in config/jetpack.ini, or enroll the node again"},
+    Diagnosis{"setting-invalid", "configuration", warning,
+              "A setting has an invalid value; its default is used",
+              "Correct the value; 'jetpack help settings' lists what each setting accepts"},
+    Diagnosis{"setting-unknown", "configuration", warning,
+              "A key looks like a setting of jetpack, but is none",
+              "Correct or remove the key; 'jetpack help settings' lists all settings"},
+    // -- server
+    Diagnosis{"server-name", "server", error, "The server's host name could not be resolved",
+              "Check the name in config/connection.json and the DNS in /etc/resolv.conf"},
+    Diagnosis{"server-port", "server", error, "The server's port does not accept connections",
+              "Refused: start the server, or fix the port in its address. Timed out: check routes, "
+              "firewalls and security groups between here and there"},
+    Diagnosis{"proxy-name", "server", error, "The proxy's host name could not be resolved",
+              "Check [cycle_server] proxy in config/jetpack.ini, and the DNS in /etc/resolv.conf"},
+    Diagnosis{"proxy-unreachable", "server", error,
+              "The proxy does not accept or does not answer connections",
+              "Check [cycle_server] proxy in config/jetpack.ini, and that the proxy is running"},
+    Diagnosis{"proxy-credentials", "server", error, "The proxy wants a user name and password",
+              "Add them to [cycle_server] proxy in config/jetpack.ini"},
+    Diagnosis{"proxy-rejected", "server", error, "The proxy does not connect to the server",
+              "Allow the server's host and port at the proxy, or except the host from it"},
+    Diagnosis{"tls-handshake", "server", error,
+              "The server accepts connections, but does not complete the TLS handshake",
+              "Check that the address names an https port, and that nothing between here and there "
+              "intercepts TLS"},
+    Diagnosis{"certificate-untrusted", "server", error,
+              "No CA that this node trusts has signed the server's certificate",
+              "Put the CA certificate that signed the server's certificate into config/ca.pem"},
+    Diagnosis{"certificate-expired", "server", error, "The server's certificate has expired",
+              "Renew the server's certificate; check this node's clock"},
+    Diagnosis{"certificate-not-yet-valid", "server", error,
+              "The server's certificate is not valid yet by this node's clock",
+              "Set this node's clock; check the certificate's dates"},
+    Diagnosis{"certificate-wrong-host", "server", error,
+              "The server's certificate is for another host",
+              "Use a name in the server's address that the certificate has, or reissue it"},
+    Diagnosis{"certificate-not-checked", "server", warning,
+              "skip_ssl_validation is set: anybody on the way can read and change what is sent",
+              "Put the server's CA into config/ca.pem and remove skip_ssl_validation"},
+    Diagnosis{"ca-file-invalid", "server", error,
+              "The file with the CA certificates to trust cannot be read",
+              "Replace the file named by ca_file, or config/ca.pem, with a PEM file"},
+    Diagnosis{"server-no-answer", "server", error,
+              "The server accepts connections, but does not answer",
+              "Check the server's log and load, and proxies between here and there"},
+    Diagnosis{"server-not-http", "server", error,
+              "Something else than a web server answers at the server's address",
+              "Fix the port in the server's address"},
+    Diagnosis{"server-credentials", "server", error,
+              "The server rejects the user name or the password",
+              "Enroll the node again, or fix username and password in config/connection.json"},
+    Diagnosis{"server-forbidden", "server", error,
+              "The node's account may not read this node's userdata",
+              "Check [identity] in config/jetpack.ini, and ask the cluster's administrator which "
+              "node the account is for"},
+    Diagnosis{"node-unknown", "server", error, "The server does not know this node's userdata id",
+              "Check [identity] userdata_id or instance_id in config/jetpack.ini, or enroll the "
+              "node again"},
+    Diagnosis{"server-failed", "server", error, "The server answers with an error",
+              "Check the server's log, then try again"},
+    Diagnosis{"clock-skew", "server", warning,
+              "This node's clock differs from the server's by more than five minutes",
+              "Set the clock and start chronyd or systemd-timesyncd; from 15 minutes on, the "
+              "locker's storage rejects requests"},
+    // -- broker
+    Diagnosis{"broker-missing", "broker", error,
+              "The transport is amqp, but no broker is configured",
+              "Set [broker] url in config/jetpack.ini, or the transport to https"},
+    Diagnosis{"broker-unreachable", "broker", error, "The broker cannot be reached",
+              "Check [broker] url in config/jetpack.ini, that the broker is running, and firewalls "
+              "between here and there"},
+    Diagnosis{"broker-denied", "broker", error,
+              "The broker rejects the login or the vhost, or its certificate is not trusted",
+              "Check user, password and vhost in [broker] url, and [broker] ca_file"},
+    // -- locker
+    Diagnosis{"locker-missing", "locker", info, "This node has no locker",
+              "Nothing to do, unless the node downloads projects: have the server hand one out, or "
+              "write config/locker.json"},
+    Diagnosis{"locker-invalid", "locker", error, "The locker's description cannot be used",
+              "Fix config/locker.json, or remove it to have the server's again"},
+    Diagnosis{"locker-unreachable", "locker", error, "The locker does not answer",
+              "Check the address in config/locker.json, DNS, firewalls and private endpoints"},
+    Diagnosis{"locker-denied", "locker", error, "The locker rejects this node's credential",
+              "Renew the credential in config/locker.json, or assign the managed identity the role "
+              "Storage Blob Data Reader; check this node's clock"},
+    Diagnosis{"sas-expired", "locker", error, "The locker's shared access signature has expired",
+              "Put a new one into config/locker.json, or remove the file to have the server's"},
+    Diagnosis{"sas-expiring", "locker", warning,
+              "The locker's shared access signature, which nobody renews, ends within a day",
+              "Put a new one into config/locker.json before it ends"},
+    // -- tree
+    Diagnosis{"directory-missing", "tree", error, "A directory of the home tree is missing",
+              "Run 'jetpack doctor --fix' as root"},
+    Diagnosis{"not-a-directory", "tree", error,
+              "Something else stands where a directory of the home tree belongs",
+              "Move it away, then run 'jetpack doctor --fix' as root"},
+    Diagnosis{"no-access", "tree", error, "This user may not use the home tree",
+              "Run the command as root, or add the user to the directory's group"},
+    Diagnosis{"read-only", "tree", error, "The file system of the home tree is read-only",
+              "See dmesg for disk errors, check the file system, and mount it read-write"},
+    Diagnosis{"owner-wrong", "tree", error, "A directory belongs to a user who is not root",
+              "Run 'jetpack doctor --fix' as root, and find out who changed it"},
+    Diagnosis{"writable-by-others", "tree", error,
+              "Users other than root can change what root runs or trusts",
+              "Run 'jetpack doctor --fix' as root, and find out who changed it"},
+    Diagnosis{"untrusted-file", "tree", error,
+              "A link stands in run/ where jetpack keeps a file, and is not followed",
+              "Find out who put it there, and remove it"},
+    Diagnosis{"readable-by-others", "tree", warning,
+              "Every user can read a file with passwords or tokens",
+              "Run 'jetpack doctor --fix' as root; change the password if users are not trusted"},
+    Diagnosis{"group-wrong", "tree", warning,
+              "Members of the group cyclecloud cannot use jetpack: a directory has another group",
+              "Run 'jetpack doctor --fix' as root"},
+    Diagnosis{"mode-wrong", "tree", warning,
+              "Members of the group cyclecloud cannot use jetpack: they may not write",
+              "Run 'jetpack doctor --fix' as root"},
+    Diagnosis{"group-missing", "tree", info, "There is no group cyclecloud",
+              "Create it to let users other than root use jetpack: groupadd --system cyclecloud"},
+    Diagnosis{"moved-aside", "tree", warning,
+              "A damaged state file was moved aside, and work goes on without it",
+              "Keep it for a report, then remove it; see logs/jetpack.log, and check the disk"},
+    // -- disk
+    Diagnosis{"disk-full", "disk", error, "The disk is full; no message can be queued",
+              "Free some space"},
+    Diagnosis{"disk-low", "disk", warning, "The disk is nearly full", "Free some space"},
+    Diagnosis{"inodes-exhausted", "disk", error,
+              "The file system has no free inodes; no file can be created", "Remove files"},
+    // -- outbox
+    Diagnosis{"outbox-unusable", "outbox", error, "The queue of messages cannot be read",
+              "See the evidence; 'jetpack log' delivers directly meanwhile"},
+    Diagnosis{"outbox-full", "outbox", error,
+              "The queue of messages is at its size limit; new messages are not queued",
+              "Restore the connection, raise cyclecloud.jetpack.outbox_max_mib, or remove messages "
+              "with 'jetpack outbox drop'"},
+    Diagnosis{"outbox-old", "outbox", warning,
+              "Messages have been queued for more than 15 minutes",
+              "Restore the connection to the server; see 'jetpack outbox list'"},
+    Diagnosis{"dead-letters", "outbox", warning, "The server rejected messages for good",
+              "See 'jetpack outbox list'; send them again with 'jetpack outbox retry' or remove "
+              "them with 'jetpack outbox drop'"},
+    // -- daemons
+    Diagnosis{"jetpackd-not-running", "daemons", error,
+              "jetpackd is not running: the configuration is not updated, and messages are "
+              "delivered only by the commands that send them",
+              "Run 'jetpack initialize' or 'systemctl start jetpackd'; without systemd, start "
+              "jetpackd by hand"},
+    Diagnosis{"jetpackd-other-version", "daemons", warning,
+              "The running jetpackd is of another version than the installed one",
+              "Run 'systemctl restart jetpackd'"},
+    Diagnosis{"jetpackd-rejected", "daemons", warning,
+              "The server turns jetpackd away until an administrator acts",
+              "See the evidence, and the findings on the server"},
+    Diagnosis{"healthcheck-not-running", "daemons", warning,
+              "The health checks' service is not running",
+              "Run 'jetpack initialize' or 'systemctl start healthcheck'"},
+    // -- units
+    Diagnosis{"unit-missing", "units", warning, "systemd does not know a unit of jetpack",
+              "Copy the unit from share/jetpack/systemd to /etc/systemd/system, then run 'systemctl "
+              "daemon-reload'"},
+    Diagnosis{"unit-disabled", "units", warning, "A unit does not start when the machine boots",
+              "Run 'systemctl enable' for the unit"},
+    Diagnosis{"unit-failed", "units", error, "A unit has failed",
+              "See 'journalctl -u UNIT'; 'jetpack doctor --fix' as root starts it again"},
+    Diagnosis{"unit-masked", "units", warning, "A unit is masked: it cannot be started",
+              "Run 'systemctl unmask' for the unit, if nobody masked it on purpose"},
+    // -- plugins
+    Diagnosis{"plugin-refused", "plugins", error, "A plugin is refused and its commands are missing",
+              "Fix what the evidence names, then see 'jetpack plugin list'"},
+    Diagnosis{"plugins-unknown", "plugins", error, "The plugins could not be listed in time",
+              "Check the disks that the plugin directories are on; run 'jetpack plugin list'"},
+    // -- leftovers
+    Diagnosis{"leftover-python", "leftovers", warning,
+              "system/embedded has the Python of the original Jetpack",
+              "Remove it once no script uses its packages"},
+    Diagnosis{"leftover-pogo", "leftovers", info,
+              "config has credentials of pogo or thunderball, which jetpack does not use",
+              "Remove the file if no script of yours reads it"},
+    Diagnosis{"leftover-service", "leftovers", info,
+              "config/service.d has service registrations of Jetpack 7, which nothing reads any more",
+              "Remove the files"},
+    Diagnosis{"leftover-cron", "leftovers", warning,
+              "A cron table runs the original Jetpack's Python or pogo",
+              "Remove the line, or change it to call bin/jetpack"},
+};
+
+}  // namespace
+
+std::string_view name_of(Severity severity) {
+  return severity == error ? "error" : severity == warning ? "warning" : "info";
+}
+
+std::span<const Diagnosis> diagnoses() { return table; }
+
+const Diagnosis& diagnosis(std::string_view id) {
+  for (const auto& known : table)
+    if (known.id == id) return known;
+  throw Error(Errc::internal, "unknown diagnosis " + std::string(id));
+}
+
+}  // namespace jetpack::support
