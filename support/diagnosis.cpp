@@ -25,8 +25,7 @@ constexpr std::array table{
               "The node does not know its server, its cluster or its user name",
               "Enroll the node, or write url, username, password and cluster into "
               "config/connection.json"},
-    Diagnosis{"node-name-missing", "configuration", warning,
-              "The node does not know its own name",
+    Diagnosis{"node-name-missing", "configuration", warning, "The node does not know its own name",
               "Set [identity] node_name in config/jetpack.ini, or enroll the node again"},
     Diagnosis{"setting-invalid", "configuration", warning,
               "A setting has an invalid value; its default is used",
@@ -163,8 +162,7 @@ constexpr std::array table{
               "The queue of messages is at its size limit; new messages are not queued",
               "Restore the connection, raise cyclecloud.jetpack.outbox_max_mib, or remove messages "
               "with 'jetpack outbox drop'"},
-    Diagnosis{"outbox-old", "outbox", warning,
-              "Messages have been queued for more than 15 minutes",
+    Diagnosis{"outbox-old", "outbox", warning, "Messages have been queued for more than 15 minutes",
               "Restore the connection to the server; see 'jetpack outbox list'"},
     Diagnosis{"dead-letters", "outbox", warning, "The server rejected messages for good",
               "See 'jetpack outbox list'; send them again with 'jetpack outbox retry' or remove "
@@ -185,9 +183,10 @@ constexpr std::array table{
               "The health checks' service is not running",
               "Run 'jetpack initialize' or 'systemctl start healthcheck'"},
     // -- units
-    Diagnosis{"unit-missing", "units", warning, "systemd does not know a unit of jetpack",
-              "Copy the unit from share/jetpack/systemd to /etc/systemd/system, then run 'systemctl "
-              "daemon-reload'"},
+    Diagnosis{
+        "unit-missing", "units", warning, "systemd does not know a unit of jetpack",
+        "Copy the unit from share/jetpack/systemd to /etc/systemd/system, then run 'systemctl "
+        "daemon-reload'"},
     Diagnosis{"unit-disabled", "units", warning, "A unit does not start when the machine boots",
               "Run 'systemctl enable' for the unit"},
     Diagnosis{"unit-failed", "units", error, "A unit has failed",
@@ -195,10 +194,13 @@ constexpr std::array table{
     Diagnosis{"unit-masked", "units", warning, "A unit is masked: it cannot be started",
               "Run 'systemctl unmask' for the unit, if nobody masked it on purpose"},
     // -- plugins
-    Diagnosis{"plugin-refused", "plugins", error, "A plugin is refused and its commands are missing",
+    Diagnosis{"plugin-refused", "plugins", error,
+              "A plugin is refused and its commands are missing",
               "Fix what the evidence names, then see 'jetpack plugin list'"},
     Diagnosis{"plugins-unknown", "plugins", error, "The plugins could not be listed in time",
               "Check the disks that the plugin directories are on; run 'jetpack plugin list'"},
+    Diagnosis{"check-timed-out", "any", error, "A check did not end in time and was killed",
+              "Look for file systems that hang, and for slow user or group look-ups (sssd, LDAP)"},
     // -- leftovers
     Diagnosis{"leftover-python", "leftovers", warning,
               "system/embedded has the Python of the original Jetpack",
@@ -206,9 +208,10 @@ constexpr std::array table{
     Diagnosis{"leftover-pogo", "leftovers", info,
               "config has credentials of pogo or thunderball, which jetpack does not use",
               "Remove the file if no script of yours reads it"},
-    Diagnosis{"leftover-service", "leftovers", info,
-              "config/service.d has service registrations of Jetpack 7, which nothing reads any more",
-              "Remove the files"},
+    Diagnosis{
+        "leftover-service", "leftovers", info,
+        "config/service.d has service registrations of Jetpack 7, which nothing reads any more",
+        "Remove the files"},
     Diagnosis{"leftover-cron", "leftovers", warning,
               "A cron table runs the original Jetpack's Python or pogo",
               "Remove the line, or change it to call bin/jetpack"},

@@ -21,7 +21,7 @@ struct Group {
   std::array<std::string_view, 7> words;
 };
 constexpr std::array groups{
-    Group{"Node", {"condition", "config", "keepalive", "props", "status", "users"}},
+    Group{"Node", {"condition", "config", "doctor", "keepalive", "props", "status", "users"}},
     Group{"Cluster", {"autoscale", "log", "outbox", "send", "shutdown"}},
     Group{"Files and logs", {"download", "report_issue"}},
     Group{"Service",

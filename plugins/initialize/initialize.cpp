@@ -122,8 +122,7 @@ class Check {
                                          session_.identity("node").value_or("unknown") +
                                          ", server " + *session_.identity("url"));
     } catch (const Error& e) {
-      return failed("configuration", e.what(),
-                    support::diagnosis("configuration-invalid").remedy);
+      return failed("configuration", e.what(), support::diagnosis("configuration-invalid").remedy);
     }
   }
 

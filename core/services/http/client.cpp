@@ -354,16 +354,16 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
     const bool was_kept = number_of(handle, CURLINFO_NUM_CONNECTS) == 0;
     const bool has_expired =
         settings.longest.count() > 0 && Clock::now() - start + clock_tolerance >= settings.longest;
-    const Failure failure{code,
-                          exchange.details(),
-                          number_of(handle, CURLINFO_OS_ERRNO),
-                          number_of(handle, CURLINFO_HTTP_CONNECTCODE),
-                          has_expired,
-                          handle_->certificate,
-                          has_passed(handle, CURLINFO_NAMELOOKUP_TIME_T),
-                          has_passed(handle, CURLINFO_CONNECT_TIME_T),
-                          request.url.starts_with("https:") &&
-                              !has_passed(handle, CURLINFO_APPCONNECT_TIME_T)};
+    const Failure failure{
+        code,
+        exchange.details(),
+        number_of(handle, CURLINFO_OS_ERRNO),
+        number_of(handle, CURLINFO_HTTP_CONNECTCODE),
+        has_expired,
+        handle_->certificate,
+        has_passed(handle, CURLINFO_NAMELOOKUP_TIME_T),
+        has_passed(handle, CURLINFO_CONNECT_TIME_T),
+        request.url.starts_with("https:") && !has_passed(handle, CURLINFO_APPCONNECT_TIME_T)};
     // After some failures libcurl accepts no options on the handle.
     handle_->start();
     if (is_lost_connection(code) && was_kept && !exchange.has_begun() && !is_second) continue;

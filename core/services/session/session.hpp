@@ -134,8 +134,7 @@ class Session {
   }
   static int32_t probe_entry(void* self, uint32_t channel, int64_t timeout_ms, jp_sink json,
                              jp_error* err) noexcept {
-    return boundary::guard(err,
-                           [&] { write_to(json, from(self).probe(channel, timeout_ms)); });
+    return boundary::guard(err, [&] { write_to(json, from(self).probe(channel, timeout_ms)); });
   }
   static int32_t send_entry(void* self, const jp_letter* letter, jp_receipt* receipt,
                             jp_error* err) noexcept {

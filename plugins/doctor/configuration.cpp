@@ -1,0 +1,67 @@
+// The configuration's files and settings.
+#include <jetpack/plugin.hpp>
+#include "doctor/areas.hpp"
+#include "support/ini.hpp"
+#include "support/json.hpp"
+#include "support/settings.hpp"
+
+namespace jetpack::doctor {
+
+namespace {
+
+void report_error(const Error& e, Report& report) {
+  report.found(e.code() == Errc::denied ? "configuration-unreadable" : "configuration-invalid",
+               e.what());
+}
+
+void examine_files(const Config& config, Report& report) {
+  size_t count = 0;
+  const auto examine = [&](const char* name, const auto& read) {
+    try {
+      if (read(config.path(name))) ++count;
+    } catch (const Error& e) {
+      report_error(e, report);
+    }
+  };
+  for (const char* name :
+       {"config/connection.json", "config/node.json", "config/configuration.json",
+        "config/properties.json", "config/auth.json"})
+    examine(name, [](const std::string& path) { return support::Json::read(path).has_value(); });
+  examine("config/jetpack.ini",
+          [](const std::string& path) { return support::Ini::read(path).has_value(); });
+  report.passed(std::to_string(count) + (count == 1 ? " file" : " files") + " read");
+}
+
+void examine_identity(const Call& call, Report& report) {
+  try {
+    const auto session = call.service<Session>();
+    for (const char* fact : {"url", "cluster", "username"})
+      if (!session.identity(fact))
+        return report.found("not-configured",
+                            "this node's " + std::string(fact) + " is not configured");
+    report.passed("cluster " + *session.identity("cluster") + ", server " +
+                  *session.identity("url"));
+    if (const auto node = session.identity("node"))
+      report.passed("node " + *node);
+    else
+      report.found("node-name-missing", "neither config/jetpack.ini nor the configuration has it");
+  } catch (const Error& e) {
+    report_error(e, report);
+  }
+}
+
+}  // namespace
+
+void examine_configuration(const Call& call, Report& report) {
+  const auto config = call.service<Config>();
+  examine_files(config, report);
+  // The same files again: what is wrong with them is said once.
+  if (report.has_error()) return;
+  examine_identity(call, report);
+  const auto problems = support::setting_problems(config);
+  for (const auto& problem : problems)
+    report.found(problem.starts_with("unknown ") ? "setting-unknown" : "setting-invalid", problem);
+  if (problems.empty()) report.passed("all settings are valid");
+}
+
+}  // namespace jetpack::doctor

@@ -1,0 +1,235 @@
+// The home tree: directories, owners, modes and what stands in run/.
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <vector>
+
+#include <jetpack/plugin.hpp>
+#include "doctor/areas.hpp"
+#include "support/files.hpp"
+#include "support/program.hpp"
+
+namespace jetpack::doctor {
+
+namespace {
+
+constexpr const char* group_name = "cyclecloud";
+constexpr mode_t others = S_IRWXO;
+
+// A directory of the tree. Members of the group write to those that are shared, and root runs what
+// is in some of the others.
+struct Directory {
+  const char* name;
+  mode_t mode;  // of a new one
+  bool is_shared = false;
+  bool is_needed = false;
+};
+constexpr std::array directories{
+    Directory{"", 0750, false, true},
+    Directory{"config", 02750, false, true},
+    Directory{"config/healthcheck.d", 02750},
+    Directory{"config/service.d", 02750},
+    Directory{"logs", 02770, true, true},
+    Directory{"run", 02770, true, true},
+    Directory{"scripts", 0750},
+    Directory{"system/bootstrap", 0755, false, true},
+};
+
+// Those that hold passwords and tokens.
+constexpr std::array secret_files{"config/connection.json", "config/jetpack.ini",
+                                  "config/locker.json", "config/node.json",
+                                  "config/configuration.json"};
+
+std::string octal(mode_t mode) {
+  std::array<char, 16> text{};
+  std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode & 07777));
+  return text.data();
+}
+
+void check(int result, const std::string& what) {
+  if (result != 0) throw Error(Errc::failed, what + ": " + support::system_message(errno));
+}
+
+class Tree {
+ public:
+  Tree(const Call& call, Report& report) : config_(call.service<Config>()), report_(report) {
+    struct stat program {};
+    if (::stat(support::program_path().c_str(), &program) == 0) program_owner_ = program.st_uid;
+    find_group();
+  }
+
+  void examine() {
+    for (const auto& directory : directories) examine_directory(directory);
+    examine_secrets();
+    examine_log();
+    examine_run();
+  }
+
+ private:
+  void find_group() {
+    std::vector<char> buffer(64 << 10);
+    group entry{};
+    group* found = nullptr;
+    if (::getgrnam_r(group_name, &entry, buffer.data(), buffer.size(), &found) == 0 &&
+        found != nullptr)
+      group_ = found->gr_gid;
+    else
+      report_.found("group-missing", "only root can use this node's jetpack");
+  }
+
+  void examine_directory(const Directory& directory) {
+    const std::string path = path_of(directory.name);
+    const support::Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) {
+      if (errno != ENOENT || directory.is_needed) report_missing(directory, path, errno);
+      return;
+    }
+    struct stat info {};
+    check(::fstat(fd.get(), &info), "cannot look at " + path);
+    const size_t before = report_.findings().size();
+    examine_owner(path, fd.get(), info);
+    examine_writers(directory, path, fd.get(), info);
+    if (directory.is_shared) {
+      examine_access(path);
+      if (group_) examine_group(directory, path, fd.get(), info);
+    }
+    if (report_.findings().size() == before)
+      report_.passed(path + " has mode " + octal(info.st_mode));
+  }
+
+  void report_missing(const Directory& directory, const std::string& path, int error) {
+    const std::string evidence = path + ": " + support::system_message(error);
+    if (error == ENOTDIR) return report_.found("not-a-directory", evidence);
+    if (error != ENOENT) return report_.found("no-access", evidence);
+    report_.found("directory-missing", evidence,
+                  {"mkdir -m " + octal(directory.mode) + ' ' + path, [&] {
+                     support::create_directories(path, directory.mode);
+                     check(::chmod(path.c_str(), directory.mode), "chmod " + path);
+                     if (group_) check(::chown(path.c_str(), 0, *group_), "chown " + path);
+                   }});
+  }
+
+  void examine_owner(const std::string& path, int fd, const struct stat& info) {
+    if (info.st_uid == 0 || info.st_uid == ::geteuid() || info.st_uid == program_owner_) return;
+    report_.found("owner-wrong", path + " belongs to user " + std::to_string(info.st_uid),
+                  {"chown root " + path, [&] {
+                     check(::fchown(fd, 0, static_cast<gid_t>(-1)), "chown " + path);
+                     // The kernel may have cleared the group bit.
+                     check(::fchmod(fd, info.st_mode & 07777), "chmod " + path);
+                   }});
+  }
+
+  void examine_writers(const Directory& directory, const std::string& path, int fd,
+                       const struct stat& info) {
+    const mode_t unwanted = directory.is_shared ? S_IWOTH : S_IWOTH | S_IWGRP;
+    if ((info.st_mode & unwanted) == 0) return;
+    const mode_t mode = info.st_mode & 07777 & ~unwanted;
+    report_.found(
+        "writable-by-others", path + " has mode " + octal(info.st_mode),
+        {"chmod " + octal(mode) + ' ' + path, [&] { check(::fchmod(fd, mode), "chmod " + path); }});
+  }
+
+  void examine_group(const Directory& directory, const std::string& path, int fd,
+                     const struct stat& info) {
+    if (info.st_gid != *group_) {
+      report_.found("group-wrong", path + " has group " + std::to_string(info.st_gid),
+                    {"chgrp " + std::string(group_name) + ' ' + path, [&] {
+                       check(::fchown(fd, static_cast<uid_t>(-1), *group_), "chgrp " + path);
+                       check(::fchmod(fd, directory.mode), "chmod " + path);
+                     }});
+      return;
+    }
+    if ((info.st_mode & directory.mode) == directory.mode) return;
+    report_.found("mode-wrong", path + " has mode " + octal(info.st_mode),
+                  {"chmod " + octal(directory.mode) + ' ' + path,
+                   [&] { check(::fchmod(fd, directory.mode), "chmod " + path); }});
+  }
+
+  void examine_access(const std::string& path) {
+    if (::access(path.c_str(), R_OK | W_OK | X_OK) == 0) return;
+    report_.found(errno == EROFS ? "read-only" : "no-access",
+                  path + ": " + support::system_message(errno));
+  }
+
+  // Others get to the files only where they may enter both directories.
+  void examine_secrets() {
+    for (const char* name : {"", "config"}) {
+      struct stat info {};
+      if (::stat(path_of(name).c_str(), &info) != 0 || (info.st_mode & S_IXOTH) == 0) return;
+    }
+    std::string names;
+    std::vector<support::Fd> files;
+    for (const char* name : secret_files) {
+      support::Fd fd(::open(path_of(name).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+      struct stat info {};
+      if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) ||
+          (info.st_mode & S_IROTH) == 0)
+        continue;
+      names.append(names.empty() ? "" : " ").append(path_of(name));
+      files.push_back(std::move(fd));
+    }
+    if (files.empty()) return;
+    report_.found("readable-by-others", names, {"chmod o= " + names, [&] {
+                                                  for (const auto& fd : files) close_to_others(fd);
+                                                }});
+  }
+
+  static void close_to_others(const support::Fd& fd) {
+    struct stat info {};
+    check(::fstat(fd.get(), &info), "stat");
+    check(::fchmod(fd.get(), info.st_mode & 07777 & ~others), "chmod");
+  }
+
+  // Callers test with `touch` whether they may use jetpack.
+  void examine_log() {
+    const std::string path = path_of("logs/jetpack.log");
+    const support::Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat info {};
+    if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || !group_) return;
+    if (info.st_gid == *group_ && (info.st_mode & S_IWGRP) != 0) return;
+    report_.found(
+        "mode-wrong",
+        path + " has mode " + octal(info.st_mode) + ", group " + std::to_string(info.st_gid),
+        {"chgrp " + std::string(group_name) + ' ' + path + "; chmod 0660 " + path, [&] {
+           if (info.st_nlink != 1) throw Error(Errc::denied, path + " has several links");
+           check(::fchown(fd.get(), static_cast<uid_t>(-1), *group_), "chgrp " + path);
+           check(::fchmod(fd.get(), 0660), "chmod " + path);
+         }});
+  }
+
+  void examine_run() {
+    const std::string path = path_of("run");
+    const support::Directory run(::opendir(path.c_str()));
+    if (!run) return;
+    while (const dirent* entry = ::readdir(run.get())) {
+      const std::string name = entry->d_name;
+      struct stat info {};
+      if (::fstatat(::dirfd(run.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      const std::string file = path + '/' + name;
+      if (S_ISLNK(info.st_mode))
+        report_.found("untrusted-file", file + " is a symbolic link");
+      else if (S_ISREG(info.st_mode) && info.st_nlink > 1)
+        report_.found("untrusted-file", file + " has several hard links");
+      else if (name.find(".corrupt-") != std::string::npos)
+        report_.found("moved-aside", file);
+    }
+  }
+
+  std::string path_of(const char* name) const { return config_.path(name); }
+
+  Config config_;
+  Report& report_;
+  uid_t program_owner_ = 0;
+  std::optional<gid_t> group_;
+};
+
+}  // namespace
+
+void examine_tree(const Call& call, Report& report) { Tree(call, report).examine(); }
+
+}  // namespace jetpack::doctor
