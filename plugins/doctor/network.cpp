@@ -1,7 +1,10 @@
 // Server, broker and locker.
+#include <algorithm>
+
 #include <jetpack/plugin.hpp>
 #include "doctor/areas.hpp"
 #include "support/connection_steps.hpp"
+#include "support/encoding.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/times.hpp"
@@ -38,13 +41,16 @@ Sas sas_of(const rapidjson::Value& description) {
   Sas sas;
   const auto* origin = support::find_member(description, "from_server");
   sas.is_from_server = origin != nullptr && origin->IsTrue();
-  std::string query = '&' + support::text_or(description, "sas", "");
-  if (query[1] == '?') query.erase(1, 1);
-  const size_t start = query.find("&se=");
-  if (start == std::string::npos) return sas;
-  std::string end = query.substr(start + 4, query.find('&', start + 1) - start - 4);
-  for (size_t at = end.find('%'); at != std::string::npos; at = end.find('%'))
-    end.replace(at, 3, ":");
+  std::string end = support::text_or(description, "expires", "");
+  std::string query = support::text_or(description, "sas", "");
+  if (query.empty()) {
+    const std::string url = support::text_or(description, "url", "");
+    query = url.substr(std::min(url.find('?'), url.size()));
+  }
+  query = '&' + query.substr(query.starts_with('?') ? 1 : 0);
+  if (const size_t at = query.find("&se="); at != std::string::npos)
+    end =
+        support::percent_decoded_leniently(query.substr(at + 4, query.find('&', at + 4) - at - 4));
   sas.end = support::parse_iso_8601(end);
   return sas;
 }
