@@ -28,7 +28,7 @@ constexpr std::array table{
     Area{"locker", examine_locker, true},
     Area{"tree", examine_tree},
     Area{"disk", examine_disk},
-    Area{"outbox", examine_outbox},
+    Area{"outbox", examine_outbox, true},
     Area{"daemons", examine_daemons},
     Area{"units", examine_units},
     Area{"plugins", examine_plugins},

@@ -1,5 +1,8 @@
 // Disk, outbox, daemons and plugins.
 #include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include <jetpack/plugin.hpp>
 #include "doctor/areas.hpp"
@@ -74,6 +77,13 @@ void examine_disk(const Call& call, Report& report) {
 }
 
 void examine_outbox(const Call& call, Report& report) {
+  const std::string run = call.service<Config>().path("run");
+  // A finding on the tree.
+  if (::access(run.c_str(), R_OK | W_OK | X_OK) != 0)
+    return report.skipped(run + ": " + support::system_message(errno));
+  struct statvfs info {};
+  if (::statvfs(run.c_str(), &info) == 0 && uint64_t{info.f_bavail} * info.f_frsize < full_bytes)
+    return report.skipped("the disk is full");
   try {
     const auto state = support::parse_json(call.service<Session>().outbox(), "the outbox's state");
     const uint64_t depth = support::number_or(state, "depth", 0);

@@ -81,6 +81,11 @@ class Patient:
         node_server.connect(self.home, types.SimpleNamespace(url=url))
         self.ini(ini)
 
+    def connect_by_proxy(self, proxy):
+        self.home.write("config/connection.json", {
+            "cluster": "demo", "username": "node", "password": "s3cret", "url": "https://server.invalid"})
+        self.ini(f"[cycle_server]\nproxy = {proxy}\n")
+
     def ini(self, text):
         path = self.home / "config/jetpack.ini"
         path.write_text(path.read_text() + text)
@@ -169,7 +174,7 @@ def closed_port():
 
 def proxy(patient, reply):
     port = answer_with(patient, reply)
-    patient.connect("https://server.invalid", f"[cycle_server]\nproxy = http://127.0.0.1:{port}\n")
+    patient.connect_by_proxy(f"http://127.0.0.1:{port}")
 
 
 def says(status):
@@ -254,8 +259,11 @@ def old_message(patient, _):
 
 def full_outbox(patient, _):
     patient.home.node({"cyclecloud": {"jetpack": {"http_port": 0, "outbox_max_mib": 4}}})
-    for _ in range(8):
-        patient.jetpack("send", "-", "--routing-key", "x", "--wait", "0", input="x" * (900 << 10))
+    patient.ini(f"[broker]\nurl = amqp://u:p@127.0.0.1:{closed_port()}\n")
+    text = patient.home.write("big", "x" * (900 << 10))
+    for size in (900, 900, 900, 900, 90, 90, 90, 90, 90, 90):
+        os.truncate(text, size << 10)
+        patient.jetpack("send", "--file", text, "--routing-key", "x", "--wait", "0")
 
 
 def mounted(command):
@@ -266,6 +274,13 @@ def mounted(command):
         patient.prefix = ["unshare", "-m", "bash", "-ec", command + '; exec "$@"', "bash"]
         patient.env = {"RUN": str(patient.home / "run"), "BASE": str(patient.home.path.parent)}
     return inject
+
+
+def small_disk(options):
+    """run/ on a disk of its own, with the files that it has."""
+    return mounted(
+        f"mkdir $BASE/old; mount --bind $RUN $BASE/old; mount -t tmpfs -o mode=2770,{options} none $RUN; "
+        "for f in $BASE/old/*; do touch $RUN/${f##*/}; mount --bind $f $RUN/${f##*/}; done")
 
 
 def fake_systemctl(load, enabled, active):
@@ -294,7 +309,7 @@ FAULTS = [
     ("configuration-invalid", "connection.json", writes("config/connection.json", "{")),
     ("configuration-invalid", "line 1", writes("config/node.json", '{"a": }')),
     ("configuration-invalid", "jetpack.ini", writes("config/jetpack.ini", "[identity\n")),
-    ("configuration-invalid", "ftp", writes("config/connection.json", {
+    ("configuration-invalid", "the server's address", writes("config/connection.json", {
         "url": "ftp://x", "cluster": "c", "username": "u", "password": "p"})),
     ("not-configured", "url", lambda p, _: (p.home / "config/connection.json").unlink()),
     ("node-name-missing", "", no_node_name),
@@ -302,10 +317,8 @@ FAULTS = [
     ("setting-unknown", "did you mean cyclecloud.jetpack.http_port", node_json(http_prot=1)),
     ("server-name", "resolved", lambda p, _: p.connect("https://nowhere.invalid:9443")),
     ("server-port", "refused", lambda p, _: p.connect(f"https://127.0.0.1:{closed_port()}")),
-    ("proxy-name", "proxy", lambda p, _: p.connect(
-        "https://server.invalid", "[cycle_server]\nproxy = http://nowhere.invalid:3128\n")),
-    ("proxy-unreachable", "proxy", lambda p, _: p.connect(
-        "https://server.invalid", f"[cycle_server]\nproxy = http://127.0.0.1:{closed_port()}\n")),
+    ("proxy-name", "proxy", lambda p, _: p.connect_by_proxy("http://nowhere.invalid:3128")),
+    ("proxy-unreachable", "proxy", lambda p, _: p.connect_by_proxy(f"http://127.0.0.1:{closed_port()}")),
     ("proxy-credentials", "407", lambda p, _: proxy(
         p, b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")),
     ("proxy-rejected", "403", lambda p, _: proxy(
@@ -344,8 +357,9 @@ FAULTS = [
     ("readable-by-others", "connection.json", lambda p, _: (
         p.home.path.chmod(0o755), (p.home / "config").chmod(0o755))),
     ("moved-aside", "corrupt-", writes("run/conditions.json.corrupt-20260101", "x")),
-    ("disk-full", "", mounted("mount --bind $BASE $BASE; cp -a $RUN $BASE/run.copy; "
-                              "mount -t tmpfs -o size=128k none $RUN; cp $BASE/run.copy/jetpackd.json $RUN")),
+    ("disk-full", "0 MiB free", small_disk("size=128k")),
+    ("inodes-exhausted", "inodes free", small_disk("size=100m,nr_inodes=12")),
+    ("disk-low", "MiB free", small_disk("size=20m")),
     ("read-only", "", mounted("mount --bind $RUN $RUN; mount -o remount,ro,bind $RUN")),
     ("dead-letters", "log", dead_letter),
     ("outbox-old", "2h", old_message),

@@ -32,7 +32,8 @@ std::string Session::probe(uint32_t channel, int64_t timeout_ms) const {
 
 std::string Session::probe_server(milliseconds timeout) const {
   const node::Server server = settings().server();
-  const std::string path = "/clusterlink/userdata/" + identity("userdata");
+  const bool has_userdata = settings().fact("userdata").has_value();
+  const std::string path = "/clusterlink/userdata/" + (has_userdata ? identity("userdata") : "");
   const auto client = connect(server);
   return support::json_object([&](support::Object& json) {
     json.text("address", server.url).boolean("verified", server.verify);
