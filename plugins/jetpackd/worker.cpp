@@ -2,13 +2,13 @@
 // which allow only one call at a time.
 #include "jetpackd/worker.hpp"
 
-#include <csignal>
 #include <random>
 
 #include <boost/asio/post.hpp>
 
 #include <jetpack/error.hpp>
 #include "jetpackd/memory.hpp"
+#include "jetpackd/threads.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 
@@ -87,12 +87,7 @@ void Worker::start() {
   ask_metadata_after(milliseconds{0});
   fetch_after(milliseconds{0});
   save_after(milliseconds{0});
-  // The main thread handles signals.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = without_signals([this] { run(); });
 }
 
 void Worker::run() {
@@ -119,6 +114,10 @@ void Worker::refresh(std::function<void()> done) {
     read_outbox();
     done();
   });
+}
+
+void Worker::state_changed() {
+  boost::asio::post(loop_, [this] { save_soon(); });
 }
 
 void Worker::reset() {

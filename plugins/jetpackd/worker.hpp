@@ -39,6 +39,7 @@ class Worker {
   void ping();                               // records progress once the worker gets to it
   void refresh(std::function<void()> done);  // reads the outbox, then calls `done` on this thread
   void reset();                              // delivers and fetches now
+  void state_changed();                      // saves the board's state soon
   // Makes a final attempt at delivery, stops, and calls `stopped` on this thread.
   void stop(std::function<void()> stopped);
   void join();
