@@ -8,10 +8,11 @@
 //   properties.json     the node's properties
 //   node.json           all of it merged; only written, never read, where there is a facts.json
 //   auth.json           the users that the server wants on the node
-//   userdata.json       which version of the server's part was applied
+//   userdata.json       which version of the server's part was applied, users and all
+//   properties.base.json  the properties as the facts and the server last had them
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -73,28 +74,32 @@ class NodeConfiguration {
   void save_as_applied(const std::string& version);
 
  private:
-  // config/userdata.json
-  struct Applied {
-    std::string version;  // "": not all of it
-    rapidjson::Document properties, pending, sent;
+  // config/properties.base.json: what was merged into properties.json last, what is about to be, and
+  // the server's part of it.
+  struct Base {
+    rapidjson::Document merged, pending, sent;
   };
 
   bool write_facts(const Metadata& metadata);
+  void report(uint32_t level, const std::string& problem);
   void keep_handwritten_node() const;
   void forget_other_instance() const;
   void write_properties(const rapidjson::Value& sent);
   rapidjson::Document read_object(const std::string& name, bool& exists) const;
   void apply(const Userdata& userdata);
   bool has_all_files() const;
-  Applied load_applied();
-  void save_applied(const Applied& applied) const;
+  std::optional<rapidjson::Document> read_private(const char* name);
+  std::string applied_version();
+  void save_version(const std::string& version) const;
+  Base load_base();
+  void save_base(const Base& base) const;
 
   Session session_;
   Config config_;
   Process process_;
   const LogFile& log_;
   std::string version_;
-  std::string unreadable_;  // why userdata.json could not be read last
+  std::string unreadable_;  // why one of the last two could not be read
   std::string problem_;     // with the metadata or the connection's files, when reported last
 };
 
