@@ -103,6 +103,12 @@ Metadata read_metadata(const Session& session) {
   return metadata;
 }
 
+std::string read_machine(const LogFile& log) {
+  facts::Sources sources;
+  sources.warn = [&](const std::string& text) { log.warning(text); };
+  return facts::collect(sources);
+}
+
 NodeConfiguration::NodeConfiguration(const Call& call, const LogFile& log)
     : session_(call.service<Session>()),
       config_(call.service<Config>()),
@@ -110,15 +116,15 @@ NodeConfiguration::NodeConfiguration(const Call& call, const LogFile& log)
       log_(log),
       version_(call.host_version()) {}
 
-bool NodeConfiguration::update_facts(const Metadata& metadata) {
+bool NodeConfiguration::update_facts(const Metadata& metadata, const std::string& machine) {
   const auto lock = lock_configuration(config_);
-  const bool is_other = write_facts(metadata);
+  const bool is_other = write_facts(metadata, machine);
   write_properties(load_base().sent);
   write_node_json(config_);
   return is_other;
 }
 
-bool NodeConfiguration::write_facts(const Metadata& metadata) {
+bool NodeConfiguration::write_facts(const Metadata& metadata, const std::string& machine) {
   FactSources sources;
   sources.installation = {config_.path(""), executable_of(config_), version_};
   bool exists = false;
@@ -133,9 +139,7 @@ bool NodeConfiguration::write_facts(const Metadata& metadata) {
   } catch (const Error& e) {
     report(JP_LEVEL_WARNING, e.what());
   }
-  facts::Sources machine;
-  machine.warn = [&](const std::string& text) { log_.warning(text); };
-  sources.machine = parse_json(facts::collect(machine), "the facts of this machine");
+  sources.machine = parse_json(machine, "the facts of this machine");
   sources.machine_uuid = machine_uuid();
   if (!metadata.json.empty()) sources.metadata = parse_json(metadata.json, "the metadata");
   if (!exists) keep_handwritten_node();

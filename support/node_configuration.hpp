@@ -34,6 +34,10 @@ struct Metadata {
 // Asks the service; takes two seconds at most. May run in a thread of its own.
 Metadata read_metadata(const Session& session);
 
+// What this machine is, by the names of Ohai: some milliseconds, but seconds where name servers or
+// file systems hang. May run in a thread of its own, too.
+std::string read_machine(const LogFile& log);
+
 // Writers of several processes wait for each other. All members throw as write_durably, and
 // Errc::failed when another process is at it for too long.
 class NodeConfiguration {
@@ -44,8 +48,11 @@ class NodeConfiguration {
   // Brings facts.json, the properties that follow from it and node.json up to date: without
   // the server, at once. On another instance than the last time, what belonged to that one is
   // removed first, and true is returned: fetch() now. Without `metadata`, what was known of this
-  // instance stays.
-  bool update_facts(const Metadata& metadata = {});
+  // instance stays. `machine` is what read_machine() returned.
+  bool update_facts(const Metadata& metadata, const std::string& machine);
+  bool update_facts(const Metadata& metadata = {}) {
+    return update_facts(metadata, read_machine(log_));
+  }
 
   struct Fetched {
     std::string version;
@@ -80,7 +87,7 @@ class NodeConfiguration {
     rapidjson::Document merged, pending, sent;
   };
 
-  bool write_facts(const Metadata& metadata);
+  bool write_facts(const Metadata& metadata, const std::string& machine);
   void report(uint32_t level, const std::string& problem);
   void keep_handwritten_node() const;
   void forget_other_instance() const;

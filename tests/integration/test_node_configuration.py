@@ -374,6 +374,9 @@ def test_a_property_or_an_edit_is_in_node_json_at_once(node, jetpack, metadata, 
             daemon.wait()
 
 
+DRAFTS = ("node.json.", "configuration.json.", "facts.json.")
+
+
 def test_node_json_is_whole_whenever_the_writer_is_killed(node, jetpack, server, metadata, root):
     large = {f"k{i}": "x" * 40 for i in range(20000)}
     texts = set()
@@ -383,9 +386,11 @@ def test_node_json_is_whole_whenever_the_writer_is_killed(node, jetpack, server,
                               env=jetpack.environment(), stdin=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL) as daemon:
             if n > 0:
-                seen = lambda: any(name.name.startswith(("node.json.", "configuration.json.", ".node.json"))
-                                   for name in (node / "config").iterdir()) or daemon.poll() is not None
-                wait_for(seen, "a draft, or the end")
+                def is_writing(running=daemon):
+                    return running.poll() is not None or any(
+                        file.name.startswith(DRAFTS) for file in (node / "config").iterdir())
+
+                wait_for(is_writing, "a draft, or the end")
             else:
                 daemon.wait()
             daemon.kill()
