@@ -27,8 +27,8 @@ EventSettings::EventSettings(const jetpack::Config& config, support::LogFile& lo
     : config_(config), log_(log) {}
 
 void EventSettings::refresh() {
-  std::array<Stamp, 2> stamps{};
-  const std::array names{"config/node.json", "config/configuration.json"};
+  std::array<Stamp, 3> stamps{};
+  const std::array names{"config/node.json", "config/local.json", "config/configuration.json"};
   for (size_t i = 0; i < names.size(); ++i) {
     struct stat info {};
     if (::stat(config_.path(names.at(i)).c_str(), &info) == 0)

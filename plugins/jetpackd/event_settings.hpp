@@ -32,7 +32,7 @@ class EventSettings {
 
   const jetpack::Config& config_;
   support::LogFile& log_;
-  std::array<Stamp, 2> stamps_{};
+  std::array<Stamp, 3> stamps_{};
   bool is_read_ = false;
 };
 

@@ -32,7 +32,9 @@ class EventNode:
     def configure(self, jetpack=None, **keys):
         """Writes its configuration."""
         settings = {"metadata_url": f"{self.azure.metadata}/{self.name}", "http_port": 0, **(jetpack or {})}
-        (self.home / "config/node.json").write_text(
+        # Once the daemon has run, node.json is its own.
+        known = self.home / "config/local.json"
+        (known if known.exists() else self.home / "config/node.json").write_text(
             json.dumps({"cyclecloud": {**keys, "jetpack": settings}}))
 
     def start(self):

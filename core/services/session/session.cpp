@@ -189,8 +189,8 @@ Response Session::metadata(const jp_request& raw) {
   };
   const std::unique_lock lock(metadata_.in_use, std::try_to_lock);
   if (!lock.owns_lock()) return open()->exchange(request);
-  const auto stamps =
-      stamps_of({host_.path("config/node.json"), host_.path("config/configuration.json")});
+  const auto stamps = stamps_of({host_.path("config/node.json"), host_.path("config/local.json"),
+                                 host_.path("config/configuration.json")});
   if (!metadata_.client || stamps != metadata_.stamps) {
     metadata_.client = open();
     metadata_.stamps = stamps;
