@@ -37,9 +37,7 @@ JETPACK_PLUGIN(
             "preempt, terminate, restart or freeze this node, runs "
             "scripts/on{Preempt,Terminate,Reboot,Redeploy,Freeze}.sh, on Terminate also the "
             "scripts of 'jetpack run_on_shutdown', and tells the cloud to go ahead when they have "
-            "succeeded; cyclecloud.monitor_scheduled_events=false turns this off.
-
-            "
+            "succeeded; cyclecloud.monitor_scheduled_events=false turns this off.\n\n"
             "SIGHUP delivers and fetches at once; SIGTERM stops the daemon within five seconds. "
             "Only one instance can run at a time (run/jetpackd.lock). It serves /status, /healthz "
             "and /metrics (Prometheus) on 127.0.0.1, port cyclecloud.jetpack.http_port (9080 by "
