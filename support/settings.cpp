@@ -59,6 +59,8 @@ constexpr std::array table{
            "How often a check exits with 254 before the cluster is asked to terminate the node"),
     number("cyclecloud.jetpack.healthcheck_recovery", "1", 1, 1000,
            "How often in a row a check passes before it has recovered"),
+    flag("cyclecloud.jetpack.rerun_edited_scripts",
+         "Run cluster-init scripts that have succeeded again when they were edited since"),
     number("cyclecloud.keepalive.timeout", "14400", 0, 31536000,
            "Seconds from a node's start to its configuration, after which it is unhealthy; 0: any"),
     text("cyclecloud.jetpack.metadata_url", "Address of the cloud's metadata service",
