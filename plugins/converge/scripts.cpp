@@ -105,9 +105,17 @@ void Scripts::prepare() {
     narrator_.debug("Ignoring " + ignored.path + ": " + ignored.why);
 }
 
-// Records and markers of scripts that their spec does not have any more.
+// Records of scripts that are to run again, so that it is known should the disk be another one
+// before they have; and records and markers of those that their spec does not have any more.
 void Scripts::forget_gone() {
   std::set<std::string> present;
+  for (const auto& script : stages_.scripts) {
+    const auto decision = decision_on(script);
+    if (state_.find(script.key) == nullptr || decision.verdict != Verdict::run) continue;
+    reasons_[script.key] = decision.why;
+    state_.forget(script.key);
+    markers_.remove(script.key);
+  }
   for (const auto& script : stages_.scripts) present.insert(script.key);
   for (const auto& spec : specs_) {
     const std::string start = spec.project + '/' + spec.name + '/';
@@ -138,7 +146,8 @@ void Scripts::run(std::vector<Step>& steps) {
       steps.back().why = decision.why;
       continue;
     }
-    run_script(script, decision.why, steps.back());
+    const auto reason = reasons_.find(script.key);
+    run_script(script, reason == reasons_.end() ? decision.why : reason->second, steps.back());
   }
   settle();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -60,6 +61,7 @@ class Scripts {
   State state_;
   Markers markers_;
   Stages stages_;
+  std::map<std::string, std::string> reasons_;  // why scripts that have run run again
   std::string boot_;
   std::string unsettled_;
   size_t number_ = 0;  // of the script that runs, from 1
