@@ -24,6 +24,7 @@ constexpr milliseconds poll_without{1000};
 constexpr milliseconds save_interval{60000}, least_save_interval{1000};
 constexpr milliseconds final_delivery_timeout{1500};
 constexpr milliseconds once_timeout{30000};
+constexpr milliseconds metadata_interval{600000};
 constexpr unsigned state_mode = 0640;
 
 uint32_t random_seed() { return std::random_device{}(); }
@@ -39,10 +40,11 @@ Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log,
       work_(loop_.get_executor()),
       fetch_timer_(loop_),
       save_timer_(loop_),
+      metadata_timer_(loop_),
       accounts_(
           call.service<jetpack::Process>(), log,
           {options.root, config_.path("logs/initialize.log"), [&board] { board.note_progress(); }}),
-      fetcher_(session_, config_, accounts_, board, log,
+      fetcher_(call, accounts_, board, log,
                {options.userdata_interval, random_seed(), [this] { save_soon(); }}),
       watcher_(watch()),
       deliverer_(loop_, session_, board, log,
@@ -58,7 +60,8 @@ std::unique_ptr<Watcher> Worker::watch() {
                                                        deliverer_.reset();
                                                        fetcher_.reset();
                                                        fetch_after(milliseconds{0});
-                                                     }});
+                                                     },
+                                                     [this] { fetcher_.write_node_json(); }});
   } catch (const Error& e) {
     log_.warning(std::string(e.what()) + "; polling the outbox every second instead");
     return nullptr;
@@ -67,6 +70,7 @@ std::unique_ptr<Watcher> Worker::watch() {
 
 bool Worker::run_once() {
   const bool was_drained = deliverer_.drain(once_timeout);
+  fetcher_.update_facts(support::read_metadata(session_));
   fetcher_.fetch();
   const bool is_drained = was_drained && deliverer_.drain(once_timeout);
   read_outbox();
@@ -75,6 +79,7 @@ bool Worker::run_once() {
 }
 
 void Worker::start() {
+  ask_metadata_after(milliseconds{0});
   fetch_after(milliseconds{0});
   save_after(milliseconds{0});
   // The main thread handles signals.
@@ -115,6 +120,7 @@ void Worker::reset() {
   boost::asio::post(loop_, [this] {
     deliverer_.reset();
     fetcher_.reset();
+    ask_metadata_after(milliseconds{0});
     fetch_after(milliseconds{0});
   });
 }
@@ -133,6 +139,7 @@ void Worker::stop(std::function<void()> stopped) {
 
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
+  if (metadata_thread_.joinable()) metadata_thread_.join();
 }
 
 void Worker::read_outbox() {
@@ -177,6 +184,24 @@ void Worker::save_after(milliseconds pause) {
 void Worker::save_soon() {
   const auto since = std::chrono::steady_clock::now() - saved_at_;
   save_after(since < least_save_interval ? least_save_interval : milliseconds{0});
+}
+
+// In a thread of its own: where there is no metadata service, finding out takes seconds, in which
+// messages would not be delivered.
+void Worker::ask_metadata_after(milliseconds pause) {
+  metadata_timer_.expires_after(pause);
+  metadata_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || is_stopping_) return;
+    if (metadata_thread_.joinable()) metadata_thread_.join();
+    metadata_thread_ = std::thread([this] {
+      auto metadata = support::read_metadata(session_);
+      boost::asio::post(loop_, [this, metadata = std::move(metadata)] {
+        fetcher_.update_facts(metadata);
+        release_memory();
+        if (!is_stopping_) ask_metadata_after(metadata_interval);
+      });
+    });
+  });
 }
 
 void Worker::fetch_after(milliseconds pause) {

@@ -50,6 +50,7 @@ class Worker {
   void save_after(std::chrono::milliseconds pause);
   void save_soon();
   void fetch_after(std::chrono::milliseconds pause);
+  void ask_metadata_after(std::chrono::milliseconds pause);
   std::unique_ptr<Watcher> watch();
 
   Board& board_;
@@ -58,7 +59,7 @@ class Worker {
   jetpack::Session session_;
   boost::asio::io_context loop_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-  boost::asio::steady_timer fetch_timer_, save_timer_;
+  boost::asio::steady_timer fetch_timer_, save_timer_, metadata_timer_;
   Accounts accounts_;
   UserdataFetcher fetcher_;
   std::unique_ptr<Watcher> watcher_;
@@ -66,7 +67,7 @@ class Worker {
   std::string saved_;
   std::chrono::steady_clock::time_point saved_at_;
   bool is_stopping_ = false;
-  std::thread thread_;
+  std::thread thread_, metadata_thread_;
 };
 
 }  // namespace jetpack::jetpackd

@@ -148,6 +148,8 @@ MEMBER(jp_session, send, 48, int32_t (*)(void*, const jp_letter*, jp_receipt*, j
 MEMBER(jp_session, deliver, 56, int32_t (*)(void*, int64_t, jp_delivered*, jp_error*));
 MEMBER(jp_session, outbox_list, 64, int32_t (*)(void*, jp_str, jp_sink, jp_error*));
 MEMBER(jp_session, outbox_change, 72, int32_t (*)(void*, uint32_t, jp_str, uint64_t*, jp_error*));
+MEMBER(jp_session, metadata, 80,
+       int32_t (*)(void*, const jp_request*, jp_reply*, jp_sink, jp_error*));
 FIXED(jp_outbox_change, 4);
 VALUE(JP_OUTBOX_RETRY, 1);
 VALUE(JP_OUTBOX_DROP, 2);

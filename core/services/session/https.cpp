@@ -10,6 +10,7 @@
 namespace jetpack::session {
 
 std::string basic_authorization(const ServerParameters& server) {
+  if (server.username.size == 0) return {};
   const std::string pair = std::string(boundary::view(server.username)) + ':' +
                            std::string(boundary::view(server.password));
   return "Basic " + support::base64(pair);

@@ -23,7 +23,7 @@ struct ServerParameters {
   uint32_t size;
   uint32_t verify;  // 1: the certificate must be trusted and belong to the host
   jp_str url;       // "https://host:9443/ctx", no trailing slash
-  jp_str username;
+  jp_str username;  // empty: no authorization is sent
   jp_str password;
   jp_str ca_file;  // PEM, trusted beside the system's store; may be empty
   jp_str proxy;    // "http://user:password@host:port", percent-encoded; empty: none

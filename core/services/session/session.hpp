@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,7 @@ class Session {
   jp_receipt publish(const jp_message& raw);
   jp_receipt send(const jp_letter& raw);
   Response request(const jp_request& raw) const;
+  Response metadata(const jp_request& raw);
   jp_delivered drain(int64_t time_ms);
 
   // To look at the queue does not wait for others: `jetpack status` is for when they hang.
@@ -63,6 +65,13 @@ class Session {
     std::vector<std::string> sources;
     std::vector<Stamp> stamps;  // of the sources, when `delivery` was made
     std::optional<Delivery> delivery;
+  };
+
+  // What metadata() keeps between calls. It is apart from all else, too.
+  struct Metadata {
+    std::mutex in_use;
+    std::vector<Stamp> stamps;  // of the configuration's files, when `client` was made
+    std::unique_ptr<HttpsClient> client;
   };
 
   node::NodeSettings settings() const { return node::node_settings(host_); }
@@ -109,6 +118,14 @@ class Session {
       hand_out(jp_reply{sizeof(jp_reply), response.status}, reply);
     });
   }
+  static int32_t metadata_entry(void* self, const jp_request* request, jp_reply* reply,
+                                jp_sink body, jp_error* err) noexcept {
+    return boundary::guard(err, [&] {
+      const Response response = from(self).metadata(*request);
+      write_to(body, response.body);
+      hand_out(jp_reply{sizeof(jp_reply), response.status}, reply);
+    });
+  }
   static int32_t send_entry(void* self, const jp_letter* letter, jp_receipt* receipt,
                             jp_error* err) noexcept {
     return boundary::guard(err, [&] { hand_out(from(self).send(*letter), receipt); });
@@ -133,6 +150,7 @@ class Session {
   ModuleHost host_;
   std::optional<Outbox> outbox_;
   std::optional<Draining> draining_;
+  Metadata metadata_;
   jp_session table_{sizeof(jp_session),
                     0,
                     this,
@@ -143,7 +161,8 @@ class Session {
                     &send_entry,
                     &deliver_entry,
                     &outbox_list_entry,
-                    &outbox_change_entry};
+                    &outbox_change_entry,
+                    &metadata_entry};
 };
 
 }  // namespace jetpack::session

@@ -7,6 +7,7 @@
 #include "services/http/status.hpp"
 #include "services/module.hpp"
 #include "services/module_host.hpp"
+#include "services/node/metadata.hpp"
 #include "services/node/node_settings.hpp"
 #include "services/results.hpp"
 #include "services/storage/names.hpp"
@@ -104,11 +105,7 @@ Settings StorageService::settings() const {
   settings.connections = static_cast<int>(host_.number("cyclecloud.jetpack.storage_connections"));
   settings.tries = static_cast<int>(host_.number("cyclecloud.jetpack.storage_tries"));
   settings.stall = std::chrono::seconds{host_.number("cyclecloud.jetpack.storage_stall")};
-  if (auto url = host_.setting("cyclecloud.jetpack.metadata_url"))
-    settings.metadata_url =
-        support::parse_url(*url,
-                           "the address in the configuration key cyclecloud.jetpack.metadata_url")
-            .text();
+  settings.metadata_url = node::metadata_url(host_);
   return settings;
 }
 

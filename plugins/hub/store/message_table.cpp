@@ -11,6 +11,7 @@
 
 #include "common/text.hpp"
 #include "store/condition_table.hpp"
+#include "store/converge_table.hpp"
 #include "store/node_table.hpp"
 #include "store/target_table.hpp"
 #include "support/times.hpp"
@@ -149,6 +150,8 @@ void apply_delivery(Transaction& transaction, const Delivery& delivery, Node& no
     learn(node, message, now);
     if (message.condition)
       put_condition(transaction, account.cluster, account.node, *message.condition, now);
+    if (message.converge)
+      put_converge(transaction, account.cluster, account.node, *message.converge, now);
     if (message.autoscale) apply_autoscale(transaction, account.cluster, *message.autoscale, now);
   }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/text.hpp"
+#include "store/converge_table.hpp"
 #include "store/userdata_id.hpp"
 #include "support/random.hpp"
 
@@ -164,6 +165,7 @@ bool remove_node(Transaction& transaction, std::string_view cluster, std::string
   if (!exists(session, cluster, name)) return false;
   execute(session, "DELETE FROM nodes WHERE cluster = $1 AND name = $2", cluster, name);
   execute(session, "DELETE FROM conditions WHERE cluster = $1 AND node = $2", cluster, name);
+  remove_converge(session, cluster, name);
   remove_account_of(session, cluster, name);
   transaction.changed("node", cluster, name);
   return true;

@@ -138,4 +138,10 @@ typedef struct jp_session {
   /* Makes a jp_outbox_change to the message whose id begins like this, or to all dead letters when
    * the id is empty, and counts what was changed. Errors as of outbox_list. */
   int32_t (*outbox_change)(void* self, uint32_t change, jp_str id, uint64_t* count, jp_error* err);
+  /* One request to the cloud's metadata service, at cyclecloud.jetpack.metadata_url: "GET" of
+   * "/metadata/instance?api-version=2021-02-01" on Azure. It carries the header "Metadata: true" and
+   * no credential, and never goes through a proxy. Otherwise as request. Any number of threads may
+   * call it at once, beside the other calls of this table. */
+  int32_t (*metadata)(void* self, const jp_request* request, jp_reply* reply, jp_sink body,
+                      jp_error* err);
 } jp_session;
