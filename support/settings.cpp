@@ -59,6 +59,8 @@ constexpr std::array table{
            "How often a check exits with 254 before the cluster is asked to terminate the node"),
     number("cyclecloud.jetpack.healthcheck_recovery", "1", 1, 1000,
            "How often in a row a check passes before it has recovered"),
+    text("cyclecloud.jetpack.chef_client",
+         "Path of chef-client, cinc-client, chef-solo or cinc-solo, where they are not found"),
     flag("cyclecloud.jetpack.rerun_edited_scripts",
          "Run cluster-init scripts that have succeeded again when they were edited since"),
     number("cyclecloud.keepalive.timeout", "14400", 0, 31536000,

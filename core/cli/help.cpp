@@ -24,7 +24,7 @@ constexpr std::array groups{
     Group{"Node", {"condition", "config", "keepalive", "props", "status", "users"}},
     Group{"Cluster", {"autoscale", "log", "outbox", "send", "shutdown"}},
     Group{"Files and logs", {"download", "report_issue"}},
-    Group{"Service", {"healthcheck", "initialize", "jetpackd", "run_on_shutdown"}},
+    Group{"Service", {"converge", "healthcheck", "initialize", "jetpackd", "run_on_shutdown"}},
     Group{"Hub", {"hub"}},
     Group{"Help and plugins", {"completion", "help", "plugin", "version"}},
 };

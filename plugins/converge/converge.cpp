@@ -2,6 +2,7 @@
 #include <jetpack/plugin.hpp>
 #include "converge/history.hpp"
 #include "converge/run.hpp"
+#include "support/converged.hpp"
 #include "support/file_lock.hpp"
 #include "support/text.hpp"
 #include "support/times.hpp"
@@ -26,7 +27,7 @@ std::string shown_step(const jetpack::converge::Step& step) {
 
 int show_history(const Call& call) {
   const auto config = call.service<jetpack::Config>();
-  auto runs = jetpack::converge::read_history(config.path("run/converge.json"));
+  auto runs = jetpack::converge::read_history(support::converge_history_file(config)).runs;
   // Of what is stored as running only the last can be, and only while the lock is held.
   const bool is_running =
       !runs.empty() && support::FileLock::is_held(config.path("config/.converge.lock"));
@@ -64,6 +65,9 @@ JETPACK_PLUGIN(
         jetpack::flag("offline", "Contact neither the server nor the locker; use what is on disk"),
         jetpack::flag("debug", "Print every decision and the output of the scripts"),
         jetpack::flag("dry-run", "Print what would be fetched, run and skipped; change nothing"),
+        jetpack::flag("at-boot",
+                      "Do nothing where cyclecloud.converge_on_boot is false and the node is "
+                      "configured; for the service"),
         jetpack::flag("json", "Print JSON"),
         jetpack::description(
             "Fetches the node's configuration and the specs of its projects, and runs their "

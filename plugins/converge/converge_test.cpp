@@ -178,8 +178,8 @@ TEST_CASE("markers, and whose they are") {
   markers.write("p/s/scripts/a.sh", {"1", "v", "d", "t"}, here);
   CHECK(std::filesystem::exists(directory.file(".run/p/s/scripts/a.sh.run")));
   CHECK(markers.exists("p/s/scripts/a.sh"));
-  CHECK(markers.sync("p/s/scripts/a.sh"));
-  CHECK_FALSE(markers.sync("p/s/scripts/b.sh"));
+  CHECK(markers.sync({"p/s/scripts/a.sh", "p/s/scripts/b.sh"}) ==
+        std::vector<std::string>{"p/s/scripts/a.sh"});
   directory.write(".run/p/s/scripts/empty.sh.run", "");
   markers.write("p/s/stages/install.sh", {"1", "v", "d", "t"}, {"vm-2", "machine-1"});
   CHECK(markers.keys_of({"p", "", "s"}).size() == 3);
@@ -283,7 +283,7 @@ TEST_CASE("the history keeps the last runs, and is bounded") {
     run.steps[i].status = i % 2 == 0 ? "skipped" : "ran";
   run.steps[1].code = 3;
   store_run(path, run);
-  const auto runs = read_history(path);
+  const auto runs = read_history(path).runs;
   CHECK(runs.size() == 20);
   CHECK(runs.front().started == "10");
   CHECK(runs.back().status == "failed");
@@ -294,7 +294,14 @@ TEST_CASE("the history keeps the last runs, and is bounded") {
         "Failed to execute cluster-init script '/x/a.sh' in project 'p' (return code: 3)");
   directory.write("converge.json", "{");
   store_run(path, run);
-  CHECK(read_history(path).size() == 1);
+  CHECK(read_history(path).runs.size() == 1);
+  CHECK(read_history(path).configured.empty());
+  run.status = "ok";
+  run.ended = "then";
+  store_run(path, run);
+  run.started = run.ended = "later";
+  store_run(path, run);
+  CHECK(read_history(path).configured == "then");
 }
 
 }  // namespace jetpack::converge

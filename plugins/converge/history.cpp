@@ -1,4 +1,4 @@
-// Reads and writes run/converge.json.
+// Reads and writes config/converge.json.
 #include "converge/history.hpp"
 
 #include <algorithm>
@@ -93,33 +93,38 @@ void write_run(support::JsonWriter& json, const Run& run) {
     object.object("failure", [&](support::Object& inner) { write_failure(inner, *run.failure); });
 }
 
-std::vector<Run> read_history(const std::string& path) {
-  std::vector<Run> runs;
-  const auto text = support::read_file(path, max_history, support::Sharing::shared);
-  if (!text) return runs;
+History read_history(const std::string& path) {
+  History history;
+  const auto text = support::read_file(path, max_history);
+  if (!text) return history;
   const auto document = support::parse_json(*text, path);
+  history.configured = text_or(document, "configured", "");
   const auto* list = support::find_member(document, "runs");
-  if (list == nullptr || !list->IsArray()) return runs;
-  for (const auto& value : list->GetArray()) runs.push_back(run_from(value));
-  return runs;
+  if (list == nullptr || !list->IsArray()) return history;
+  for (const auto& value : list->GetArray()) history.runs.push_back(run_from(value));
+  return history;
 }
 
 void store_run(const std::string& path, Run run) {
-  std::vector<Run> runs;
+  History history;
   try {
-    runs = read_history(path);
+    history = read_history(path);
   } catch (const Error& e) {
     if (e.code() != Errc::corrupt) throw;
     support::move_aside(path);
   }
   limit(run);
+  auto& runs = history.runs;
   if (!runs.empty() && runs.back().started == run.started) runs.pop_back();
+  if (run.status == "ok" && history.configured.empty()) history.configured = run.ended;
   runs.push_back(std::move(run));
   if (runs.size() > most_runs)
     runs.erase(runs.begin(), runs.end() - static_cast<std::ptrdiff_t>(most_runs));
-  support::write_durably(
-      path, support::json_object([&](support::Object& all) { all.list("runs", runs, write_run); }),
-      history_mode);
+  const std::string json = support::json_object([&](support::Object& all) {
+    if (!history.configured.empty()) all.text("configured", history.configured);
+    all.list("runs", runs, write_run);
+  });
+  support::write_durably(path, json, history_mode);
 }
 
 }  // namespace jetpack::converge

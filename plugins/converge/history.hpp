@@ -1,4 +1,4 @@
-// run/converge.json: the last runs of converge, with their steps.
+// config/converge.json: the last runs of converge, with their steps.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,13 @@ struct Run {
 
 void write_run(support::JsonWriter& json, const Run& run);
 
-// Oldest first. Reads what is there as far as it is valid, because others can write to run/.
-std::vector<Run> read_history(const std::string& path);
+struct History {
+  std::string configured;  // when a run on this instance has succeeded first; empty: none has
+  std::vector<Run> runs;   // oldest first
+};
+
+// Throws Errc::corrupt when the file is damaged.
+History read_history(const std::string& path);
 
 // Adds the run, or replaces the last one when it started at the same time. Keeps the last 20 runs,
 // and of each at most 500 steps: those that did something.

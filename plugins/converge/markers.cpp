@@ -39,6 +39,10 @@ bool is_of(const std::string& path, const Instance& instance) {
   }
 }
 
+support::Fd open_marker(const std::string& path) {
+  return support::Fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+}
+
 // All files below, none of links; an unreadable directory has none.
 std::vector<fs::path> files_below(const std::string& directory) {
   std::vector<fs::path> files;
@@ -99,10 +103,18 @@ void Markers::write(const std::string& key, const Record& record, const Instance
   support::fail_on_file("write", path, error);
 }
 
-bool Markers::sync(const std::string& key) const {
-  const support::Fd file(
-      ::open(path_of(key).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  return file && ::fsync(file.get()) == 0;
+std::vector<std::string> Markers::sync(const std::vector<std::string>& keys) const {
+  std::vector<std::string> synced;
+  // Begun for all, so that one transaction of the file system takes them.
+  for (const auto& key : keys) {
+    const support::Fd file = open_marker(path_of(key));
+    if (file) ::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+  }
+  for (const auto& key : keys) {
+    const support::Fd file = open_marker(path_of(key));
+    if (file && ::fsync(file.get()) == 0) synced.push_back(key);
+  }
+  return synced;
 }
 
 void Markers::remove(const std::string& key) const { ::unlink(path_of(key).c_str()); }

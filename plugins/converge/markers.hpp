@@ -24,8 +24,8 @@ class Markers {
   bool exists(const std::string& key) const;
   // Throws Errc::unavailable, such as when the disk is full.
   void write(const std::string& key, const Record& record, const Instance& instance) const;
-  // Returns when the marker is on disk; false when it is not there.
-  bool sync(const std::string& key) const;
+  // Returns when the markers are on disk, and those that are there.
+  std::vector<std::string> sync(const std::vector<std::string>& keys) const;
   void remove(const std::string& key) const;
   // Those of one spec, as keys.
   std::vector<std::string> keys_of(const support::Spec& spec) const;

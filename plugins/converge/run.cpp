@@ -7,11 +7,15 @@
 
 #include <jetpack/config.hpp>
 #include <jetpack/session.hpp>
+#include "converge/chef.hpp"
+#include "converge/cluster_report.hpp"
+#include "converge/configuration.hpp"
 #include "converge/history.hpp"
 #include "converge/narrator.hpp"
 #include "converge/options.hpp"
 #include "converge/scripts.hpp"
 #include "converge/specs.hpp"
+#include "support/converged.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json_writer.hpp"
@@ -28,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr unsigned lock_mode = 0600;
 constexpr unsigned directory_mode = 0755;
+constexpr milliseconds announced_after{2000};
 
 Options options_of(const Call& call, const Config& config, Narrator& narrator) {
   constexpr const char* rerun_key = "cyclecloud.jetpack.rerun_edited_scripts";
@@ -59,8 +64,10 @@ class Converge {
   explicit Converge(const Call& call)
       : call_(call),
         config_(call.service<Config>()),
+        session_(call.service<Session>()),
         narrator_(call),
-        options_(options_of(call, config_, narrator_)) {}
+        options_(options_of(call, config_, narrator_)),
+        report_(session_, narrator_, !options_.is_offline) {}
 
   int run() {
     start_ = Clock::now();
@@ -73,22 +80,22 @@ class Converge {
     } catch (const Error& e) {
       if (options_.is_dry) throw;
       fail(failure_of(e));
-      finish();
       if (!call_.flag("json")) throw;
-      print_json();
-      return 1;
     }
-    if (!options_.is_dry) finish();
+    if (!options_.is_dry && run_.status == "ok") finish();
     if (call_.flag("json")) print_json();
-    return 0;
+    return run_.status == "failed" ? 1 : 0;
   }
 
  private:
   void converge() {
-    place_ = {config_.path(""), support::cluster_init_directory(config_),
-              this_instance(call_, config_)};
+    place_.home = config_.path("");
     while (place_.home.size() > 1 && place_.home.ends_with('/')) place_.home.pop_back();
+    if (!options_.is_offline && !options_.is_dry) fetch_configuration();
+    place_.directory = support::cluster_init_directory(config_);
+    place_.instance = this_instance(call_, config_);
     const auto wanted = distinct_specs(support::node_specs(config_));
+    const auto chef = options_.only_scripts ? ChefPlan() : plan_chef(config_, wanted);
     if (!options_.is_dry) support::create_directories(place_.directory, directory_mode);
     std::vector<std::string> skipped;
     specs_ = present_specs(place_.directory, wanted, skipped);
@@ -96,37 +103,66 @@ class Converge {
       narrator_.say("Skipping optional spec " + name + ": not in " + place_.directory);
     Scripts scripts(call_.service<Process>(), narrator_, place_, options_, specs_,
                     [this](const std::string& what) { announce(what); });
-    if (options_.is_dry) {
-      show_plan(scripts.plan());
-    } else {
-      scripts.run(run_.steps);
-    }
+    if (options_.is_dry) return show_plan(chef, scripts.plan());
+    if (!chef.run_list.empty()) chef_step(chef);
+    scripts.run(run_.steps);
   }
 
-  void show_plan(std::vector<Step> steps) {
-    run_.steps = std::move(steps);
+  // Runs one step, and notes what became of it.
+  template <class Work>
+  void step(const char* action, Work work) {
+    run_.steps.emplace_back();
+    run_.steps.back().action = run_.steps.back().name = action;
+    run_.steps.back().status = "running";
+    const auto start = Clock::now();
+    work(run_.steps.back());
+    run_.steps.back().elapsed_ms = elapsed_since(start).count();
+    run_.steps.back().status = "ran";
+  }
+
+  void fetch_configuration() {
+    step("configuration", [&](Step&) { update_configuration(call_, narrator_); });
+  }
+
+  void chef_step(const ChefPlan& plan) {
+    step("chef", [&](Step& chef) {
+      bool is_announced = false;
+      run_chef(call_.service<Process>(), config_, narrator_, place_.home, specs_, plan, chef,
+               [&](milliseconds elapsed) {
+                 if (is_announced || elapsed < announced_after) return;
+                 is_announced = true;
+                 announce("running Chef");
+               });
+    });
+  }
+
+  void show_plan(const ChefPlan& chef, std::vector<Step> scripts) {
+    if (!options_.is_offline) plan("configuration", "would fetch", "the server may have another");
+    if (!chef.run_list.empty()) plan("chef", "would run", chef.client);
+    run_.steps.insert(run_.steps.end(), scripts.begin(), scripts.end());
     if (call_.flag("json")) return;
     for (const auto& step : run_.steps)
       call_.print(support::padded(step.status, sizeof "would ignore ") +
-                  support::one_line(step.path) + ": " + support::one_line(step.why) + '\n');
+                  support::one_line(step.path.empty() ? step.name : step.path) + ": " +
+                  support::one_line(step.why) + '\n');
     if (run_.steps.empty()) call_.print("nothing to do: the node has no specs\n");
   }
 
-  // Reports to the cluster. That it cannot be reported does not end a converge.
-  void publish(const std::string& data) {
-    try {
-      const auto wait =
-          options_.is_offline ? std::optional(milliseconds{0}) : std::optional<milliseconds>();
-      call_.service<Session>().publish("installation", data, wait);
-    } catch (const Error& e) {
-      narrator_.warn("cannot report the status to the cluster: " + std::string(e.what()));
-    }
+  void plan(const char* action, const char* status, const std::string& why) {
+    run_.steps.emplace_back();
+    run_.steps.back().action = run_.steps.back().name = action;
+    run_.steps.back().status = status;
+    run_.steps.back().why = why;
+  }
+
+  static milliseconds elapsed_since(Clock::time_point start) {
+    return std::chrono::duration_cast<milliseconds>(Clock::now() - start);
   }
 
   void store() {
-    run_.elapsed_ms = std::chrono::duration_cast<milliseconds>(Clock::now() - start_).count();
+    run_.elapsed_ms = elapsed_since(start_).count();
     try {
-      store_run(config_.path("run/converge.json"), run_);
+      store_run(support::converge_history_file(config_), run_);
     } catch (const Error& e) {
       narrator_.warn(e.what());
     }
@@ -134,26 +170,26 @@ class Converge {
 
   void announce(const std::string& what) {
     store();
-    publish(support::json_object([&](support::Object& data) {
-      data.text("status", "running").text("message", "running cluster-init script " + what);
-    }));
+    report_.announce(run_, what);
   }
 
   void fail(const Failure& failure) {
     run_.status = "failed";
     run_.failure = failure;
+    if (!run_.steps.empty() && run_.steps.back().status == "running")
+      run_.steps.back().status = "failed";
     narrator_.progress().clear();
     narrator_.log().error("Software configuration failed: " + failure.description);
     if (!failure.recommendation.empty())
       narrator_.log().error("Recommendation: " + failure.recommendation);
     if (!failure.detail.empty()) narrator_.log().error(failure.detail);
-    publish(installation_data(failure));
+    finish();
   }
 
   void finish() {
     run_.ended = support::iso_8601(std::chrono::system_clock::now());
     store();
-    if (run_.status == "ok") publish(R"({"status":"ok"})");
+    report_.finish(run_);
   }
 
   void print_json() const {
@@ -163,20 +199,38 @@ class Converge {
 
   const Call& call_;
   Config config_;
+  Session session_;
   Narrator narrator_;
   Options options_;
+  ClusterReport report_;
   Place place_;
   std::vector<support::Spec> specs_;
   Run run_;
   Clock::time_point start_;
 };
 
+// Whether there is nothing to do for the one who asks, with what to say.
+std::string reason_to_stay_idle(const Call& call, const Config& config) {
+  if (call.text("mode") == "maintenance" &&
+      !config.flag_or("cyclecloud.maintenance_converge.enabled", true))
+    return "nothing to do: cyclecloud.maintenance_converge.enabled is false";
+  if (call.flag("at-boot") && !config.flag_or("cyclecloud.converge_on_boot", true) &&
+      support::is_converged(config))
+    return "nothing to do: cyclecloud.converge_on_boot is false, and the node is configured";
+  return {};
+}
+
 }  // namespace
 
 int run_converge(const Call& call) {
   if (::geteuid() != 0)
     throw Error(Errc::denied, "must be run as root; try: sudo jetpack converge");
-  const std::string lock = call.service<Config>().path("config/.converge.lock");
+  const auto config = call.service<Config>();
+  if (const std::string why = reason_to_stay_idle(call, config); !why.empty()) {
+    call.report("jetpack converge: " + why + '\n');
+    return 0;
+  }
+  const std::string lock = config.path("config/.converge.lock");
   // A dry run changes nothing, and may be asked for while another one runs.
   if (call.flag("dry-run")) return Converge(call).run();
   const auto held = support::FileLock::attempt(lock, lock_mode);

@@ -50,12 +50,13 @@ std::string last_lines(std::string text, bool is_all) {
 
 OutputFile::OutputFile(const std::string& logs, const std::string& name)
     : path_(logs + '/' + name) {
-  const size_t end = name.rfind('/');
+  const size_t start = name.rfind('/') + 1;  // 0 where there is none
   const support::Fd root(::open(logs.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  const support::Fd directory =
-      root ? support::create_directories_below(root.get(), name.substr(0, end)) : support::Fd();
+  const support::Fd directory = root ? support::create_directories_below(
+                                           root.get(), name.substr(0, start == 0 ? 0 : start - 1))
+                                     : support::Fd();
   if (!directory) support::fail_on_file("create the directory of", path_, errno);
-  const std::string file = name.substr(end + 1);
+  const std::string file = name.substr(start);
   if (::unlinkat(directory.get(), file.c_str(), 0) != 0 && errno != ENOENT)
     support::fail_on_file("replace", path_, errno);
   file_ = support::Fd(::openat(directory.get(), file.c_str(),

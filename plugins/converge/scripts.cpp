@@ -130,6 +130,16 @@ void Scripts::forget_gone() {
 
 void Scripts::run(std::vector<Step>& steps) {
   prepare();
+  try {
+    run_all(steps);
+  } catch (const Error&) {
+    settle();
+    throw;
+  }
+  settle();
+}
+
+void Scripts::run_all(std::vector<Step>& steps) {
   std::string group;
   for (const auto& script : stages_.scripts) {
     ++number_;
@@ -149,7 +159,6 @@ void Scripts::run(std::vector<Step>& steps) {
     const auto reason = reasons_.find(script.key);
     run_script(script, reason == reasons_.end() ? decision.why : reason->second, steps.back());
   }
-  settle();
 }
 
 void Scripts::skip(const Script& script, const Decision& decision) {
@@ -161,7 +170,7 @@ void Scripts::skip(const Script& script, const Decision& decision) {
   const Record* known = state_.find(script.key);
   if (known != nullptr && markers_.exists(script.key) && known->disk == markers_.disk()) {
     // It may have been written shortly before a crash.
-    if (!known->marked && markers_.sync(script.key)) state_.mark(script.key);
+    if (!known->marked) unsettled_.push_back(script.key);
     return;
   }
   store(script, known != nullptr ? *known : new_record(script, hash_or_empty(script.path)));
@@ -174,13 +183,12 @@ Record Scripts::new_record(const Script& script, const std::string& sha256) cons
 
 // The marker first: it says enough should we be killed before the record is there.
 void Scripts::store(const Script& script, Record record) {
-  settle();
   record.disk = markers_.disk();
   record.marked = false;
   record.boot = boot_;
   try {
     if (!markers_.exists(script.key)) markers_.write(script.key, record, place_.instance);
-    unsettled_ = script.key;
+    unsettled_.push_back(script.key);
   } catch (const Error& e) {
     record.boot.clear();
     narrator_.warn(e.what());
@@ -190,7 +198,7 @@ void Scripts::store(const Script& script, Record record) {
 
 void Scripts::run_script(const Script& script, const std::string& why, Step& step) {
   const auto& spec = specs_[script.spec];
-  step.status = "failed";
+  step.status = "running";
   step.why = why;
   // Until it has succeeded again.
   state_.forget(script.key);
@@ -252,10 +260,9 @@ Ran Scripts::execute(const Script& script, OutputFile& output, std::vector<std::
   return ran;
 }
 
-// Synced while the next script runs, which costs it nothing.
+// All at once, because each takes as long as a short script. Until then they count in this boot.
 void Scripts::settle() {
-  const std::string key = std::exchange(unsettled_, "");
-  if (!key.empty() && markers_.sync(key)) state_.mark(key);
+  for (const auto& key : markers_.sync(std::exchange(unsettled_, {}))) state_.mark(key);
 }
 
 }  // namespace jetpack::converge

@@ -40,6 +40,7 @@ class Scripts {
 
  private:
   void prepare();
+  void run_all(std::vector<Step>& steps);
   Decision decision_on(const Script& script) const;
   Step step_of(const Script& script) const;
   void skip(const Script& script, const Decision& decision);
@@ -47,7 +48,7 @@ class Scripts {
   Ran execute(const Script& script, OutputFile& output, std::vector<std::string> argv);
   Record new_record(const Script& script, const std::string& sha256) const;
   void store(const Script& script, Record record);
-  // Makes sure that the marker of the script before is on disk.
+  // Makes sure that the new markers are on disk.
   void settle();
   void forget_gone();
   std::string log_of(const Script& script) const;
@@ -63,8 +64,8 @@ class Scripts {
   Stages stages_;
   std::map<std::string, std::string> reasons_;  // why scripts that have run run again
   std::string boot_;
-  std::string unsettled_;
-  size_t number_ = 0;  // of the script that runs, from 1
+  std::vector<std::string> unsettled_;  // keys whose markers are new
+  size_t number_ = 0;                   // of the script that runs, from 1
 };
 
 }  // namespace jetpack::converge
