@@ -108,14 +108,15 @@ NodeConfiguration::NodeConfiguration(const Call& call, const LogFile& log)
       log_(log),
       version_(call.host_version()) {}
 
-void NodeConfiguration::update_facts(const Metadata& metadata) {
+bool NodeConfiguration::update_facts(const Metadata& metadata) {
   const auto lock = lock_configuration(config_);
-  write_facts(metadata);
+  const bool is_other = write_facts(metadata);
   write_properties(load_applied().sent);
   write_node_json(config_);
+  return is_other;
 }
 
-void NodeConfiguration::write_facts(const Metadata& metadata) {
+bool NodeConfiguration::write_facts(const Metadata& metadata) {
   FactSources sources;
   sources.installation = {config_.path(""), executable_of(config_), version_};
   std::string problem;
@@ -136,9 +137,11 @@ void NodeConfiguration::write_facts(const Metadata& metadata) {
   sources.machine_uuid = machine_uuid();
   if (!metadata.json.empty()) sources.metadata = parse_json(metadata.json, "the metadata");
   if (!exists) keep_handwritten_node();
-  if (is_other_instance(sources)) forget_other_instance();
+  const bool is_other = is_other_instance(sources);
+  if (is_other) forget_other_instance();
   write_if_changed(config_.path(facts_file), to_pretty_json(node_facts(sources)) + '\n',
                    config_mode);
+  return is_other;
 }
 
 // What an administrator wrote stays. What an agent or Chef merged does not: keys that are gone since
@@ -167,6 +170,16 @@ void NodeConfiguration::forget_other_instance() const {
         "config/auth.json", "config/converge.json", "run/conditions.json", "run/health.json", "run/health.prom",
         "run/keepalive.json", "run/scheduled_shutdown", "run/shutdown.json"})
     remove_state(config_.path(name));
+}
+
+NodeConfiguration::Fetched NodeConfiguration::refresh() {
+  const auto metadata = read_metadata(session_);
+  update_facts(metadata);
+  auto fetched = fetch();
+  // The server may have said where the metadata service is.
+  if (!metadata.problem.empty() && fetched.userdata && update_facts(read_metadata(session_)))
+    return fetch();
+  return fetched;
 }
 
 void NodeConfiguration::run_ohai() {

@@ -42,8 +42,9 @@ class NodeConfiguration {
 
   // Brings facts.json, the properties that follow from it and node.json up to date: without
   // the server, at once. On another instance than the last time, what belonged to that one is
-  // removed first. Without `metadata`, what was known of this instance stays.
-  void update_facts(const Metadata& metadata = {});
+  // removed first, and true is returned: fetch() now. Without `metadata`, what was known of this
+  // instance stays.
+  bool update_facts(const Metadata& metadata = {});
 
   struct Fetched {
     std::string version;
@@ -58,6 +59,10 @@ class NodeConfiguration {
   // The users are only written down: jetpackd creates them. Throws Errc::unavailable when there is
   // no answer, Errc::corrupt when it is not userdata; then nothing has changed.
   Fetched fetch();
+
+  // All of it, as a verb does it: facts with metadata, then fetch(). When fetch() throws, the facts
+  // are there.
+  Fetched refresh();
 
   // Writes attributes.json from ohai, where it is installed and cyclecloud.jetpack.ohai asks for
   // it: a verb may, whose caller waits, while a daemon has messages to deliver.
@@ -74,7 +79,7 @@ class NodeConfiguration {
     rapidjson::Document properties, pending, sent;
   };
 
-  void write_facts(const Metadata& metadata);
+  bool write_facts(const Metadata& metadata);
   void keep_handwritten_node() const;
   void forget_other_instance() const;
   void write_properties(const rapidjson::Value& sent);

@@ -148,8 +148,8 @@ rapidjson::Document object_with(std::string_view name, const std::string& text) 
   return parse_json(json_object([&](Object& object) { object.text(name, text); }), "the facts");
 }
 
-// Ohai's cloud, of the first address of the first network interface. What the machine itself says
-// stays where the metadata says nothing.
+// Ohai's cloud, with what the machine itself does not know: the first address of the first network
+// interface. The public one is empty where there is none.
 std::string cloud_of(const rapidjson::Value& metadata, const rapidjson::Value* known) {
   const auto first = [](const rapidjson::Value* list) {
     return list != nullptr && list->IsArray() && !list->Empty() ? &(*list)[0] : nullptr;
@@ -160,8 +160,7 @@ std::string cloud_of(const rapidjson::Value& metadata, const rapidjson::Value* k
   auto cloud = copy_of(known);
   auto& allocator = cloud.GetAllocator();
   const auto set = [&](const char* name, const std::string& text) {
-    if (text.empty()) return;
-    cloud.RemoveMember(name);
+    if (find_member(cloud, name) != nullptr) return;
     cloud.AddMember(rapidjson::StringRef(name), rapidjson::Value(text.c_str(), allocator),
                     allocator);
   };

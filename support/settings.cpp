@@ -139,6 +139,9 @@ std::string nearest_setting(std::string_view key) {
   return name.empty() ? name : std::string(section) + name;
 }
 
+// What the agent itself writes beside its settings: see node_facts.cpp.
+bool is_fact(std::string_view name) { return name == "executable" || name == "version"; }
+
 // The text to use: the configured one if valid, else the default.
 std::string valid_text(const Setting& known, const std::optional<std::string>& text,
                        const SettingWarning& warn) {
@@ -241,11 +244,12 @@ std::vector<std::string> setting_problems(const Ini& ini, std::string_view confi
   const auto document = parse_json(configured, "the configuration");
   if (!document.IsObject()) return problems;
   for (const auto& [name, value] : document.GetObject())
-    check(std::string(own_prefix) + std::string(text_of(name)),
-          value.IsNull()     ? ""
-          : is_string(value) ? std::string(text_of(value))
-                             : to_json(value),
-          true);
+    if (!is_fact(text_of(name)))
+      check(std::string(own_prefix) + std::string(text_of(name)),
+            value.IsNull()     ? ""
+            : is_string(value) ? std::string(text_of(value))
+                               : to_json(value),
+            true);
   return problems;
 }
 

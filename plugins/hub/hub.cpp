@@ -178,7 +178,8 @@ JETPACK_PLUGIN(
             option("count", "N", "Add N nodes: NAME1 to NAMEN").integer(1, 100'000)),
     command("hub node configure", "Set the configuration of one node", hub::node_configure,
             description("Works as the hub's administrator, directly on its database. The JSON "
-                        "object is merged over the configuration of the node's cluster."),
+                        "object is merged over the configuration of the node's cluster and node "
+                        "array. The specs in cyclecloud.cluster_init_specs are added to theirs."),
             argument("NAME", "The node"), json(), cluster(), data(), database(), file().required()),
     command("hub node remove", "Remove nodes and their accounts", hub::node_remove,
             works_on_database(), nodes(), json(), cluster(), data(), database()),
@@ -228,8 +229,10 @@ JETPACK_PLUGIN(
     command("hub nodearray list", "List node arrays and their targets", hub::nodearray_list,
             queries_hub(), json(), cluster(), data(), database()),
     command("hub nodearray add", "Add or replace a node array", hub::nodearray_add,
-            works_on_database(), argument("NAME", "The node array"), json(), cluster(), data(),
-            database(), file()),
+            description("Works as the hub's administrator, directly on its database, whether the "
+                        "hub runs or not. The JSON object is the array's definition; its "
+                        "Configuration is merged over that of the cluster for the array's nodes."),
+            argument("NAME", "The node array"), json(), cluster(), data(), database(), file()),
     command("hub nodearray remove", "Remove a node array", hub::nodearray_remove,
             works_on_database(), argument("NAME", "The node array"), json(), cluster(), data(),
             database()),

@@ -276,9 +276,11 @@ std::vector<Step> configure(const Call& call, const support::LogFile& log, bool 
   support::NodeConfiguration configuration(call, log);
   const std::string remedy = "see logs/initialize.log; run initialize as root";
   try {
-    configuration.update_facts(support::read_metadata(call.service<jetpack::Session>()));
-    if (!is_connected) return {};
-    const auto fetched = configuration.fetch();
+    if (!is_connected) {
+      configuration.update_facts(support::read_metadata(call.service<jetpack::Session>()));
+      return {};
+    }
+    const auto fetched = configuration.refresh();
     configuration.run_ohai();
     if (!fetched.rejection.empty()) return {{"userdata", false, fetched.rejection, remedy}};
     return {{"userdata", true, "version " + fetched.version + " is in config/node.json", ""}};
@@ -294,11 +296,10 @@ int initialize(const Call& call) {
   Check check(call);
   bool is_ok = check.run();
   std::vector<Step> steps = check.steps();
-  if (!call.flag("no-start"))
-    for (auto& step : configure(call, log, is_ok)) {
-      is_ok = is_ok && step.is_ok;
-      steps.push_back(std::move(step));
-    }
+  for (auto& step : configure(call, log, is_ok)) {
+    is_ok = is_ok && step.is_ok;
+    steps.push_back(std::move(step));
+  }
   if (is_ok) {
     call.service<jetpack::Session>().publish("installation", R"({"status":"running"})",
                                              call.duration("timeout"));
@@ -331,7 +332,7 @@ JETPACK_PLUGIN(
     jetpack::needs<jetpack::Session, jetpack::Config, jetpack::Process>(),
     jetpack::command(
         "initialize", "Check the connection to the cluster and start the services", initialize,
-        jetpack::flag("no-start", "Only check; start nothing"),
+        jetpack::flag("no-start", "Start no services"),
         jetpack::option("timeout", "DURATION", "Time limit of each step")
             .duration()
             .fallback("10s"),
@@ -345,4 +346,5 @@ JETPACK_PLUGIN(
             "systemd is running, starts jetpackd, healthcheck and jetpack-converge, which runs "
             "'jetpack converge'. The same lines are in logs/initialize.log."),
         jetpack::example("jetpack initialize", "Set up a node that was just created"),
-        jetpack::example("jetpack initialize --no-start --json | jq .ok", "Only check")));
+        jetpack::example("jetpack initialize --no-start --json | jq .ok",
+                         "Check, and start no services")));

@@ -61,9 +61,10 @@ milliseconds UserdataFetcher::fetch() {
   return usual_.pause();
 }
 
-void UserdataFetcher::update_facts(const support::Metadata& metadata) {
+bool UserdataFetcher::update_facts(const support::Metadata& metadata) {
+  bool is_other = false;
   try {
-    configuration_.update_facts(metadata);
+    is_other = configuration_.update_facts(metadata);
     facts_due_ = std::chrono::steady_clock::now() + facts_interval;
     facts_failure_.clear();
   } catch (const Error& e) {
@@ -71,6 +72,7 @@ void UserdataFetcher::update_facts(const support::Metadata& metadata) {
       log_.error("cannot update what this node knows of itself: " + facts_failure_);
   }
   board_.note_progress();
+  return is_other;
 }
 
 void UserdataFetcher::write_node_json() {
@@ -102,6 +104,7 @@ milliseconds UserdataFetcher::reject(const std::string& why) {
 
 // What is beyond the configuration's files: the users.
 void UserdataFetcher::apply(const support::Userdata& userdata) {
+  options_.applied();
   Accounts::Outcome outcome;
   if (userdata.users) outcome = accounts_.apply(*userdata.users);
   report_installation(userdata, outcome);

@@ -22,6 +22,7 @@ class UserdataFetcher {
     std::chrono::milliseconds interval{60000};
     uint32_t seed = 1;
     std::function<void()> changed = [] {};  // fetching started to fail, or works again
+    std::function<void()> applied = [] {};  // there is a new configuration
   };
 
   UserdataFetcher(const jetpack::Call& call, Accounts& accounts, Board& board,
@@ -34,8 +35,9 @@ class UserdataFetcher {
   // Whether the last fetch succeeded and everything was applied.
   bool is_current() const { return is_current_; }
 
-  // What this node knows of itself, with an answer of the metadata service when there is one.
-  void update_facts(const support::Metadata& metadata = {});
+  // What this node knows of itself, with an answer of the metadata service when there is one. True
+  // when this is another instance than before: fetch() now.
+  bool update_facts(const support::Metadata& metadata = {});
 
   // One of the files that config/node.json is made of has changed.
   void write_node_json();

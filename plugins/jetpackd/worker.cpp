@@ -45,7 +45,11 @@ Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log,
           call.service<jetpack::Process>(), log,
           {options.root, config_.path("logs/initialize.log"), [&board] { board.note_progress(); }}),
       fetcher_(call, accounts_, board, log,
-               {options.userdata_interval, random_seed(), [this] { save_soon(); }}),
+               {options.userdata_interval, random_seed(), [this] { save_soon(); },
+                [this] {
+                  // The server may have said where the metadata service is.
+                  if (!has_metadata_) ask_metadata_after(milliseconds{0});
+                }}),
       watcher_(watch()),
       deliverer_(loop_, session_, board, log,
                  {watcher_ ? poll_when_watching : poll_without, random_seed(),
@@ -70,8 +74,9 @@ std::unique_ptr<Watcher> Worker::watch() {
 
 bool Worker::run_once() {
   const bool was_drained = deliverer_.drain(once_timeout);
-  fetcher_.update_facts(support::read_metadata(session_));
   fetcher_.fetch();
+  // After it, because the server may say where the metadata service is.
+  if (fetcher_.update_facts(support::read_metadata(session_))) fetcher_.fetch();
   const bool is_drained = was_drained && deliverer_.drain(once_timeout);
   read_outbox();
   save();
@@ -196,7 +201,8 @@ void Worker::ask_metadata_after(milliseconds pause) {
     metadata_thread_ = std::thread([this] {
       auto metadata = support::read_metadata(session_);
       boost::asio::post(loop_, [this, metadata = std::move(metadata)] {
-        fetcher_.update_facts(metadata);
+        has_metadata_ = metadata.problem.empty();
+        if (fetcher_.update_facts(metadata)) fetch_after(milliseconds{0});
         release_memory();
         if (!is_stopping_) ask_metadata_after(metadata_interval);
       });

@@ -66,7 +66,7 @@ class Worker {
   Deliverer deliverer_;
   std::string saved_;
   std::chrono::steady_clock::time_point saved_at_;
-  bool is_stopping_ = false;
+  bool is_stopping_ = false, has_metadata_ = false;
   std::thread thread_, metadata_thread_;
 };
 

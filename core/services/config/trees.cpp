@@ -83,9 +83,15 @@ Tree read_configuration(const Home& home, std::string_view key) {
   };
   // Where the agent has written what it knows, node.json is the merged result.
   auto facts = read_object(home, "config/facts.json", key);
-  const bool has_base =
-      add_file(facts ? "config/attributes.json" : "config/node.json", Tree::Precedence::replace);
-  const bool has_facts = add(std::move(facts), Tree::Precedence::replace);
+  const bool has_facts = facts.has_value();
+  bool is_local = false;
+  if (has_facts) {
+    add_file("config/attributes.json", Tree::Precedence::replace);
+    add(std::move(facts), Tree::Precedence::replace);
+    is_local = add_file("config/local.json", Tree::Precedence::replace);
+  } else {
+    add_file("config/node.json", Tree::Precedence::replace);
+  }
   const bool is_sent = add_file("config/configuration.json", Tree::Precedence::replace);
   add_file("config/properties.json", Tree::Precedence::keep_kinds);
   if (!tree)
@@ -93,7 +99,7 @@ Tree read_configuration(const Home& home, std::string_view key) {
                 "this node has no configuration yet: neither node.json nor "
                 "configuration.json is in " +
                     home.path("config") + "; set JETPACK_HOME if it is elsewhere");
-  if (has_facts && !has_base && !is_sent) tree->set_partial();
+  if (has_facts && !is_local && !is_sent) tree->set_partial();
   return *std::move(tree);
 }
 
