@@ -7,9 +7,11 @@
 
 #include <jetpack/config.hpp>
 #include <jetpack/session.hpp>
+#include <jetpack/storage.hpp>
 #include "converge/chef.hpp"
 #include "converge/cluster_report.hpp"
 #include "converge/configuration.hpp"
+#include "converge/fetch.hpp"
 #include "converge/history.hpp"
 #include "converge/narrator.hpp"
 #include "converge/options.hpp"
@@ -97,15 +99,47 @@ class Converge {
     const auto wanted = distinct_specs(support::node_specs(config_));
     const auto chef = options_.only_scripts ? ChefPlan() : plan_chef(config_, wanted);
     if (!options_.is_dry) support::create_directories(place_.directory, directory_mode);
-    std::vector<std::string> skipped;
-    specs_ = present_specs(place_.directory, wanted, skipped);
-    for (const auto& name : skipped)
-      narrator_.say("Skipping optional spec " + name + ": not in " + place_.directory);
+    if (options_.is_dry && !options_.is_offline)
+      plan("configuration", "would fetch", "the server may have another");
+    if (options_.syncs) fetch_specs(wanted, !chef.run_list.empty());
+    find_specs(wanted);
     Scripts scripts(call_.service<Process>(), narrator_, place_, options_, specs_,
                     [this](const std::string& what) { announce(what); });
     if (options_.is_dry) return show_plan(chef, scripts.plan());
     if (!chef.run_list.empty()) chef_step(chef);
     scripts.run(run_.steps);
+  }
+
+  void find_specs(const std::vector<support::Spec>& wanted) {
+    std::vector<std::string> skipped;
+    // A dry run has fetched nothing: it shows what is in the locker for those that are not here.
+    auto looked_for = wanted;
+    if (options_.is_dry && options_.syncs)
+      for (auto& spec : looked_for) spec.optional = true;
+    specs_ = present_specs(place_.directory, looked_for, skipped);
+    if (options_.is_dry) return;
+    for (const auto& name : skipped)
+      narrator_.say("Skipping optional spec " + name + ": not in " + place_.directory);
+  }
+
+  // All of them, before the first script runs.
+  void fetch_specs(const std::vector<support::Spec>& wanted, bool wants_chef) {
+    if (wanted.empty()) return;
+    const auto storage = call_.service<Storage>();
+    const auto start = Clock::now();
+    bool is_announced = false;
+    Fetch fetch(storage, narrator_, place_.directory, place_.home, wants_chef,
+                [&](const std::string& what) {
+                  if (is_announced || elapsed_since(start) < announced_after) return;
+                  is_announced = true;
+                  announce(what);
+                });
+    for (const auto& spec : wanted) {
+      if (options_.is_dry)
+        fetch.plan(spec, run_.steps);
+      else
+        step("fetch", [&](Step& fetching) { fetch.fetch(spec, fetching); });
+    }
   }
 
   // Runs one step, and notes what became of it.
@@ -137,7 +171,6 @@ class Converge {
   }
 
   void show_plan(const ChefPlan& chef, std::vector<Step> scripts) {
-    if (!options_.is_offline) plan("configuration", "would fetch", "the server may have another");
     if (!chef.run_list.empty()) plan("chef", "would run", chef.client);
     run_.steps.insert(run_.steps.end(), scripts.begin(), scripts.end());
     if (call_.flag("json")) return;
