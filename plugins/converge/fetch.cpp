@@ -155,12 +155,22 @@ void Fetch::plan(const support::Spec& spec, std::vector<Step>& steps) const {
     ++files;
     bytes += support::number_or(blob, "size", 0);
     if (!is_new || !name.starts_with(start) || !is_run(name.substr(start.size()))) return true;
-    scripts.push_back({"script", "would run", name.substr(name.rfind('/') + 1), spec.project,
-                       spec.name, "", to + '/' + name.substr(start.size()), "",
-                       "it has not been fetched yet"});
+    Step& script = scripts.emplace_back();
+    script.action = "script";
+    script.status = "would run";
+    script.name = name.substr(name.rfind('/') + 1);
+    script.path = to + '/' + name.substr(start.size());
+    script.why = "it has not been fetched yet";
+    script.project = spec.project;
+    script.spec = spec.name;
     return true;
   });
-  Step fetching{"fetch", "would fetch", start, spec.project, spec.name};
+  Step fetching;
+  fetching.action = "fetch";
+  fetching.status = "would fetch";
+  fetching.name = start;
+  fetching.project = spec.project;
+  fetching.spec = spec.name;
   fetching.path = to;
   fetching.why = std::to_string(files) + " files (" + mebibytes(bytes) + ") are in the locker";
   steps.push_back(std::move(fetching));

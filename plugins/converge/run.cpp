@@ -36,14 +36,11 @@ constexpr unsigned lock_mode = 0600;
 constexpr unsigned directory_mode = 0755;
 constexpr milliseconds announced_after{2000};
 
-Options options_of(const Call& call, const Config& config, Narrator& narrator) {
-  constexpr const char* rerun_key = "cyclecloud.jetpack.rerun_edited_scripts";
+Options options_of(const Call& call) {
   Options options;
   options.mode = call.text("mode").value_or("install");
   options.only_scripts = call.flag("cluster-init");
   options.reruns_all = call.flag("rerun-scripts");
-  options.reruns_edited = support::flag_setting(rerun_key, config.get(rerun_key),
-                                                [&](const auto& text) { narrator.warn(text); });
   options.is_offline = call.flag("offline");
   options.is_dry = call.flag("dry-run");
   options.syncs = !options.is_offline && !call.flag("no-sync");
@@ -68,7 +65,7 @@ class Converge {
         config_(call.service<Config>()),
         session_(call.service<Session>()),
         narrator_(call),
-        options_(options_of(call, config_, narrator_)),
+        options_(options_of(call)),
         report_(session_, narrator_, !options_.is_offline) {}
 
   int run() {
@@ -94,6 +91,9 @@ class Converge {
     place_.home = config_.path("");
     while (place_.home.size() > 1 && place_.home.ends_with('/')) place_.home.pop_back();
     if (!options_.is_offline && !options_.is_dry) fetch_configuration();
+    constexpr const char* rerun_key = "cyclecloud.jetpack.rerun_edited_scripts";
+    options_.reruns_edited = support::flag_setting(rerun_key, config_.get(rerun_key),
+                                                   [&](const auto& text) { narrator_.warn(text); });
     place_.directory = support::cluster_init_directory(config_);
     place_.instance = this_instance(call_, config_);
     const auto wanted = distinct_specs(support::node_specs(config_));
@@ -244,10 +244,16 @@ class Converge {
 
 // Whether there is nothing to do for the one who asks, with what to say.
 std::string reason_to_stay_idle(const Call& call, const Config& config) {
-  if (call.text("mode") == "maintenance" &&
-      !config.flag_or("cyclecloud.maintenance_converge.enabled", true))
+  const auto is_off = [&](const char* key) {
+    try {
+      return !config.flag_or(key, true);
+    } catch (const Error&) {
+      return false;  // a new node has no configuration yet
+    }
+  };
+  if (call.text("mode") == "maintenance" && is_off("cyclecloud.maintenance_converge.enabled"))
     return "nothing to do: cyclecloud.maintenance_converge.enabled is false";
-  if (call.flag("at-boot") && !config.flag_or("cyclecloud.converge_on_boot", true) &&
+  if (call.flag("at-boot") && is_off("cyclecloud.converge_on_boot") &&
       support::is_converged(config))
     return "nothing to do: cyclecloud.converge_on_boot is false, and the node is configured";
   return {};
