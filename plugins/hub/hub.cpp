@@ -265,7 +265,7 @@ JETPACK_PLUGIN(
                 .required(),
             option("in", "DURATION", "How soon; by default after Azure's usual notice").duration(),
             option("lasts", "DURATION", "How long it stays Started; by default 10s").duration(),
-            option("description", "TEXT", "Why, as the event says it"),
+            option("description", 'd', "TEXT", "Why, as the event says it"),
             option("source", "SOURCE", "Who caused it")
                 .choices("Platform", "User")
                 .fallback("Platform"),
@@ -284,7 +284,7 @@ JETPACK_PLUGIN(
             .choices("all", "instance", "identity", "scheduledevents", "startrequests")
             .fallback("all"),
         option("for", "DURATION", "Until DURATION has passed").duration(),
-        option("count", 'n', "N", "For the next N requests; by default 1, with --for all")
+        option("count", "N", "For the next N requests; by default 1, with --for all")
             .integer(1, 1'000'000),
         option("delay", "DURATION", "Wait before the response; by default 5s for slow").duration(),
         example("jetpack hub simulate fault 429 --on scheduledevents --for 1m",

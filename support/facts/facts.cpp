@@ -53,15 +53,17 @@ std::string own_facts(const Sources& sources) {
 // Objects are merged; of all else what is laid over counts, unless it is null.
 void lay_over(rapidjson::Value& base, rapidjson::Value& over,
               rapidjson::Document::AllocatorType& allocator) {
-  for (auto& member : over.GetObject()) {
-    if (member.value.IsNull()) continue;
-    const auto known = base.FindMember(member.name);
-    if (known == base.MemberEnd()) {
-      base.AddMember(member.name, member.value, allocator);
-    } else if (known->value.IsObject() && member.value.IsObject()) {
-      lay_over(known->value, member.value, allocator);
+  // Counted, because RapidJSON's mutable iterators have an operator != that is ambiguous in C++20.
+  auto member = over.MemberBegin();
+  for (auto left = over.MemberCount(); left > 0; --left, ++member) {
+    if (member->value.IsNull()) continue;
+    auto* known = const_cast<rapidjson::Value*>(find_member(base, text_of(member->name)));
+    if (known == nullptr) {
+      base.AddMember(member->name, member->value, allocator);
+    } else if (known->IsObject() && member->value.IsObject()) {
+      lay_over(*known, member->value, allocator);
     } else {
-      known->value = member.value;
+      *known = member->value;
     }
   }
 }

@@ -301,6 +301,7 @@ void add_filesystem(const Sources& sources, Object& facts) {
   for (size_t i = 0; i < mounts.size(); ++i)
     if (std::find(order.begin(), order.end(), i) == order.end()) order.push_back(i);
   std::vector<Mount> sorted;
+  sorted.reserve(order.size());
   for (const size_t index : order) sorted.push_back(mounts[index]);
   facts.object("filesystem", [&](Object& json) {
     add_view(grouped(sorted, &Mount::device, &Mount::place), "by_device", "mounts", json);

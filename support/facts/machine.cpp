@@ -214,7 +214,7 @@ void add_memory(const Sources& sources, Object& facts) {
 std::string duration_text(int64_t seconds) {
   const auto two = [](int64_t number) { return (number < 10 ? "0" : "") + std::to_string(number); };
   const int64_t days = seconds / 86400, hours = seconds / 3600 % 24, minutes = seconds / 60 % 60;
-  const std::string rest = two(seconds % 60) + " seconds";
+  std::string rest = two(seconds % 60) + " seconds";
   if (days > 0)
     return std::to_string(days) + (days == 1 ? " day " : " days ") + two(hours) + " hours " +
            two(minutes) + " minutes " + rest;

@@ -245,9 +245,11 @@ void add_address(Bytes payload, Network& network) {
     address.tags =
         tags_of(attributes.has(IFA_FLAGS) ? attributes.number(IFA_FLAGS) : header.ifa_flags);
   }
-  for (auto& interface : network.interfaces)
-    if (interface.index == static_cast<int>(header.ifa_index))
-      interface.addresses.push_back(std::move(address));
+  for (auto& interface : network.interfaces) {
+    if (interface.index != static_cast<int>(header.ifa_index)) continue;
+    interface.addresses.push_back(std::move(address));
+    return;
+  }
 }
 
 // One for each way of a route that has several.

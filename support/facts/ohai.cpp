@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
+#include <utility>
 
 #include <jetpack/error.hpp>
 #include "support/settings.hpp"
@@ -23,12 +25,19 @@ std::string find_ohai() {
   return {};
 }
 
-std::string output_of(const Process& process, const std::string& program, int64_t seconds) {
-  ProcessSpec spec{{program}};
-  spec.directory = "/";
-  spec.deadline = std::chrono::seconds(seconds);
-  spec.capture_bytes = max_output;
-  ProcessResult result = process.run(spec);
+// A new node has no configuration yet.
+std::optional<std::string> configured(const Config& config, const char* key) {
+  try {
+    return config.get(key);
+  } catch (const Error& e) {
+    if (e.code() == Errc::unavailable) return std::nullopt;
+    throw;
+  }
+}
+
+}  // namespace
+
+std::string output_of_ohai(ProcessResult result, const std::string& program, int64_t seconds) {
   if (result.timed_out)
     throw Error(Errc::unavailable, program + " timed out after " + std::to_string(seconds) + " s");
   if (result.exit_code != 0)
@@ -42,21 +51,24 @@ std::string output_of(const Process& process, const std::string& program, int64_
   return std::move(result.out);
 }
 
-}  // namespace
-
 std::function<std::string()> ohai_runner(const Config& config, const Process& process,
                                          const std::function<void(const std::string&)>& warn) {
-  const auto setting = [&](const char* key) { return config.get(key); };
   constexpr const char* wanted = "cyclecloud.jetpack.ohai";
   constexpr const char* timeout = "cyclecloud.jetpack.ohai_timeout";
-  if (!flag_setting(wanted, setting(wanted), warn)) return {};
+  if (!flag_setting(wanted, configured(config, wanted), warn)) return {};
   const std::string program = find_ohai();
   if (program.empty()) {
     warn(std::string(wanted) + " is on, but ohai is not installed; using our own facts alone");
     return {};
   }
-  const int64_t seconds = number_setting(timeout, setting(timeout), warn);
-  return [&process, program, seconds] { return output_of(process, program, seconds); };
+  const int64_t seconds = number_setting(timeout, configured(config, timeout), warn);
+  return [&process, program, seconds] {
+    ProcessSpec spec{{program}};
+    spec.directory = "/";
+    spec.deadline = std::chrono::seconds(seconds);
+    spec.capture_bytes = max_output;
+    return output_of_ohai(process.run(spec), program, seconds);
+  };
 }
 
 }  // namespace jetpack::support::facts

@@ -1,6 +1,7 @@
 // Runs Debian's or Chef's ohai where it is installed and asked for.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -14,5 +15,8 @@ namespace jetpack::support::facts {
 // it.
 std::function<std::string()> ohai_runner(const Config& config, const Process& process,
                                          const std::function<void(const std::string&)>& warn);
+
+// What it printed; throws Error with the reason when that cannot be used.
+std::string output_of_ohai(ProcessResult result, const std::string& program, int64_t seconds);
 
 }  // namespace jetpack::support::facts

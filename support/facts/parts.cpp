@@ -76,8 +76,7 @@ bool exists(const Sources& sources, const std::string& path) {
 }
 
 bool has_program(const Sources& sources, const std::string& name) {
-  for (const char* directory :
-       {"/usr/bin/", "/usr/local/bin/", "/usr/sbin/", "/usr/local/sbin/", "/bin/", "/sbin/"})
+  for (const char* directory : {"/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"})
     if (::access((sources.root + directory + name).c_str(), X_OK) == 0) return true;
   return false;
 }

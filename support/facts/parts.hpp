@@ -14,7 +14,7 @@ namespace jetpack::support::facts {
 // The file below the root, as UTF-8; "" when it cannot be read.
 std::string text_of_file(const Sources& sources, const std::string& path);
 bool exists(const Sources& sources, const std::string& path);
-// Whether a directory of programs has it.
+// Whether the system's directories of programs have it; not /usr/local, which may be on a file server.
 bool has_program(const Sources& sources, const std::string& name);
 
 // Calls `take(line)` for each line, without its end.

@@ -101,7 +101,7 @@ std::string value_of(const Release& release, std::string_view name) {
 std::string version_in(const std::string& text) {
   for (size_t at = text.find(' '); at != std::string::npos; at = text.find(' ', at + 1)) {
     const size_t end = text.find_first_not_of("0123456789.", at + 1);
-    const std::string digits = text.substr(at + 1, end == std::string::npos ? end : end - at - 1);
+    std::string digits = text.substr(at + 1, end == std::string::npos ? end : end - at - 1);
     if (!digits.empty()) return digits;
   }
   return {};

@@ -46,16 +46,17 @@ bool has_line(const std::string& text, std::string_view beginning) {
 
 std::string guest_of_dmi(const Sources& sources) {
   const std::string vendor = dmi(sources, "sys_vendor"), product = dmi(sources, "product_name");
-  using Pair = std::pair<const char*, const char*>;
+  using Maker = std::pair<const char*, const char*>;
   for (const auto& [part, name] :
-       {Pair{"OpenStack", "openstack"}, Pair{"Xen", "xen"}, Pair{"VMware", "vmware"}})
+       {Maker{"OpenStack", "openstack"}, Maker{"Xen", "xen"}, Maker{"VMware", "vmware"}})
     if (has(vendor, part)) return name;
   if (has(vendor, "Microsoft") && has(product, "Virtual Machine")) return "hyperv";
-  for (const auto& [part, name] : {Pair{"Amazon EC2", "amazonec2"}, Pair{"QEMU", "kvm"},
-                                   Pair{"Veertu", "veertu"}, Pair{"Parallels", "parallels"}})
+  for (const auto& [part, name] : {Maker{"Amazon EC2", "amazonec2"}, Maker{"QEMU", "kvm"},
+                                   Maker{"Veertu", "veertu"}, Maker{"Parallels", "parallels"}})
     if (has(vendor, part)) return name;
-  for (const auto& [part, name] : {Pair{"VirtualBox", "vbox"}, Pair{"OpenStack", "openstack"},
-                                   Pair{"KVM", "kvm"}, Pair{"RHEV", "kvm"}, Pair{"BHYVE", "bhyve"}})
+  for (const auto& [part, name] :
+       {Maker{"VirtualBox", "vbox"}, Maker{"OpenStack", "openstack"}, Maker{"KVM", "kvm"},
+        Maker{"RHEV", "kvm"}, Maker{"BHYVE", "bhyve"}})
     if (has(product, part)) return name;
   return {};
 }

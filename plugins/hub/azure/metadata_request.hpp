@@ -13,8 +13,7 @@ namespace jetpack::hub {
 // A response that is not 200: its status and its body.
 class MetadataError : public std::runtime_error {
  public:
-  MetadataError(int status, std::string json)
-      : std::runtime_error(std::move(json)), status_(status) {}
+  MetadataError(int status, const std::string& json) : std::runtime_error(json), status_(status) {}
   int status() const noexcept { return status_; }
 
  private:

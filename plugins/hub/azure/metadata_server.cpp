@@ -184,7 +184,9 @@ class MetadataHandler : public net::HTTPRequestHandler {
   void handleRequest(net::HTTPServerRequest& asked, net::HTTPServerResponse& response) override {
     lease_->busy(reply_time);
     response.set("Server", "jetpack-hub-metadata");
-    const bool has_body = asked.getMethod() == "POST";
+    // An unread body would be parsed as the next request.
+    const bool has_body = asked.getChunkedTransferEncoding() ||
+                          (asked.hasContentLength() && asked.getContentLength64() != 0);
     if (has_body) response.setKeepAlive(false);
     try {
       std::optional<Fault> fault;
