@@ -214,7 +214,7 @@ void Sync::fetch() {
     const bool is_there = !tag_of(*item.blob).empty() && stat_of(item.fetched, info) &&
                           static_cast<uint64_t>(info.st_size) == item.blob->bytes;
     if (is_there) {
-      item.file.md5 = item.blob->md5.empty() ? md5_of_file(item.fetched) : item.blob->md5;
+      item.file.md5 = item.blob->md5;
       continue;
     }
     bytes += item.blob->bytes;
@@ -230,6 +230,7 @@ void Sync::fetch() {
     if (item.is_kept) continue;
     if (!stat_of(item.fetched, info))
       throw Error(Errc::failed, cannot() + item.fetched + ": " + support::system_message(errno));
+    if (item.file.md5.empty()) item.file.md5 = md5_of_file(item.fetched);
     item.file.tag = tag_of(*item.blob);
     item.file.bytes = static_cast<uint64_t>(info.st_size);
     item.file.modified = modified_of(info);
