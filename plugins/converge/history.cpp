@@ -17,7 +17,7 @@ constexpr uint64_t max_history = 16 << 20;
 constexpr unsigned history_mode = 0640;
 constexpr size_t most_runs = 20;
 constexpr size_t most_steps = 500;
-constexpr size_t max_text = 16 << 10;
+constexpr size_t max_detail = 16 << 10;
 
 std::optional<int64_t> code_in(const rapidjson::Value& value) {
   const auto* code = support::find_member(value, "return_code");
@@ -76,7 +76,7 @@ void limit(Run& run) {
   }
   if (run.steps.size() > most_steps)
     run.steps.erase(run.steps.begin(), run.steps.end() - static_cast<std::ptrdiff_t>(most_steps));
-  if (run.failure) run.failure->detail = support::cut(run.failure->detail, max_text);
+  if (run.failure) run.failure->detail = support::cut(run.failure->detail, max_detail);
 }
 
 }  // namespace

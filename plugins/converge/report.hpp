@@ -1,6 +1,7 @@
 // What a converge did, step by step, and how its failure is worded.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,9 @@
 #include "support/script_environment.hpp"
 
 namespace jetpack::converge {
+
+// What takes longer is reported to the cluster while it is being done.
+inline constexpr std::chrono::milliseconds announced_after{2000};
 
 // One thing that was, or would be, done.
 struct Step {

@@ -34,7 +34,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr unsigned lock_mode = 0600;
 constexpr unsigned directory_mode = 0755;
-constexpr milliseconds announced_after{2000};
 
 Options options_of(const Call& call) {
   Options options;
@@ -242,21 +241,14 @@ class Converge {
   Clock::time_point start_;
 };
 
-// Whether there is nothing to do for the one who asks, with what to say.
-std::string reason_to_stay_idle(const Call& call, const Config& config) {
-  const auto is_off = [&](const char* key) {
-    try {
-      return !config.flag_or(key, true);
-    } catch (const Error&) {
-      return false;  // a new node has no configuration yet
-    }
-  };
-  if (call.text("mode") == "maintenance" && is_off("cyclecloud.maintenance_converge.enabled"))
-    return "nothing to do: cyclecloud.maintenance_converge.enabled is false";
-  if (call.flag("at-boot") && is_off("cyclecloud.converge_on_boot") &&
-      support::is_converged(config))
-    return "nothing to do: cyclecloud.converge_on_boot is false, and the node is configured";
-  return {};
+// Whether the service has nothing to do.
+bool is_idle_at_boot(const Call& call, const Config& config) {
+  if (!call.flag("at-boot")) return false;
+  try {
+    return !config.flag_or("cyclecloud.converge_on_boot", true) && support::is_converged(config);
+  } catch (const Error&) {
+    return false;  // a new node has no configuration yet
+  }
 }
 
 }  // namespace
@@ -265,8 +257,10 @@ int run_converge(const Call& call) {
   if (::geteuid() != 0)
     throw Error(Errc::denied, "must be run as root; try: sudo jetpack converge");
   const auto config = call.service<Config>();
-  if (const std::string why = reason_to_stay_idle(call, config); !why.empty()) {
-    call.report("jetpack converge: " + why + '\n');
+  if (is_idle_at_boot(call, config)) {
+    call.report(
+        "jetpack converge: nothing to do: cyclecloud.converge_on_boot is false, and the node is "
+        "configured\n");
     return 0;
   }
   const std::string lock = config.path("config/.converge.lock");

@@ -15,9 +15,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A script that takes longer is reported to the cluster.
-constexpr milliseconds announced_after{2000};
-
 // Empty where it cannot be read, which running it reports.
 std::string hash_or_empty(const std::string& path) {
   try {

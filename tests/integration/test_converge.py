@@ -40,8 +40,8 @@ class Cluster(DevCluster):
         listed = [dict(zip(("project", "version", "spec"), spec.split("/"))) if isinstance(spec, str) else spec
                   for spec in specs]
         path = self.directory / "configuration.json"
-        path.write_text(json.dumps({**keys, "cyclecloud": {
-            "cluster_init_specs": listed,
+        path.write_text(json.dumps({"cyclecloud": {
+            **keys, "cluster_init_specs": listed,
             "jetpack": {"cluster_init_dir": str(self.specs_directory)}}}))
         done = self.jetpack("hub", "node", "configure", "execute-1", "--file", path, "--data", self.data)
         assert done.returncode == 0, done.stderr
@@ -59,7 +59,7 @@ class Cluster(DevCluster):
     def at_hub(self):
         """The node, and its converge, as the page has them."""
         answer = self.get("/api/node?cluster=demo&node=execute-1").json
-        return answer["node"], answer.get("converge")
+        return answer["node"], answer["node"].get("converge")
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +204,10 @@ def test_a_server_that_is_not_up_yet(cluster):
 
 
 def test_maintenance_and_boot(cluster):
-    cluster.configure("site/2.0.0-rc.1/default")
     cluster.converge("--mode=maintenance")
-    assert json.loads(cluster.jetpack("converge", "history", "--json").stdout)[-1]["mode"] == "maintenance"
+    runs = json.loads(cluster.jetpack("converge", "history", "--json").stdout)
+    assert runs[-1]["mode"] == "maintenance"
+    cluster.converge("--at-boot")
+    cluster.configure("site/2.0.0-rc.1/default", converge_on_boot=False)
+    cluster.converge()
+    assert "nothing to do" in cluster.converge("--at-boot").stderr
