@@ -245,11 +245,13 @@ Ran Scripts::execute(const Script& script, OutputFile& output, std::vector<std::
                {std::move(argv), support::script_environment(place_.home, place_.directory, spec),
                 directory},
                output, [&](milliseconds elapsed) {
-                 settle();
+                 // Of the script before: it costs nothing while this one runs.
+                 state_.sync();
                  show(elapsed);
                  if (is_announced || elapsed < announced_after) return;
                  is_announced = true;
-                 announce_(what);
+                 settle();
+                 announce_("running cluster-init script " + what);
                });
   for (std::string piece = output.read_more(); !piece.empty(); piece = output.read_more())
     narrator_.echo(piece);
@@ -259,7 +261,9 @@ Ran Scripts::execute(const Script& script, OutputFile& output, std::vector<std::
 
 // All at once, because each takes as long as a short script. Until then they count in this boot.
 void Scripts::settle() {
+  state_.sync();
   for (const auto& key : markers_.sync(std::exchange(unsettled_, {}))) state_.mark(key);
+  state_.sync();
 }
 
 }  // namespace jetpack::converge

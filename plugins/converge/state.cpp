@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include <jetpack/error.hpp>
 #include "support/file_errors.hpp"
@@ -130,28 +131,33 @@ void State::rewrite() {
   if (!journal_) support::fail_on_file("write", path_, errno);
 }
 
-void State::append(const std::string& line, bool synced) {
+void State::append(const std::string& line) {
   struct stat before {};
   int error = ::fstat(journal_.get(), &before) == 0 ? 0 : errno;
   if (error == 0) error = support::write_all(journal_.get(), line + '\n');
-  if (error == 0 && synced && ::fdatasync(journal_.get()) != 0) error = errno;
-  if (error == 0) {
-    ++lines_;
-    return;
+  if (error != 0) {
+    [[maybe_unused]] const int undone = ::ftruncate(journal_.get(), before.st_size);
+    support::fail_on_file("write", path_, error);
   }
-  [[maybe_unused]] const int undone = ::ftruncate(journal_.get(), before.st_size);
-  support::fail_on_file("write", path_, error);
+  ++lines_;
+  is_synced_ = false;
+}
+
+void State::sync() {
+  if (std::exchange(is_synced_, true)) return;
+  if (::fdatasync(journal_.get()) != 0) support::fail_on_file("write", path_, errno);
 }
 
 void State::put(const std::string& key, const Record& record) {
-  append(line_of(key, record), true);
+  append(line_of(key, record));
   records_[key] = record;
 }
 
 void State::forget(const std::string& key) {
   if (find(key) == nullptr) return;
-  append(note_of(key, "forgotten"), true);
+  append(note_of(key, "forgotten"));
   records_.erase(key);
+  sync();
 }
 
 void State::forget_all() {
@@ -162,7 +168,7 @@ void State::forget_all() {
 void State::mark(const std::string& key) {
   const auto found = records_.find(key);
   if (found == records_.end() || found->second.marked) return;
-  append(note_of(key, "marked"), false);
+  append(note_of(key, "marked"));
   found->second.marked = true;
 }
 

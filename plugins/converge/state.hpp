@@ -53,16 +53,18 @@ class State {
 
   // To be called before any of what follows. Throws Errc::unavailable when nothing can be stored.
   void open();
-  // Returns when it is on disk. Throws Errc::unavailable; then nothing has changed.
+  // These throw Errc::unavailable; then nothing has changed. What is put and marked survives us at
+  // once, and a crash of the machine after sync().
   void put(const std::string& key, const Record& record);
+  void mark(const std::string& key);
+  void sync();
+  // Return when it is on disk.
   void forget(const std::string& key);
   void forget_all();
-  // Not synced: should it be lost, the marker does not count.
-  void mark(const std::string& key);
 
  private:
   void read_line(std::string_view line);
-  void append(const std::string& line, bool synced);
+  void append(const std::string& line);
   void rewrite();
 
   std::string path_;
@@ -71,6 +73,7 @@ class State {
   std::vector<std::string> warnings_;
   support::Fd journal_;
   size_t lines_ = 0;
+  bool is_synced_ = true;
   bool is_new_ = true;
   bool is_whole_ = false;  // the file ends with a complete line of ours
 };
