@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 
 #include <jetpack/error.hpp>
@@ -25,7 +23,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr uint64_t max_marker = 4096;
-constexpr uint64_t most_unwritten = 64 << 20;
 constexpr unsigned marker_mode = 0644;
 constexpr unsigned marker_directory_mode = 0755;
 
@@ -39,19 +36,6 @@ bool is_of(const std::string& path, const Instance& instance) {
   } catch (const Error&) {
     return false;
   }
-}
-
-// What all programs have written and is not on disk yet, by /proc/meminfo.
-uint64_t unwritten_bytes() {
-  constexpr uint64_t max_meminfo = 64 << 10;
-  const std::string text = support::read_file("/proc/meminfo", max_meminfo).value_or("");
-  uint64_t kibibytes = 0;
-  for (const char* name : {"\nDirty:", "\nWriteback:"}) {
-    const size_t at = text.find(name);
-    if (at == std::string::npos) return most_unwritten;
-    kibibytes += std::strtoull(text.c_str() + at + std::strlen(name), nullptr, 10);
-  }
-  return kibibytes << 10;
 }
 
 support::Fd open_marker(const std::string& path) {
@@ -119,14 +103,15 @@ void Markers::write(const std::string& key, const Record& record, const Instance
 }
 
 std::vector<std::string> Markers::sync(const std::vector<std::string>& keys) const {
-  // One call for all takes as long as one of them, unless others have written much.
-  const support::Fd directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const bool is_synced = keys.size() > 1 && directory && unwritten_bytes() < most_unwritten &&
-                         ::syncfs(directory.get()) == 0;
+  // Begun for all, so that the file system writes them together and the later ones are there.
+  for (const auto& key : keys) {
+    const support::Fd file = open_marker(path_of(key));
+    if (file) ::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+  }
   std::vector<std::string> synced;
   for (const auto& key : keys) {
     const support::Fd file = open_marker(path_of(key));
-    if (file && (is_synced || ::fsync(file.get()) == 0)) synced.push_back(key);
+    if (file && ::fsync(file.get()) == 0) synced.push_back(key);
   }
   return synced;
 }
