@@ -18,9 +18,6 @@ using jetpack::Error;
 using std::chrono::milliseconds;
 
 constexpr milliseconds longest_pause{600000};
-// The machine's facts seldom change, and collecting them costs some milliseconds.
-constexpr std::chrono::minutes facts_interval{10};
-
 // Names those who are not set up, as many as a status line can show.
 std::string warning_of(const std::set<std::string>& left_out) {
   constexpr size_t most = 20;
@@ -50,7 +47,7 @@ UserdataFetcher::UserdataFetcher(const jetpack::Call& call, Accounts& accounts, 
 
 milliseconds UserdataFetcher::fetch() {
   is_current_ = false;
-  if (std::chrono::steady_clock::now() >= facts_due_) update_facts();
+  if (are_facts_due_) update_facts({}, support::read_machine(log_));
   try {
     return request_userdata();
   } catch (const Error& e) {
@@ -61,11 +58,11 @@ milliseconds UserdataFetcher::fetch() {
   return usual_.pause();
 }
 
-bool UserdataFetcher::update_facts(const support::Metadata& metadata) {
+bool UserdataFetcher::update_facts(const support::Metadata& metadata, const std::string& machine) {
   bool is_other = false;
   try {
-    is_other = configuration_.update_facts(metadata);
-    facts_due_ = std::chrono::steady_clock::now() + facts_interval;
+    is_other = configuration_.update_facts(metadata, machine);
+    are_facts_due_ = false;
     facts_failure_.clear();
   } catch (const Error& e) {
     if (std::exchange(facts_failure_, e.what()) != e.what())

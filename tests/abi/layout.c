@@ -103,6 +103,7 @@ MEMBER(jp_request, max_reply, 64, uint64_t);
 GROWS(jp_reply, 8);
 MEMBER(jp_reply, size, 0, uint32_t);
 MEMBER(jp_reply, http_status, 4, uint32_t);
+MEMBER(jp_reply, time, 8, int64_t);
 FIXED(jp_channel, 4);
 VALUE(JP_TO_SERVER, 1);
 VALUE(JP_TO_BROKER, 2);
