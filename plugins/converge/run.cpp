@@ -148,7 +148,12 @@ class Converge {
     run_.steps.back().action = run_.steps.back().name = action;
     run_.steps.back().status = "running";
     const auto start = Clock::now();
-    work(run_.steps.back());
+    try {
+      work(run_.steps.back());
+    } catch (const Error&) {
+      run_.steps.back().elapsed_ms = elapsed_since(start).count();
+      throw;
+    }
     run_.steps.back().elapsed_ms = elapsed_since(start).count();
     run_.steps.back().status = "ran";
   }
