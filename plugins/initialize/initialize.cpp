@@ -238,7 +238,9 @@ class Services {
 
   std::vector<Step> start() const {
     if (::access("/run/systemd/system", F_OK) != 0)
-      return {{"services", true, "systemd is not running; start the daemon with: jetpackd &, and configure the node with: "
+      return {{"services", true,
+               "systemd is not running; start the daemon with: jetpackd &, and configure the node "
+               "with: "
                "jetpack converge",
                ""}};
     return {enable("jetpackd"), enable("healthcheck"), enable("jetpack-converge")};
