@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <utility>
 
 #include <jetpack/error.hpp>
@@ -40,6 +41,7 @@ constexpr const char* metadata_path = "/metadata/instance?api-version=2021-02-01
 // The version that was applied last. In config/ and not in run/, whose group could withhold later
 // versions by it, and with them that a user lost access.
 constexpr const char* applied_file = "config/userdata.json";
+constexpr const char* base_file = "config/properties.base.json";
 constexpr const char* facts_file = "config/facts.json";
 constexpr const char* properties_file = "config/properties.json";
 
@@ -101,6 +103,12 @@ Metadata read_metadata(const Session& session) {
   return metadata;
 }
 
+std::string read_machine(const LogFile& log) {
+  facts::Sources sources;
+  sources.warn = [&](const std::string& text) { log.warning(text); };
+  return facts::collect(sources);
+}
+
 NodeConfiguration::NodeConfiguration(const Call& call, const LogFile& log)
     : session_(call.service<Session>()),
       config_(call.service<Config>()),
@@ -108,32 +116,30 @@ NodeConfiguration::NodeConfiguration(const Call& call, const LogFile& log)
       log_(log),
       version_(call.host_version()) {}
 
-bool NodeConfiguration::update_facts(const Metadata& metadata) {
+bool NodeConfiguration::update_facts(const Metadata& metadata, const std::string& machine) {
   const auto lock = lock_configuration(config_);
-  const bool is_other = write_facts(metadata);
-  write_properties(load_applied().sent);
+  const bool is_other = write_facts(metadata, machine);
+  write_properties(load_base().sent);
   write_node_json(config_);
   return is_other;
 }
 
-bool NodeConfiguration::write_facts(const Metadata& metadata) {
+bool NodeConfiguration::write_facts(const Metadata& metadata, const std::string& machine) {
   FactSources sources;
   sources.installation = {config_.path(""), executable_of(config_), version_};
-  std::string problem;
+  bool exists = false;
+  sources.previous = read_object(facts_file, exists);
+  if (!metadata.json.empty()) problem_.clear();
+  // Most machines outside of a cloud never have a metadata service.
   if (!metadata.problem.empty())
-    problem = "the metadata service gave no usable answer: " + metadata.problem;
+    report(find_member(sources.previous, "azure") == nullptr ? JP_LEVEL_INFO : JP_LEVEL_WARNING,
+           "the metadata service gave no usable answer: " + metadata.problem);
   try {
     sources.connection = ConnectionFiles::read(config_.path("config"));
   } catch (const Error& e) {
-    problem = e.what();
+    report(JP_LEVEL_WARNING, e.what());
   }
-  if (!problem.empty() && problem != problem_) log_.warning(problem);
-  problem_ = problem;
-  bool exists = false;
-  sources.previous = read_object(facts_file, exists);
-  facts::Sources machine;
-  machine.warn = [&](const std::string& text) { log_.warning(text); };
-  sources.machine = parse_json(facts::collect(machine), "the facts of this machine");
+  sources.machine = parse_json(machine, "the facts of this machine");
   sources.machine_uuid = machine_uuid();
   if (!metadata.json.empty()) sources.metadata = parse_json(metadata.json, "the metadata");
   if (!exists) keep_handwritten_node();
@@ -142,6 +148,10 @@ bool NodeConfiguration::write_facts(const Metadata& metadata) {
   write_if_changed(config_.path(facts_file), to_pretty_json(node_facts(sources)) + '\n',
                    config_mode);
   return is_other;
+}
+
+void NodeConfiguration::report(uint32_t level, const std::string& problem) {
+  if (std::exchange(problem_, problem) != problem) log_.write(level, problem);
 }
 
 // What an administrator wrote stays. What an agent or Chef merged does not: keys that are gone since
@@ -166,9 +176,10 @@ void NodeConfiguration::keep_handwritten_node() const {
 void NodeConfiguration::forget_other_instance() const {
   log_.info("this is another instance than before: removing what belonged to that one");
   for (const char* name :
-       {"config/userdata.json", "config/configuration.json", "config/properties.json",
-        "config/auth.json", "run/conditions.json", "run/health.json", "run/health.prom",
-        "run/keepalive.json", "run/scheduled_shutdown", "run/shutdown.json"})
+       {"config/userdata.json", "config/properties.base.json", "config/configuration.json",
+        "config/properties.json", "config/auth.json", "config/converge.json", "run/conditions.json",
+        "run/health.json", "run/health.prom", "run/keepalive.json", "run/scheduled_shutdown",
+        "run/shutdown.json"})
     remove_state(config_.path(name));
 }
 
@@ -209,7 +220,7 @@ NodeConfiguration::Fetched NodeConfiguration::fetch() {
     return fetched;
   }
   const auto lock = lock_configuration(config_);
-  const std::string known = has_all_files() ? load_applied().version : "";
+  const std::string known = has_all_files() ? applied_version() : "";
   const std::string path = "/clusterlink/userdata/" + percent_encoded(*id) +
                            (known.empty() ? "" : "?known=" + percent_encoded(known));
   Request request;
@@ -239,10 +250,7 @@ NodeConfiguration::Fetched NodeConfiguration::fetch() {
 
 void NodeConfiguration::apply(const Userdata& userdata) {
   for (const auto& warning : userdata.warnings) log_.warning(warning);
-  if (auto applied = load_applied(); !applied.version.empty()) {
-    applied.version.clear();
-    save_applied(applied);
-  }
+  if (!applied_version().empty()) save_version("");
   if (write_if_changed(config_.path("config/configuration.json"), userdata.configuration,
                        config_mode))
     log_.info("wrote config/configuration.json, version " + userdata.version);
@@ -265,19 +273,19 @@ void NodeConfiguration::write_properties(const rapidjson::Value& sent) {
   const auto theirs =
       parse_json(merge_properties(nothing, properties_of_facts(facts), sent), "the properties");
   if (!exists && theirs.ObjectEmpty()) return;
-  auto applied = load_applied();
-  const rapidjson::Value& base = applied.properties;
-  if (exists && base == theirs && applied.sent == sent) return;
+  auto base = load_base();
+  const rapidjson::Value& last = base.merged;
+  if (exists && last == theirs && base.sent == sent) return;
   // Where a crash left the file without its note, it is either as before or as it was to be.
-  const auto first = parse_json(merge_properties(applied.properties, theirs, ours), "properties");
-  const std::string merged = merge_properties(applied.pending, theirs, first);
-  applied.pending.CopyFrom(theirs, applied.pending.GetAllocator());
-  save_applied(applied);
+  const auto first = parse_json(merge_properties(base.merged, theirs, ours), "properties");
+  const std::string merged = merge_properties(base.pending, theirs, first);
+  base.pending.CopyFrom(theirs, base.pending.GetAllocator());
+  save_base(base);
   write_if_changed(config_.path(properties_file), merged, config_mode);
-  applied.properties.CopyFrom(theirs, applied.properties.GetAllocator());
-  applied.sent.CopyFrom(sent, applied.sent.GetAllocator());
-  applied.pending.SetObject();
-  save_applied(applied);
+  base.merged.CopyFrom(theirs, base.merged.GetAllocator());
+  base.sent.CopyFrom(sent, base.sent.GetAllocator());
+  base.pending.SetObject();
+  save_base(base);
 }
 
 // A file that is not an object is moved aside.
@@ -305,43 +313,49 @@ bool NodeConfiguration::has_all_files() const {
   return true;
 }
 
-// A file that is unreadable, or that others could have written, counts as nothing applied.
-NodeConfiguration::Applied NodeConfiguration::load_applied() {
-  Applied applied;
-  for (auto* document : {&applied.properties, &applied.pending, &applied.sent})
-    document->SetObject();
-  const std::string path = config_.path(applied_file);
+// A file that is unreadable, or that others could have written, is as if there were none.
+std::optional<rapidjson::Document> NodeConfiguration::read_private(const char* name) {
+  const std::string path = config_.path(name);
   try {
     const auto text = read_private_file(path, max_state_file);
-    if (!text) return applied;
-    const auto document = parse_json(*text, path);
-    applied.version = text_or(document, "version", "");
-    applied.properties = object_copy(find_member(document, "properties"));
-    applied.pending = object_copy(find_member(document, "pending"));
-    const auto* sent = find_member(document, "sent");
-    applied.sent = object_copy(sent != nullptr ? sent : find_member(document, "properties"));
+    if (text) return parse_json(*text, path);
   } catch (const Error& e) {
     if (std::exchange(unreadable_, e.what()) != e.what())
       log_.warning(unreadable_ + "; fetching the userdata again");
   }
-  return applied;
+  return std::nullopt;
 }
 
-void NodeConfiguration::save_applied(const Applied& applied) const {
+std::string NodeConfiguration::applied_version() {
+  const auto applied = read_private(applied_file);
+  return applied ? text_or(*applied, "version", "") : "";
+}
+
+NodeConfiguration::Base NodeConfiguration::load_base() {
+  const auto document = read_private(base_file).value_or(rapidjson::Document());
+  return {object_copy(find_member(document, "merged")),
+          object_copy(find_member(document, "pending")),
+          object_copy(find_member(document, "sent"))};
+}
+
+void NodeConfiguration::save_base(const Base& base) const {
   const std::string json = json_object([&](Object& object) {
-    object.text("version", applied.version)
-        .json("properties", to_json(applied.properties))
-        .json("pending", to_json(applied.pending))
-        .json("sent", to_json(applied.sent));
+    object.json("merged", to_json(base.merged))
+        .json("pending", to_json(base.pending))
+        .json("sent", to_json(base.sent));
   });
-  write_if_changed(config_.path(applied_file), json, config_mode);
+  write_if_changed(config_.path(base_file), json, config_mode);
+}
+
+void NodeConfiguration::save_version(const std::string& version) const {
+  write_if_changed(config_.path(applied_file),
+                   json_object([&](Object& object) { object.text("version", version); }),
+                   config_mode);
 }
 
 void NodeConfiguration::save_as_applied(const std::string& version) {
   const auto lock = lock_configuration(config_);
-  auto applied = load_applied();
-  applied.version = version;
-  save_applied(applied);
+  save_version(version);
 }
 
 }  // namespace jetpack::support

@@ -8,10 +8,11 @@
 //   properties.json     the node's properties
 //   node.json           all of it merged; only written, never read, where there is a facts.json
 //   auth.json           the users that the server wants on the node
-//   userdata.json       which version of the server's part was applied
+//   userdata.json       which version of the server's part was applied, users and all
+//   properties.base.json  the properties as the facts and the server last had them
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -33,6 +34,10 @@ struct Metadata {
 // Asks the service; takes two seconds at most. May run in a thread of its own.
 Metadata read_metadata(const Session& session);
 
+// What this machine is, by the names of Ohai: some milliseconds, but seconds where name servers or
+// file systems hang. May run in a thread of its own, too.
+std::string read_machine(const LogFile& log);
+
 // Writers of several processes wait for each other. All members throw as write_durably, and
 // Errc::failed when another process is at it for too long.
 class NodeConfiguration {
@@ -43,8 +48,11 @@ class NodeConfiguration {
   // Brings facts.json, the properties that follow from it and node.json up to date: without
   // the server, at once. On another instance than the last time, what belonged to that one is
   // removed first, and true is returned: fetch() now. Without `metadata`, what was known of this
-  // instance stays.
-  bool update_facts(const Metadata& metadata = {});
+  // instance stays. `machine` is what read_machine() returned.
+  bool update_facts(const Metadata& metadata, const std::string& machine);
+  bool update_facts(const Metadata& metadata = {}) {
+    return update_facts(metadata, read_machine(log_));
+  }
 
   struct Fetched {
     std::string version;
@@ -73,28 +81,32 @@ class NodeConfiguration {
   void save_as_applied(const std::string& version);
 
  private:
-  // config/userdata.json
-  struct Applied {
-    std::string version;  // "": not all of it
-    rapidjson::Document properties, pending, sent;
+  // config/properties.base.json: what was merged into properties.json last, what is about to be, and
+  // the server's part of it.
+  struct Base {
+    rapidjson::Document merged, pending, sent;
   };
 
-  bool write_facts(const Metadata& metadata);
+  bool write_facts(const Metadata& metadata, const std::string& machine);
+  void report(uint32_t level, const std::string& problem);
   void keep_handwritten_node() const;
   void forget_other_instance() const;
   void write_properties(const rapidjson::Value& sent);
   rapidjson::Document read_object(const std::string& name, bool& exists) const;
   void apply(const Userdata& userdata);
   bool has_all_files() const;
-  Applied load_applied();
-  void save_applied(const Applied& applied) const;
+  std::optional<rapidjson::Document> read_private(const char* name);
+  std::string applied_version();
+  void save_version(const std::string& version) const;
+  Base load_base();
+  void save_base(const Base& base) const;
 
   Session session_;
   Config config_;
   Process process_;
   const LogFile& log_;
   std::string version_;
-  std::string unreadable_;  // why userdata.json could not be read last
+  std::string unreadable_;  // why one of the last two could not be read
   std::string problem_;     // with the metadata or the connection's files, when reported last
 };
 

@@ -26,8 +26,9 @@ constexpr Setting number(std::string_view key, std::string_view fallback, int64_
                          int64_t most, std::string_view help) {
   return {key, Type::number, fallback, least, most, help};
 }
-constexpr Setting flag(std::string_view key, std::string_view help) {
-  return {key, Type::flag, "false", 0, 0, help};
+constexpr Setting flag(std::string_view key, std::string_view help,
+                       std::string_view fallback = "false") {
+  return {key, Type::flag, fallback, 0, 0, help};
 }
 constexpr Setting choice(std::string_view key, std::string_view choices, std::string_view fallback,
                          std::string_view help) {
@@ -59,10 +60,23 @@ constexpr std::array table{
            "How often a check exits with 254 before the cluster is asked to terminate the node"),
     number("cyclecloud.jetpack.healthcheck_recovery", "1", 1, 1000,
            "How often in a row a check passes before it has recovered"),
+    text("cyclecloud.jetpack.chef_client",
+         "Path of chef-client, cinc-client, chef-solo or cinc-solo, where they are not found"),
+    flag("cyclecloud.jetpack.rerun_edited_scripts",
+         "Run cluster-init scripts that have succeeded again when they were edited since"),
     number("cyclecloud.keepalive.timeout", "14400", 0, 31536000,
            "Seconds from a node's start to its configuration, after which it is unhealthy; 0: any"),
     text("cyclecloud.jetpack.metadata_url", "Address of the cloud's metadata service",
          "http://169.254.169.254"),
+    flag("cyclecloud.monitor_scheduled_events",
+         "Run scripts/on{Preempt,Terminate,Reboot,Redeploy,Freeze}.sh when the cloud gives notice",
+         "true"),
+    flag("cyclecloud.monitor_spot_eviction",
+         "The same, where cyclecloud.monitor_scheduled_events is not set", "true"),
+    number("cyclecloud.jetpack.events_interval", "1", 1, 60,
+           "Seconds between two looks for scheduled events of the cloud"),
+    number("cyclecloud.jetpack.events_margin", "3", 0, 300,
+           "Seconds between the end of an event's scripts and the time the cloud has announced"),
     text("cyclecloud.jetpack.cluster_init_dir",
          "Directory of the projects' scripts, files and tests", "/mnt/cluster-init"),
     number("cyclecloud.jetpack.test_timeout", "600", 1, 86400,

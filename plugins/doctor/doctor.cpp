@@ -209,7 +209,7 @@ int examine_one(const Call& call, std::string_view name) {
 }
 
 int doctor(const Call& call) {
-  if (call.flag("list")) return list_ids(call);
+  if (call.flag("ids")) return list_ids(call);
   if (const char* area = std::getenv(area_variable)) return examine_one(call, area);
   const auto reports = examine_all(call);
   const bool is_ok = count_of(reports, support::Severity::error) == 0;
@@ -228,7 +228,7 @@ JETPACK_PLUGIN(
         "doctor", "Find out what is wrong with this node", jetpack::doctor::doctor,
         jetpack::flag("fix", "Fix what is safe to fix; needs root"),
         jetpack::flag("json", "Print JSON"),
-        jetpack::flag("list", "List what can be found, and exit"),
+        jetpack::flag("ids", "List the ids of all findings, and exit"),
         jetpack::description(
             "Examines the configuration, the connection to the server and the broker step by step "
             "(name, port, proxy, TLS, credentials, clock), the locker and how long its signature "

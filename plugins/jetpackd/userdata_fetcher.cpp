@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <jetpack/error.hpp>
+#include "support/converged.hpp"
 #include "support/json_writer.hpp"
 #include "support/times.hpp"
 
@@ -17,9 +18,6 @@ using jetpack::Error;
 using std::chrono::milliseconds;
 
 constexpr milliseconds longest_pause{600000};
-// The machine's facts seldom change, and collecting them costs some milliseconds.
-constexpr std::chrono::minutes facts_interval{10};
-
 // Names those who are not set up, as many as a status line can show.
 std::string warning_of(const std::set<std::string>& left_out) {
   constexpr size_t most = 20;
@@ -37,7 +35,8 @@ std::string warning_of(const std::set<std::string>& left_out) {
 
 UserdataFetcher::UserdataFetcher(const jetpack::Call& call, Accounts& accounts, Board& board,
                                  support::LogFile& log, Options options)
-    : session_(call.service<jetpack::Session>()),
+    : config_(call.service<jetpack::Config>()),
+      session_(call.service<jetpack::Session>()),
       configuration_(call, log),
       accounts_(accounts),
       board_(board),
@@ -48,7 +47,7 @@ UserdataFetcher::UserdataFetcher(const jetpack::Call& call, Accounts& accounts, 
 
 milliseconds UserdataFetcher::fetch() {
   is_current_ = false;
-  if (std::chrono::steady_clock::now() >= facts_due_) update_facts();
+  if (are_facts_due_) update_facts({}, support::read_machine(log_));
   try {
     return request_userdata();
   } catch (const Error& e) {
@@ -59,11 +58,11 @@ milliseconds UserdataFetcher::fetch() {
   return usual_.pause();
 }
 
-bool UserdataFetcher::update_facts(const support::Metadata& metadata) {
+bool UserdataFetcher::update_facts(const support::Metadata& metadata, const std::string& machine) {
   bool is_other = false;
   try {
-    is_other = configuration_.update_facts(metadata);
-    facts_due_ = std::chrono::steady_clock::now() + facts_interval;
+    is_other = configuration_.update_facts(metadata, machine);
+    are_facts_due_ = false;
     facts_failure_.clear();
   } catch (const Error& e) {
     if (std::exchange(facts_failure_, e.what()) != e.what())
@@ -118,6 +117,8 @@ void UserdataFetcher::apply(const support::Userdata& userdata) {
 
 void UserdataFetcher::report_installation(const support::Userdata& userdata,
                                           const Accounts::Outcome& outcome) {
+  // A node with specs is as far as its converge, which reports for itself.
+  if (!support::is_converged(config_)) return;
   std::set<std::string> left_out(userdata.left_out.begin(), userdata.left_out.end());
   left_out.insert(outcome.left_out.begin(), outcome.left_out.end());
   const bool is_ok = outcome.is_complete && left_out.empty();

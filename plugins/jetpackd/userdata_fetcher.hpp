@@ -37,7 +37,7 @@ class UserdataFetcher {
 
   // What this node knows of itself, with an answer of the metadata service when there is one. True
   // when this is another instance than before: fetch() now.
-  bool update_facts(const support::Metadata& metadata = {});
+  bool update_facts(const support::Metadata& metadata, const std::string& machine);
 
   // One of the files that config/node.json is made of has changed.
   void write_node_json();
@@ -45,7 +45,7 @@ class UserdataFetcher {
   // The configuration or credentials changed: ends the back-off after a rejection.
   void reset() {
     rejected_.reset();
-    facts_due_ = {};
+    are_facts_due_ = true;
   }
 
  private:
@@ -56,6 +56,7 @@ class UserdataFetcher {
   void fail(const std::string& text, bool needs_person);
   void succeed();
 
+  jetpack::Config config_;
   jetpack::Session session_;
   support::NodeConfiguration configuration_;
   Accounts& accounts_;
@@ -65,8 +66,8 @@ class UserdataFetcher {
   support::Backoff usual_;     // between fetches: the interval, with jitter
   support::Backoff rejected_;  // while the server rejects the request
   std::string reported_;       // the version and outcome last reported to the cluster
-  std::chrono::steady_clock::time_point facts_due_{};
   std::string facts_failure_;  // the last one reported
+  bool are_facts_due_ = true;
   bool is_current_ = false;
 };
 

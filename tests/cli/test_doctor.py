@@ -26,7 +26,7 @@ def as_document(known):
     """docs/troubleshooting.md, from the table."""
     lines = ["# Troubleshooting", "",
              "`jetpack doctor` examines a node and reports what is wrong by these ids, with what it found and what to",
-             "do; `sudo jetpack doctor --fix` fixes what is safe to fix. `jetpack doctor --list` prints this list.",
+             "do; `sudo jetpack doctor --fix` fixes what is safe to fix. `jetpack doctor --ids` prints this list.",
              "An error makes it exit with 1, a warning or info does not."]
     area = None
     for entry in known:
@@ -39,13 +39,13 @@ def as_document(known):
 
 
 def test_the_document_is_the_table(jetpack, repository, request):
-    known = json.loads(jetpack.answer("doctor", "--list", "--json"))
+    known = json.loads(jetpack.answer("doctor", "--ids", "--json"))
     assert len({entry["id"] for entry in known}) == len(known)
     document = repository / "docs/troubleshooting.md"
     if request.config.getoption("--update-expected"):
         document.write_text(as_document(known))
     assert document.read_text() == as_document(known)
-    text = jetpack.answer("doctor", "--list")
+    text = jetpack.answer("doctor", "--ids")
     assert all(entry["id"] in text for entry in known)
 
 

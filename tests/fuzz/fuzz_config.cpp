@@ -88,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         document.root().IsObject() && Json::parse(layer, "layer").root().IsObject();
     if (!objects || !jetpack::support::is_utf8(input)) return 0;
     lay_over_and_search(base, layer, input, Precedence::replace);
-    lay_over_and_search(base, layer, input, Precedence::keep_objects);
+    lay_over_and_search(base, layer, input, Precedence::keep_kinds);
   } catch (const jetpack::Error& e) {
     require(e.code() == jetpack::Errc::corrupt);
   }

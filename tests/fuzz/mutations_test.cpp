@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <jetpack/error.hpp>
-#include "jetpackd/userdata.hpp"
+#include "support/userdata.hpp"
 #include "loader/note.hpp"
 #include "loader/refusal.hpp"
 #include "services/config/lookup.hpp"
@@ -207,7 +207,7 @@ TEST_CASE("userdata: damage anywhere, and a damaged user costs no other") {
         "\"],\"uid\":" + std::to_string(20000 + i) + "}");
   }
   original.text += "]}";
-  using jetpack::jetpackd::parse_userdata;
+  using jetpack::support::parse_userdata;
   mutate_anywhere(original.text, [](const std::string& mutant) { parse_userdata(mutant); });
   Mutator mutate("\"\\");
   for (size_t count = mutation_count(); count > 0; --count) {

@@ -374,6 +374,9 @@ def test_a_property_or_an_edit_is_in_node_json_at_once(node, jetpack, metadata, 
             daemon.wait()
 
 
+DRAFTS = ("node.json.", "configuration.json.", "facts.json.")
+
+
 def test_node_json_is_whole_whenever_the_writer_is_killed(node, jetpack, server, metadata, root):
     large = {f"k{i}": "x" * 40 for i in range(20000)}
     texts = set()
@@ -383,9 +386,11 @@ def test_node_json_is_whole_whenever_the_writer_is_killed(node, jetpack, server,
                               env=jetpack.environment(), stdin=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL) as daemon:
             if n > 0:
-                seen = lambda: any(name.name.startswith(("node.json.", "configuration.json.", ".node.json"))
-                                   for name in (node / "config").iterdir()) or daemon.poll() is not None
-                wait_for(seen, "a draft, or the end")
+                def is_writing(running=daemon):
+                    return running.poll() is not None or any(
+                        file.name.startswith(DRAFTS) for file in (node / "config").iterdir())
+
+                wait_for(is_writing, "a draft, or the end")
             else:
                 daemon.wait()
             daemon.kill()
@@ -425,16 +430,29 @@ def test_the_group_reads_it_and_cannot_hold_it_up(node, jetpack, server, metadat
     assert config(node, "node.json")["two"] == 2
 
 
-def test_crash_between_the_properties_and_their_note(node, server, metadata, once):
-    """As if the power had gone after properties.json, before userdata.json knew of it."""
+def test_a_crash_between_the_properties_and_their_note(node, server, metadata, once):
+    """As if the power had gone after properties.json, before its base was replaced."""
     server.userdata = {**userdata(metadata, "v1"), "properties": {"k": 1}}
     once()
-    before = config(node, "userdata.json")
+    before = config(node, "properties.base.json")
     server.userdata = {**userdata(metadata, "v2"), "properties": {"k": 2}}
     once()
-    after = config(node, "userdata.json")
-    node.write("config/userdata.json", {**before, "version": "", "pending": after["properties"]})
+    after = config(node, "properties.base.json")
+    node.write("config/properties.base.json", {**before, "pending": after["merged"]})
     assert node.read_properties()["k"] == 2
     server.userdata = {**userdata(metadata, "v3"), "properties": {"k": 3}}
     once()
     assert node.read_properties()["k"] == 3
+
+
+def test_only_what_the_daemon_applied_counts_as_applied(node, jetpack, server, once):
+    """initialize creates no users: the daemon after it must not take its version for its own."""
+    server.userdata["users"] = [{"name": "ada", "uid": 20001, "publicKeys": []}]
+    assert jetpack("initialize", "--no-start").returncode == 0
+    assert config(node, "auth.json")[0]["name"] == "ada"
+    assert not (node / "config/userdata.json").exists()
+    once()
+    assert "known" not in server.userdata_requests[-1]
+    assert "Added user 'ada'" in (node / "logs/jetpackd.log").read_text()
+    assert jetpack("initialize", "--no-start").returncode == 0
+    assert server.userdata_requests[-1].endswith("?known=v1")

@@ -123,7 +123,25 @@ void Session::refresh(Draining& draining) const {
   draining.delivery.emplace(draining.outbox, delivery_options(known));
 }
 
+namespace {
+
+jp_delivered delivered(const Drained& drained) {
+  jp_delivered result{};
+  result.size = sizeof result;
+  result.outcome = static_cast<uint32_t>(drained.outcome);
+  result.messages = drained.messages;
+  result.dead = drained.dead;
+  result.retry_ms = drained.retry_after.count();
+  result.note_size = boundary::copy_text(result.note, sizeof result.note, drained.note);
+  return result;
+}
+
+}  // namespace
+
 jp_delivered Session::drain(int64_t time_ms) {
+  const std::unique_lock lock(draining_mutex_, std::try_to_lock);
+  if (!lock)
+    return delivered({JP_BUSY, 0, 0, milliseconds::zero(), "another thread is delivering"});
   if (!draining_) draining_.emplace(outbox_options());
   Drained drained;
   try {
@@ -134,14 +152,7 @@ jp_delivered Session::drain(int64_t time_ms) {
     drained.outcome = JP_STOPPED;
     drained.note = e.what();
   }
-  jp_delivered result{};
-  result.size = sizeof result;
-  result.outcome = static_cast<uint32_t>(drained.outcome);
-  result.messages = drained.messages;
-  result.dead = drained.dead;
-  result.retry_ms = drained.retry_after.count();
-  result.note_size = boundary::copy_text(result.note, sizeof result.note, drained.note);
-  return result;
+  return delivered(drained);
 }
 
 namespace {
@@ -177,8 +188,8 @@ Response Session::metadata(const jp_request& raw) {
   };
   const std::unique_lock lock(metadata_.in_use, std::try_to_lock);
   if (!lock.owns_lock()) return open()->exchange(request);
-  const auto stamps =
-      stamps_of({host_.path("config/node.json"), host_.path("config/configuration.json")});
+  const auto stamps = stamps_of({host_.path("config/node.json"), host_.path("config/local.json"),
+                                 host_.path("config/configuration.json")});
   if (!metadata_.client || stamps != metadata_.stamps) {
     metadata_.client = open();
     metadata_.stamps = stamps;

@@ -97,6 +97,7 @@ class MessageReader {
     if (message.type == "converge") message.converge = read_converge(data);
     if (message.type == "autoscale") message.autoscale = read_autoscale(data);
     if (message.type == "keepalive") message.keepalive = read_keepalive(data);
+    if (message.type == "scheduled_event") message.notice = read_cloud_notice(data);
   } catch (const Error& error) {
     fail(error.what());
   }

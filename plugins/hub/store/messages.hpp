@@ -47,6 +47,7 @@ struct Message {
   std::optional<ConvergeReport> converge;
   std::optional<AutoscaleRequest> autoscale;
   std::optional<int64_t> keepalive;  // Unix milliseconds, or keepalive_forever
+  std::optional<CloudNotice> notice;
 };
 
 // A request body that violates the protocol.

@@ -230,6 +230,9 @@ void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts
     if (now.properties != before.properties)
       execute(session, "UPDATE nodes SET properties = $1 WHERE cluster = $2 AND name = $3",
               now.properties, now.cluster, now.name);
+    if (now.last_request != before.last_request)
+      execute(session, "UPDATE nodes SET last_request = $1 WHERE cluster = $2 AND name = $3",
+              now.last_request, now.cluster, now.name);
     if (is_news(before, now)) transaction.changed("node", now.cluster, now.name);
   }
 }

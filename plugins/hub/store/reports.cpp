@@ -200,6 +200,11 @@ AutoscaleRequest read_autoscale(const json::Value& data) {
   return request;
 }
 
+CloudNotice read_cloud_notice(const json::Value& data) {
+  constexpr std::array<std::string_view, 2> events = {"Preempt", "Terminate"};
+  return {one_of(data, "event", events), text_of_member(data, "reason", max_report_text)};
+}
+
 int64_t read_keepalive(const json::Value& data) {
   const std::string until = text_of_member(data, "until", max_name);
   if (until == "forever") return keepalive_forever;

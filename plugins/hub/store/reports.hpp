@@ -45,6 +45,12 @@ struct ConvergeReport {
   std::vector<ConvergeStep> steps;
 };
 
+// Type "scheduled_event": the cloud is about to end the node.
+struct CloudNotice {
+  std::string event;   // "Preempt" or "Terminate"
+  std::string reason;  // all of it, for people
+};
+
 // Type "autoscale": a scheduler's target for one node array.
 struct Demand {
   std::string nodearray;
@@ -68,6 +74,7 @@ Condition read_condition(const rapidjson::Value& data);
 Installation read_installation(const rapidjson::Value& data);
 ConvergeReport read_converge(const rapidjson::Value& data);
 AutoscaleRequest read_autoscale(const rapidjson::Value& data);
+CloudNotice read_cloud_notice(const rapidjson::Value& data);
 // Unix milliseconds, keepalive_forever, or 0 for one that was canceled.
 int64_t read_keepalive(const rapidjson::Value& data);
 

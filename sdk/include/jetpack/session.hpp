@@ -31,6 +31,7 @@ struct Request {
 struct Reply {
   uint32_t status = 0;  // the HTTP status
   std::string body;
+  int64_t time = 0;  // by the other side's clock, in seconds since 1970; 0: it does not say
 };
 
 // What is sent as it is; see jp_letter.
@@ -208,6 +209,7 @@ class Session {
     boundary::check(function(table_->self, &raw, &answer, boundary::append_to(reply.body), &err),
                     err);
     reply.status = answer.http_status;
+    reply.time = answer.time;
     return reply;
   }
 
