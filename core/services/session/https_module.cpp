@@ -47,7 +47,6 @@ class LoadedHttpsClient : public HttpsClient {
     response.status = raw.status;
     response.date = raw.date_s;
     if (raw.retry_after_s >= 0) response.retry_after = std::chrono::seconds{raw.retry_after_s};
-    if (raw.date_s > 0) response.date.emplace(std::chrono::seconds{raw.date_s});
     return response;
   }
 

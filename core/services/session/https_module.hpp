@@ -46,11 +46,7 @@ struct ResponseParameters {
   uint32_t size;
   uint32_t status;
   int64_t retry_after_s;  // what Retry-After asks for, in seconds or as a date; -1: nothing
-<<<<<<< HEAD
-  int64_t date_s;         // the server's clock by its Date, as a Unix second; 0: unknown
-=======
   int64_t date_s;         // what Date says, in seconds since 1970; 0: nothing
->>>>>>> main
 };
 
 struct HttpsModule {
@@ -86,7 +82,6 @@ struct Request {
 struct Response {
   uint32_t status = 0;
   std::optional<std::chrono::seconds> retry_after;
-  std::optional<std::chrono::sys_seconds> date = {};  // the server's clock
   std::string body;
   int64_t date = 0;  // what Date says, in seconds since 1970; 0: nothing
 };

@@ -47,9 +47,10 @@ std::string Session::probe_server(milliseconds timeout) const {
       request.max_reply = max_answer;
       const Response response = client->exchange(request);
       json.number("status", response.status);
-      if (response.date)
+      if (response.date != 0)
         json.number("clock_skew_seconds",
-                    skew_of(*response.date, start, std::chrono::system_clock::now()));
+                    skew_of(std::chrono::sys_seconds(std::chrono::seconds(response.date)), start,
+                            std::chrono::system_clock::now()));
     } catch (const Error& e) {
       const std::string problem = client->problem();
       const char* otherwise = e.code() == Errc::corrupt ? "ca-file-invalid" : "server-no-answer";
