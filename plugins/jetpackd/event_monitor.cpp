@@ -336,6 +336,7 @@ void EventMonitor::report(uint32_t level, const std::string& text) {
 
 // In a thread of its own: where the queue cannot be written, delivery is waited for.
 void EventMonitor::publish(const char* type, std::string data) {
+  if (is_stopping_) return;
   const auto done = std::make_shared<std::promise<void>>();
   publishing_.add([this, type, data = std::move(data), done] {
     try {
