@@ -35,6 +35,7 @@ class Pin:
     package: str
     version: str
     sha256: str
+    licence: str
 
     @property
     def name(self):
@@ -48,12 +49,12 @@ class Pin:
         return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
 
     def __str__(self):
-        return f"{self.kind} {self.architecture} {self.package} {self.version} {self.sha256}"
+        return f"{self.kind} {self.architecture} {self.package} {self.version} {self.sha256} {self.licence}"
 
 
 def read_pins():
     """The pins, in the order of the file."""
-    return [Pin(*line.split()) for line in PINS.read_text().splitlines()
+    return [Pin(*line.split(None, 5)) for line in PINS.read_text().splitlines()
             if line and not line.startswith("#")]
 
 

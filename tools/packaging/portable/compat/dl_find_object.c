@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// As dlfcn.h has it since glibc 2.35, for machines without a base register for data.
-struct dl_find_object {
+// struct dl_find_object, as dlfcn.h has it since glibc 2.35, for machines without a base register for data.
+struct found_object {
   unsigned long long flags;
   void* map_start;
   void* map_end;
@@ -16,7 +16,7 @@ struct dl_find_object {
 
 struct search {
   uintptr_t counter;
-  struct dl_find_object* found;
+  struct found_object* found;
 };
 
 static int look_at(struct dl_phdr_info* object, size_t size, void* argument) {
@@ -36,13 +36,16 @@ static int look_at(struct dl_phdr_info* object, size_t size, void* argument) {
     if (search->counter >= from && search->counter < from + segment->p_memsz) is_inside = 1;
   }
   if (!is_inside || table == NULL) return 0;
-  *search->found = (struct dl_find_object){.map_start = (void*)start,
-                                           .map_end = (void*)end,
-                                           .eh_frame = (void*)(object->dlpi_addr + table->p_vaddr)};
+  *search->found = (struct found_object){.map_start = (void*)start,
+                                         .map_end = (void*)end,
+                                         .eh_frame = (void*)(object->dlpi_addr + table->p_vaddr)};
   return 1;
 }
 
-int _dl_find_object(void* address, struct dl_find_object* found) {
+// Under a name of ours, because newer headers declare the other.
+int jetpack_find_object(void* address, struct found_object* found) __asm__("_dl_find_object");
+
+int jetpack_find_object(void* address, struct found_object* found) {
   struct search search = {(uintptr_t)address, found};
   return dl_iterate_phdr(look_at, &search) == 1 ? 0 : -1;
 }
