@@ -185,10 +185,24 @@ copy_files() {
   [ "$source" != "$home" ] || return 0
   note "copying $source to $home"
   [ -z "$dry_run" ] || return 0
+  remove_stale
   for part in bin include lib plugins share system; do
     [ -d "$source/$part" ] || continue
-    (cd "$source" && tar -cf - "$part") | (cd "$home" && tar -xf - --no-same-owner --unlink-first)
+    (cd "$source" && tar -cf - "$part") | (cd "$home" && tar -xf - --no-same-owner)
   done
+}
+
+# The files that the lists of a tree name.
+listed() {
+  for list in $(lists "$1"); do sed 's/^[0-9a-f]*  //' "$list"; done
+}
+
+# What an older version had and this one has not; it would be found and loaded.
+remove_stale() {
+  [ "$source" != "$home" ] || return 0
+  listed "$source" >"$home/.listed"
+  listed "$home" | { grep -vxF -f "$home/.listed" || :; } | while IFS= read -r file; do rm -f "$home/$file"; done
+  rm -f "$home/.listed"
 }
 
 install_files() {
@@ -230,16 +244,15 @@ PROFILE
 }
 
 remove_listed() {
-  for list in $(lists "$home"); do
-    sed 's/^[0-9a-f]*  //' "$list" | while IFS= read -r file; do run rm -f "$home/$file"; done
-    run rm -f "$list"
-  done
+  listed "$home" | while IFS= read -r file; do run rm -f "$home/$file"; done
+  for list in $(lists "$home"); do run rm -f "$list"; done
   [ -z "$dry_run" ] || return 0
-  # Links to what is gone, and directories that are empty now.
-  for part in bin plugins include lib share system; do
+  # Directories that are empty now, and links to what is gone.
+  for part in bin include lib share system plugins; do
     [ -d "$home/$part" ] || continue
-    find "$home/$part" -xtype l -delete
     find "$home/$part" -depth -type d -empty -delete
+    [ ! -d "$home/$part" ] || find "$home/$part" -xtype l -delete
+    [ ! -d "$home/$part" ] || find "$home/$part" -depth -type d -empty -delete
   done
 }
 
