@@ -2,6 +2,7 @@
 """Lists the installed files with their hashes, for install.sh: what is complete, and what to remove.
 
 usage: file_list.py PREFIX        writes PREFIX/system/install/*.sha256, one list for each package
+       file_list.py --names PACKAGE PREFIX        prints the files and links of a package, and its list
 
 Run by meson as its last install script. What holds state (config, logs, run, scripts) is not listed.
 """
@@ -30,6 +31,11 @@ def names(home):
 
 
 def main():
+    if len(sys.argv) == 4 and sys.argv[1] == "--names":
+        package = sys.argv[2]
+        listed = [name for name in names(pathlib.Path(sys.argv[3])) if package_of(name) == package]
+        print("\n".join([*listed, f"system/install/{package}.sha256"]))
+        return
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     home = pathlib.Path(os.environ.get("MESON_INSTALL_DESTDIR_PREFIX", sys.argv[1]))

@@ -89,6 +89,7 @@ struct Client::Handle {
   };
   CertificateProblem certificate;  // outlives the connections, which refer to it
   std::string also_trusted;        // PEM file beside CURLOPT_CAINFO, which is but one; empty: none
+  std::exception_ptr not_trusted;  // why it could not be read
   std::unique_ptr<CURL, Cleanup> easy;
 
   // The system's CAs and those in `ca_file`. Beside it the system's directory will do, which costs
@@ -98,6 +99,7 @@ struct Client::Handle {
     const std::string& file = ca_file.empty() ? store.file : ca_file;
     set_option(easy.get(), CURLOPT_CAINFO, or_null(file));
     set_option(easy.get(), CURLOPT_CAPATH, or_null(store.directory));
+    not_trusted = nullptr;
     also_trusted = ca_file.empty() || !store.directory.empty() ? "" : store.file;
   }
   static const char* or_null(const std::string& text) {
@@ -117,7 +119,8 @@ struct Client::Handle {
     try {
       if (!handle.also_trusted.empty()) trust_file(tls, handle.also_trusted);
       return CURLE_OK;
-    } catch (const std::exception&) {
+    } catch (...) {
+      handle.not_trusted = std::current_exception();
       return CURLE_SSL_CACERT_BADFILE;
     }
   }
@@ -358,6 +361,7 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
       return curl_easy_perform(handle);
     }();
     exchange.rethrow();
+    if (handle_->not_trusted) std::rethrow_exception(handle_->not_trusted);
     if (code == CURLE_OK && !exchange.has_all_headers()) code = CURLE_PARTIAL_FILE;
     if (halt_ != nullptr && halt_->is_set()) throw Retryable("the transfer was stopped");
     if (code == CURLE_OK) {
