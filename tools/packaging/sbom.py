@@ -8,6 +8,7 @@ HOME/share/jetpack/licences and HOME/share/jetpack/jetpack.spdx.json. Nothing de
 the place of the build but SOURCE_DATE_EPOCH.
 """
 import datetime
+import gzip
 import hashlib
 import json
 import os
@@ -123,11 +124,17 @@ def main():
     target = home / "share/jetpack"
     licences = target / "licences"
     licences.mkdir(parents=True, exist_ok=True)
+    written = {}
     for pin in pins:
-        shutil.copyfile(copyright_file(pin, directory), licences / pin.name)
-        (licences / pin.name).chmod(0o644)
+        text = copyright_file(pin, directory).read_bytes()
+        name = f"{pin.name}.gz"
+        if text in written:
+            (licences / name).symlink_to(written[text])
+        else:
+            (licences / name).write_bytes(gzip.compress(text, mtime=0))
+            written[text] = name
     shutil.copyfile(pathlib.Path(__file__).parents[2] / "LICENSE", licences / "jetpack")
-    text = json.dumps(document(home, pins, architecture, version, commit), indent=1) + "\n"
+    text = json.dumps(document(home, pins, architecture, version, commit), separators=(",", ":")) + "\n"
     (target / "jetpack.spdx.json").write_text(text)
 
 
