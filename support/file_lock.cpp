@@ -31,6 +31,11 @@ void check_lock_file(const Fd& fd, const std::string& path, struct stat& info) {
 Fd open_lock(const std::string& path, unsigned mode) {
   // O_NONBLOCK: do not hang when the path is a FIFO.
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
+  // A lock needs no write access, and what was locked there before still is.
+  if (!fd && errno == EROFS) {
+    fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!fd && errno == ENOENT) errno = EROFS;
+  }
   if (!fd) fail_on_file("open", path, errno);
   struct stat info {};
   check_lock_file(fd, path, info);

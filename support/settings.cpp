@@ -26,8 +26,9 @@ constexpr Setting number(std::string_view key, std::string_view fallback, int64_
                          int64_t most, std::string_view help) {
   return {key, Type::number, fallback, least, most, help};
 }
-constexpr Setting flag(std::string_view key, std::string_view help) {
-  return {key, Type::flag, "false", 0, 0, help};
+constexpr Setting flag(std::string_view key, std::string_view help,
+                       std::string_view fallback = "false") {
+  return {key, Type::flag, fallback, 0, 0, help};
 }
 constexpr Setting choice(std::string_view key, std::string_view choices, std::string_view fallback,
                          std::string_view help) {
@@ -63,6 +64,21 @@ constexpr std::array table{
            "Seconds from a node's start to its configuration, after which it is unhealthy; 0: any"),
     text("cyclecloud.jetpack.metadata_url", "Address of the cloud's metadata service",
          "http://169.254.169.254"),
+    flag("cyclecloud.monitor_scheduled_events",
+         "Run scripts/on{Preempt,Terminate,Reboot,Redeploy,Freeze}.sh when the cloud gives notice",
+         "true"),
+    flag("cyclecloud.monitor_spot_eviction",
+         "The same, where cyclecloud.monitor_scheduled_events is not set", "true"),
+    number("cyclecloud.jetpack.events_interval", "1", 1, 60,
+           "Seconds between two looks for scheduled events of the cloud"),
+    number("cyclecloud.jetpack.events_margin", "3", 0, 300,
+           "Seconds between the end of an event's scripts and the time the cloud has announced"),
+    text("cyclecloud.jetpack.cluster_init_dir",
+         "Directory of the projects' scripts, files and tests", "/mnt/cluster-init"),
+    number("cyclecloud.jetpack.test_timeout", "600", 1, 86400,
+           "Seconds after which a file of tests is killed"),
+    flag("cyclecloud.jetpack.ohai", "Collect facts with ohai too, where it is installed"),
+    number("cyclecloud.jetpack.ohai_timeout", "60", 1, 3600, "Seconds after which ohai is killed"),
     flag("cyclecloud.skip_ssl_validation",
          "Accept any certificate of the server and the broker: for tests alone"),
     text("[cycle_server] webserver", "Address of the server, https://HOST[:PORT][/PATH]"),
@@ -128,6 +144,9 @@ std::string nearest_setting(std::string_view key) {
   const std::string name = nearest(key.substr(section.size()), names);
   return name.empty() ? name : std::string(section) + name;
 }
+
+// What the agent itself writes beside its settings: see node_facts.cpp.
+bool is_fact(std::string_view name) { return name == "executable" || name == "version"; }
 
 // The text to use: the configured one if valid, else the default.
 std::string valid_text(const Setting& known, const std::optional<std::string>& text,
@@ -199,6 +218,10 @@ std::string choice_setting(std::string_view key, const std::optional<std::string
   return valid_text(setting(key), text, warn);
 }
 
+std::string text_setting(std::string_view key, const std::optional<std::string>& text) {
+  return valid_text(setting(key), text, {});
+}
+
 std::vector<std::string> setting_problems(const Config& config) {
   try {
     const auto ini = Ini::read(config.path("config/jetpack.ini"));
@@ -227,11 +250,12 @@ std::vector<std::string> setting_problems(const Ini& ini, std::string_view confi
   const auto document = parse_json(configured, "the configuration");
   if (!document.IsObject()) return problems;
   for (const auto& [name, value] : document.GetObject())
-    check(std::string(own_prefix) + std::string(text_of(name)),
-          value.IsNull()     ? ""
-          : is_string(value) ? std::string(text_of(value))
-                             : to_json(value),
-          true);
+    if (!is_fact(text_of(name)))
+      check(std::string(own_prefix) + std::string(text_of(name)),
+            value.IsNull()     ? ""
+            : is_string(value) ? std::string(text_of(value))
+                               : to_json(value),
+            true);
   return problems;
 }
 

@@ -50,6 +50,8 @@ bool flag_setting(std::string_view key, const std::optional<std::string>& text,
                   const SettingWarning& warn);
 std::string choice_setting(std::string_view key, const std::optional<std::string>& text,
                            const SettingWarning& warn);
+// A text is always valid.
+std::string text_setting(std::string_view key, const std::optional<std::string>& text);
 
 // The problems with the settings of a node, in config/jetpack.ini and below cyclecloud.jetpack:
 // invalid values, and unknown keys that look like ours. An unreadable configuration has none.

@@ -29,7 +29,7 @@ def pytest_addoption(parser):
 
 # Files with tests that take long, most of it waiting. They come first, so that no process of the run is
 # left with them at the end.
-LONG = ("test_amqp.py", "test_daemon_faults.py", "test_healthcheck.py", "test_hub.py",
+LONG = ("test_amqp.py", "test_daemon_faults.py", "test_events.py", "test_healthcheck.py", "test_hub.py",
         "test_hub_many.py", "test_kill.py", "test_kill_matrix.py", "test_letters.py", "test_servers.py", "test_storage.py")
 
 

@@ -18,13 +18,15 @@ constexpr size_t widest_term = 24;
 // last. A table, because nothing but the overview needs it: a note says what a command does.
 struct Group {
   const char* title;
-  std::array<std::string_view, 6> words;
+  std::array<std::string_view, 7> words;
 };
 constexpr std::array groups{
     Group{"Node", {"condition", "config", "keepalive", "props", "status", "users"}},
     Group{"Cluster", {"autoscale", "log", "outbox", "send", "shutdown"}},
     Group{"Files and logs", {"download", "report_issue"}},
-    Group{"Service", {"healthcheck", "initialize", "jetpackd", "run_on_shutdown"}},
+    Group{"Service",
+          {"converge", "healthcheck", "initialize", "installation", "jetpackd", "run_on_shutdown",
+           "test"}},
     Group{"Hub", {"hub"}},
     Group{"Help and plugins", {"completion", "help", "plugin", "version"}},
 };

@@ -48,8 +48,10 @@ class PlainReader {
  private:
   bool read_member(std::string_view key, Listing& found) {
     if (key == "schema") return read_number([&](uint64_t n) { found.schema = n == 1 ? 1 : 0; });
-    if (key == "abi")
+    if (key == "abi") {
+      found.abi.reserve(2);
       return read_list([&] { return read_number([&](uint64_t n) { found.abi.push_back(n); }); });
+    }
     if (key == "requires") return read_texts(found.needed);
     if (key == "libraries") return read_texts(found.libraries);
     if (key == "commands") {
@@ -77,6 +79,8 @@ class PlainReader {
   }
 
   bool read_texts(std::vector<std::string>& texts) {
+    constexpr size_t usual = 4;
+    texts.reserve(usual);
     return read_list([&] {
       const auto text = string();
       if (text) texts.emplace_back(*text);

@@ -124,6 +124,8 @@ const std::string& Registry::builtins_unread() {
 
 std::vector<Registry::Listed> Registry::commands() {
   std::vector<Listed> list;
+  constexpr size_t usual = 128;
+  list.reserve(usual);
   for (const auto& plugin : all()) {
     if (!plugin.refusal.empty()) continue;
     for (const auto& entry : plugin.note->commands())

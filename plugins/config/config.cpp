@@ -1,6 +1,7 @@
 // `jetpack config` and `jetpack props`: print values of this node in the form scripts rely on.
 #include <jetpack/plugin.hpp>
 #include "support/files.hpp"
+#include "support/node_json.hpp"
 
 namespace {
 
@@ -73,6 +74,16 @@ std::string nested(std::string_view key, const std::string& json) {
   return '{' + jetpack::json_string(key.substr(0, dot)) + ':' + value + '}';
 }
 
+// The property is set in any case, and jetpackd tries again.
+void merge_into_node_json(const jetpack::Call& call, const Config& config) {
+  try {
+    support::write_node_json(config);
+  } catch (const Error& e) {
+    call.report("jetpack props: config/node.json is not up to date: " + std::string(e.what()) +
+                '\n');
+  }
+}
+
 // Stores a property on this node and publishes it to the server. Where the node's disk fails, the
 // server has it at least, and gives it back with the node's userdata.
 int set_property(const jetpack::Call& call, std::string_view key, const std::string& json) {
@@ -85,6 +96,7 @@ int set_property(const jetpack::Call& call, std::string_view key, const std::str
   std::string not_stored;
   try {
     config.set_property(key, json);
+    merge_into_node_json(call, config);
   } catch (const Error& e) {
     if (e.code() != Errc::unavailable) throw;
     not_stored = e.what();
@@ -140,8 +152,9 @@ JETPACK_PLUGIN(
         jetpack::argument("DEFAULT", "Print this when the key is not found").optional(),
         jetpack::flag("json", "Print JSON: an object as it is, any other value under its key"),
         jetpack::description(
-            "Prints a value of this node's configuration: config/node.json, overlaid with "
-            "config/configuration.json and config/properties.json. Booleans print as True and "
+            "Prints a value of this node's configuration: what the agent knows of the node, "
+            "overlaid "
+            "with config/configuration.json and config/properties.json. Booleans print as True and "
             "False, null as None, lists in Python syntax, and an object with a line for each "
             "of its members. Without KEY, all values are printed, one per line.\n\n"
             "When the key is not found and no DEFAULT is given, nothing is printed on standard "

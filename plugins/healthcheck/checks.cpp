@@ -15,6 +15,7 @@
 #include <jetpack/error.hpp>
 #include "support/file_errors.hpp"
 #include "support/files.hpp"
+#include "support/script_interpreter.hpp"
 #include "support/text.hpp"
 #include "support/trust.hpp"
 #include "support/utf8.hpp"
@@ -29,48 +30,22 @@ constexpr std::array state_names{"passed", "failed", "unhealthy", "hung", "inval
 
 [[noreturn]] void reject(const std::string& why) { throw Error(Errc::denied, why); }
 
-// Up to what the kernel reads of a #! line.
-std::string first_line(const std::string& path) {
-  const support::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) support::fail_on_file("read", path, errno);
-  std::array<char, 256> buffer{};
-  const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
-  if (size < 0) support::fail_on_file("read", path, errno);
-  const std::string_view text(buffer.data(), static_cast<size_t>(size));
-  return std::string(text.substr(0, text.find('\n')));
-}
-
-// The program and its argument of a #! line.
-std::vector<std::string> interpreter_of(const std::string& line) {
-  const std::string_view rest = support::trimmed(std::string_view(line).substr(2));
-  const size_t end = rest.find_first_of(" \t");
-  const std::string program(rest.substr(0, end));
-  if (!program.starts_with('/'))
-    reject("its #! line names '" + support::one_line(program) + "', which is not an absolute path");
-  if (::access(program.c_str(), X_OK) != 0)
-    reject("its interpreter " + support::one_line(program) + ": " + support::system_message(errno));
-  std::vector<std::string> argv{program};
-  if (end != std::string_view::npos) argv.emplace_back(support::trimmed(rest.substr(end)));
-  return argv;
-}
-
 std::vector<std::string> command_for(const std::string& path, const std::string& name) {
   const bool is_shell = name.ends_with(".sh"), is_python = name.ends_with(".py");
   if (!is_shell && !is_python && ::access(path.c_str(), X_OK) != 0)
     reject("is not executable (chmod +x), and its name does not end with .sh or .py");
-  const std::string line = first_line(path);
+  const std::string line = support::first_line_of(path);
   const bool is_dos = line.ends_with('\r');
   if (is_dos && !is_python) reject("has CRLF line ends (dos2unix " + name + ")");
   if (is_dos && is_python) return {"python3", path};
   std::vector<std::string> argv;
   if (line.starts_with("#!")) {
-    argv = interpreter_of(line);
+    argv = support::interpreter_in(line);
   } else if (is_shell) {
     argv = {"bash"};
   } else if (is_python) {
     argv = {"python3"};
-  } else if (!line.starts_with("\x7f"
-                               "ELF")) {
+  } else if (!support::is_elf(line)) {
     reject("is no program, and does not begin with #! and an interpreter");
   }
   argv.push_back(path);

@@ -72,6 +72,17 @@ Outcome still_hung(const Outcome& last) {
   return outcome;
 }
 
+// nullopt where the disk takes no lock: the checks are needed most on such a node.
+std::optional<support::FileLock> only_cycle(const Call& call, const Config& config) {
+  try {
+    return support::FileLock::wait(config.path("run/.health.lock"), cycle_lock_mode);
+  } catch (const Error& e) {
+    if (e.code() != Errc::unavailable) throw;
+    call.report(std::string("jetpack healthcheck: ") + e.what() + '\n');
+    return std::nullopt;
+  }
+}
+
 Health load(const Call& call, const std::string& path) {
   try {
     return read_health(path);
@@ -148,7 +159,7 @@ Health list_checks(const Config& config, const Health& known) {
 
 std::vector<Result> run_cycle(const Call& call, const Settings& settings) {
   const auto config = call.service<Config>();
-  const auto lock = support::FileLock::wait(config.path("run/.health.lock"), cycle_lock_mode);
+  const auto lock = only_cycle(call, config);
   const std::string path = health_path(config);
   Health health = load(call, path);
   const auto begin = Clock::now();

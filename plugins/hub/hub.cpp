@@ -81,6 +81,12 @@ consteval jetpack::Description works_on_blobs() {
       "the hub runs or not.");
 }
 
+consteval jetpack::Description works_on_simulation() {
+  return description(
+      "Works on the data directory of a hub that serves with --simulate-azure, whether it runs "
+      "or not.");
+}
+
 }  // namespace
 
 JETPACK_PLUGIN(
@@ -106,6 +112,11 @@ JETPACK_PLUGIN(
                 .fallback("0"),
             flag("no-blobs", "Serve no blobs; the nodes' locker is elsewhere"),
             flag("locker-key", "Give nodes the blob account's key, so that they can sign URLs"),
+            flag("simulate-azure",
+                 "Also simulate Azure's metadata service, in plain HTTP on 127.0.0.1"),
+            option("metadata-port", "PORT", "Port of that service; 0 picks a free one")
+                .integer(0, 65535)
+                .fallback("0"),
             example("jetpack hub serve --data /var/lib/hub --listen 0.0.0.0:9443 --name head",
                     "Serve a cluster whose nodes reach this machine as 'head'")),
     command("hub enroll", "Create a node's account and write its connection files", hub::enroll,
@@ -167,7 +178,8 @@ JETPACK_PLUGIN(
             option("count", "N", "Add N nodes: NAME1 to NAMEN").integer(1, 100'000)),
     command("hub node configure", "Set the configuration of one node", hub::node_configure,
             description("Works as the hub's administrator, directly on its database. The JSON "
-                        "object is merged over the configuration of the node's cluster."),
+                        "object is merged over the configuration of the node's cluster and node "
+                        "array. The specs in cyclecloud.cluster_init_specs are added to theirs."),
             argument("NAME", "The node"), json(), cluster(), data(), database(), file().required()),
     command("hub node remove", "Remove nodes and their accounts", hub::node_remove,
             works_on_database(), nodes(), json(), cluster(), data(), database()),
@@ -217,8 +229,10 @@ JETPACK_PLUGIN(
     command("hub nodearray list", "List node arrays and their targets", hub::nodearray_list,
             queries_hub(), json(), cluster(), data(), database()),
     command("hub nodearray add", "Add or replace a node array", hub::nodearray_add,
-            works_on_database(), argument("NAME", "The node array"), json(), cluster(), data(),
-            database(), file()),
+            description("Works as the hub's administrator, directly on its database, whether the "
+                        "hub runs or not. The JSON object is the array's definition; its "
+                        "Configuration is merged over that of the cluster for the array's nodes."),
+            argument("NAME", "The node array"), json(), cluster(), data(), database(), file()),
     command("hub nodearray remove", "Remove a node array", hub::nodearray_remove,
             works_on_database(), argument("NAME", "The node array"), json(), cluster(), data(),
             database()),
@@ -242,4 +256,40 @@ JETPACK_PLUGIN(
                 .optional(),
             json(), data(), container()),
     command("hub blob remove", "Remove a blob", hub::blob_remove, works_on_blobs(),
-            argument("NAME", "The blob"), json(), data(), container()));
+            argument("NAME", "The blob"), json(), data(), container()),
+
+    command("hub simulate event", "Schedule an event in the simulated Azure", hub::simulate_event,
+            works_on_simulation(), nodes(), json(), data(),
+            option("type", "TYPE", "What happens to the nodes")
+                .choices("Freeze", "Preempt", "Reboot", "Redeploy", "Terminate")
+                .required(),
+            option("in", "DURATION", "How soon; by default after Azure's usual notice").duration(),
+            option("lasts", "DURATION", "How long it stays Started; by default 10s").duration(),
+            option("description", 'd', "TEXT", "Why, as the event says it"),
+            option("source", "SOURCE", "Who caused it")
+                .choices("Platform", "User")
+                .fallback("Platform"),
+            example("jetpack hub simulate event execute-1 --type Preempt --in 30s",
+                    "Take a node back in half a minute")),
+    command("hub simulate cancel", "Remove an event from the simulated Azure", hub::simulate_cancel,
+            works_on_simulation(), argument("EVENT", "The event's id"), json(), data()),
+    command(
+        "hub simulate fault", "Make the simulated metadata service fail", hub::simulate_fault,
+        works_on_simulation(),
+        argument("KIND", "What goes wrong")
+            .choices("slow", "404", "410", "429", "500", "garbage", "truncated", "stale",
+                     "duplicate", "refuse"),
+        json(), data(),
+        option("on", "WHAT", "Only requests for WHAT")
+            .choices("all", "instance", "identity", "scheduledevents", "startrequests")
+            .fallback("all"),
+        option("for", "DURATION", "Until DURATION has passed").duration(),
+        option("count", "N", "For the next N requests; by default 1, with --for all")
+            .integer(1, 1'000'000),
+        option("delay", "DURATION", "Wait before the response; by default 5s for slow").duration(),
+        example("jetpack hub simulate fault 429 --on scheduledevents --for 1m",
+                "Throttle the polling of events for a minute")),
+    command("hub simulate clear", "Remove all faults of the simulated metadata service",
+            hub::simulate_clear, works_on_simulation(), json(), data()),
+    command("hub simulate list", "List events and faults of the simulated Azure",
+            hub::simulate_list, works_on_simulation(), json(), data()));

@@ -11,6 +11,7 @@
 #include "support/files.hpp"
 #include "support/json_writer.hpp"
 #include "support/log_file.hpp"
+#include "support/node_configuration.hpp"
 #include "support/settings.hpp"
 #include "support/text.hpp"
 #include "support/url.hpp"
@@ -268,17 +269,41 @@ std::string to_json(const std::vector<Step>& steps, bool is_ok) {
   }));
 }
 
+// Writes the node's configuration: all of it, or what the node knows by itself.
+std::vector<Step> configure(const Call& call, const support::LogFile& log, bool is_connected) {
+  support::NodeConfiguration configuration(call, log);
+  const std::string remedy = "see logs/initialize.log; run initialize as root";
+  try {
+    if (!is_connected) {
+      configuration.update_facts(support::read_metadata(call.service<jetpack::Session>()));
+      return {};
+    }
+    const auto fetched = configuration.refresh();
+    configuration.run_ohai();
+    if (!fetched.rejection.empty()) return {{"userdata", false, fetched.rejection, remedy}};
+    return {{"userdata", true, "version " + fetched.version + " is in config/node.json", ""}};
+  } catch (const Error& e) {
+    if (is_connected) return {{"userdata", false, e.what(), remedy}};
+    log.warning(std::string("cannot write what this node knows of itself: ") + e.what());
+    return {};
+  }
+}
+
 int initialize(const Call& call) {
+  const support::LogFile log(call.service<jetpack::Config>().path("logs/initialize.log"));
   Check check(call);
   bool is_ok = check.run();
   std::vector<Step> steps = check.steps();
+  for (auto& step : configure(call, log, is_ok)) {
+    is_ok = is_ok && step.is_ok;
+    steps.push_back(std::move(step));
+  }
   if (is_ok) {
     call.service<jetpack::Session>().publish("installation", R"({"status":"running"})",
                                              call.duration("timeout"));
     if (!call.flag("no-start"))
       for (auto& step : Services(call).start()) steps.push_back(std::move(step));
   }
-  support::LogFile log(call.service<jetpack::Config>().path("logs/initialize.log"));
   const bool as_json = call.flag("json");
   for (const auto& step : steps) {
     is_ok = is_ok && step.is_ok;
@@ -305,7 +330,7 @@ JETPACK_PLUGIN(
     jetpack::needs<jetpack::Session, jetpack::Config, jetpack::Process>(),
     jetpack::command(
         "initialize", "Check the connection to the cluster and start the services", initialize,
-        jetpack::flag("no-start", "Only check; start nothing"),
+        jetpack::flag("no-start", "Start no services"),
         jetpack::option("timeout", "DURATION", "Time limit of each step")
             .duration()
             .fallback("10s"),
@@ -314,8 +339,10 @@ JETPACK_PLUGIN(
             "Checks, one after the other, the home tree, the configuration, the name, port and "
             "certificate of the server, the credentials, and whether the server knows this node. "
             "At the first failure it prints what was found and what to do, and exits with 1. "
-            "Otherwise it reports to the cluster that the installation is running and, where "
+            "Otherwise it fetches the node's configuration, writes config/node.json, reports to "
+            "the cluster that the installation is running and, where "
             "systemd is running, starts jetpackd and healthcheck. The same lines are in "
             "logs/initialize.log."),
         jetpack::example("jetpack initialize", "Set up a node that was just created"),
-        jetpack::example("jetpack initialize --no-start --json | jq .ok", "Only check")));
+        jetpack::example("jetpack initialize --no-start --json | jq .ok",
+                         "Check, and start no services")));

@@ -15,10 +15,12 @@
 
 #include <jetpack/process.hpp>
 #include "jetpackd/passwd.hpp"
-#include "jetpackd/userdata.hpp"
 #include "support/log_file.hpp"
+#include "support/userdata.hpp"
 
 namespace jetpack::jetpackd {
+
+using support::User;
 
 class Accounts {
  public:

@@ -103,6 +103,13 @@ std::string to_json(const State& state) {
     });
     add_text(json, "userdata_version", state.userdata_version);
     add_failure(json, "userdata_failure", state.userdata_failure);
+    if (state.events.empty()) return;
+    json.list("events", state.events, [](support::JsonWriter& writer, const PendingEvent& event) {
+      Object object(writer);
+      object.text("event", event.kind).text("state", event.state);
+      add_text(object, "not_before", event.not_before);
+      add_text(object, "description", event.description);
+    });
   });
 }
 

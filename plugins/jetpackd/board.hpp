@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace jetpack::jetpackd {
 
@@ -14,6 +15,16 @@ struct Failure {
   std::string text;  // empty: no failure
   std::string since;
   bool needs_person = false;
+};
+
+// What the cloud has announced for this node.
+struct PendingEvent {
+  std::string kind;        // "Preempt"
+  std::string not_before;  // ISO 8601; empty: it does not say
+  std::string state;       // "running /opt/cycle/jetpack/scripts/onPreempt.sh"
+  std::string description;
+
+  bool operator==(const PendingEvent&) const = default;
 };
 
 struct State {
@@ -32,6 +43,7 @@ struct State {
   std::string oldest;  // ISO 8601; empty: the outbox is empty
   std::string userdata_version;
   Failure userdata_failure;  // of fetching userdata
+  std::vector<PendingEvent> events;
 };
 
 // Shares the state between threads.

@@ -13,7 +13,9 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <jetpack/config.hpp>
+#include "jetpackd/azure_events.hpp"
 #include "jetpackd/board.hpp"
+#include "jetpackd/event_monitor.hpp"
 #include "jetpackd/http_server.hpp"
 #include "jetpackd/memory.hpp"
 #include "jetpackd/worker.hpp"
@@ -57,7 +59,8 @@ int64_t configured(const jetpack::Config& config, const support::LogFile& log, c
 class Daemon {
  public:
   Daemon(const jetpack::Call& call, const DaemonOptions& options)
-      : config_(call.service<jetpack::Config>()),
+      : call_(call),
+        config_(call.service<jetpack::Config>()),
         log_(config_.path("logs/jetpackd.log")),
         worker_(call, board_, log_, {options.root, userdata_interval()}),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
@@ -82,11 +85,18 @@ class Daemon {
     serve_http();
     wait_for_signal();
     worker_.start();
+    events_.emplace(call_, std::make_unique<AzureEvents>(call_.service<jetpack::Session>()), board_,
+                    log_, [this] { worker_.state_changed(); });
+    events_->start();
     notifier_.notify("READY=1\nSTATUS=delivering\nMAINPID=" + std::to_string(::getpid()));
     feed_watchdog();
     loop_.run();
     worker_.join();
+    constexpr milliseconds patience{500};
+    const bool is_over = events_->join(patience);
     log_.info("jetpackd stopped");
+    // An answer of the cloud that may take minutes is not waited for.
+    if (!is_over) std::_Exit(0);
     return 0;
   }
 
@@ -165,6 +175,7 @@ class Daemon {
     notifier_.notify("STOPPING=1\nSTATUS=delivering queued messages");
     watchdog_.cancel();
     http_.reset();
+    events_->stop();
     worker_.stop([this] { boost::asio::post(loop_, [this] { loop_.stop(); }); });
     shutdown_timer_.expires_after(shutdown_timeout);
     shutdown_timer_.async_wait([this](const error_code& error) {
@@ -194,10 +205,12 @@ class Daemon {
     return std::max(std::chrono::duration_cast<milliseconds>(*limit / 3), milliseconds{10});
   }
 
+  const jetpack::Call& call_;
   jetpack::Config config_;
   support::LogFile log_;
   Board board_;
   Worker worker_;
+  std::optional<EventMonitor> events_;
   support::Notifier notifier_;
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_;

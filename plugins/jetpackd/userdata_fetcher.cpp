@@ -1,17 +1,10 @@
-// Fetches userdata from the server and applies it: configuration, properties and users.
+// Keeps the node's configuration up to date, and its users.
 #include "jetpackd/userdata_fetcher.hpp"
-
-#include <unistd.h>
 
 #include <set>
 #include <utility>
 
 #include <jetpack/error.hpp>
-#include <jetpack/json.hpp>
-#include "support/encoding.hpp"
-#include "support/file_lock.hpp"
-#include "support/files.hpp"
-#include "support/json.hpp"
 #include "support/json_writer.hpp"
 #include "support/times.hpp"
 
@@ -23,17 +16,7 @@ using jetpack::Errc;
 using jetpack::Error;
 using std::chrono::milliseconds;
 
-constexpr unsigned config_mode = 0640;
-constexpr uint64_t max_file = 64 << 20;
-constexpr milliseconds fetch_timeout{10000};
-// Small values take some twenty times their size in memory.
-constexpr uint64_t max_userdata = 8 << 20;
 constexpr milliseconds longest_pause{600000};
-
-// The version that was applied last. In config/ and not in run/, whose group could withhold later
-// versions by it, and with them that a user lost access.
-constexpr const char* applied_file = "config/userdata.json";
-
 // Names those who are not set up, as many as a status line can show.
 std::string warning_of(const std::set<std::string>& left_out) {
   constexpr size_t most = 20;
@@ -47,22 +30,12 @@ std::string warning_of(const std::set<std::string>& left_out) {
   return text + "; see logs/jetpackd.log on the node";
 }
 
-rapidjson::Document object_in(const std::string& path, bool& exists) {
-  rapidjson::Document document(rapidjson::kObjectType);
-  const auto text = support::read_file(path, max_file);
-  exists = text.has_value();
-  if (text) document = support::parse_json(*text, path);
-  if (!document.IsObject()) throw Error(Errc::corrupt, path + " is not a JSON object");
-  return document;
-}
-
 }  // namespace
 
-UserdataFetcher::UserdataFetcher(jetpack::Session session, jetpack::Config config,
-                                 Accounts& accounts, Board& board, support::LogFile& log,
-                                 Options options)
-    : session_(session),
-      config_(config),
+UserdataFetcher::UserdataFetcher(const jetpack::Call& call, Accounts& accounts, Board& board,
+                                 support::LogFile& log, Options options)
+    : session_(call.service<jetpack::Session>()),
+      configuration_(call, log),
       accounts_(accounts),
       board_(board),
       log_(log),
@@ -72,6 +45,7 @@ UserdataFetcher::UserdataFetcher(jetpack::Session session, jetpack::Config confi
 
 milliseconds UserdataFetcher::fetch() {
   is_current_ = false;
+  if (are_facts_due_) update_facts({}, support::read_machine(log_));
   try {
     return request_userdata();
   } catch (const Error& e) {
@@ -82,42 +56,39 @@ milliseconds UserdataFetcher::fetch() {
   return usual_.pause();
 }
 
-milliseconds UserdataFetcher::request_userdata() {
-  const auto id = session_.identity("userdata");
-  if (!id) {
-    fail(
-        "this node has no userdata id: enroll the node, or set [identity] userdata_id or "
-        "instance_id in config/jetpack.ini",
-        true);
-    return rejected_.pause();
+bool UserdataFetcher::update_facts(const support::Metadata& metadata, const std::string& machine) {
+  bool is_other = false;
+  try {
+    is_other = configuration_.update_facts(metadata, machine);
+    are_facts_due_ = false;
+    facts_failure_.clear();
+  } catch (const Error& e) {
+    if (std::exchange(facts_failure_, e.what()) != e.what())
+      log_.error("cannot update what this node knows of itself: " + facts_failure_);
   }
-  const std::string known = has_all_files() ? load_applied().version : "";
-  const std::string path = "/clusterlink/userdata/" + support::percent_encoded(*id) +
-                           (known.empty() ? "" : "?known=" + support::percent_encoded(known));
-  jetpack::Request request;
-  request.path = path;
-  request.timeout = fetch_timeout;
-  request.max_reply = max_userdata;
-  const auto reply = session_.request(request);
   board_.note_progress();
-  const std::string answer =
-      "the server returned status " + std::to_string(reply.status) + " for " + path;
-  if (reply.status == 304) {
-    board_.note_contact();
-    board_.update([&](State& state) { state.userdata_version = known; });
+  return is_other;
+}
+
+void UserdataFetcher::write_node_json() {
+  try {
+    configuration_.write_node();
+  } catch (const Error& e) {
+    log_.error("cannot update config/node.json: " + std::string(e.what()));
+  }
+}
+
+milliseconds UserdataFetcher::request_userdata() {
+  const auto fetched = configuration_.fetch();
+  board_.note_progress();
+  if (!fetched.rejection.empty()) return reject(fetched.rejection);
+  board_.note_contact();
+  if (fetched.userdata) {
+    apply(*fetched.userdata);
+  } else {
+    board_.update([&](State& state) { state.userdata_version = fetched.version; });
     succeed();
-    return usual_.pause();
   }
-  if (reply.status == 200) {
-    board_.note_contact();
-    apply(parse_userdata(reply.body));
-    return usual_.pause();
-  }
-  if (reply.status == 401 || reply.status == 403)
-    return reject(answer + "; check the credentials in config/connection.json, or enroll again");
-  if (reply.status == 404)
-    return reject(answer + ": unknown node; check [identity] in config/jetpack.ini");
-  fail(answer, false);
   return usual_.pause();
 }
 
@@ -126,18 +97,11 @@ milliseconds UserdataFetcher::reject(const std::string& why) {
   return rejected_.pause();
 }
 
-void UserdataFetcher::apply(const Userdata& userdata) {
-  for (const auto& warning : userdata.warnings) log_.warning(warning);
-  if (support::write_if_changed(config_.path("config/configuration.json"), userdata.configuration,
-                                config_mode))
-    log_.info("wrote config/configuration.json, version " + userdata.version);
-  write_properties(userdata);
+// What is beyond the configuration's files: the users.
+void UserdataFetcher::apply(const support::Userdata& userdata) {
+  options_.applied();
   Accounts::Outcome outcome;
-  if (userdata.users) {
-    support::write_if_changed(config_.path("config/auth.json"), to_auth_json(*userdata.users),
-                              config_mode);
-    outcome = accounts_.apply(*userdata.users);
-  }
+  if (userdata.users) outcome = accounts_.apply(*userdata.users);
   report_installation(userdata, outcome);
   board_.update([&](State& state) { state.userdata_version = userdata.version; });
   if (!outcome.is_complete) {
@@ -145,63 +109,11 @@ void UserdataFetcher::apply(const Userdata& userdata) {
     fail("not all users could be set up; see logs/jetpackd.log", true);
     return;
   }
-  save_applied(userdata);
+  configuration_.save_as_applied(userdata.version);
   succeed();
 }
 
-// Holds the lock that `jetpack props set` uses.
-void UserdataFetcher::write_properties(const Userdata& userdata) {
-  const auto lock = support::FileLock::wait(config_.path("config/.properties.lock"), config_mode);
-  const std::string path = config_.path("config/properties.json");
-  bool exists = false;
-  rapidjson::Document ours(rapidjson::kObjectType);
-  try {
-    ours = object_in(path, exists);
-  } catch (const Error& e) {
-    if (e.code() != Errc::corrupt) throw;
-    log_.error(std::string(e.what()) + "; moved to " + support::move_aside(path));
-  }
-  if (!exists && userdata.properties.ObjectEmpty()) return;
-  const auto applied = load_applied();
-  support::write_if_changed(path, merge_properties(applied.properties, userdata.properties, ours),
-                            config_mode);
-}
-
-bool UserdataFetcher::has_all_files() const {
-  for (const char* name : {"config/configuration.json", applied_file})
-    if (::access(config_.path(name).c_str(), R_OK) != 0) return false;
-  return true;
-}
-
-// A file that is unreadable, or that others could have written, counts as nothing applied.
-UserdataFetcher::Applied UserdataFetcher::load_applied() {
-  Applied applied;
-  applied.properties.SetObject();
-  const std::string path = config_.path(applied_file);
-  try {
-    const auto text = support::read_private_file(path, max_file);
-    if (!text) return applied;
-    const auto document = support::parse_json(*text, path);
-    applied.version = support::text_or(document, "version", "");
-    if (const auto* properties = support::find_member(document, "properties");
-        properties != nullptr && properties->IsObject())
-      applied.properties.CopyFrom(*properties, applied.properties.GetAllocator());
-  } catch (const Error& e) {
-    if (std::exchange(unreadable_, e.what()) != e.what())
-      log_.warning(unreadable_ + "; fetching the userdata again");
-  }
-  return applied;
-}
-
-void UserdataFetcher::save_applied(const Userdata& userdata) const {
-  const std::string json = support::json_object([&](support::Object& applied) {
-    applied.text("version", userdata.version)
-        .json("properties", support::to_json(userdata.properties));
-  });
-  support::write_durably(config_.path(applied_file), json, config_mode);
-}
-
-void UserdataFetcher::report_installation(const Userdata& userdata,
+void UserdataFetcher::report_installation(const support::Userdata& userdata,
                                           const Accounts::Outcome& outcome) {
   std::set<std::string> left_out(userdata.left_out.begin(), userdata.left_out.end());
   left_out.insert(outcome.left_out.begin(), outcome.left_out.end());

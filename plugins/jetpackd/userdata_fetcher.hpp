@@ -1,17 +1,18 @@
-// Fetches userdata from the server and applies it: configuration, properties and users.
+// Keeps the node's configuration up to date, and its users.
 #pragma once
 
+#include <chrono>
 #include <functional>
-#include <optional>
 #include <string>
 
-#include <jetpack/config.hpp>
+#include <jetpack/call.hpp>
 #include <jetpack/session.hpp>
 #include "jetpackd/accounts.hpp"
 #include "jetpackd/board.hpp"
-#include "jetpackd/userdata.hpp"
 #include "support/backoff.hpp"
 #include "support/log_file.hpp"
+#include "support/node_configuration.hpp"
+#include "support/userdata.hpp"
 
 namespace jetpack::jetpackd {
 
@@ -21,40 +22,42 @@ class UserdataFetcher {
     std::chrono::milliseconds interval{60000};
     uint32_t seed = 1;
     std::function<void()> changed = [] {};  // fetching started to fail, or works again
+    std::function<void()> applied = [] {};  // there is a new configuration
   };
 
-  UserdataFetcher(jetpack::Session session, jetpack::Config config, Accounts& accounts,
-                  Board& board, support::LogFile& log, Options options);
+  UserdataFetcher(const jetpack::Call& call, Accounts& accounts, Board& board,
+                  support::LogFile& log, Options options);
 
-  // Fetches and applies the userdata once; returns the time until the next fetch.
+  // Fetches and applies the userdata once, after the facts where these are due; returns the time
+  // until the next fetch.
   std::chrono::milliseconds fetch();
 
   // Whether the last fetch succeeded and everything was applied.
   bool is_current() const { return is_current_; }
 
+  // What this node knows of itself, with an answer of the metadata service when there is one. True
+  // when this is another instance than before: fetch() now.
+  bool update_facts(const support::Metadata& metadata, const std::string& machine);
+
+  // One of the files that config/node.json is made of has changed.
+  void write_node_json();
+
   // The configuration or credentials changed: ends the back-off after a rejection.
-  void reset() { rejected_.reset(); }
+  void reset() {
+    rejected_.reset();
+    are_facts_due_ = true;
+  }
 
  private:
-  // The version that was applied last, and the server's properties in it.
-  struct Applied {
-    std::string version;
-    rapidjson::Document properties;
-  };
-
   std::chrono::milliseconds request_userdata();
   std::chrono::milliseconds reject(const std::string& why);
-  void apply(const Userdata& userdata);
-  void write_properties(const Userdata& userdata);
-  bool has_all_files() const;
-  Applied load_applied();
-  void save_applied(const Userdata& userdata) const;
-  void report_installation(const Userdata& userdata, const Accounts::Outcome& outcome);
+  void apply(const support::Userdata& userdata);
+  void report_installation(const support::Userdata& userdata, const Accounts::Outcome& outcome);
   void fail(const std::string& text, bool needs_person);
   void succeed();
 
   jetpack::Session session_;
-  jetpack::Config config_;
+  support::NodeConfiguration configuration_;
   Accounts& accounts_;
   Board& board_;
   support::LogFile& log_;
@@ -62,7 +65,8 @@ class UserdataFetcher {
   support::Backoff usual_;     // between fetches: the interval, with jitter
   support::Backoff rejected_;  // while the server rejects the request
   std::string reported_;       // the version and outcome last reported to the cluster
-  std::string unreadable_;     // why the applied version could not be read last
+  std::string facts_failure_;  // the last one reported
+  bool are_facts_due_ = true;
   bool is_current_ = false;
 };
 

@@ -1,4 +1,4 @@
-// Watches for queued messages and for changes of the connection's configuration.
+// Watches for queued messages and for changes of the configuration's files.
 #include "jetpackd/watcher.hpp"
 
 #include <sys/inotify.h>
@@ -23,6 +23,11 @@ constexpr std::string_view outbox_prefix = "outbox.db";
 
 bool configures_the_connection(std::string_view name) {
   return name == "connection.json" || name == "jetpack.ini" || name == "ca.pem";
+}
+
+bool is_part_of_node_json(std::string_view name) {
+  return name == "configuration.json" || name == "properties.json" || name == "attributes.json" ||
+         name == "facts.json" || name == "local.json";
 }
 
 int start_inotify() {
@@ -62,7 +67,7 @@ void Watcher::wait() {
 }
 
 void Watcher::read() {
-  bool queued = false, configured = false;
+  bool queued = false, configured = false, changed = false;
   alignas(inotify_event) std::array<char, 16384> buffer;
   for (;;) {
     const ssize_t size = ::read(inotify_.native_handle(), buffer.data(), buffer.size());
@@ -72,15 +77,17 @@ void Watcher::read() {
       std::memcpy(&event, buffer.data() + at, sizeof event);
       const char* name = event.len > 0 ? buffer.data() + at + sizeof event : "";
       at += static_cast<ssize_t>(sizeof event + event.len);
-      // The kernel dropped events; assume both.
-      if ((event.mask & IN_Q_OVERFLOW) != 0) queued = configured = true;
+      // The kernel dropped events; assume all.
+      if ((event.mask & IN_Q_OVERFLOW) != 0) queued = configured = changed = true;
       if (event.wd == run_watch_) {
         queued = queued || std::string_view(name).starts_with(outbox_prefix);
       } else {
         configured = configured || configures_the_connection(name);
+        changed = changed || is_part_of_node_json(name);
       }
     }
   }
+  if (changed) events_.changed();
   if (configured) {
     events_.configured();
   } else if (queued) {

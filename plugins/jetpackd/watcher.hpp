@@ -1,4 +1,4 @@
-// Watches for queued messages and for changes of the connection's configuration.
+// Watches for queued messages and for changes of the configuration's files.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,7 @@ class Watcher {
   struct Events {
     std::function<void()> queued;      // the outbox was written to, possibly by this process
     std::function<void()> configured;  // connection.json, jetpack.ini or ca.pem was replaced
+    std::function<void()> changed;     // a file that config/node.json is made of was
   };
 
   // Throws Errc::unavailable when the system is out of inotify watches.

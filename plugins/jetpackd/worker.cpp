@@ -2,13 +2,14 @@
 // which allow only one call at a time.
 #include "jetpackd/worker.hpp"
 
-#include <csignal>
 #include <random>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 
 #include <jetpack/error.hpp>
 #include "jetpackd/memory.hpp"
+#include "jetpackd/threads.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 
@@ -24,6 +25,7 @@ constexpr milliseconds poll_without{1000};
 constexpr milliseconds save_interval{60000}, least_save_interval{1000};
 constexpr milliseconds final_delivery_timeout{1500};
 constexpr milliseconds once_timeout{30000};
+constexpr milliseconds facts_interval{600000};
 constexpr unsigned state_mode = 0640;
 
 uint32_t random_seed() { return std::random_device{}(); }
@@ -39,11 +41,16 @@ Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log,
       work_(loop_.get_executor()),
       fetch_timer_(loop_),
       save_timer_(loop_),
+      facts_timer_(loop_),
       accounts_(
           call.service<jetpack::Process>(), log,
           {options.root, config_.path("logs/initialize.log"), [&board] { board.note_progress(); }}),
-      fetcher_(session_, config_, accounts_, board, log,
-               {options.userdata_interval, random_seed(), [this] { save_soon(); }}),
+      fetcher_(call, accounts_, board, log,
+               {options.userdata_interval, random_seed(), [this] { save_soon(); },
+                [this] {
+                  // The server may have said where the metadata service is.
+                  if (!has_metadata_) update_facts_after(milliseconds{0});
+                }}),
       watcher_(watch()),
       deliverer_(loop_, session_, board, log,
                  {watcher_ ? poll_when_watching : poll_without, random_seed(),
@@ -58,7 +65,8 @@ std::unique_ptr<Watcher> Worker::watch() {
                                                        deliverer_.reset();
                                                        fetcher_.reset();
                                                        fetch_after(milliseconds{0});
-                                                     }});
+                                                     },
+                                                     [this] { fetcher_.write_node_json(); }});
   } catch (const Error& e) {
     log_.warning(std::string(e.what()) + "; polling the outbox every second instead");
     return nullptr;
@@ -68,6 +76,9 @@ std::unique_ptr<Watcher> Worker::watch() {
 bool Worker::run_once() {
   const bool was_drained = deliverer_.drain(once_timeout);
   fetcher_.fetch();
+  // After it, because the server may say where the metadata service is.
+  if (fetcher_.update_facts(support::read_metadata(session_), support::read_machine(log_)))
+    fetcher_.fetch();
   const bool is_drained = was_drained && deliverer_.drain(once_timeout);
   read_outbox();
   save();
@@ -75,14 +86,10 @@ bool Worker::run_once() {
 }
 
 void Worker::start() {
+  update_facts_after(milliseconds{0});
   fetch_after(milliseconds{0});
   save_after(milliseconds{0});
-  // The main thread handles signals.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = without_signals([this] { run(); });
 }
 
 void Worker::run() {
@@ -111,10 +118,15 @@ void Worker::refresh(std::function<void()> done) {
   });
 }
 
+void Worker::state_changed() {
+  boost::asio::post(loop_, [this] { save_soon(); });
+}
+
 void Worker::reset() {
   boost::asio::post(loop_, [this] {
     deliverer_.reset();
     fetcher_.reset();
+    update_facts_after(milliseconds{0});
     fetch_after(milliseconds{0});
   });
 }
@@ -133,6 +145,7 @@ void Worker::stop(std::function<void()> stopped) {
 
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
+  if (facts_thread_.joinable()) facts_thread_.join();
 }
 
 void Worker::read_outbox() {
@@ -177,6 +190,45 @@ void Worker::save_after(milliseconds pause) {
 void Worker::save_soon() {
   const auto since = std::chrono::steady_clock::now() - saved_at_;
   save_after(since < least_save_interval ? least_save_interval : milliseconds{0});
+}
+
+// In a thread of its own: where there is no metadata service, or a name server hangs, it takes
+// seconds, in which messages would not be delivered.
+void Worker::update_facts_after(milliseconds pause) {
+  facts_timer_.expires_after(pause);
+  facts_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || is_stopping_) return;
+    if (is_reading_facts_) {
+      read_facts_again_ = true;
+      return;
+    }
+    is_reading_facts_ = true;
+    // It has posted what it found, and ends.
+    if (facts_thread_.joinable()) facts_thread_.join();
+    facts_thread_ = std::thread([this] { read_facts(); });
+  });
+}
+
+void Worker::read_facts() {
+  support::Metadata metadata;
+  std::string machine;
+  try {
+    metadata = support::read_metadata(session_);
+    if (is_stopping_) return;
+    machine = support::read_machine(log_);
+  } catch (const std::exception& e) {
+    log_.error(std::string("cannot collect the facts of this machine: ") + e.what());
+  }
+  boost::asio::post(loop_, [this, metadata, machine] {
+    is_reading_facts_ = false;
+    has_metadata_ = metadata.problem.empty();
+    const bool is_other = !machine.empty() && fetcher_.update_facts(metadata, machine);
+    release_memory();
+    if (is_stopping_) return;
+    if (is_other) fetch_after(milliseconds{0});
+    const bool is_due = std::exchange(read_facts_again_, false);
+    update_facts_after(is_due ? milliseconds{0} : facts_interval);
+  });
 }
 
 void Worker::fetch_after(milliseconds pause) {

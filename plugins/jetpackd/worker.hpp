@@ -2,6 +2,7 @@
 // which allow only one call at a time.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,6 +40,7 @@ class Worker {
   void ping();                               // records progress once the worker gets to it
   void refresh(std::function<void()> done);  // reads the outbox, then calls `done` on this thread
   void reset();                              // delivers and fetches now
+  void state_changed();                      // saves the board's state soon
   // Makes a final attempt at delivery, stops, and calls `stopped` on this thread.
   void stop(std::function<void()> stopped);
   void join();
@@ -50,6 +52,8 @@ class Worker {
   void save_after(std::chrono::milliseconds pause);
   void save_soon();
   void fetch_after(std::chrono::milliseconds pause);
+  void update_facts_after(std::chrono::milliseconds pause);
+  void read_facts();
   std::unique_ptr<Watcher> watch();
 
   Board& board_;
@@ -58,15 +62,16 @@ class Worker {
   jetpack::Session session_;
   boost::asio::io_context loop_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-  boost::asio::steady_timer fetch_timer_, save_timer_;
+  boost::asio::steady_timer fetch_timer_, save_timer_, facts_timer_;
   Accounts accounts_;
   UserdataFetcher fetcher_;
   std::unique_ptr<Watcher> watcher_;
   Deliverer deliverer_;
   std::string saved_;
   std::chrono::steady_clock::time_point saved_at_;
-  bool is_stopping_ = false;
-  std::thread thread_;
+  std::atomic<bool> is_stopping_ = false;
+  bool has_metadata_ = false, is_reading_facts_ = false, read_facts_again_ = false;
+  std::thread thread_, facts_thread_;
 };
 
 }  // namespace jetpack::jetpackd

@@ -103,6 +103,7 @@ MEMBER(jp_request, max_reply, 64, uint64_t);
 GROWS(jp_reply, 8);
 MEMBER(jp_reply, size, 0, uint32_t);
 MEMBER(jp_reply, http_status, 4, uint32_t);
+MEMBER(jp_reply, time, 8, int64_t);
 FIXED(jp_channel, 4);
 VALUE(JP_TO_SERVER, 1);
 VALUE(JP_TO_BROKER, 2);
@@ -148,6 +149,8 @@ MEMBER(jp_session, send, 48, int32_t (*)(void*, const jp_letter*, jp_receipt*, j
 MEMBER(jp_session, deliver, 56, int32_t (*)(void*, int64_t, jp_delivered*, jp_error*));
 MEMBER(jp_session, outbox_list, 64, int32_t (*)(void*, jp_str, jp_sink, jp_error*));
 MEMBER(jp_session, outbox_change, 72, int32_t (*)(void*, uint32_t, jp_str, uint64_t*, jp_error*));
+MEMBER(jp_session, metadata, 80,
+       int32_t (*)(void*, const jp_request*, jp_reply*, jp_sink, jp_error*));
 FIXED(jp_outbox_change, 4);
 VALUE(JP_OUTBOX_RETRY, 1);
 VALUE(JP_OUTBOX_DROP, 2);
@@ -190,7 +193,22 @@ GROWS(jp_signed, 16);
 MEMBER(jp_signed, size, 0, uint32_t);
 MEMBER(jp_signed, shortened, 4, uint32_t);
 MEMBER(jp_signed, expires, 8, int64_t);
-GROWS(jp_storage, 72);
+VALUE(JP_SYNC_FRESH, 1);
+GROWS(jp_sync, 56);
+MEMBER(jp_sync, size, 0, uint32_t);
+MEMBER(jp_sync, flags, 4, uint32_t);
+MEMBER(jp_sync, prefix, 8, jp_str);
+MEMBER(jp_sync, directory, 24, jp_str);
+MEMBER(jp_sync, progress, 40, jp_progress);
+GROWS(jp_synced, 48);
+MEMBER(jp_synced, size, 0, uint32_t);
+MEMBER(jp_synced, changed, 4, uint32_t);
+MEMBER(jp_synced, files, 8, uint64_t);
+MEMBER(jp_synced, bytes, 16, uint64_t);
+MEMBER(jp_synced, transferred, 24, uint64_t);
+MEMBER(jp_synced, transferred_bytes, 32, uint64_t);
+MEMBER(jp_synced, removed, 40, uint64_t);
+GROWS(jp_storage, 80);
 MEMBER(jp_storage, size, 0, uint32_t);
 MEMBER(jp_storage, reserved, 4, uint32_t);
 MEMBER(jp_storage, self, 8, void*);
@@ -202,6 +220,7 @@ MEMBER(jp_storage, upload, 48, int32_t (*)(void*, const jp_upload*, jp_uploaded*
 MEMBER(jp_storage, remove, 56, int32_t (*)(void*, jp_str, jp_error*));
 MEMBER(jp_storage, sign, 64,
        int32_t (*)(void*, const jp_signature*, jp_sink, jp_signed*, jp_error*));
+MEMBER(jp_storage, sync, 72, int32_t (*)(void*, const jp_sync*, jp_synced*, jp_error*));
 
 TEXT(JP_PROCESS, "jetpack.process/1");
 GROWS(jp_process_spec, 120);

@@ -1,5 +1,7 @@
 """The budgets that can be checked exactly on any machine: instructions, memory, libraries."""
 
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +20,13 @@ def cases(built_home, tmp_path_factory):
 def test_help_and_version_take_at_most_600000_instructions(cases):
     for case in cases[:2]:
         assert measure.instructions(case) <= 600_000, case.name
+
+
+def test_the_host_uses_no_standard_streams(built_home):
+    """They are not prepared: core/cli/no_iostreams.cpp."""
+    symbols = subprocess.run(["nm", "-C", built_home / "bin/jetpack"], capture_output=True, text=True, check=True)
+    assert " main\n" in symbols.stdout
+    assert not re.search(r" std::w?(cin|cout|cerr|clog)\b", symbols.stdout)
 
 
 def test_a_long_key_is_looked_up_in_linear_time(cases):

@@ -150,8 +150,8 @@ def test_narrow_and_wide(open_page):
         page = open_page(view)
         for width in (360, 600, 900, 1280, 1920, 3000):
             page.resize(width, 1000)
-            wide = page.script("document.documentElement.scrollWidth")
-            assert wide <= width, f"{view} at {width} is {wide} wide"
+            wait_for(lambda width=width: page.script("document.documentElement.scrollWidth") <= width,
+                     f"{view} to fit into {width}", seconds=10)
             if width in (360, 1920):
                 name = f"lively{view.replace('/', '-').rstrip('-')}-{width}"
                 page.picture(name)

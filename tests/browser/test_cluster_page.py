@@ -16,7 +16,7 @@ def test_an_empty_cluster(open_page):
     assert page.is_shown("#events-empty")
     wait_for(lambda: page.is_shown("#targets-empty"), "no targets")
     page.wait_for_nodes("execute-1")
-    assert page.texts("#node-rows .phase") == ["Preparing"]
+    assert page.texts("#node-rows .phase") == ["Installing"]
     assert page.is_shown("#no-conditions")
     page.picture("empty")
 

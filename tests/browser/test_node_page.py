@@ -46,6 +46,74 @@ def test_who_asked_for_its_end(open_page, hub):
         "restart requested", "terminate requested"], "the events, newest first")
 
 
+def test_a_check_that_asked_for_its_end(open_page, hub):
+    check = hub.home / "config/healthcheck.d/gpu.sh"
+    check.parent.mkdir(exist_ok=True)
+    check.write_text("echo 'GPU 3 <b>fell</b> off the bus' >&2; exit 254\n")
+    (hub.home / "config/userdata.json").touch()
+    page = open_page("/clusters/demo/nodes/execute-1")
+    assert hub.jetpack("healthcheck").returncode == 1
+
+    def facts():
+        return dict(zip(page.texts("#node-facts dt"), page.texts("#node-facts dd")))
+
+    reason = "unhealthy: check gpu.sh exited with 254"
+    asked = wait_for(lambda: [text for text in facts().values() if text.startswith("terminate by ")],
+                     "who asked")[0]
+    assert asked.startswith("terminate by demo/execute-1") and reason in asked
+    assert asked.endswith("GPU 3 <b>fell</b> off the bus")
+    request = hub.get("/api/node?cluster=demo&node=execute-1").json["node"]["last_request"]
+    assert (request["action"], request["by"]) == ("terminate", "demo/execute-1")
+    times = page.script("[...document.querySelectorAll('#node-facts time')].map(t => t.dateTime)")
+    assert request["time"] in times, "when it asked"
+    wait_for(lambda: page.texts("#node-phase") == ["Stopping"], "the phase")
+    wait_for(lambda: [text for text in page.texts("#events .text") if reason in text
+                      and text.startswith("terminate requested by demo/execute-1")], "the event")
+
+    # The output stands behind "Details".
+    page.wait_for_texts("#node-conditions li:has(details) strong", "gpu.sh")
+    output = "#node-conditions details pre"
+    assert not page.is_shown(output)
+    page.find("#node-conditions summary").click()
+    wait_for(lambda: page.is_shown(output), "the details")
+    assert "GPU 3 <b>fell</b> off the bus" in page.texts(output)[0]
+
+    page.open("/clusters/demo")
+    wait_for(lambda: [text for text in page.texts("#node-rows .phase .why") if reason in text],
+             "the reason in the node's row")
+
+
+def test_its_converge(open_page, hub):
+    page = open_page("/clusters/demo/nodes/execute-1")
+    assert not page.is_shown("#converge-section")
+
+    def say(status, *steps, run="a", message=""):
+        hub.say("converge", {"run": run, "mode": "install", "status": status, "message": message,
+                             "started": "2026-11-28T10:00:00Z", "steps": list(steps)})
+
+    def script(number, status, **more):
+        return {"number": number, "name": "script", "project": "pbs", "spec": "execute",
+                "script": f"{number}-x.sh", "status": status, **more}
+
+    say("running", {"number": 0, "name": "projects", "status": "ok", "duration_ms": 1234},
+        script(1, "running"), script(2, "pending"))
+    page.wait_for_texts("#converge-steps th[scope=row]", "projects", "pbs/execute: 1-x.sh",
+                        "pbs/execute: 2-x.sh")
+    assert page.texts("#converge-steps .tag") == ["ok", "running", "pending"]
+    assert page.texts("#converge-count") == ["1 of 3 steps"]
+    say("error", script(1, "error", duration_ms=65_000, return_code=3,
+                        output="first\n<b>no such package</b>"), message="it failed")
+    page.wait_for_texts("#converge-steps .tag", "ok", "error", "pending")
+    assert "1.2 s" in page.texts("#converge-steps .figure")
+    assert "1 min 5 s" in page.texts("#converge-steps .figure")
+    assert page.texts("#converge-steps summary") == ["Return code 3, output"]
+    assert page.texts("#converge-steps pre") == ["first\n<b>no such package</b>"]
+    assert "it failed" in page.texts("#converge-summary")[0]
+    page.picture("converge")
+    say("ok", {"number": 0, "name": "projects", "status": "skipped"}, run="b")
+    page.wait_for_texts("#converge-steps th[scope=row]", "projects")
+
+
 def test_it_stays_up_to_date(open_page, hub):
     hub.enroll("execute-2")
     page = open_page("/clusters/demo/nodes/execute-1")

@@ -197,7 +197,7 @@ def test_overlays(config, home):
         "a": {"x": 1, "y": 2, "z": 2}, "b": {"deep": {"k": 1, "m": 2}}, "list": [3], "c": {"k": 2}, "o": 5}
     home.properties({"a": {"z": 3}, "b": "no object", "c": {"n": 3}, "new": {"p": True}, "list": {"q": 1}})
     assert json.loads(config("--json")) == {
-        "a": {"x": 1, "y": 2, "z": 3}, "b": {"deep": {"k": 1, "m": 2}}, "list": {"q": 1},
+        "a": {"x": 1, "y": 2, "z": 3}, "b": {"deep": {"k": 1, "m": 2}}, "list": [3],
         "c": {"k": 2, "n": 3}, "o": 5, "new": {"p": True}}
 
 

@@ -333,6 +333,19 @@ def test_a_check_cannot_run_the_checks(checks, jetpack, home):
     assert found["exit_code"] == 1 and "a check cannot run the checks" in found["stderr"]
 
 
+def test_a_check_may_use_jetpack(checks, jetpack, home, server):
+    """Also what asks for the end of the node by itself: no lock is held while checks run."""
+    home.configuration({"cyclecloud": {"jetpack": {"healthcheck_timeout": 20}}})
+    (home / "bin").symlink_to(jetpack.binary.parent)
+    checks("asks.sh", "jetpack config a.b 7 && jetpack shutdown --unhealthy && jetpack keepalive --show &&\n"
+                      "jetpack healthcheck list >/dev/null && jetpack condition set --name x --status OK\n")
+    found = results(jetpack)["asks.sh"]
+    assert (found["state"], found["exit_code"]) == ("passed", 0), found
+    assert found["stdout"].startswith("7\n")
+    assert server.wait(lambda: server.letters, "the request")
+    assert len(server.letters) == 1
+
+
 def test_without_checks_nor_a_server(jetpack, home):
     home.node({})
     home.write("config/userdata.json", {})

@@ -24,10 +24,10 @@ def initialize(jetpack, code=0):
 def test_a_sound_connection(jetpack, home, server):
     server.userdata = USERDATA
     assert [step["name"] for step in initialize(jetpack)] == [
-        "home", "configuration", "connection", "credentials"]
+        "home", "configuration", "connection", "credentials", "userdata"]
     assert server.wait_for_messages(1, "installation") == [{"status": "running"}]
     lines = (home / "logs/initialize.log").read_text().splitlines()
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO     credentials: .*", lines[-1])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO     userdata: .*", lines[-1])
     result = jetpack("initialize", "--no-start")
     assert result.returncode == 0 and result.stdout.startswith("ok      home: ")
 

@@ -51,7 +51,8 @@ def test_negative_numbers_and_words_with_blanks_are_arguments_of_every_command(c
 
 
 # Names that mean different things, as the reference has them.
-DIFFERENT = {"all", "broker", "broker-ca", "expires", "file", "name", "node", "owner", "since", "url"}
+DIFFERENT = {"all", "broker", "broker-ca", "count", "description", "expires", "file", "name", "node",
+             "owner", "since", "type", "url"}
 
 
 def test_an_option_is_the_same_in_every_command(commands):

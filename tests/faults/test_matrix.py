@@ -22,6 +22,7 @@ SENDERS = {
     "autoscale": ["autoscale", "--corecount", "4"],
     "keepalive": ["keepalive", "forever"],
     "shutdown": ["shutdown", "--unhealthy"],
+    "installation set": ["installation", "set", "warning"],
     "props set": ["props", "set", "rack", "r12"],
 }
 # What answers on standard output and exits 0 as long as the home can be read.
@@ -101,7 +102,8 @@ class Node:
 
     def heard(self, verb):
         """How many reports of this verb the server has."""
-        kinds = {"log": "log", "condition set": "condition", "keepalive": "keepalive",
+        kinds = {"log": "log", "installation set": "installation",
+                 "condition set": "condition", "keepalive": "keepalive",
                  "props set": "properties"}
         if verb in kinds:
             return sum(message["type"] == kinds[verb] for message in self.server.messages)

@@ -66,7 +66,7 @@ def test_every_verb_runs_without_the_newer_calls(jetpack, server, home, deny, er
                   ["condition", "clear", "x"], ["props", "set", "k", "v"], ["props", "get", "k"],
                   ["autoscale", "--corecount", "3"], ["shutdown", "--idle"], ["plugin", "list"],
                   ["keepalive", "6h"], ["keepalive", "--cancel"], ["run_on_shutdown", "/bin/true"],
-                  ["run_on_shutdown", "--list"]):
+                  ["run_on_shutdown", "--list"], ["installation", "set", "ok"]):
         result = jetpack(*words, prefix=prefix)
         assert result.returncode in (0, 1), (words, result)
         assert "Function not implemented" not in result.stderr, (words, result)

@@ -529,3 +529,24 @@ def test_a_delegated_signature_lies_within_its_key_and_a_week(store, upload, hom
         assert not any(token in said for token in imds.given)
     finally:
         imds.stop()
+
+
+def test_a_sync_through_faults_is_whole(connected, jetpack, probe, home, tmp_path):
+    """Truncated, reset, busy and damaged answers, and a credential that ends half way."""
+    place = tmp_path / "synced"
+    place.mkdir(mode=0o755)
+    blobs = {f"d/{i}": CONTENT[i * 300_000:][:300_000] for i in range(20)}
+    for name, content in blobs.items():
+        connected.put(f"t/{name}", content)
+    connected.faults = [cut(100_000), cut(1000, is_reset=False), blob_server.garbled, busy(), hang_up,
+                        blob_server.short_range, credential_that_ends(connected, home)]
+    words = ["--plugin-path", probe, "blob", "sync", "t", place / "s"]
+    assert jetpack.answer(*words, timeout=200) == "1 20 20 0\n"
+    assert {str(path.relative_to(place / "s")): path.read_bytes()
+            for path in (place / "s").rglob("*") if path.is_file()} == blobs
+    gets = len([request for request in connected.requests if request[0] == "GET"])
+    assert jetpack.answer(*words, timeout=200) == "0 20 0 0\n"
+    assert len([request for request in connected.requests if request[0] == "GET"]) == gets + 1
+    connected.put("t/../evil", b"x")
+    result = jetpack(*words, timeout=200)
+    assert result.returncode == 1 and "would not be a file below" in result.stderr

@@ -26,6 +26,10 @@ int run(const jetpack::Call& call) {
     const auto done = storage.download(blob, *call.text("FILE"));
     call.print(std::to_string(done.bytes) + " " + std::to_string(done.resumed) + " " +
                std::to_string(static_cast<int>(done.checked)) + "\n");
+  } else if (action == "sync") {
+    const auto done = storage.sync(blob, *call.text("FILE"));
+    call.print(std::to_string(static_cast<int>(done.changed)) + " " + std::to_string(done.files) +
+               " " + std::to_string(done.transferred) + " " + std::to_string(done.removed) + "\n");
   } else if (action == "put") {
     const auto from_input = [](char* buffer, size_t capacity) {
       const ssize_t got = ::read(STDIN_FILENO, buffer, capacity);
@@ -56,9 +60,9 @@ JETPACK_PLUGIN(
     "test.blob", "1.0.0", jetpack::needs<jetpack::Storage>(),
     jetpack::command("blob", "Use the storage service", run,
                      jetpack::argument("ACTION", "What to do")
-                         .choices("where", "list", "show", "get", "put", "remove", "sign"),
+                         .choices("where", "list", "show", "get", "sync", "put", "remove", "sign"),
                      jetpack::argument("BLOB", "Its name, or how names begin").optional(),
-                     jetpack::argument("FILE", "Where a download goes").optional(),
+                     jetpack::argument("FILE", "Where a download or a sync goes").optional(),
                      jetpack::option("most", "COUNT", "End a listing after so many")
                          .integer(1, 1000000)
                          .fallback("1000000"),

@@ -195,19 +195,35 @@ def test_the_hub_receives_the_reason():
         hub.stop()
 
 
-def test_a_full_disk(checks, jetpack, home, server, tmp_path):
-    """The server hears of it all the same, and directly."""
+@pytest.mark.parametrize("disk", ["full", "read-only"])
+def test_a_disk_that_takes_nothing(disk, checks, jetpack, home, server, tmp_path):
+    """The server hears of it all the same, directly, and the node is not shut down from within."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a file system")
+    for name in ("shutdown", "poweroff", "halt", "reboot", "systemctl"):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\necho $0 >>{tmp_path}/ended\n")
+        program.chmod(0o755)
+    path = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
     checks("gpu.sh", "exit 254\n")
     run = home / "run"
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", run], check=True)
     try:
-        with open(run / "filler", "wb", buffering=0) as filler, pytest.raises(OSError):
-            while True:
-                filler.write(b"x" * 4096)
-        result = jetpack("healthcheck")
+        if disk == "full":
+            with open(run / "filler", "wb", buffering=0) as filler, pytest.raises(OSError):
+                while True:
+                    filler.write(b"x" * 4096)
+        else:
+            subprocess.run(["mount", "-o", "remount,ro", run], check=True)
+        # Nobody is there, and nothing can be queued: the next cycle asks again.
+        server.stop()
+        result = jetpack("healthcheck", env=path)
+        assert result.returncode == 1 and "gpu.sh" in result.stdout, result
+        server.start()
+        result = jetpack("healthcheck", env=path)
         assert result.returncode == 1 and "not recorded" in result.stderr, result
         assert len(server.letters) == 1
+        assert not (tmp_path / "ended").exists()
     finally:
         subprocess.run(["umount", run], check=True)

@@ -611,3 +611,30 @@ def test_the_certificate_follows_the_names(tmp_path):
         assert hub.wait(10) == 0
         hub.stdout.close()
     assert names[0] == names[1]
+
+
+# -- the Python module -------------------------------------------------------------------------
+
+def test_what_installers_run_reports_the_installation(hub):
+    done = subprocess.run(
+        [hub.home / "system/embedded/bin/python", "-c",
+         "import jetpack.converge as jc; jc._send_installation_status('warning')"],
+        env={}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
+        check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    reports = wait_for(lambda: [
+        message for message in hub.get("/api/messages?type=installation").json["messages"]
+        if message["data"] == {"status": "warning"}], "the installation's status")
+    assert reports
+    node = hub.get("/api/node?cluster=demo&node=execute-1").json["node"]
+    assert node["hostname"] == socket.gethostname()
+    # The same account over TLS, with the authority that enrollment wrote.
+    done = subprocess.run(
+        [hub.home / "system/embedded/bin/python", "-c",
+         "from jetpack import util; print(util.query_cyclecloud('/clusters/demo/nodes').status)"],
+        env={}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
+        check=False)
+    assert done.stdout == "200\n", done.stderr
+    done = subprocess.run([hub.home / "system/bootstrap/cron_wrapper.sh", "jetpack", "config", "cyclecloud.cluster.name"],
+                          env={}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("demo\n", "")

@@ -381,5 +381,9 @@ def test_it_starts_without_any_configuration(jetpack, home, start):
 def test_the_unit_file(built_home):
     text = (built_home / "share/jetpack/systemd/jetpackd.service").read_text()
     assert f"ExecStart={built_home}/bin/jetpackd\n" in text
+    # It is stopped before the network, and its scripts see the system as it is.
+    [after] = [line for line in text.splitlines() if line.startswith("After=")]
+    assert {"network-online.target", "nss-lookup.target"} <= set(after.removeprefix("After=").split())
+    assert "PrivateTmp" not in text and "CapabilityBoundingSet" not in text
     for line in ("Type=notify", "WatchdogSec=60", "Restart=always"):
         assert line in text.splitlines()

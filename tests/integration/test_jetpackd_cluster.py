@@ -76,7 +76,7 @@ def run(cluster, *args, code=0):
 def test_initialize_succeeds(cluster):
     report = json.loads(run(cluster, "initialize", "--no-start", "--json").stdout)
     assert report["ok"] and [step["name"] for step in report["steps"]] == [
-        "home", "configuration", "connection", "credentials"]
+        "home", "configuration", "connection", "credentials", "userdata"]
 
 
 def test_a_wrong_password_is_reported(cluster, tmp_path):

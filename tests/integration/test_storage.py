@@ -20,32 +20,11 @@ NAMES = ["plain", "dir/sub dir/with space", "dir/\u00e4\u20ac\U0001f680", "dir/a
          "dir/~-_.!*()", "dir/" + "x" * 150]
 
 
-@pytest.fixture(scope="session")
-def probe(sdk, repository, tmp_path_factory):
-    """The plugin that has the service at a shell."""
-    library = tmp_path_factory.mktemp("probe") / "probe.so"
-    return sdk.build(repository / "tests/integration/storage_probe.cpp", library).parent
-
-
 @pytest.fixture(params=KINDS)
 def locker(request, lockers, home, tmp_path):
     made = lockers.make(request.param, tmp_path)
     made.connect(home)
     return made
-
-
-@pytest.fixture
-def blob(jetpack, probe):
-    """blob(ACTION, ...): what `jetpack blob` prints; status: its exit code."""
-    def run(*words, status=0, content=None, **options):
-        if content is not None:
-            options["stdin"] = subprocess.PIPE
-        with jetpack.start("--plugin-path", probe, "blob", *words, stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, **options) as process:
-            out, err = process.communicate(content, timeout=60)
-        assert process.returncode == status, (words, out, err)
-        return (out if status == 0 else err).decode()
-    return run
 
 
 def test_what_others_put_is_brought(jetpack, locker, tmp_path):

@@ -36,6 +36,13 @@ int32_t get(void* self, jp_str tree, jp_str key, uint32_t format, jp_sink out, j
   return boundary::guard(err, [&] {
     const Tree read = read_tree(home_of(self), boundary::view(tree), boundary::view(key));
     const auto* value = find_key(read.root(), boundary::view(key));
+    if (value == nullptr && read.is_partial())
+      throw Error(Errc::unavailable,
+                  "the server's part of the configuration has not arrived yet: "
+                  "config/configuration.json does not exist; '" +
+                      std::string(boundary::view(key)) +
+                      "' may be in it. See logs/jetpackd.log, or run jetpack "
+                      "initialize");
     if (value == nullptr)
       throw Error(Errc::not_found,
                   not_found(boundary::view(tree), read.root(), boundary::view(key)));

@@ -31,7 +31,8 @@ void merge(Value& base, Value& layer, Allocator& allocator, Tree::Precedence pre
         added.push_back(member);
       } else if (known->IsObject() && member->value.IsObject()) {
         merge(*known, member->value, allocator, precedence);
-      } else if (!known->IsObject() || precedence == Tree::Precedence::replace) {
+      } else if (precedence == Tree::Precedence::replace ||
+                 known->IsObject() == member->value.IsObject()) {
         *known = member->value;
       }
     }
@@ -68,23 +69,37 @@ void Tree::lay_over(support::Json layer, Precedence precedence) {
 Tree read_configuration(const Home& home, std::string_view key) {
   home.check();
   std::optional<Tree> tree;
-  const auto add = [&](const char* name, Tree::Precedence precedence) {
-    auto json = read_object(home, name, key);
-    if (!json) return;
+  const auto add = [&](std::optional<support::Json> json, Tree::Precedence precedence) {
+    if (!json) return false;
     if (tree) {
       tree->lay_over(*std::move(json), precedence);
     } else {
       tree.emplace(*std::move(json));
     }
+    return true;
   };
-  add("config/node.json", Tree::Precedence::replace);
-  add("config/configuration.json", Tree::Precedence::replace);
-  add("config/properties.json", Tree::Precedence::keep_objects);
+  const auto add_file = [&](const char* name, Tree::Precedence precedence) {
+    return add(read_object(home, name, key), precedence);
+  };
+  // Where the agent has written what it knows, node.json is the merged result.
+  auto facts = read_object(home, "config/facts.json", key);
+  const bool has_facts = facts.has_value();
+  bool is_local = false;
+  if (has_facts) {
+    add_file("config/attributes.json", Tree::Precedence::replace);
+    add(std::move(facts), Tree::Precedence::replace);
+    is_local = add_file("config/local.json", Tree::Precedence::replace);
+  } else {
+    add_file("config/node.json", Tree::Precedence::replace);
+  }
+  const bool is_sent = add_file("config/configuration.json", Tree::Precedence::replace);
+  add_file("config/properties.json", Tree::Precedence::keep_kinds);
   if (!tree)
     throw Error(Errc::unavailable,
                 "this node has no configuration yet: neither node.json nor "
                 "configuration.json is in " +
                     home.path("config") + "; set JETPACK_HOME if it is elsewhere");
+  if (has_facts && !is_local && !is_sent) tree->set_partial();
   return *std::move(tree);
 }
 
@@ -120,7 +135,7 @@ void write_property(const Home& home, std::string_view key, std::string_view jso
   home.check();
   const support::Json value = parse_value(json);
   const support::FileLock lock =
-      support::FileLock::wait(home.path("config/.properties.lock"), 0640);
+      support::FileLock::wait(home.path("config/.properties.lock"), 0600);
   const std::string path = home.path("config/properties.json");
   auto read = read_object(home, "config/properties.json");
   support::Json properties = read ? *std::move(read) : support::Json::parse("{}", "no properties");

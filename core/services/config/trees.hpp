@@ -17,19 +17,27 @@ class Tree {
   const rapidjson::Value& root() const { return layers_.front().root(); }
 
   enum class Precedence {
-    replace,       // what is laid over wins; objects are merged
-    keep_objects,  // the same, but an object is not replaced by something else
+    replace,     // what is laid over wins; objects are merged
+    keep_kinds,  // the same, but neither is an object replaced by something else nor the reverse
   };
   void lay_over(support::Json layer, Precedence precedence);
 
+  // Only what the agent knows by itself is there: of a key that is missing nobody knows whether the
+  // server has it.
+  bool is_partial() const { return is_partial_; }
+  void set_partial() { is_partial_ = true; }
+
  private:
   std::vector<support::Json> layers_;
+  bool is_partial_ = false;
 };
 
-// config/node.json, overlaid by config/configuration.json (what the server delivered: edits show at
-// once) and config/properties.json. Properties have names such as cyclecloud.cluster that are
-// objects in the configuration; these objects stay. Throws Errc::unavailable when none exists, and
-// Errc::corrupt with file, line and column.
+// What the agent knows of its node, config/facts.json, overlaid by what an administrator wrote,
+// config/local.json, what the server delivered, config/configuration.json, and
+// config/properties.json; below them what Chef found, config/attributes.json. Edits show at once.
+// Properties have names such as cyclecloud.cluster and os that are of another kind in the
+// configuration; these stay. Before the agent has written its facts, config/node.json is the base.
+// Throws Errc::unavailable when none exists, and Errc::corrupt with file, line and column.
 // Holds only what the dotted key leads to; "" is everything.
 Tree read_configuration(const Home& home, std::string_view key = {});
 

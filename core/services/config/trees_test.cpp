@@ -53,6 +53,29 @@ TEST_CASE("no configuration at all is an error, as is one that is no object") {
                        doctest::Contains("no JSON object"), Error);
 }
 
+TEST_CASE("with facts, node.json is only written") {
+  const support::TemporaryDirectory directory;
+  const Home home(directory.path());
+  directory.write("config/node.json", R"({"a":"merged","gone":1})");
+  directory.write("config/facts.json", R"({"a":"fact","b":"fact","c":"fact","os":"linux"})");
+  CHECK(value(home, "a") == "fact");
+  CHECK(value(home, "gone") == "(none)");
+  CHECK(read_configuration(home).is_partial());
+  directory.write("config/attributes.json", R"({"a":"chef","d":"chef"})");
+  CHECK(value(home, "a") == "fact");
+  CHECK(value(home, "d") == "chef");
+  CHECK(read_configuration(home).is_partial());
+  directory.write("config/local.json", R"({"b":"local","c":"local"})");
+  CHECK(value(home, "b") == "local");
+  CHECK_FALSE(read_configuration(home).is_partial());
+  directory.write("config/configuration.json", R"({"c":"server"})");
+  CHECK(value(home, "c") == "server");
+  // Neither kind takes the place of the other.
+  directory.write("config/properties.json", R"({"os":{"id":"debian"},"c":"property"})");
+  CHECK(value(home, "os") == "linux");
+  CHECK(value(home, "c") == "property");
+}
+
 TEST_CASE("merging large objects takes no time in their product") {
   const support::TemporaryDirectory directory;
   std::string large = "{";

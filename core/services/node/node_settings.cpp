@@ -8,8 +8,7 @@
 #include <jetpack/error.hpp>
 #include "services/module_host.hpp"
 #include "services/node/proxy.hpp"
-#include "support/ini.hpp"
-#include "support/json.hpp"
+#include "support/connection_files.hpp"
 #include "support/text.hpp"
 #include "support/url.hpp"
 
@@ -30,23 +29,14 @@ std::optional<std::string> unless_empty(std::optional<std::string> text) {
 
 }  // namespace
 
-struct NodeSettings::Files {
-  std::optional<support::Json> connection;
-  std::optional<support::Ini> ini;
-};
-
 NodeSettings::NodeSettings(const std::string& config_directory, Setting setting,
                            support::SettingWarning warn)
     : directory_(config_directory), setting_(std::move(setting)), warn_(std::move(warn)) {
-  files_ = std::make_shared<Files>(Files{support::Json::read(directory_ + "/connection.json"),
-                                         support::Ini::read(directory_ + "/jetpack.ini")});
-  if (files_->connection && !files_->connection->root().IsObject())
-    throw Error(Errc::corrupt,
-                directory_ + "/connection.json, line 1, column 1: expected an object");
+  files_ = std::make_shared<support::ConnectionFiles>(support::ConnectionFiles::read(directory_));
 }
 
 std::optional<std::string> NodeSettings::ini(std::string_view section, std::string_view key) const {
-  return files_->ini ? unless_empty(files_->ini->get(section, key)) : std::nullopt;
+  return files_->ini(section, key);
 }
 
 bool NodeSettings::ini_flag(std::string_view section, std::string_view key) const {
@@ -59,34 +49,23 @@ bool NodeSettings::verifies(std::string_view section) const {
          !support::flag_setting(skip_validation_key, setting_(skip_validation_key), warn_);
 }
 
-std::optional<std::string> NodeSettings::file(std::string_view connection_key,
-                                              std::string_view section,
-                                              std::string_view ini_key) const {
-  if (files_->connection && !connection_key.empty())
-    if (auto text = unless_empty(support::find_string(files_->connection->root(), connection_key)))
-      return text;
-  return ini(section, ini_key);
-}
-
 Identity NodeSettings::identity_from_files() const {
-  return {file("cluster", identity_section, "cluster_name").value_or(""),
-          ini(identity_section, "node_name").value_or(""),
-          ini(identity_section, "instance_id").value_or(""),
-          ini(identity_section, "cluster_session_id").value_or("")};
+  return {files_->cluster().value_or(""), files_->node().value_or(""),
+          files_->instance().value_or(""), files_->session().value_or("")};
 }
 
 std::optional<std::string> NodeSettings::cluster() const {
-  if (auto text = file("cluster", identity_section, "cluster_name")) return text;
-  return setting_("cyclecloud.cluster.name");
+  auto text = files_->cluster();
+  return text ? text : setting_("cyclecloud.cluster.name");
 }
 
 std::optional<std::string> NodeSettings::node() const {
-  if (auto text = ini(identity_section, "node_name")) return text;
-  return setting_("cyclecloud.node.name");
+  auto text = files_->node();
+  return text ? text : setting_("cyclecloud.node.name");
 }
 
 std::optional<std::string> NodeSettings::instance() const {
-  if (auto text = ini(identity_section, "instance_id")) return text;
+  if (auto text = files_->instance()) return text;
   for (const auto key :
        {"cyclecloud.instance.id", "cyclecloud.node.id", "azure.metadata.compute.vmId"})
     if (auto text = setting_(key)) return text;
@@ -94,18 +73,18 @@ std::optional<std::string> NodeSettings::instance() const {
 }
 
 std::optional<std::string> NodeSettings::username() const {
-  if (auto text = file("username", webserver_section, "api_username")) return text;
-  return setting_("cyclecloud.config.username");
+  auto text = files_->username();
+  return text ? text : setting_("cyclecloud.config.username");
 }
 
 std::optional<std::string> NodeSettings::password() const {
-  if (auto text = file("password", webserver_section, "api_password")) return text;
-  return setting_("cyclecloud.config.password");
+  auto text = files_->password();
+  return text ? text : setting_("cyclecloud.config.password");
 }
 
 Identity NodeSettings::identity() const {
   return {cluster().value_or(""), node().value_or(""), instance().value_or(""),
-          ini(identity_section, "cluster_session_id").value_or("")};
+          files_->session().value_or("")};
 }
 
 std::optional<std::string> NodeSettings::fact(std::string_view name) const {
@@ -152,11 +131,9 @@ std::optional<std::string> NodeSettings::userdata_seed() const {
 
 std::string NodeSettings::url() const {
   std::string where = directory_ + "/connection.json, \"url\"";
-  std::optional<std::string> text;
-  if (files_->connection)
-    text = unless_empty(support::find_string(files_->connection->root(), "url"));
+  auto text = files_->connection("url");
   if (!text) {
-    text = ini(webserver_section, "webserver");
+    text = files_->url();
     where = directory_ + "/jetpack.ini, [cycle_server] webserver";
   }
   if (!text) {
@@ -183,9 +160,7 @@ std::string NodeSettings::ca_file(std::string_view section) const {
 }
 
 std::string NodeSettings::proxy(const std::string& server_url) const {
-  std::string method;
-  if (files_->connection)
-    method = support::find_string(files_->connection->root(), "proxy_method").value_or("");
+  const std::string method = files_->connection("proxy_method").value_or("");
   if (method == "none") return "";
   if (method == "environment")
     return proxy_of_environment(support::parse_url(server_url, "the server's address"));
@@ -237,8 +212,9 @@ Route NodeSettings::message_route() const {
 
 std::vector<std::string> NodeSettings::sources() const {
   std::vector<std::string> paths;
-  for (const char* name : {"connection.json", "jetpack.ini", "node.json", "configuration.json",
-                           "properties.json", "ca.pem"})
+  for (const char* name :
+       {"connection.json", "jetpack.ini", "node.json", "attributes.json", "facts.json",
+        "local.json", "configuration.json", "properties.json", "ca.pem"})
     paths.push_back(directory_ + '/' + name);
   for (const auto section : {webserver_section, broker_section})
     if (auto path = ca_file(section); !path.empty()) paths.push_back(std::move(path));

@@ -13,7 +13,10 @@
 
 namespace jetpack {
 class ModuleHost;
+namespace support {
+class ConnectionFiles;
 }
+}  // namespace jetpack
 
 namespace jetpack::node {
 
@@ -72,8 +75,6 @@ class NodeSettings {
   std::vector<std::string> sources() const;
 
  private:
-  std::optional<std::string> file(std::string_view connection_key, std::string_view section,
-                                  std::string_view ini_key) const;
   std::optional<std::string> ini(std::string_view section, std::string_view key) const;
   bool ini_flag(std::string_view section, std::string_view key) const;
   // Whether certificates are checked.
@@ -89,11 +90,10 @@ class NodeSettings {
   template <class Ask>
   static std::optional<std::string> if_configured(Ask&& ask);
 
-  struct Files;
   std::string directory_;
   Setting setting_;
   support::SettingWarning warn_;
-  std::shared_ptr<const Files> files_;
+  std::shared_ptr<const support::ConnectionFiles> files_;
 };
 
 // Those of the node that `host` runs on.

@@ -15,8 +15,7 @@ namespace {
 
 constexpr uint64_t most_cgroups_text = 64 << 10;
 
-// The directory of our own group; empty when it is not one of cgroup v2.
-std::string own_group() {
+std::string find_own_group() {
   try {
     const auto text = support::read_file("/proc/self/cgroup", most_cgroups_text).value_or("");
     const size_t at = text.starts_with("0::") ? 0 : text.find("\n0::");
@@ -32,7 +31,15 @@ std::string own_group() {
   }
 }
 
+// The directory of our own group; empty when it is not one of cgroup v2.
+const std::string& own_group() {
+  static const std::string group = find_own_group();
+  return group;
+}
+
 }  // namespace
+
+void ControlGroup::prepare() { own_group(); }
 
 ControlGroup::ControlGroup() : path_(own_group()) {
   if (path_.empty()) return;

@@ -11,6 +11,9 @@ namespace jetpack {
 // Delegate=, a container, cgroup v1.
 class ControlGroup {
  public:
+  // Looks up the group that we are in, once for all: before fork(), that no child has to.
+  static void prepare();
+
   ControlGroup();
   ControlGroup(const ControlGroup&) = delete;
   ControlGroup& operator=(const ControlGroup&) = delete;

@@ -112,27 +112,31 @@ class SupervisorProcess {
     sigaddset(&children, SIGCHLD);
     ::sigprocmask(SIG_BLOCK, &children, nullptr);
     const support::Fd signals(::signalfd(-1, &children, SFD_CLOEXEC));
-    Pipe failure = make_pipe();
-    script_ = ::fork();
-    if (script_ == 0) exec_script(in, out, err, failure.write.get());
-    if (script_ < 0) {
-      report_.start_error = errno;
-      return report_;
-    }
-    failure.write.close();
-    int error = 0;
-    if (::read(failure.read.get(), &error, sizeof error) == sizeof error) {
-      report_.start_error = error;
-      return report_;
-    }
+    std::vector<char*> argv = pointers(task_.argv), env = pointers(task_.env);
+    // The program is searched in the PATH that it will have.
+    ::environ = env.data();
+    // It shares our memory until it is another program: nothing is copied, and its error is ours.
+    script_ = ::vfork();  // NOLINT: nobody else needs us meanwhile
+    if (script_ == 0) exec_script(in, out, err, argv.data());
+    report_.start_error = script_ < 0 ? errno : exec_error_;
+    if (report_.start_error != 0) return report_;
     supervise(signals.get());
     if (!task_.leaves_daemons || !ended_ || report_.timed_out != 0) kill_the_rest();
     return report_;
   }
 
  private:
+  // With a null pointer behind the last.
+  static std::vector<char*> pointers(const std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (const auto& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
+  }
+
   [[noreturn]] void exec_script(const support::Fd& in, const support::Fd& out,
-                                const support::Fd& err, int failure) {
+                                const support::Fd& err, char* const* argv) {
     // A script without its supervisor would have no deadline.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::setsid();
@@ -145,17 +149,9 @@ class SupervisorProcess {
     ::dup2(in.get(), STDIN_FILENO);
     ::dup2(out.get(), STDOUT_FILENO);
     ::dup2(err.get(), STDERR_FILENO);
-    std::vector<char*> argv, env;
-    for (const auto& text : task_.argv) argv.push_back(const_cast<char*>(text.c_str()));
-    for (const auto& text : task_.env) env.push_back(const_cast<char*>(text.c_str()));
-    argv.push_back(nullptr);
-    env.push_back(nullptr);
-    // The program is searched in the PATH that it will have.
-    ::environ = env.data();
     if (task_.directory.empty() || ::chdir(task_.directory.c_str()) == 0)
-      ::execvpe(argv[0], argv.data(), env.data());
-    const int error = errno;
-    [[maybe_unused]] const auto written = ::write(failure, &error, sizeof error);
+      ::execvpe(argv[0], argv, ::environ);
+    exec_error_ = errno;
     ::_exit(127);
   }
 
@@ -235,6 +231,7 @@ class SupervisorProcess {
   int lifeline_;
   std::optional<ControlGroup> group_;  // not around daemons that go on
   pid_t script_ = -1;
+  volatile int exec_error_ = 0;  // written by the script's process
   bool ended_ = false;
   Report report_;
 };
@@ -252,6 +249,7 @@ Supervisor start_supervisor(const Task& task, const support::Fd& in, const suppo
                             const support::Fd& err) {
   Pipe lifeline = make_pipe();
   Pipe report = make_pipe();
+  if (!task.leaves_daemons) ControlGroup::prepare();
   const pid_t pid = ::fork();
   if (pid < 0)
     throw Error(Errc::unavailable, "cannot start a process: " + support::system_message(errno));

@@ -6,10 +6,12 @@
 #include "services/session/https_connection.hpp"
 #include "support/encoding.hpp"
 #include "support/sha256.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::session {
 
 std::string basic_authorization(const ServerParameters& server) {
+  if (server.username.size == 0) return {};
   const std::string pair = std::string(boundary::view(server.username)) + ':' +
                            std::string(boundary::view(server.password));
   return "Basic " + support::base64(pair);
@@ -30,6 +32,8 @@ int32_t exchange(void* self, const RequestParameters* request, ResponseParameter
         http::retry_after(response.retry_after, response.date, std::chrono::system_clock::now());
     result->status = response.status;
     result->retry_after_s = asked ? int64_t{asked->count()} : -1;
+    const auto date = support::parse_http_date(response.date);
+    result->date_s = date ? int64_t{date->time_since_epoch().count()} : 0;
   });
 }
 

@@ -31,7 +31,7 @@ class HttpsConnection {
 // By the library that was built in.
 std::unique_ptr<HttpsConnection> open_connection(const ServerParameters& server);
 
-// The value of the Authorization header.
+// The value of the Authorization header; empty without a user name.
 std::string basic_authorization(const ServerParameters& server);
 
 }  // namespace jetpack::session

@@ -144,7 +144,7 @@ void RestConnection::connect() {
 rest::http_request RestConnection::request_for(const RequestParameters& parameters) const {
   rest::http_request request{std::string(boundary::view(parameters.method))};
   request.set_request_uri(web::uri(std::string(boundary::view(parameters.path))));
-  request.headers().add("Authorization", authorization_);
+  if (!authorization_.empty()) request.headers().add("Authorization", authorization_);
   request.headers().add("Accept", "application/json, */*");
   request.headers().add("User-Agent", "jetpack");
   for (size_t i = 0; i < parameters.header_count; ++i)

@@ -34,7 +34,8 @@ http::Request CurlConnection::request_of(const RequestParameters& parameters) co
   request.method = boundary::view(parameters.method);
   request.url = url_ + std::string(boundary::view(parameters.path));
   request.body = boundary::view(parameters.body);
-  request.headers = {{"authorization", authorization_}, {"accept", "application/json, */*"}};
+  request.headers = {{"accept", "application/json, */*"}};
+  if (!authorization_.empty()) request.headers["authorization"] = authorization_;
   if (!request.body.empty())
     request.headers["content-type"] = boundary::view(parameters.content_type);
   for (size_t i = 0; i < parameters.header_count; ++i)

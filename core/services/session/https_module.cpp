@@ -45,6 +45,7 @@ class LoadedHttpsClient : public HttpsClient {
     boundary::check(module_.exchange(self_, &table, &raw, boundary::append_to(response.body), &err),
                     err);
     response.status = raw.status;
+    response.date = raw.date_s;
     if (raw.retry_after_s >= 0) response.retry_after = std::chrono::seconds{raw.retry_after_s};
     return response;
   }

@@ -23,7 +23,7 @@ struct ServerParameters {
   uint32_t size;
   uint32_t verify;  // 1: the certificate must be trusted and belong to the host
   jp_str url;       // "https://host:9443/ctx", no trailing slash
-  jp_str username;
+  jp_str username;  // empty: no authorization is sent
   jp_str password;
   jp_str ca_file;  // PEM, trusted beside the system's store; may be empty
   jp_str proxy;    // "http://user:password@host:port", percent-encoded; empty: none
@@ -46,6 +46,7 @@ struct ResponseParameters {
   uint32_t size;
   uint32_t status;
   int64_t retry_after_s;  // what Retry-After asks for, in seconds or as a date; -1: nothing
+  int64_t date_s;         // what Date says, in seconds since 1970; 0: nothing
 };
 
 struct HttpsModule {
@@ -80,6 +81,7 @@ struct Response {
   uint32_t status = 0;
   std::optional<std::chrono::seconds> retry_after;
   std::string body;
+  int64_t date = 0;  // what Date says, in seconds since 1970; 0: nothing
 };
 
 class HttpsClient {

@@ -12,6 +12,7 @@
 
 #include "services/module.hpp"
 #include "services/module_host.hpp"
+#include "services/node/metadata.hpp"
 #include "services/node/node_settings.hpp"
 #include "services/results.hpp"
 #include "services/session/broker.hpp"
@@ -123,17 +124,9 @@ void Session::refresh(Draining& draining) const {
   draining.delivery.emplace(draining.outbox, delivery_options(known));
 }
 
-jp_delivered Session::drain(int64_t time_ms) {
-  if (!draining_) draining_.emplace(outbox_options());
-  Drained drained;
-  try {
-    refresh(*draining_);
-    drained = draining_->delivery->drain(bounded(time_ms));
-  } catch (const Error& e) {
-    if (draining_->delivery) throw;
-    drained.outcome = JP_STOPPED;
-    drained.note = e.what();
-  }
+namespace {
+
+jp_delivered delivered(const Drained& drained) {
   jp_delivered result{};
   result.size = sizeof result;
   result.outcome = static_cast<uint32_t>(drained.outcome);
@@ -144,19 +137,65 @@ jp_delivered Session::drain(int64_t time_ms) {
   return result;
 }
 
-Response Session::request(const jp_request& raw) const {
-  const auto method = boundary::view(raw.method);
-  const auto path = boundary::view(raw.path);
-  check_request(method, path);
-  const auto client = connect(settings().server());
+}  // namespace
+
+jp_delivered Session::drain(int64_t time_ms) {
+  const std::unique_lock lock(draining_mutex_, std::try_to_lock);
+  if (!lock)
+    return delivered({JP_BUSY, 0, 0, milliseconds::zero(), "another thread is delivering"});
+  if (!draining_) draining_.emplace(outbox_options());
+  Drained drained;
+  try {
+    refresh(*draining_);
+    drained = draining_->delivery->drain(bounded(time_ms));
+  } catch (const Error& e) {
+    if (draining_->delivery) throw;
+    drained.outcome = JP_STOPPED;
+    drained.note = e.what();
+  }
+  return delivered(drained);
+}
+
+namespace {
+
+Request checked(const jp_request& raw) {
   Request request;
-  request.method = method;
-  request.path = path;
+  request.method = boundary::view(raw.method);
+  request.path = boundary::view(raw.path);
+  check_request(request.method, request.path);
   request.content_type = raw.body_is_json != 0 ? "application/json" : "application/octet-stream";
   request.body = boundary::view(raw.body);
   request.timeout = raw.timeout_ms > 0 ? bounded(raw.timeout_ms) : default_request_timeout;
   request.max_reply = raw.max_reply > 0 ? raw.max_reply : default_max_reply;
-  return client->exchange(request);
+  return request;
+}
+
+}  // namespace
+
+Response Session::request(const jp_request& raw) const {
+  const Request request = checked(raw);
+  return connect(settings().server())->exchange(request);
+}
+
+// It is asked every second, so the connection is kept, and the configuration read only when it has
+// changed. Several threads may ask: one that finds the connection in use opens another.
+Response Session::metadata(const jp_request& raw) {
+  Request request = checked(raw);
+  request.headers = {{node::metadata_header, "true"}};
+  const auto open = [&] {
+    node::Server service;
+    service.url = node::metadata_url(host_);
+    return connect(service);
+  };
+  const std::unique_lock lock(metadata_.in_use, std::try_to_lock);
+  if (!lock.owns_lock()) return open()->exchange(request);
+  const auto stamps = stamps_of({host_.path("config/node.json"), host_.path("config/local.json"),
+                                 host_.path("config/configuration.json")});
+  if (!metadata_.client || stamps != metadata_.stamps) {
+    metadata_.client = open();
+    metadata_.stamps = stamps;
+  }
+  return metadata_.client->exchange(request);
 }
 
 namespace {

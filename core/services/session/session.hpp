@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,7 @@ class Session {
   jp_receipt publish(const jp_message& raw);
   jp_receipt send(const jp_letter& raw);
   Response request(const jp_request& raw) const;
+  Response metadata(const jp_request& raw);
   jp_delivered drain(int64_t time_ms);
 
   // To look at the queue does not wait for others: `jetpack status` is for when they hang.
@@ -63,6 +65,13 @@ class Session {
     std::vector<std::string> sources;
     std::vector<Stamp> stamps;  // of the sources, when `delivery` was made
     std::optional<Delivery> delivery;
+  };
+
+  // What metadata() keeps between calls.
+  struct Metadata {
+    std::mutex in_use;
+    std::vector<Stamp> stamps;  // of the configuration's files, when `client` was made
+    std::unique_ptr<HttpsClient> client;
   };
 
   node::NodeSettings settings() const { return node::node_settings(host_); }
@@ -99,40 +108,63 @@ class Session {
   }
   static int32_t publish_entry(void* self, const jp_message* message, jp_receipt* receipt,
                                jp_error* err) noexcept {
-    return boundary::guard(err, [&] { hand_out(from(self).publish(*message), receipt); });
+    return boundary::guard(err, [&] {
+      const std::lock_guard lock(from(self).outbox_mutex_);
+      hand_out(from(self).publish(*message), receipt);
+    });
   }
   static int32_t request_entry(void* self, const jp_request* request, jp_reply* reply, jp_sink body,
                                jp_error* err) noexcept {
     return boundary::guard(err, [&] {
       const Response response = from(self).request(*request);
       write_to(body, response.body);
-      hand_out(jp_reply{sizeof(jp_reply), response.status}, reply);
+      hand_out(jp_reply{sizeof(jp_reply), response.status, response.date}, reply);
+    });
+  }
+  static int32_t metadata_entry(void* self, const jp_request* request, jp_reply* reply,
+                                jp_sink body, jp_error* err) noexcept {
+    return boundary::guard(err, [&] {
+      const Response response = from(self).metadata(*request);
+      write_to(body, response.body);
+      hand_out(jp_reply{sizeof(jp_reply), response.status, response.date}, reply);
     });
   }
   static int32_t send_entry(void* self, const jp_letter* letter, jp_receipt* receipt,
                             jp_error* err) noexcept {
-    return boundary::guard(err, [&] { hand_out(from(self).send(*letter), receipt); });
+    return boundary::guard(err, [&] {
+      const std::lock_guard lock(from(self).outbox_mutex_);
+      hand_out(from(self).send(*letter), receipt);
+    });
   }
   static int32_t deliver_entry(void* self, int64_t time_ms, jp_delivered* result,
                                jp_error* err) noexcept {
     return boundary::guard(err, [&] { hand_out(from(self).drain(time_ms), result); });
   }
   static int32_t outbox_list_entry(void* self, jp_str id, jp_sink json, jp_error* err) noexcept {
-    return boundary::guard(err,
-                           [&] { write_to(json, from(self).outbox_list(boundary::view(id))); });
+    return boundary::guard(err, [&] {
+      const std::lock_guard lock(from(self).outbox_mutex_);
+      write_to(json, from(self).outbox_list(boundary::view(id)));
+    });
   }
   static int32_t outbox_change_entry(void* self, uint32_t change, jp_str id, uint64_t* count,
                                      jp_error* err) noexcept {
-    return boundary::guard(err,
-                           [&] { *count = from(self).change_outbox(change, boundary::view(id)); });
+    return boundary::guard(err, [&] {
+      const std::lock_guard lock(from(self).outbox_mutex_);
+      *count = from(self).change_outbox(change, boundary::view(id));
+    });
   }
   static int32_t outbox_entry(void* self, jp_sink json, jp_error* err) noexcept {
-    return boundary::guard(err, [&] { write_to(json, from(self).outbox_state()); });
+    return boundary::guard(err, [&] {
+      const std::lock_guard lock(from(self).outbox_mutex_);
+      write_to(json, from(self).outbox_state());
+    });
   }
 
   ModuleHost host_;
+  std::mutex outbox_mutex_, draining_mutex_;
   std::optional<Outbox> outbox_;
   std::optional<Draining> draining_;
+  Metadata metadata_;
   jp_session table_{sizeof(jp_session),
                     0,
                     this,
@@ -143,7 +175,8 @@ class Session {
                     &send_entry,
                     &deliver_entry,
                     &outbox_list_entry,
-                    &outbox_change_entry};
+                    &outbox_change_entry,
+                    &metadata_entry};
 };
 
 }  // namespace jetpack::session

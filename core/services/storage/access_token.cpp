@@ -6,6 +6,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/http/status.hpp"
+#include "services/node/metadata.hpp"
 #include "support/json.hpp"
 
 namespace jetpack::storage {
@@ -59,7 +60,7 @@ http::Response AccessTokens::ask(http::Client& client, const std::string& identi
                 "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2F"
                 "storage.azure.com%2F" +
                 (identity.empty() ? "" : '&' + identity);
-  request.headers = {{"metadata", "true"}};
+  request.headers = {{node::metadata_header, "true"}};
   http::Response reply = client.perform(settings, request, most_answer);
   // By its documentation it may answer 404 and 410 for a while, too.
   if (http::is_retryable(reply.status) || reply.status == 404 || reply.status == 410)

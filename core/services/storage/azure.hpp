@@ -28,7 +28,7 @@ struct Settings {
   int connections = 4;
   int tries = 8;
   std::chrono::seconds stall{30};
-  std::string metadata_url = "http://169.254.169.254";
+  std::string metadata_url;
 };
 
 // May be used by several threads. Every call is one exchange, two or three where the credential

@@ -1,6 +1,7 @@
 // A container of the Blob service as a locker.
 #include <jetpack/error.hpp>
 #include "services/storage/download.hpp"
+#include "services/storage/many.hpp"
 #include "services/storage/names.hpp"
 #include "services/storage/store.hpp"
 
@@ -32,6 +33,7 @@ class AzureStore : public Store {
   std::optional<BlobInfo> properties(std::string_view blob) override;
   Downloaded download(std::string_view blob, const std::string& to, bool fresh,
                       const Watch& watch) override;
+  void download_all(std::vector<Wanted>& wanted, const Watch& watch) override;
   uint64_t upload(std::string_view blob, const std::string& content_type, const Content& content,
                   const Watch& watch) override;
   void remove(std::string_view blob) override;
@@ -139,6 +141,32 @@ Downloaded AzureStore::download(std::string_view blob, const std::string& to, bo
       info = found_again(blob, file);
     }
   });
+}
+
+void AzureStore::download_all(std::vector<Wanted>& wanted, const Watch& watch) {
+  uint64_t total = 0;
+  uint64_t done = 0;
+  std::vector<Wanted*> small;
+  for (Wanted& one : wanted) {
+    total += one.blob->bytes;
+    if (one.blob->bytes <= most_small) small.push_back(&one);
+  }
+  const Watch part = [&](uint64_t bytes, uint64_t) {
+    if (watch) watch(done + bytes, total);
+  };
+  const std::string context = "cannot download from the locker " + address() + ": ";
+  try {
+    fetch_many(azure_, small, part);
+    for (const Wanted* one : small) done += one->blob->bytes;
+    for (const Wanted& one : wanted) {
+      if (one.blob->bytes <= most_small) continue;
+      PartialFile file(one.path, [&] { part(0, 0); });
+      fetch_into(*one.blob, file, false, part);
+      done += one.blob->bytes;
+    }
+  } catch (const Error& e) {
+    throw Error(e.code(), context + e.what());
+  }
 }
 
 uint64_t AzureStore::upload(std::string_view blob, const std::string& content_type,

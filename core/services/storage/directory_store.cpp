@@ -53,6 +53,7 @@ class DirectoryStore : public Store {
   std::optional<BlobInfo> properties(std::string_view blob) override;
   Downloaded download(std::string_view blob, const std::string& to, bool fresh,
                       const Watch& watch) override;
+  void download_all(std::vector<Wanted>& wanted, const Watch& watch) override;
   uint64_t upload(std::string_view blob, const std::string& content_type, const Content& content,
                   const Watch& watch) override;
   void remove(std::string_view blob) override;
@@ -205,6 +206,19 @@ Downloaded DirectoryStore::download(std::string_view blob, const std::string& to
   }
   partial.finish();
   return {known.bytes, 0, false};
+}
+
+void DirectoryStore::download_all(std::vector<Wanted>& wanted, const Watch& watch) {
+  uint64_t total = 0;
+  uint64_t done = 0;
+  for (const Wanted& one : wanted) total += one.blob->bytes;
+  for (const Wanted& one : wanted) {
+    const Watch part = [&](uint64_t bytes, uint64_t) {
+      if (watch) watch(std::min(done + bytes, total), total);
+    };
+    download(one.blob->name, one.path, true, part);
+    done += one.blob->bytes;
+  }
 }
 
 // The directories of the blob.

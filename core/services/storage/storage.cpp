@@ -7,10 +7,12 @@
 #include "services/http/status.hpp"
 #include "services/module.hpp"
 #include "services/module_host.hpp"
+#include "services/node/metadata.hpp"
 #include "services/node/node_settings.hpp"
 #include "services/results.hpp"
 #include "services/storage/names.hpp"
 #include "services/storage/store.hpp"
+#include "services/storage/sync.hpp"
 #include "support/url.hpp"
 
 namespace jetpack::storage {
@@ -69,6 +71,9 @@ class StorageService {
   static int32_t sign_entry(void* self, const jp_signature* signature, jp_sink url,
                             jp_signed* result, jp_error* err) noexcept;
 
+  static int32_t sync_entry(void* self, const jp_sync* sync, jp_synced* result,
+                            jp_error* err) noexcept;
+
   ModuleHost host_;
   std::unique_ptr<LockerSource> source_;
   std::unique_ptr<Store> store_;
@@ -81,7 +86,8 @@ class StorageService {
                     &download_entry,
                     &upload_entry,
                     &remove_entry,
-                    &sign_entry};
+                    &sign_entry,
+                    &sync_entry};
 };
 
 // The description that the cluster's server has for this node.
@@ -104,11 +110,7 @@ Settings StorageService::settings() const {
   settings.connections = static_cast<int>(host_.number("cyclecloud.jetpack.storage_connections"));
   settings.tries = static_cast<int>(host_.number("cyclecloud.jetpack.storage_tries"));
   settings.stall = std::chrono::seconds{host_.number("cyclecloud.jetpack.storage_stall")};
-  if (auto url = host_.setting("cyclecloud.jetpack.metadata_url"))
-    settings.metadata_url =
-        support::parse_url(*url,
-                           "the address in the configuration key cyclecloud.jetpack.metadata_url")
-            .text();
+  settings.metadata_url = node::metadata_url(host_);
   return settings;
 }
 
@@ -235,6 +237,21 @@ int32_t StorageService::sign_entry(void* self, const jp_signature* signature, jp
                       .count()},
         result);
     write_to(url, made.url);
+  });
+}
+
+int32_t StorageService::sync_entry(void* self, const jp_sync* sync, jp_synced* result,
+                                   jp_error* err) noexcept {
+  return boundary::guard(err, [&] {
+    check_prefix(boundary::view(sync->prefix));
+    const SyncResult done = storage::sync(
+        from(self).opened(),
+        {std::string(boundary::view(sync->prefix)), std::string(boundary::view(sync->directory)),
+         (sync->flags & JP_SYNC_FRESH) != 0, watch_of(sync->progress),
+         [self](const std::string& text) { from(self).host_.warn(text); }});
+    hand_out(jp_synced{sizeof(jp_synced), done.changed ? 1u : 0u, done.files, done.bytes,
+                       done.transferred, done.transferred_bytes, done.removed},
+             result);
   });
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "services/storage/blob_xml.hpp"
 #include "services/storage/upload.hpp"
@@ -33,6 +34,13 @@ struct SignedAddress {
   bool shortened = false;
 };
 
+// A blob of a listing, and the file that is to hold it.
+struct Wanted {
+  const BlobInfo* blob;
+  std::string path;
+  std::string md5;  // of the whole, hex, as far as it is known afterwards; else empty
+};
+
 // Names have been checked. All throw Error, whose text says what was being done to what.
 class Store {
  public:
@@ -47,6 +55,10 @@ class Store {
   virtual std::optional<BlobInfo> properties(std::string_view blob) = 0;
   virtual Downloaded download(std::string_view blob, const std::string& to, bool fresh,
                               const Watch& watch) = 0;
+  // Each file appears when it is complete and verified; when it throws, some are there. Files that
+  // an earlier call left incomplete are resumed. Throws BlobChanged when a blob is no longer the one
+  // of the listing.
+  virtual void download_all(std::vector<Wanted>& wanted, const Watch& watch) = 0;
   virtual uint64_t upload(std::string_view blob, const std::string& content_type,
                           const Content& content, const Watch& watch) = 0;
   virtual void remove(std::string_view blob) = 0;

@@ -1,5 +1,5 @@
-// Access checks for the hub's blobs: Azure Storage SharedKey and service SAS, as its REST
-// reference documents them.
+// Access checks for the hub's blobs: Azure Storage SharedKey, service SAS and bearer tokens,
+// as its REST reference documents them.
 #include "blobs/blob_access.hpp"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include <Poco/URI.h>
 
 #include "blobs/blob_error.hpp"
+#include "blobs/blob_token.hpp"
 #include "common/passwords.hpp"
 #include "support/encoding.hpp"
 #include "support/sha256.hpp"
@@ -91,6 +92,17 @@ BlobGrant check_shared_key(const BlobAccount& account, const BlobRequest& reques
                               signature_of(account, shared_key_text(request))))
     not_authentic("the signature does not match the request");
   return {true, {}};
+}
+
+// A token of the simulated managed identity: everything in a container, but not the containers.
+BlobGrant check_token(const BlobAccount& account, const BlobRequest& request,
+                      std::string_view token, int64_t now) {
+  constexpr std::string_view first_version_with_tokens = "2017-11-09";
+  if (request.header("x-ms-version") < first_version_with_tokens)
+    not_authentic("a token needs an x-ms-version from " + std::string(first_version_with_tokens));
+  if (!is_storage_token(account, token, now))
+    throw BlobError(401, "InvalidAuthenticationInfo", "the token is invalid or has expired");
+  return {false, "racwdl"};
 }
 
 // Which of the resources that contain the blob a SAS is for.
@@ -210,8 +222,11 @@ BlobGrant check_blob_access(const BlobAccount& account, const BlobRequest& reque
   if (request.account != account.name)
     refuse("AuthorizationFailure", "unknown account; this hub's is '" + account.name + "'");
   if (!request.parameter("sig").empty()) return check_sas(account, request, client, now_seconds);
-  if (!request.header("authorization").empty())
-    return check_shared_key(account, request, now_seconds);
+  constexpr std::string_view bearer = "Bearer ";
+  const std::string_view authorization = request.header("authorization");
+  if (authorization.starts_with(bearer))
+    return check_token(account, request, authorization.substr(bearer.size()), now_seconds);
+  if (!authorization.empty()) return check_shared_key(account, request, now_seconds);
   throw BlobError(401, "NoAuthenticationInformation",
                   "the request has no SAS and no Authorization header");
 }

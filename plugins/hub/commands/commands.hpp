@@ -45,4 +45,10 @@ int blob_put(const Call& call);
 int blob_get(const Call& call);
 int blob_remove(const Call& call);
 
+int simulate_event(const Call& call);
+int simulate_cancel(const Call& call);
+int simulate_fault(const Call& call);
+int simulate_clear(const Call& call);
+int simulate_list(const Call& call);
+
 }  // namespace jetpack::hub

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "azure/metadata_server.hpp"
 #include "blobs/blob_server.hpp"
 #include "broker/consumer.hpp"
 #include "commands/commands.hpp"
@@ -89,12 +90,17 @@ std::vector<std::string> names_option(const Call& call, const Listen& listen) {
   return names;
 }
 
-// `blobs`: "" when the hub serves none.
-std::string status_json(const std::string& url, const std::string& blobs,
-                        const std::filesystem::path& authority, const DataDirectory& data) {
+// Where the hub serves; "" for what it does not.
+struct Addresses {
+  std::string url, blobs, metadata;
+};
+
+std::string status_json(const Addresses& addresses, const std::filesystem::path& authority,
+                        const DataDirectory& data) {
   return support::json_object([&](support::Object& object) {
-           object.text("url", url);
-           if (!blobs.empty()) object.text("blobs", blobs);
+           object.text("url", addresses.url);
+           if (!addresses.blobs.empty()) object.text("blobs", addresses.blobs);
+           if (!addresses.metadata.empty()) object.text("metadata", addresses.metadata);
            object.text("ca", authority.string())
                .number("pid", ::getpid())
                .text("data", data.root.string());
@@ -203,8 +209,12 @@ int serve(const Call& call) {
       certificate);
   const std::string url =
       call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
-  const std::string status =
-      status_json(url, blobs ? blobs->endpoint() : std::string(), authority, data);
+  std::optional<MetadataServer> azure;
+  if (call.flag("simulate-azure"))
+    azure.emplace(database, ensure_blob_account(data), log, data,
+                  static_cast<uint16_t>(*call.integer("metadata-port")));
+  const std::string status = status_json(
+      {url, blobs ? blobs->endpoint() : "", azure ? azure->url() : ""}, authority, data);
   support::write_durably(data.status(), status, 0600);
   log.info("serving " + url);
   call.print(status);

@@ -16,7 +16,9 @@ struct DataDirectory {
   std::filesystem::path lock() const { return root / "hub.lock"; }
   std::filesystem::path blobs() const { return root / "blobs"; }
   std::filesystem::path blob_key() const { return root / "blob-account.key"; }
-  // {"url", "blobs", "ca", "pid", "data"} of the hub that runs here, or ran last.
+  // What `hub simulate` and the simulated Azure share.
+  std::filesystem::path azure() const { return root / "azure.json"; }
+  // {"url", "blobs", "metadata", "ca", "pid", "data"} of the hub that runs here, or ran last.
   std::filesystem::path status() const { return root / "hub.json"; }
 };
 

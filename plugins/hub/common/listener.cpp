@@ -1,4 +1,4 @@
-// A TLS listener whose every connection has deadlines.
+// An HTTP listener, with TLS or without, whose every connection has deadlines.
 #include "common/listener.hpp"
 
 #include <openssl/ssl.h>
@@ -103,10 +103,15 @@ net::SocketAddress parse_address(const std::string& listen) {
   }
 }
 
-net::SecureServerSocket listen_on(const std::string& listen, const net::Context::Ptr& context,
-                                  const char* option) {
+net::ServerSocket server_socket(const std::filesystem::path& certificate) {
+  if (certificate.empty()) return {};
+  return net::SecureServerSocket(make_context(certificate));
+}
+
+net::ServerSocket listen_on(const std::string& listen, const std::filesystem::path& certificate,
+                            const char* option) {
   const net::SocketAddress address = parse_address(listen);
-  net::SecureServerSocket socket(context);
+  net::ServerSocket socket = server_socket(certificate);
   try {
     // Never SO_REUSEPORT: two hubs must not share a port unknowingly.
     socket.bind(address, true, false);
@@ -125,7 +130,7 @@ class Listener::Impl {
   Impl(const std::string& listen, const std::filesystem::path& certificate, const char* option,
        int most_threads, MakeHandler make)
       : make_(std::move(make)),
-        socket_(listen_on(listen, make_context(certificate), option)),
+        socket_(listen_on(listen, certificate, option)),
         pool_(2, most_threads + 2),
         server_(std::make_unique<ConnectionFactory>(connections_, make_, most_threads).release(),
                 pool_, socket_, server_parameters(most_threads)) {
@@ -151,7 +156,7 @@ class Listener::Impl {
  private:
   MakeHandler make_;
   Connections connections_;
-  net::SecureServerSocket socket_;
+  net::ServerSocket socket_;
   Poco::ThreadPool pool_;
   net::TCPServer server_;
 };

@@ -1,4 +1,4 @@
-// A TLS listener whose every connection has deadlines.
+// An HTTP listener, with TLS or without, whose every connection has deadlines.
 #pragma once
 
 #include <chrono>
@@ -25,7 +25,7 @@ using MakeHandler = std::function<std::unique_ptr<Poco::Net::HTTPRequestHandler>
 class Listener {
  public:
   // `listen`: "HOST:PORT", port 0 for any free one. `certificate`: key and certificate in one
-  // PEM file. `option`: where the address came from, for errors. Throws Errc::usage for an address
+  // PEM file; "" serves plain HTTP. `option`: where the address came from, for errors. Throws Errc::usage for an address
   // that is invalid, Errc::unavailable when it is in use.
   Listener(const std::string& listen, const std::filesystem::path& certificate, const char* option,
            int most_threads, MakeHandler make);

@@ -1,6 +1,7 @@
-// node.js: the page of a node: identity, conditions with all their texts, properties.
+// node.js: the page of a node: identity, conditions with all their texts, converge, properties.
 import { CONDITIONS, PHASES, clusterPath, count, element, keepAlive, link, make, natural, rank,
   replaceIfChanged, setText, tag, timeElement } from "./dom.js";
+import { showConverge } from "./converge.js";
 import { Refused, ask, cluster, node } from "./hub.js";
 
 const MOST_PROPERTIES = 500; // on the page; the filter finds the others
@@ -88,6 +89,7 @@ export class NodeView {
     replaceIfChanged(element("node-conditions"), conditions.map(conditionItem));
     element("node-conditions").hidden = conditions.length === 0;
     element("node-conditions-empty").hidden = conditions.length > 0;
+    showConverge(known.converge);
     this.#properties = [...flattened(known.properties ?? {}, "")].filter(([path]) => path)
       .sort(([a], [b]) => natural.compare(a, b));
     this.#showProperties();

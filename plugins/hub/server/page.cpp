@@ -27,6 +27,7 @@ constexpr Known known_files[] = {
     {"/page/icon.svg", "icon.svg", "image/svg+xml"},
     {"/page/appearance.js", "appearance.js", javascript},
     {"/page/chart.js", "chart.js", javascript},
+    {"/page/converge.js", "converge.js", javascript},
     {"/page/dom.js", "dom.js", javascript},
     {"/page/events.js", "events.js", javascript},
     {"/page/hub.js", "hub.js", javascript},

@@ -8,6 +8,7 @@
 
 #include <jetpack/error.hpp>
 #include "common/text.hpp"
+#include "store/converge_table.hpp"
 #include "support/json_writer.hpp"
 
 namespace jetpack::hub {
@@ -147,6 +148,27 @@ void write_node(support::Object& object, const Node& node) {
   }
 }
 
+void write_converge(support::Object& object, const StoredConverge& converge) {
+  object.text("run", converge.run)
+      .text("mode", converge.mode)
+      .text("status", converge.status)
+      .text("message", converge.message)
+      .time("started", converge.started)
+      .time("updated", converge.updated)
+      .list("steps", converge.steps, [](support::JsonWriter& writer, const ConvergeStep& step) {
+        support::Object(writer)
+            .number("number", step.number)
+            .text("name", step.name)
+            .text("project", step.project)
+            .text("spec", step.spec)
+            .text("script", step.script)
+            .text("status", step.status)
+            .number("duration_ms", step.duration_ms)
+            .number("return_code", step.return_code)
+            .text("output", step.output);
+      });
+}
+
 using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;
 
 // Of the nodes of a cluster from the first to the last in the list.
@@ -192,6 +214,7 @@ std::string answer_node(SqlSession& session, const Query& query) {
   const auto node = find_node(session, query.cluster, query.node);
   if (!node) throw HttpError(404, "node not found in this cluster");
   const auto conditions = list_conditions(session, {query.cluster, query.node, query.node, true});
+  const auto converge = find_converge(session, query.cluster, query.node);
   const auto events = list_events(session, query.cluster, query.node, Priority::low,
                                   {std::nullopt, std::nullopt, recent_events});
   return support::json_object([&](support::Object& answer) {
@@ -205,6 +228,8 @@ std::string answer_node(SqlSession& session, const Query& query) {
       object.json("configuration", node->configuration);
       object.list("events", events.items,
                   [](support::JsonWriter& writer, const Event& event) { write(writer, event); });
+      if (converge)
+        object.object("converge", [&](support::Object& run) { write_converge(run, *converge); });
     });
   });
 }

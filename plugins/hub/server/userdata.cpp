@@ -2,14 +2,19 @@
 #include "server/userdata.hpp"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "common/text.hpp"
 #include "store/messages.hpp"
 #include "store/node_table.hpp"
+#include "store/target_table.hpp"
 #include "store/user_table.hpp"
 #include "store/userdata_id.hpp"
+#include "support/json.hpp"
 #include "support/json_writer.hpp"
 #include "support/sha256.hpp"
+#include "support/text.hpp"
 
 namespace jetpack::hub {
 
@@ -40,11 +45,34 @@ Node node_of(SqlSession& session, const Account& account, const std::string& id)
   throw HttpError(404, "node id not found");
 }
 
-// The configuration of the cluster, then that of the node, then its identity.
-std::string configuration_of(SqlSession& session, const Node& node) {
-  const auto clusters = list_clusters(session, node.cluster);
-  const std::string shared = clusters.empty() ? "{}" : clusters.front().configuration;
-  const std::string identity = support::json_object([&](support::Object& object) {
+auto owner_in(const std::vector<User>& users) {
+  return std::find_if(users.begin(), users.end(), [](const User& user) { return user.is_owner; });
+}
+
+// What the configuration of the cluster, the array and the node can set differently.
+std::string defaults_of(const Node& node, const std::vector<User>& users,
+                        const rapidjson::Value& array) {
+  constexpr size_t id_digits = 32;
+  const auto owner = owner_in(users);
+  return support::json_object([&](support::Object& object) {
+    object.object("cyclecloud", [&](support::Object& cyclecloud) {
+      cyclecloud.object("cluster", [&](support::Object& cluster) {
+        cluster.text("id", support::sha256_hex("cluster/" + node.cluster).substr(0, id_digits))
+            .number("start_count", support::number_or(array, "InitialCount", 0));
+        if (owner == users.end()) return;
+        const auto keys = support::parse_json(owner->public_keys, "the owner's keys");
+        cluster.object("user", [&](support::Object& user) {
+          user.text("name", owner->name);
+          if (keys.IsArray() && !keys.Empty() && support::is_string(keys[0]))
+            user.text("public_key", support::trimmed(support::text_of(keys[0])));
+        });
+      });
+    });
+  });
+}
+
+std::string identity_of(const Node& node) {
+  return support::json_object([&](support::Object& object) {
     object.object("cyclecloud", [&](support::Object& cyclecloud) {
       cyclecloud.object("cluster",
                         [&](support::Object& cluster) { cluster.text("name", node.cluster); });
@@ -54,15 +82,77 @@ std::string configuration_of(SqlSession& session, const Node& node) {
       });
     });
   });
-  return merge_json(merge_json(shared, node.configuration), identity);
+}
+
+const rapidjson::Value* specs_in(const rapidjson::Value& configuration) {
+  const auto* cyclecloud = support::find_member(configuration, "cyclecloud");
+  const auto* specs =
+      cyclecloud == nullptr ? nullptr : support::find_member(*cyclecloud, "cluster_init_specs");
+  return specs != nullptr && specs->IsArray() ? specs : nullptr;
+}
+
+// The specs of all configurations, the inherited ones first. One that names a project and a spec
+// again takes the earlier one's place, with another version for example.
+std::string merged_specs(const std::vector<std::string>& configurations) {
+  std::vector<std::pair<std::string, std::string>> specs;
+  bool has_any = false;
+  for (const auto& text : configurations) {
+    const auto configuration = support::parse_json(text, "a configuration");
+    const auto* list = specs_in(configuration);
+    if (list == nullptr) continue;
+    has_any = true;
+    for (const auto& spec : list->GetArray()) {
+      const std::string name =
+          support::text_or(spec, "project", "") + '\n' + support::text_or(spec, "spec", "");
+      const auto same = std::find_if(specs.begin(), specs.end(),
+                                     [&](const auto& known) { return known.first == name; });
+      if (same != specs.end()) {
+        same->second = support::to_json(spec);
+      } else {
+        specs.emplace_back(name, support::to_json(spec));
+      }
+    }
+  }
+  if (!has_any) return "{}";
+  return support::json_object([&](support::Object& object) {
+    object.object("cyclecloud", [&](support::Object& cyclecloud) {
+      cyclecloud.list("cluster_init_specs", specs, [](support::JsonWriter& json, const auto& spec) {
+        json.RawValue(spec.second.data(), spec.second.size(), rapidjson::kObjectType);
+      });
+    });
+  });
+}
+
+// The definition of the node's array, or an object without members.
+rapidjson::Document array_of(SqlSession& session, const Node& node) {
+  if (!node.template_name.empty())
+    for (const auto& array : list_nodearrays(session, node.cluster, now_ms()))
+      if (array.name == node.template_name)
+        return support::parse_json(array.definition, "the definition of a node array");
+  return rapidjson::Document(rapidjson::kObjectType);
+}
+
+// The configuration of the cluster, then that of the node's array, then that of the node, then its
+// identity.
+std::string configuration_of(SqlSession& session, const Node& node,
+                             const std::vector<User>& users) {
+  const auto clusters = list_clusters(session, node.cluster);
+  const auto array = array_of(session, node);
+  const auto* of_array = support::find_member(array, "Configuration");
+  const std::vector<std::string> layers{
+      clusters.empty() ? "{}" : clusters.front().configuration,
+      of_array != nullptr && of_array->IsObject() ? support::to_json(*of_array) : "{}",
+      node.configuration};
+  std::string merged = defaults_of(node, users, array);
+  for (const auto& layer : layers) merged = merge_json(merged, layer);
+  return merge_json(merge_json(merged, merged_specs(layers)), identity_of(node));
 }
 
 std::string properties_of(const Node& node, const std::vector<User>& users) {
   return support::json_object([&](support::Object& object) {
     object.object("cyclecloud", [&](support::Object& cyclecloud) {
       cyclecloud.text("cluster", node.cluster);
-      const auto owner =
-          std::find_if(users.begin(), users.end(), [](const User& user) { return user.is_owner; });
+      const auto owner = owner_in(users);
       if (owner != users.end()) cyclecloud.text("owner", owner->name);
     });
   });
@@ -71,7 +161,7 @@ std::string properties_of(const Node& node, const std::vector<User>& users) {
 // Writes all members but the version, which is a digest of them.
 void write_content(SqlSession& session, support::Object& object, const Node& node) {
   const auto users = list_users(session, node.cluster);
-  object.json("configuration", configuration_of(session, node))
+  object.json("configuration", configuration_of(session, node, users))
       .json("properties", properties_of(node, users))
       .list("users", users, write_user);
 }

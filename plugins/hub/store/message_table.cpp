@@ -11,8 +11,11 @@
 
 #include "common/text.hpp"
 #include "store/condition_table.hpp"
+#include "store/converge_table.hpp"
 #include "store/node_table.hpp"
 #include "store/target_table.hpp"
+#include "support/json_writer.hpp"
+#include "support/text.hpp"
 #include "support/times.hpp"
 
 namespace jetpack::hub {
@@ -94,6 +97,20 @@ void install(Node& node, const Installation& installation, int64_t now) {
   set_phase(node, installation.status == "error" ? phase::failed : phase::ready, now);
 }
 
+// Who has asked for its end already had the first word.
+void expect_end(Node& node, const CloudNotice& notice, int64_t now) {
+  if (!may_move(node)) return;
+  set_phase(node, phase::stopping, now);
+  node.ending = phase::terminated;
+  node.status_message = notice.reason;
+  node.last_request = support::json_object([&](support::Object& object) {
+    object.text("action", support::lower_case(notice.event))
+        .text("by", "the cloud")
+        .text("reason", notice.reason)
+        .time("time", now);
+  });
+}
+
 // What a message reports about its node; what it leaves out is unchanged.
 void learn(Node& node, const Message& message, int64_t now) {
   if (!message.instance_id.empty()) node.instance_id = message.instance_id;
@@ -105,6 +122,7 @@ void learn(Node& node, const Message& message, int64_t now) {
   }
   if (message.installation) install(node, *message.installation, now);
   if (message.keepalive) node.keepalive_until = *message.keepalive;
+  if (message.notice) expect_end(node, *message.notice, now);
 }
 
 void note_contact(Node& node, std::string_view address, int64_t now) {
@@ -149,6 +167,8 @@ void apply_delivery(Transaction& transaction, const Delivery& delivery, Node& no
     learn(node, message, now);
     if (message.condition)
       put_condition(transaction, account.cluster, account.node, *message.condition, now);
+    if (message.converge)
+      put_converge(transaction, account.cluster, account.node, *message.converge, now);
     if (message.autoscale) apply_autoscale(transaction, account.cluster, *message.autoscale, now);
   }
 }

@@ -94,8 +94,10 @@ class MessageReader {
   void read_report(Message& message, const json::Value& data) const try {
     if (message.type == "condition") message.condition = read_condition(data);
     if (message.type == "installation") message.installation = read_installation(data);
+    if (message.type == "converge") message.converge = read_converge(data);
     if (message.type == "autoscale") message.autoscale = read_autoscale(data);
     if (message.type == "keepalive") message.keepalive = read_keepalive(data);
+    if (message.type == "scheduled_event") message.notice = read_cloud_notice(data);
   } catch (const Error& error) {
     fail(error.what());
   }

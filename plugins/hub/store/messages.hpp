@@ -44,8 +44,10 @@ struct Message {
   std::optional<std::string> properties;  // a JSON object
   std::optional<Condition> condition;
   std::optional<Installation> installation;
+  std::optional<ConvergeReport> converge;
   std::optional<AutoscaleRequest> autoscale;
   std::optional<int64_t> keepalive;  // Unix milliseconds, or keepalive_forever
+  std::optional<CloudNotice> notice;
 };
 
 // A request body that violates the protocol.

@@ -88,6 +88,29 @@ TEST_CASE("what is wrong is said, and where") {
         "message 0: 'properties' must be an object");
 }
 
+TEST_CASE("a converge") {
+  const auto converge = [](const std::string& steps) {
+    return batch(R"({"cluster_name":"c","type":"converge","data":{"run":"r","mode":"install",)"
+                 R"("status":"running","started":"2026-11-28T10:00:00Z","steps":)" +
+                 steps + "}}");
+  };
+  const auto report =
+      *parse_messages(converge(R"([{"number":3,"name":"script","status":"error",)"
+                               R"("duration_ms":5,"return_code":1,"output":"o"}])"))[0]
+           .converge;
+  CHECK(report.started == 1795860000000);
+  REQUIRE(report.steps.size() == 1);
+  CHECK(report.steps[0].number == 3);
+  CHECK(report.steps[0].duration_ms == 5);
+  CHECK(report.steps[0].return_code == 1);
+  CHECK(refusal(converge(R"([{"status":"ok"}])")) == "message 0: 'number' is missing in a step");
+  CHECK(refusal(converge(R"([{"number":5000,"status":"ok"}])")) ==
+        "message 0: 'number' must be a whole number from 0 to 4999");
+  CHECK(refusal(converge(R"([{"number":0,"status":"done"}])")) ==
+        "message 0: 'status' must be one of pending, running, ok, skipped, error");
+  CHECK(refusal(converge("{}")) == "message 0: 'steps' must be an array");
+}
+
 TEST_CASE("hostile bodies") {
   CHECK(refusal(std::string(1'000'000, '[')).find("the body") != std::string::npos);
   CHECK(parse_messages(log_message("{\"message\":\"\xFF\"}")).at(0).log->text == "\xEF\xBF\xBD");

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/text.hpp"
+#include "store/converge_table.hpp"
 #include "store/userdata_id.hpp"
 #include "support/random.hpp"
 
@@ -164,6 +165,7 @@ bool remove_node(Transaction& transaction, std::string_view cluster, std::string
   if (!exists(session, cluster, name)) return false;
   execute(session, "DELETE FROM nodes WHERE cluster = $1 AND name = $2", cluster, name);
   execute(session, "DELETE FROM conditions WHERE cluster = $1 AND node = $2", cluster, name);
+  remove_converge(session, cluster, name);
   remove_account_of(session, cluster, name);
   transaction.changed("node", cluster, name);
   return true;
@@ -228,6 +230,9 @@ void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts
     if (now.properties != before.properties)
       execute(session, "UPDATE nodes SET properties = $1 WHERE cluster = $2 AND name = $3",
               now.properties, now.cluster, now.name);
+    if (now.last_request != before.last_request)
+      execute(session, "UPDATE nodes SET last_request = $1 WHERE cluster = $2 AND name = $3",
+              now.last_request, now.cluster, now.name);
     if (is_news(before, now)) transaction.changed("node", now.cluster, now.name);
   }
 }

@@ -19,6 +19,9 @@ namespace {
 constexpr size_t max_name = 256;
 constexpr size_t max_report_text = 64 << 10;
 constexpr size_t max_demands = 1000;
+constexpr int64_t max_steps = 5000;  // of a converge: 50 specs with 100 scripts each
+constexpr size_t max_step_output = 16 << 10;
+constexpr int64_t max_duration_ms = 366LL * 24 * 3600 * 1000;
 constexpr int64_t max_expiry_seconds = 366LL * 24 * 3600;
 
 [[noreturn]] void bad(const std::string& what) { throw Error(Errc::usage, what); }
@@ -48,6 +51,33 @@ std::optional<int64_t> count_of(const json::Value& object, const char* name) {
     bad("'" + std::string(name) + "' must be a whole number from 0 to " +
         std::to_string(max_target));
   return count;
+}
+
+// -1 when it is missing.
+int64_t number_of(const json::Value& object, const char* name, int64_t most) {
+  const auto* member = support::find_member(object, name);
+  if (member == nullptr || member->IsNull()) return -1;
+  if (!member->IsInt64() || member->GetInt64() < 0 || member->GetInt64() > most)
+    bad("'" + std::string(name) + "' must be a whole number from 0 to " + std::to_string(most));
+  return member->GetInt64();
+}
+
+ConvergeStep read_step(const json::Value& object) {
+  constexpr std::array<std::string_view, 5> statuses = {"pending", "running", "ok", "skipped",
+                                                        "error"};
+  if (!object.IsObject()) bad("a step must be an object");
+  ConvergeStep step;
+  step.number = number_of(object, "number", max_steps - 1);
+  if (step.number < 0) bad("'number' is missing in a step");
+  step.name = text_of_member(object, "name", max_name);
+  step.project = text_of_member(object, "project", max_name);
+  step.spec = text_of_member(object, "spec", max_name);
+  step.script = text_of_member(object, "script", max_name);
+  step.status = one_of(object, "status", statuses);
+  step.duration_ms = number_of(object, "duration_ms", max_duration_ms);
+  step.return_code = number_of(object, "return_code", 255);
+  step.output = text_of_member(object, "output", max_step_output);
+  return step;
 }
 
 // Groups of nodes become an array of their own: "execute:64".
@@ -130,6 +160,24 @@ Installation read_installation(const json::Value& data) {
   return {one_of(data, "status", statuses), text_of_member(data, "message", max_report_text)};
 }
 
+ConvergeReport read_converge(const json::Value& data) {
+  constexpr std::array<std::string_view, 3> statuses = {"running", "ok", "error"};
+  ConvergeReport report;
+  report.run = text_of_member(data, "run", max_name);
+  if (report.run.empty()) bad("'run' is missing");
+  report.mode = text_of_member(data, "mode", max_name);
+  report.status = one_of(data, "status", statuses);
+  report.message = text_of_member(data, "message", max_report_text);
+  const auto started = support::parse_iso_8601(text_of_member(data, "started", max_name));
+  if (!started) bad("'started' must be a time in ISO 8601");
+  report.started = support::unix_ms(*started);
+  const auto* steps = support::find_member(data, "steps");
+  if (steps == nullptr || steps->IsNull()) return report;
+  if (!steps->IsArray()) bad("'steps' must be an array");
+  for (const auto& step : steps->GetArray()) report.steps.push_back(read_step(step));
+  return report;
+}
+
 AutoscaleRequest read_autoscale(const json::Value& data) {
   AutoscaleRequest request;
   request.request_set = text_of_member(data, "request_set", max_name);
@@ -150,6 +198,11 @@ AutoscaleRequest read_autoscale(const json::Value& data) {
         std::to_string(max_demands));
   for (const auto& object : definitions->GetArray()) request.demands.push_back(read_demand(object));
   return request;
+}
+
+CloudNotice read_cloud_notice(const json::Value& data) {
+  constexpr std::array<std::string_view, 2> events = {"Preempt", "Terminate"};
+  return {one_of(data, "event", events), text_of_member(data, "reason", max_report_text)};
 }
 
 int64_t read_keepalive(const json::Value& data) {

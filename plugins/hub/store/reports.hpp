@@ -24,6 +24,33 @@ struct Installation {
   std::string message;
 };
 
+// A step of a converge: fetching projects, or one script.
+struct ConvergeStep {
+  int64_t number = 0;  // its place in the run, from 0
+  std::string name;    // what is done: "configuration", "projects", "script"
+  std::string project, spec, script;
+  std::string status;        // "pending", "running", "ok", "skipped" or "error"
+  int64_t duration_ms = -1;  // -1: not ended
+  int64_t return_code = -1;  // -1: none
+  std::string output;        // the last of it, where the step failed
+};
+
+// Type "converge": a run, and the steps that have changed since the run's last report.
+struct ConvergeReport {
+  std::string run;     // a UUID
+  std::string mode;    // "install" or "maintenance"
+  std::string status;  // "running", "ok" or "error"
+  std::string message;
+  int64_t started = 0;  // Unix milliseconds, by the node's clock
+  std::vector<ConvergeStep> steps;
+};
+
+// Type "scheduled_event": the cloud is about to end the node.
+struct CloudNotice {
+  std::string event;   // "Preempt" or "Terminate"
+  std::string reason;  // all of it, for people
+};
+
 // Type "autoscale": a scheduler's target for one node array.
 struct Demand {
   std::string nodearray;
@@ -45,7 +72,9 @@ inline constexpr int64_t default_expiry = 300'000;  // milliseconds, as the prod
 // Each reads a message's data and throws Error (Errc::usage) for invalid data.
 Condition read_condition(const rapidjson::Value& data);
 Installation read_installation(const rapidjson::Value& data);
+ConvergeReport read_converge(const rapidjson::Value& data);
 AutoscaleRequest read_autoscale(const rapidjson::Value& data);
+CloudNotice read_cloud_notice(const rapidjson::Value& data);
 // Unix milliseconds, keepalive_forever, or 0 for one that was canceled.
 int64_t read_keepalive(const rapidjson::Value& data);
 

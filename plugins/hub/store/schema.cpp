@@ -110,7 +110,18 @@ constexpr const char* version_3[] = {
     "ALTER TABLE nodes ADD COLUMN last_request TEXT NOT NULL DEFAULT ''",
 };
 
-constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3};
+constexpr const char* version_4[] = {
+    // Each node's last converge. A duration or return code of -1: none.
+    "CREATE TABLE converges (cluster TEXT NOT NULL, node TEXT NOT NULL, run TEXT NOT NULL, "
+    "mode TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, started BIGINT NOT NULL, "
+    "updated BIGINT NOT NULL, PRIMARY KEY (cluster, node))",
+    "CREATE TABLE converge_steps (cluster TEXT NOT NULL, node TEXT NOT NULL, "
+    "number BIGINT NOT NULL, name TEXT NOT NULL, project TEXT NOT NULL, spec TEXT NOT NULL, "
+    "script TEXT NOT NULL, status TEXT NOT NULL, duration BIGINT NOT NULL, "
+    "return_code BIGINT NOT NULL, output TEXT NOT NULL, PRIMARY KEY (cluster, node, number))",
+};
+
+constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3, version_4};
 constexpr auto newest = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.

@@ -14,7 +14,8 @@
  *   5. A function that can fail returns a jp_status and then fills `err`, which may be NULL.
  *   6. A service is named "jetpack.NAME/REVISION". A revision's table only grows; a change that
  *      cannot be made by growing is a new revision beside the old one.
- *   7. Calls may come from any thread of the plugin, one at a time for each service table.
+ *   7. Calls may come from any thread of the plugin, one at a time for each service table unless
+ *      its header says otherwise.
  */
 #ifndef JETPACK_ABI_H
 #define JETPACK_ABI_H

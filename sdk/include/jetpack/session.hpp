@@ -31,6 +31,7 @@ struct Request {
 struct Reply {
   uint32_t status = 0;  // the HTTP status
   std::string body;
+  int64_t time = 0;  // by the other side's clock, in seconds since 1970; 0: it does not say
 };
 
 // What is sent as it is; see jp_letter.
@@ -138,23 +139,14 @@ class Session {
   }
 
   // One authenticated request. Throws Errc::unavailable when there was no complete response.
-  Reply request(const Request& request) const {
-    jp_request raw{};
-    raw.size = sizeof raw;
-    raw.body_is_json = request.body_is_json ? 1 : 0;
-    raw.method = boundary::borrow(request.method);
-    raw.path = boundary::borrow(request.path);
-    raw.body = boundary::borrow(request.body);
-    raw.timeout_ms = static_cast<int64_t>(request.timeout.count());
-    raw.max_reply = request.max_reply;
-    jp_reply answer{};
-    answer.size = sizeof answer;
-    Reply reply;
-    jp_error err{};
-    boundary::check(
-        table_->request(table_->self, &raw, &answer, boundary::append_to(reply.body), &err), err);
-    reply.status = answer.http_status;
-    return reply;
+  Reply request(const Request& request) const { return ask(table_->request, request); }
+
+  // One request to the cloud's metadata service; see jp_session.metadata. Throws as request does.
+  Reply metadata(const Request& request) const {
+    if (!JP_HAS(table_, metadata))
+      throw Error(Errc::unsupported,
+                  "this jetpack cannot ask the metadata service; update jetpack");
+    return ask(table_->metadata, request);
   }
 
   // The outbox's state as JSON; see jp_session.outbox.
@@ -189,6 +181,26 @@ class Session {
   }
 
  private:
+  Reply ask(decltype(Table::request) function, const Request& request) const {
+    jp_request raw{};
+    raw.size = sizeof raw;
+    raw.body_is_json = request.body_is_json ? 1 : 0;
+    raw.method = boundary::borrow(request.method);
+    raw.path = boundary::borrow(request.path);
+    raw.body = boundary::borrow(request.body);
+    raw.timeout_ms = static_cast<int64_t>(request.timeout.count());
+    raw.max_reply = request.max_reply;
+    jp_reply answer{};
+    answer.size = sizeof answer;
+    Reply reply;
+    jp_error err{};
+    boundary::check(function(table_->self, &raw, &answer, boundary::append_to(reply.body), &err),
+                    err);
+    reply.status = answer.http_status;
+    reply.time = answer.time;
+    return reply;
+  }
+
   void require_outbox() const {
     if (!JP_HAS(table_, outbox_change))
       throw Error(Errc::unsupported, "this jetpack cannot change its outbox; update jetpack");

@@ -1,4 +1,4 @@
-// jetpack/storage.hpp: the node's locker: list, download, upload, remove, sign.
+// jetpack/storage.hpp: the node's locker: list, download, sync, upload, remove, sign.
 #pragma once
 
 #include <jetpack/boundary.hpp>
@@ -32,6 +32,21 @@ struct Downloaded {
 struct DownloadOptions {
   Progress progress = nullptr;
   bool fresh = false;  // start over, even where a partial file could be resumed
+};
+
+struct SyncOptions {
+  Progress progress = nullptr;
+  bool fresh = false;  // transfer every blob, even what is unchanged
+};
+
+// What a sync did; see jp_synced.
+struct Synced {
+  bool changed = false;
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+  uint64_t transferred = 0;
+  uint64_t transferred_bytes = 0;
+  uint64_t removed = 0;
 };
 
 struct UploadOptions {
@@ -102,6 +117,28 @@ class Storage {
     const int32_t status = table_->download(table_->self, &raw, &result, &err);
     progress.check(status, err);
     return {result.bytes, result.resumed, result.checked != 0};
+  }
+
+  // Makes `directory` hold the blobs below `prefix`; see jp_storage.sync. Throws Errc::not_found when
+  // there are none, Errc::unsupported when this jetpack cannot.
+  Synced sync(std::string_view prefix, std::string_view directory,
+              const SyncOptions& options = {}) const {
+    if (!JP_HAS(table_, sync))
+      throw Error(Errc::unsupported, "this jetpack cannot sync a directory; install a newer one");
+    boundary::Borrowed<Progress> progress(options.progress);
+    jp_sync raw{};
+    raw.size = sizeof raw;
+    raw.flags = options.fresh ? uint32_t{JP_SYNC_FRESH} : 0;
+    raw.prefix = boundary::borrow(prefix);
+    raw.directory = boundary::borrow(directory);
+    raw.progress = {&progress, options.progress ? update : nullptr};
+    jp_synced result{};
+    result.size = sizeof result;
+    jp_error err{};
+    const int32_t status = table_->sync(table_->self, &raw, &result, &err);
+    progress.check(status, err);
+    return {result.changed != 0,      result.files,  result.bytes, result.transferred,
+            result.transferred_bytes, result.removed};
   }
 
   // Returns how many bytes were stored; see jp_storage.upload.

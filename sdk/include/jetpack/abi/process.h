@@ -49,7 +49,7 @@ typedef struct jp_process {
   int32_t (*run)(void* self, const jp_process_spec* spec, jp_process_result* result, jp_sink out,
                  jp_sink err_out, jp_error* err);
 
-  /* Any number of programs at once. A process is used by one thread at a time, which also gets what
+  /* Any number of programs at once, from any number of threads. A process is used by one thread at a time, which also gets what
    * is written to the sinks of its specification. */
 
   /* Starts a program and returns at once; `process` is then given to `release`. That the program

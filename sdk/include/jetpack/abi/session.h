@@ -43,6 +43,7 @@ typedef struct jp_request {
 typedef struct jp_reply {
   uint32_t size;
   uint32_t http_status;
+  int64_t time; /* by the other side's clock, in seconds since 1970; 0: it does not say */
 } jp_reply;
 
 typedef enum jp_channel {
@@ -96,6 +97,7 @@ typedef enum jp_outbox_change {
   JP_OUTBOX_DROP = 2   /* forget it; with an id also a message that waits */
 } jp_outbox_change;
 
+/* Calls may come from several threads at once. */
 typedef struct jp_session {
   uint32_t size;
   uint32_t reserved;
@@ -126,7 +128,8 @@ typedef struct jp_session {
    * `time_ms` nothing more is started; what has started gets five seconds on each transport, and
    * a large letter what its size needs. Connections are kept between calls. May be called as often as there
    * is something new: what failed is left alone until its retry is due, or until the connection's
-   * files change. May run in a thread of its own beside one other call of this table. */
+   * files change. Where another thread delivers, it is
+   * JP_BUSY. */
   int32_t (*deliver)(void* self, int64_t time_ms, jp_delivered* result, jp_error* err);
   /* Writes what is in the outbox as a JSON list, dead letters first, each in the order of publishing:
    * [{"id", "state": "queued" or "dead", "type", "to": a letter's destination, "time", "bytes",
@@ -138,4 +141,9 @@ typedef struct jp_session {
   /* Makes a jp_outbox_change to the message whose id begins like this, or to all dead letters when
    * the id is empty, and counts what was changed. Errors as of outbox_list. */
   int32_t (*outbox_change)(void* self, uint32_t change, jp_str id, uint64_t* count, jp_error* err);
+  /* One request to the cloud's metadata service, at cyclecloud.jetpack.metadata_url: "GET" of
+   * "/metadata/instance?api-version=2021-02-01" on Azure. It carries the header "Metadata: true" and
+   * no credential, and never goes through a proxy. Otherwise as request. */
+  int32_t (*metadata)(void* self, const jp_request* request, jp_reply* reply, jp_sink body,
+                      jp_error* err);
 } jp_session;

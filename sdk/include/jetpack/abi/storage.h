@@ -65,6 +65,29 @@ typedef struct jp_signed {
   int64_t expires;    /* the Unix second at which the URL ends */
 } jp_signed;
 
+/* jp_sync.flags */
+enum {
+  JP_SYNC_FRESH = 1 /* transfer every blob, even what is unchanged */
+};
+
+typedef struct jp_sync {
+  uint32_t size;
+  uint32_t flags;       /* JP_SYNC_FRESH, or 0 */
+  jp_str prefix;        /* a directory in the locker, "projects/p/1.0.0/specs/s"; "" is all of it */
+  jp_str directory;     /* where its blobs are to be; its parent is created where it is missing */
+  jp_progress progress; /* in bytes to transfer; `update` may be NULL */
+} jp_sync;
+
+typedef struct jp_synced {
+  uint32_t size;
+  uint32_t changed;           /* 1: the directory was replaced; 0: it was up to date */
+  uint64_t files;             /* blobs below the prefix */
+  uint64_t bytes;             /* of these */
+  uint64_t transferred;       /* how many of them were transferred by this call */
+  uint64_t transferred_bytes; /* of these */
+  uint64_t removed;           /* files of an earlier sync whose blobs are gone */
+} jp_synced;
+
 typedef struct jp_storage {
   uint32_t size;
   uint32_t reserved;
@@ -95,4 +118,13 @@ typedef struct jp_storage {
    * JP_UNSUPPORTED when this node's credential cannot sign. */
   int32_t (*sign)(void* self, const jp_signature* signature, jp_sink url, jp_signed* result,
                   jp_error* err);
+  /* Makes a directory hold the blobs below a prefix. Only what differs from the last call's listing,
+   * or from the file that it left, is transferred, many blobs at once; each is verified as `download`
+   * does. The old directory stays as it is until the new one is complete, then they are exchanged in
+   * one step. Files in it that no sync wrote stay, unless a blob has their name, as hard links to the
+   * same files. Its manifest, and what a call that was killed had fetched, are in ".NAME.jetpack-sync"
+   * beside it. A process whose current directory was in the old one is in a removed directory
+   * afterwards. JP_NOT_FOUND when no blob is below the prefix; JP_DENIED when others can write to the
+   * parent directory; JP_CORRUPT when a name could not be a file below the directory. */
+  int32_t (*sync)(void* self, const jp_sync* sync, jp_synced* result, jp_error* err);
 } jp_storage;

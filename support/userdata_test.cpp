@@ -1,12 +1,12 @@
 // Tests of how userdata is parsed and merged.
-#include "jetpackd/userdata.hpp"
+#include "support/userdata.hpp"
 
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
 
-using jetpack::jetpackd::parse_userdata;
+using jetpack::support::parse_userdata;
 
 namespace {
 
@@ -14,7 +14,7 @@ namespace support = jetpack::support;
 // Compared as values: the order of members does not matter.
 bool merges_to(const char* base, const char* theirs, const char* ours, const char* expected) {
   const auto parse = [](const std::string& text) { return support::parse_json(text, "test"); };
-  return parse(jetpack::jetpackd::merge_properties(parse(base), parse(theirs), parse(ours))) ==
+  return parse(jetpack::support::merge_properties(parse(base), parse(theirs), parse(ours))) ==
          parse(expected);
 }
 
@@ -103,7 +103,7 @@ TEST_CASE("a configuration is written as it came, whatever its numbers are") {
 
 TEST_CASE("auth.json has each name on its own line") {
   const std::string text =
-      jetpack::jetpackd::to_auth_json({{"ada", "Ada", 20001, true, true, {"ssh-rsa AAAA"}}});
+      jetpack::support::to_auth_json({{"ada", "Ada", 20001, true, true, {"ssh-rsa AAAA"}}});
   CHECK(text.find("\n        \"name\": \"ada\",\n") != std::string::npos);
   CHECK(text.find("\"ssh-rsa AAAA\\n\"") != std::string::npos);
 }

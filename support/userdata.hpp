@@ -9,7 +9,7 @@
 
 #include <rapidjson/document.h>
 
-namespace jetpack::jetpackd {
+namespace jetpack::support {
 
 struct User {
   std::string name;
@@ -41,4 +41,4 @@ std::string to_auth_json(const std::vector<User>& users);
 std::string merge_properties(const rapidjson::Value& base, const rapidjson::Value& theirs,
                              const rapidjson::Value& ours);
 
-}  // namespace jetpack::jetpackd
+}  // namespace jetpack::support

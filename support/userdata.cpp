@@ -1,5 +1,5 @@
 // The userdata that the server sends: a node's configuration, properties and users.
-#include "jetpackd/userdata.hpp"
+#include "support/userdata.hpp"
 
 #include <set>
 
@@ -10,7 +10,7 @@
 #include "support/user_name.hpp"
 #include "support/utf8.hpp"
 
-namespace jetpack::jetpackd {
+namespace jetpack::support {
 
 namespace {
 
@@ -23,7 +23,7 @@ constexpr size_t max_version = 200;
 constexpr size_t max_shown_name = 80;
 
 bool is_true(const Value& object, const char* name) {
-  const Value* value = support::find_member(object, name);
+  const Value* value = find_member(object, name);
   return value != nullptr && value->IsTrue();
 }
 
@@ -50,24 +50,23 @@ class UserReader {
 
   std::optional<User> read_user(const Value& entry) {
     User user;
-    user.name = support::text_or(entry, "name", "");
-    const std::string shown =
-        "user '" + support::one_line(support::beginning_of(user.name, max_shown_name)) + "'";
-    if (!support::is_user_name(user.name)) {
-      skip(shown, std::string("not a valid user name; ") + support::user_name_rule);
+    user.name = text_or(entry, "name", "");
+    const std::string shown = "user '" + one_line(beginning_of(user.name, max_shown_name)) + "'";
+    if (!is_user_name(user.name)) {
+      skip(shown, std::string("not a valid user name; ") + user_name_rule);
       return std::nullopt;
     }
-    const uint64_t uid = support::number_or(entry, "uid", 0);
-    if (uid < support::least_uid || uid > support::most_uid) {
-      skip(shown, "invalid uid; expected " + std::to_string(support::least_uid) + " to " +
-                      std::to_string(support::most_uid));
+    const uint64_t uid = number_or(entry, "uid", 0);
+    if (uid < least_uid || uid > most_uid) {
+      skip(shown, "invalid uid; expected " + std::to_string(least_uid) + " to " +
+                      std::to_string(most_uid));
       return std::nullopt;
     }
     user.uid = static_cast<uint32_t>(uid);
-    user.full_name = support::text_or(entry, "fullName", "");
+    user.full_name = text_or(entry, "fullName", "");
     user.is_admin = is_true(entry, "isAdmin");
     user.is_owner = is_true(entry, "isOwner");
-    if (const Value* keys = support::find_member(entry, "publicKeys"))
+    if (const Value* keys = find_member(entry, "publicKeys"))
       user.public_keys = read_keys(*keys, shown);
     return user;
   }
@@ -75,7 +74,7 @@ class UserReader {
   // A text stands for a list of one.
   std::vector<std::string> read_keys(const Value& list, const std::string& user) {
     std::vector<std::string> keys;
-    if (support::is_string(list)) {
+    if (is_string(list)) {
       add_keys(list, user, keys);
     } else if (list.IsArray()) {
       for (const auto& entry : list.GetArray()) add_keys(entry, user, keys);
@@ -86,8 +85,8 @@ class UserReader {
   }
 
   void add_keys(const Value& entry, const std::string& user, std::vector<std::string>& keys) {
-    if (!support::is_string(entry)) return skip("a public key of " + user, "expected a string");
-    const auto read = support::read_public_keys(support::text_of(entry));
+    if (!is_string(entry)) return skip("a public key of " + user, "expected a string");
+    const auto read = read_public_keys(text_of(entry));
     keys.insert(keys.end(), read.lines.begin(), read.lines.end());
     if (read.has_private_key)
       skip("a private key of " + user,
@@ -117,14 +116,14 @@ Value merged(const Value* base, const Value* theirs, const Value* ours, Allocato
     if (changed_here) return Value(*ours, allocator);
     return theirs == nullptr ? Value() : Value(*theirs, allocator);
   }
-  const support::MemberIndex in_base(base), in_theirs(theirs), in_ours(ours);
+  const MemberIndex in_base(base), in_theirs(theirs), in_ours(ours);
   Value result(rapidjson::kObjectType);
   for (const auto& [key, value] : theirs->GetObject()) {
-    const auto name = support::text_of(key);
+    const auto name = text_of(key);
     add_merged(result, key, in_base.find(name), &value, in_ours.find(name), allocator);
   }
   for (const auto& [key, value] : ours->GetObject()) {
-    const auto name = support::text_of(key);
+    const auto name = text_of(key);
     if (in_theirs.find(name) == nullptr)
       add_merged(result, key, in_base.find(name), nullptr, &value, allocator);
   }
@@ -134,24 +133,24 @@ Value merged(const Value* base, const Value* theirs, const Value* ours, Allocato
 }  // namespace
 
 Userdata parse_userdata(std::string_view json) {
-  auto document = support::parse_json(json, "the server's userdata");
+  auto document = parse_json(json, "the server's userdata");
   const auto fail = [](const std::string& what) {
     return Error(Errc::corrupt, "the server's userdata " + what);
   };
   Userdata userdata;
-  userdata.version = support::text_or(document, "version", "");
+  userdata.version = text_or(document, "version", "");
   if (userdata.version.empty() || userdata.version.size() > max_version)
     throw fail("has no valid \"version\"");
-  const Value* configuration = support::find_value(document, "configuration");
+  const Value* configuration = find_value(document, "configuration");
   if (configuration == nullptr || !configuration->IsObject())
     throw fail("has no \"configuration\" object");
-  userdata.configuration = support::to_pretty_json(*configuration) + '\n';
+  userdata.configuration = to_pretty_json(*configuration) + '\n';
   userdata.properties.SetObject();
-  if (const Value* properties = support::find_value(document, "properties")) {
+  if (const Value* properties = find_value(document, "properties")) {
     if (!properties->IsObject()) throw fail("has \"properties\" that are not an object");
     userdata.properties.CopyFrom(*properties, userdata.properties.GetAllocator());
   }
-  if (const Value* users = support::find_value(document, "users")) {
+  if (const Value* users = find_value(document, "users")) {
     if (!users->IsArray()) throw fail("has \"users\" that are not a list");
     userdata.users = UserReader(userdata).read(*users);
   }
@@ -176,13 +175,13 @@ std::string to_auth_json(const std::vector<User>& users) {
     entry.AddMember("uid", user.uid, allocator);
     document.PushBack(entry, allocator);
   }
-  return support::to_pretty_json(document) + '\n';
+  return to_pretty_json(document) + '\n';
 }
 
 std::string merge_properties(const Value& base, const Value& theirs, const Value& ours) {
   rapidjson::Document document;
   const Value result = merged(&base, &theirs, &ours, document.GetAllocator());
-  return support::to_pretty_json(result) + '\n';
+  return to_pretty_json(result) + '\n';
 }
 
-}  // namespace jetpack::jetpackd
+}  // namespace jetpack::support

@@ -1,0 +1,19 @@
+// Downloads many small blobs at once.
+#pragma once
+
+#include <vector>
+
+#include "services/storage/azure.hpp"
+#include "services/storage/download.hpp"
+#include "services/storage/store.hpp"
+
+namespace jetpack::storage {
+
+// Up to this size a blob comes with one request; larger ones come in parallel ranges.
+inline constexpr uint64_t most_small = 8 << 20;
+
+// Fetches each blob into its file, which appears when it is complete and its MD5 is right. Throws
+// the first failure, BlobChanged among them; what is complete by then stays.
+void fetch_many(Azure& azure, const std::vector<Wanted*>& wanted, const Watch& watch);
+
+}  // namespace jetpack::storage
