@@ -22,12 +22,18 @@ def package_of(name):
     return next((package for package, prefixes in PACKAGES.items() if name.startswith(prefixes)), "agent")
 
 
+def is_ours(name):
+    """Whether an installation puts it there; scripts keep files of their own in system/."""
+    return not name.startswith("system/") or name.startswith(("system/bin/", "system/embedded/", "system/install/",
+                                                             "system/bootstrap/cron_wrapper.sh"))
+
+
 def names(home):
     """The installed files and links, sorted."""
     return sorted(path.relative_to(home).as_posix() for part in INSTALLED
                   for path in (home / part).rglob("*")
                   if (path.is_symlink() or path.is_file()) and path.suffix != ".sha256"
-                  and not path.relative_to(home).as_posix().startswith("system/bootstrap/"))
+                  and is_ours(path.relative_to(home).as_posix()))
 
 
 def main():

@@ -104,10 +104,10 @@ check_source() {
   done
 }
 
-# The original's own Python is what ours has not.
+# The original has a Python of its own; ours runs the machine's.
 is_original() {
-  for library in "$home"/system/embedded/lib/python*; do
-    [ -d "$library" ] && return 0
+  for library in "$home"/system/embedded/lib/python*/os.py; do
+    [ -f "$library" ] && return 0
   done
   return 1
 }
@@ -115,6 +115,8 @@ is_original() {
 set_original_aside() {
   [ -n "$replace" ] ||
     fail "the original Jetpack is installed in $home; to replace it and keep its configuration, add --replace"
+  [ "$source" != "$home" ] ||
+    fail "the tarball was unpacked over the original Jetpack; unpack it elsewhere, and run install.sh --replace there"
   aside=$home/system/original-$(date -u +%Y%m%dT%H%M%SZ)
   note "moving the original's programs to $aside"
   systemd stop $units
@@ -169,12 +171,14 @@ create_tree() {
 0750 .
 2750 config
 2750 config/healthcheck.d
+2750 config/service.d
 2770 logs
 2770 run
 0750 scripts
 0755 system
 0755 system/bootstrap
 0755 system/chef/cache/jetpack/downloads
+0755 system/chef/chef-repo/cookbooks
 TREE
   [ -n "$dry_run" ] || [ -L "$home/logs/jetpack.log" ] || [ -e "$home/logs/jetpack.log" ] || : >"$home/logs/jetpack.log"
   run chown -h "0:$group" "$home/logs/jetpack.log"
@@ -221,7 +225,7 @@ install_files() {
   group=$([ -n "$dry_run" ] && echo cyclecloud || group_id)
   create_tree
   copy_files
-  for part in bin include lib plugins share system/bin system/embedded system/install; do
+  for part in bin include lib plugins share system/bin system/bootstrap/cron_wrapper.sh system/embedded system/install; do
     [ ! -e "$home/$part" ] || run chown -Rh "0:$group" "$home/$part"
   done
   for unit in $units; do
