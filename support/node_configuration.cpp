@@ -177,8 +177,9 @@ void NodeConfiguration::forget_other_instance() const {
   log_.info("this is another instance than before: removing what belonged to that one");
   for (const char* name :
        {"config/userdata.json", "config/properties.base.json", "config/configuration.json",
-        "config/properties.json", "config/auth.json", "run/conditions.json", "run/health.json",
-        "run/health.prom", "run/keepalive.json", "run/scheduled_shutdown", "run/shutdown.json"})
+        "config/properties.json", "config/auth.json", "config/converge.json", "run/conditions.json",
+        "run/health.json", "run/health.prom", "run/keepalive.json", "run/scheduled_shutdown",
+        "run/shutdown.json"})
     remove_state(config_.path(name));
 }
 

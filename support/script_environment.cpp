@@ -30,11 +30,22 @@ std::string required_part(const rapidjson::Value& spec, const char* name) {
   return text;
 }
 
+// A boolean, or a text as it comes from a template.
+bool is_set(const rapidjson::Value& object, const char* name) {
+  const auto* value = find_value(object, name);
+  return value != nullptr &&
+         (value->IsTrue() || (is_string(*value) && lower_case(text_of(*value)) == "true"));
+}
+
 // Named by "spec", or by "name" where that is missing.
 Spec spec_of(const rapidjson::Value& entry) {
   const char* name = find_value(entry, "spec") != nullptr ? "spec" : "name";
-  return {required_part(entry, "project"), text_or(entry, "version", ""),
-          required_part(entry, name)};
+  Spec spec{required_part(entry, "project"), text_or(entry, "version", ""),
+            required_part(entry, name)};
+  for (const char* optional : {"optional", "Optional"})
+    spec.optional = spec.optional || is_set(entry, optional);
+  if (const auto* list = find_value(entry, "run_list")) spec.run_list = run_list_in(*list);
+  return spec;
 }
 
 std::string variable_or(const char* name, const char* fallback) {
@@ -49,6 +60,22 @@ bool is_path_part(const std::string& name) {
   return !name.empty() && name.size() <= longest_part && name != "." && name != ".." &&
          name.find('/') == std::string::npos && is_utf8(name) &&
          std::none_of(name.begin(), name.end(), is_control);
+}
+
+std::vector<std::string> run_list_in(const rapidjson::Value& list) {
+  std::vector<std::string> items;
+  if (list.IsArray()) {
+    for (const auto& item : list.GetArray())
+      if (is_string(item)) items.emplace_back(text_of(item));
+    return items;
+  }
+  std::string_view rest = is_string(list) ? text_of(list) : std::string_view();
+  while (!rest.empty()) {
+    const std::string_view item = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(item.size() + 1, rest.size()));
+    if (!trimmed(item).empty()) items.emplace_back(trimmed(item));
+  }
+  return items;
 }
 
 std::vector<Spec> specs_in(const std::string& json) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <rapidjson/document.h>
+
 #include <jetpack/config.hpp>
 
 namespace jetpack::support {
@@ -13,6 +15,8 @@ struct Spec {
   std::string project;
   std::string version;  // may be empty
   std::string name;
+  bool optional = false;                   // left out where the locker does not have it
+  std::vector<std::string> run_list = {};  // what it adds to Chef's
 };
 
 // The key cyclecloud.cluster_init_specs, in its order, without those of the project "cyclecloud",
@@ -22,6 +26,9 @@ std::vector<Spec> node_specs(const Config& config);
 
 // The same for the JSON of that key.
 std::vector<Spec> specs_in(const std::string& json);
+
+// What a Chef run list has: a list, or a text with commas.
+std::vector<std::string> run_list_in(const rapidjson::Value& list);
 
 // Whether a name from the server may be one part of a path: no '/', not "." or "..", no control
 // characters.

@@ -82,8 +82,8 @@ std::optional<Request> read_request(int directory, const std::string& name) {
 
 }  // namespace
 
-Outcome check_converge_timeout(const std::string& applied, std::chrono::seconds timeout) {
-  if (timeout.count() == 0 || ::access(applied.c_str(), F_OK) == 0) return {};
+Outcome check_converge_timeout(bool is_configured, std::chrono::seconds timeout) {
+  if (timeout.count() == 0 || is_configured) return {};
   const auto age = since_boot();
   if (age > timeout)
     return unhealthy("the node was not configured within " + support::short_duration(timeout) +

@@ -13,8 +13,8 @@ inline constexpr const char* converge_timeout_name = "converge_timeout";
 inline constexpr const char* scheduled_shutdown_name = "scheduled_shutdown";
 
 // Unhealthy when the node has had no complete configuration for `timeout` since its machine was
-// started; zero: never. `applied` is the file that jetpackd writes once it has applied one.
-Outcome check_converge_timeout(const std::string& applied, std::chrono::seconds timeout);
+// started; zero: never.
+Outcome check_converge_timeout(bool is_configured, std::chrono::seconds timeout);
 
 // Unhealthy when the earliest time in a file of the directory has passed: seconds since 1970 on the
 // first line, an explanation on the second. The directory may be another's who shares run/: what

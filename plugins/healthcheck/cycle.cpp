@@ -1,6 +1,8 @@
 // Runs a cycle.
 #include "healthcheck/cycle.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
@@ -9,6 +11,7 @@
 #include <jetpack/process.hpp>
 #include "healthcheck/builtins.hpp"
 #include "healthcheck/consequences.hpp"
+#include "support/converged.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/settings.hpp"
@@ -94,6 +97,12 @@ Health load(const Call& call, const std::string& path) {
   }
 }
 
+// Its configuration was applied and, where it has specs, a converge has succeeded.
+bool is_configured(const Config& config) {
+  return ::access(config.path("config/userdata.json").c_str(), F_OK) == 0 &&
+         support::was_configured(config);
+}
+
 }  // namespace
 
 Settings read_settings(const Call& call) {
@@ -115,9 +124,8 @@ std::vector<Result> run_all(const Call& call, const Settings& settings, const st
   std::vector<Result> results;
   const auto is_wanted = [&](std::string_view check) { return name.empty() || name == check; };
   if (is_wanted(converge_timeout_name))
-    results.push_back(
-        {converge_timeout_name,
-         check_converge_timeout(config.path("config/userdata.json"), settings.converge_timeout)});
+    results.push_back({converge_timeout_name,
+                       check_converge_timeout(is_configured(config), settings.converge_timeout)});
   if (is_wanted(scheduled_shutdown_name))
     results.push_back(
         {scheduled_shutdown_name, check_scheduled_shutdown(config.path("run/scheduled_shutdown"),

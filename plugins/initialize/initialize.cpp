@@ -238,8 +238,10 @@ class Services {
 
   std::vector<Step> start() const {
     if (::access("/run/systemd/system", F_OK) != 0)
-      return {{"services", true, "systemd is not running; start the daemon with: jetpackd &", ""}};
-    return {enable("jetpackd"), enable("healthcheck")};
+      return {{"services", true, "systemd is not running; start the daemon with: jetpackd &, and configure the node with: "
+               "jetpack converge",
+               ""}};
+    return {enable("jetpackd"), enable("healthcheck"), enable("jetpack-converge")};
   }
 
  private:
@@ -341,8 +343,8 @@ JETPACK_PLUGIN(
             "At the first failure it prints what was found and what to do, and exits with 1. "
             "Otherwise it fetches the node's configuration, writes config/node.json, reports to "
             "the cluster that the installation is running and, where "
-            "systemd is running, starts jetpackd and healthcheck. The same lines are in "
-            "logs/initialize.log."),
+            "systemd is running, starts jetpackd, healthcheck and jetpack-converge, which runs "
+            "'jetpack converge'. The same lines are in logs/initialize.log."),
         jetpack::example("jetpack initialize", "Set up a node that was just created"),
         jetpack::example("jetpack initialize --no-start --json | jq .ok",
                          "Check, and start no services")));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <jetpack/error.hpp>
+#include "support/converged.hpp"
 #include "support/json_writer.hpp"
 #include "support/times.hpp"
 
@@ -34,7 +35,8 @@ std::string warning_of(const std::set<std::string>& left_out) {
 
 UserdataFetcher::UserdataFetcher(const jetpack::Call& call, Accounts& accounts, Board& board,
                                  support::LogFile& log, Options options)
-    : session_(call.service<jetpack::Session>()),
+    : config_(call.service<jetpack::Config>()),
+      session_(call.service<jetpack::Session>()),
       configuration_(call, log),
       accounts_(accounts),
       board_(board),
@@ -115,6 +117,8 @@ void UserdataFetcher::apply(const support::Userdata& userdata) {
 
 void UserdataFetcher::report_installation(const support::Userdata& userdata,
                                           const Accounts::Outcome& outcome) {
+  // A node with specs is as far as its converge, which reports for itself.
+  if (!support::is_converged(config_)) return;
   std::set<std::string> left_out(userdata.left_out.begin(), userdata.left_out.end());
   left_out.insert(outcome.left_out.begin(), outcome.left_out.end());
   const bool is_ok = outcome.is_complete && left_out.empty();

@@ -56,6 +56,7 @@ class UserdataFetcher {
   void fail(const std::string& text, bool needs_person);
   void succeed();
 
+  jetpack::Config config_;
   jetpack::Session session_;
   support::NodeConfiguration configuration_;
   Accounts& accounts_;

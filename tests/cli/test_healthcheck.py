@@ -289,6 +289,13 @@ def test_converge_timeout(checks, jetpack, home):
     assert results(jetpack, "run", "converge_timeout")["converge_timeout"]["state"] == "unhealthy"
     home.configuration({"cyclecloud": {"keepalive": {"timeout": 0}}})
     assert results(jetpack, "run", "converge_timeout")["converge_timeout"]["state"] == "passed"
+    home.write("config/userdata.json", {"version": "1"})
+    home.configuration({"cyclecloud": {
+        "keepalive": {"timeout": 1}, "cluster_init_specs": [{"project": "p", "version": "1", "spec": "s"}]}})
+    assert results(jetpack, "run", "converge_timeout")["converge_timeout"]["state"] == "unhealthy"
+    # One that has succeeded is enough, whatever the last one did.
+    home.write("config/converge.json", {"configured": "2026-11-28T17:00:00.000Z", "runs": [{"status": "failed"}]})
+    assert results(jetpack, "run", "converge_timeout")["converge_timeout"]["state"] == "passed"
 
 
 def test_state_that_cannot_be_read_is_moved_aside(checks, jetpack, home, server):

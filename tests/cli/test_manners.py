@@ -51,7 +51,7 @@ def test_negative_numbers_and_words_with_blanks_are_arguments_of_every_command(c
 
 
 # Names that mean different things, as the reference has them.
-DIFFERENT = {"all", "broker", "broker-ca", "count", "description", "expires", "file", "name", "node",
+DIFFERENT = {"all", "broker", "broker-ca", "count", "description", "dry-run", "expires", "file", "name", "node",
              "owner", "since", "type", "url"}
 
 
@@ -289,7 +289,7 @@ def test_directories_of_plugins_that_are_not_used_are_told(jetpack, home, as_use
 
 
 COMPLETIONS = {
-    ("co",): ["completion", "condition", "config"], ("condition", ""): ["clear", "list", "set"],
+    ("co",): ["completion", "condition", "config", "converge"], ("condition", ""): ["clear", "list", "set"],
     ("condition", "set", "--s"): ["--status"], ("condition", "set", "-s", ""): ["NA", "OK", "Warning", "Error"],
     ("log", "--level", "w"): ["warn"], ("hub", "node", "l"): ["list"], ("help", "hub", "u"): ["user"],
     ("props", ""): ["get", "set"], ("completion", "b"): ["bash"], ("config", ""): [], ("nosuch", "x"): []}

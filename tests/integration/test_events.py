@@ -74,8 +74,12 @@ def test_the_server_is_told_first_and_shows_the_reason(azure, node):
     shown = azure.node(one.name)
     assert shown["last_request"]["action"] == "preempt" and shown["last_request"]["by"] == "the cloud"
     assert "spot" in shown["last_request"]["reason"]
-    kinds = [m["type"] for m in azure.messages() if m["node"] == one.name and m["type"] != "installation"]
-    assert kinds[:2] == ["scheduled_event", "log"]
+
+    def kinds():
+        return [m["type"] for m in azure.messages() if m["node"] == one.name and m["type"] != "installation"]
+
+    wait_for(lambda: len(kinds()) >= 2, "its messages")
+    assert kinds()[:2] == ["scheduled_event", "log"]
     wait_for(lambda: "Preempt" in one.run("status").stdout, "the event in jetpack status")
     status = one.run("status").stdout
     assert "scheduled event  Preempt, not before 20" in status and "running " in status

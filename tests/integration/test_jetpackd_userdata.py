@@ -67,6 +67,18 @@ def test_files_are_written_once_per_version(jetpack, home, server, root, once):
     assert installations(server) == [{"status": "ok"}] * 2
 
 
+def test_a_node_with_specs_is_as_far_as_its_converge(jetpack, home, server, root, once):
+    specs = {"cyclecloud": {"cluster_init_specs": [{"project": "p", "version": "1", "spec": "s"}]}}
+    server.userdata = userdata("v1", configuration=specs)
+    once()
+    assert installations(server) == []
+    for number, (status, reports) in enumerate((("failed", 0), ("running", 0), ("ok", 1)), 2):
+        home.write("config/converge.json", {"runs": [{"status": "ok"}, {"status": status}]})
+        server.userdata = userdata(f"v{number}", configuration={**specs, "number": number})
+        once()
+        assert installations(server) == [{"status": "ok"}] * reports, status
+
+
 def test_files_get_the_group_of_the_directory(jetpack, home, server, root, once):
     os.chown(home / "config", -1, 12345)
     server.userdata = userdata("v1")

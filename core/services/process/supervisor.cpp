@@ -113,9 +113,10 @@ class SupervisorProcess {
     sigaddset(&children, SIGCHLD);
     ::sigprocmask(SIG_BLOCK, &children, nullptr);
     const support::Fd signals(::signalfd(-1, &children, SFD_CLOEXEC));
-    std::vector<char*> argv = pointers(task_.argv), env = pointers(task_.env);
-    // The program is searched in the PATH that it will have.
-    ::environ = env.data();
+    std::vector<char*> argv = pointers(task_.argv);
+    // The program is searched in the PATH that it will have. It stays ours, too.
+    env_ = pointers(task_.env);
+    ::environ = env_.data();
     // It shares our memory until it is another program: nothing is copied, and its error is ours.
     script_ = ::vfork();  // NOLINT: nobody else needs us meanwhile
     if (script_ == 0) exec_script(in, out, err, argv.data());
@@ -230,6 +231,7 @@ class SupervisorProcess {
 
   const Task& task_;
   int lifeline_;
+  std::vector<char*> env_;
   std::optional<ControlGroup> group_;  // not around daemons that go on
   pid_t script_ = -1;
   volatile int exec_error_ = 0;  // written by the script's process
@@ -263,7 +265,9 @@ Supervisor start_supervisor(const Task& task, const support::Fd& in, const suppo
     close_all_but({in.get(), out.get(), err.get(), lifeline.read.get(), report.write.get()});
     Report result;
     try {
-      result = SupervisorProcess(task, lifeline.read.get()).run(in, out, err);
+      SupervisorProcess supervisor(task, lifeline.read.get());
+      result = supervisor.run(in, out, err);
+      ::environ = nullptr;  // it is gone with the supervisor
     } catch (...) {
       result.start_error = EAGAIN;
     }

@@ -38,7 +38,7 @@ void settle_parents(Listing& listing, const std::string& source) {
       continue;
     }
     if (at->second.bytes > 0)
-      throw Error(Errc::corrupt, "cannot sync " + source + ": " + quoted(name) +
+      throw Error(Errc::corrupt, "cannot sync " + source + ": " + storage::quoted(name) +
                                      " is both a file and a directory there; remove one of them");
     listing.directories.insert(name);
     at = listing.files.erase(at);
@@ -62,7 +62,7 @@ Listing list_for_sync(Store& store, const std::string& source, const std::string
     // The marker of the prefix itself.
     if (name.empty()) return true;
     if (!is_file_name(name))
-      throw Error(Errc::corrupt, "cannot sync " + source + ": blob " + quoted(blob.name) +
+      throw Error(Errc::corrupt, "cannot sync " + source + ": blob " + storage::quoted(blob.name) +
                                      " would not be a file below the directory; rename or remove "
                                      "it");
     if (is_directory) {

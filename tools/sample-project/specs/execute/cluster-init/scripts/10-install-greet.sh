@@ -4,4 +4,4 @@ set -eu
 cd "$BOOTSTRAP_HOME/sample"
 jetpack download greet
 chmod +x greet
-jetpack log "greet is installed on $(hostname)"
+jetpack log 'greet is installed'

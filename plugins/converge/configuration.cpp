@@ -1,0 +1,58 @@
+// Brings the node's configuration up to date.
+#include "converge/configuration.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include <jetpack/config.hpp>
+#include <jetpack/session.hpp>
+#include "support/backoff.hpp"
+#include "support/log_file.hpp"
+#include "support/node_configuration.hpp"
+
+namespace jetpack::converge {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds patience{60};
+constexpr milliseconds least_pause{1000}, most_pause{10'000};
+
+}  // namespace
+
+void retried(Narrator& narrator, const std::function<void()>& work) {
+  support::Backoff backoff(least_pause, most_pause, static_cast<uint32_t>(::getpid()));
+  const auto deadline = Clock::now() + patience;
+  for (;;) {
+    try {
+      return work();
+    } catch (const Error& e) {
+      const auto pause = backoff.pause();
+      if (e.code() != Errc::unavailable || Clock::now() + pause > deadline) throw;
+      narrator.warn(std::string(e.what()) + "; retrying in " + std::to_string(pause.count()) +
+                    " ms");
+      std::this_thread::sleep_for(pause);
+    }
+  }
+}
+
+void update_configuration(const Call& call, Narrator& narrator) {
+  const auto config = call.service<Config>();
+  const auto session = call.service<Session>();
+  narrator.say("Getting node configuration from /clusterlink/userdata/" +
+               session.identity("userdata").value_or("?"));
+  const support::LogFile log(config.path("logs/jetpack.log"));
+  support::NodeConfiguration configuration(call, log);
+  configuration.update_facts(support::read_metadata(session));
+  retried(narrator, [&] {
+    const auto fetched = configuration.fetch();
+    if (!fetched.rejection.empty()) throw Error(Errc::denied, fetched.rejection);
+  });
+  configuration.run_ohai();
+}
+
+}  // namespace jetpack::converge
