@@ -7,9 +7,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <sstream>
 #include <thread>
 
 #include <jetpack/error.hpp>
@@ -111,11 +111,14 @@ std::string FileLock::holder(const std::string& path) {
   constexpr uint64_t max_locks = 1 << 20, max_name = 256;
   try {
     struct stat file {};
-    const auto locks = read_file("/proc/locks", max_locks);
-    std::istringstream lines(locks.value_or(""));
+    const std::string locks = read_file("/proc/locks", max_locks).value_or("");
     int pid = 0;
     if (::lstat(path.c_str(), &file) == 0)
-      for (std::string line; pid <= 0 && std::getline(lines, line);) pid = holder_in(line, file);
+      for (size_t at = 0; pid <= 0 && at < locks.size();) {
+        const size_t end = std::min(locks.find('\n', at), locks.size());
+        pid = holder_in(locks.substr(at, end - at), file);
+        at = end + 1;
+      }
     if (pid <= 0) return "another process";
     const auto name = read_file("/proc/" + std::to_string(pid) + "/comm", max_name).value_or("");
     return "pid " + std::to_string(pid) +

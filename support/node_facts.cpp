@@ -42,7 +42,7 @@ void text_if_known(Object& object, std::string_view name, const std::string& val
   if (!value.empty()) object.text(name, value);
 }
 
-std::string first_of(std::string first, const std::string& second) {
+std::string first_of(const std::string& first, const std::string& second) {
   return first.empty() ? second : first;
 }
 

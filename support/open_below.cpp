@@ -108,7 +108,7 @@ Fd open_below(int root, const std::string& path, int flags, Links links) {
   how.flags = static_cast<unsigned>(flags) | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   if (links == Links::none) how.resolve |= RESOLVE_NO_SYMLINKS;
-  Fd fd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
+  Fd fd(static_cast<int>(::syscall(__NR_openat2, root, path.c_str(), &how, sizeof how)));
   // EPERM is the answer of seccomp profiles that do not know the call, EAGAIN of a race.
   if (fd || (errno != ENOSYS && errno != EPERM && errno != EAGAIN)) return fd;
   return open_by_walking(root, path, flags, links);

@@ -27,6 +27,30 @@ sigset_t watched_signals() {
   return set;
 }
 
+// Of what a process dies of by itself; sigabbrev_np is newer than glibc 2.28.
+std::string signal_name(int signal) {
+  switch (signal) {
+    case SIGABRT:
+      return "SIGABRT";
+    case SIGBUS:
+      return "SIGBUS";
+    case SIGFPE:
+      return "SIGFPE";
+    case SIGILL:
+      return "SIGILL";
+    case SIGKILL:
+      return "SIGKILL";
+    case SIGSEGV:
+      return "SIGSEGV";
+    case SIGSYS:
+      return "SIGSYS";
+    case SIGXCPU:
+      return "SIGXCPU";
+    default:
+      return "signal " + std::to_string(signal);
+  }
+}
+
 // The child is our own and not yet reaped, so its number is its own.
 int wait_for(pid_t child, const sigset_t& watched, const std::string& name) {
   int status = 0;
@@ -42,10 +66,8 @@ int wait_for(pid_t child, const sigset_t& watched, const std::string& name) {
   const int signal = WTERMSIG(status);
   // Whoever pressed ^C, ended us or closed the pipe knows.
   if (signal == SIGINT || signal == SIGTERM || signal == SIGPIPE) return 128 + signal;
-  const std::string text =
-      "jetpack: plugin " + name + " died of SIG" +
-      (::sigabbrev_np(signal) == nullptr ? std::to_string(signal) : ::sigabbrev_np(signal)) + " (" +
-      ::strsignal(signal) + ")\n";
+  const std::string text = "jetpack: plugin " + name + " died of " + signal_name(signal) + " (" +
+                           ::strsignal(signal) + ")\n";
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
   return 128 + signal;
 }

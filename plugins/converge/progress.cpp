@@ -44,7 +44,7 @@ std::string progress_line(std::string_view what, std::chrono::seconds elapsed,
   return std::string(support::beginning_of(line, width > 1 ? width - 1 : 0));
 }
 
-void Progress::begin(std::string what) {
+void Progress::begin(const std::string& what) {
   what_ = support::one_line(what);
   last_.clear();
   open_.clear();

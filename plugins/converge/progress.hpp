@@ -18,7 +18,7 @@ class Progress {
  public:
   explicit Progress(const Call& call) : call_(call), shown_(call.err_is_terminal()) {}
 
-  void begin(std::string what);
+  void begin(const std::string& what);
   // `output` is what the step has written since the last call.
   void update(std::chrono::milliseconds elapsed, std::string_view output);
   // Erases the line, to make room for others.

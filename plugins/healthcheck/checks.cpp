@@ -10,7 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <sstream>
+#include <cstring>
 
 #include <jetpack/error.hpp>
 #include "support/file_errors.hpp"
@@ -111,14 +111,14 @@ uint64_t start_of_process(int pid) {
   const std::string text(buffer.data(), static_cast<size_t>(size));
   const size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return 0;
-  std::istringstream fields(text.substr(name_end + 1));
-  std::string field;
+  const char* field = text.c_str() + name_end + 1;
   for (int number = 3; number <= 22; ++number) {
-    fields >> field;
+    field += std::strspn(field, " ");
     // It has ended, and nobody has waited for it.
-    if (number == 3 && (field == "Z" || field == "X")) return 0;
+    if (number == 3 && (*field == 'Z' || *field == 'X')) return 0;
+    if (number < 22) field += std::strcspn(field, " ");
   }
-  return std::strtoull(field.c_str(), nullptr, 10);
+  return std::strtoull(field, nullptr, 10);
 }
 
 }  // namespace jetpack::healthcheck

@@ -71,6 +71,7 @@ EventJournal::EventJournal(std::string path, support::LogFile& log)
 void EventJournal::load() {
   const auto text = support::read_private_file(path_, max_journal);
   if (!text) return;
+  exists_ = true;
   const auto document = support::parse_json(*text, path_, support::JsonRules::strict);
   const auto* list = support::find_member(document, "events");
   if (list == nullptr || !list->IsArray())
@@ -93,6 +94,15 @@ void EventJournal::put(const EventRecord& record) {
     records_.push_back(record);
   }
   if (records_.size() > most_records) records_.erase(records_.begin());
+  save();
+}
+
+void EventJournal::create() {
+  if (!exists_) save();
+}
+
+void EventJournal::save() {
+  exists_ = true;
   try {
     support::write_durably(path_, journal_json(records_), journal_mode);
     reported_.clear();

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <future>
 #include <random>
 
 #include <jetpack/error.hpp>
@@ -23,12 +24,19 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Stage = EventRecord::Stage;
 
-// By its documentation the service's first answer may take two minutes.
-constexpr milliseconds first_timeout = seconds(150), later_timeout = seconds(5);
+// By its documentation the service's first answer may take two minutes. A timeout is doubled when it
+// was too short, so that an answer that is lost, and never comes, delays little.
+constexpr milliseconds first_timeout{5000}, most_first_timeout{150'000};
+constexpr milliseconds later_timeout{1000}, most_later_timeout{5000};
 constexpr milliseconds least_first{1000}, most_first{60'000};
-constexpr milliseconds least_pause{1000}, most_pause{5000};
+constexpr milliseconds least_pause{500}, most_pause{1000};
 constexpr milliseconds poll_when_off{10'000};
 constexpr milliseconds delivery_time{5000};
+// How long a script waits for a message to be on disk, or delivered where the disk is full.
+constexpr milliseconds publish_patience{500};
+// An acknowledgement whose answer was lost may still be on its way when the cloud is asked next; and
+// a list that is out of date may lack an event for a while.
+constexpr int answers_until_sent_again = 2, answers_until_gone = 10;
 
 bool ends_the_node(const std::string& kind) { return kind == "Preempt" || kind == "Terminate"; }
 
@@ -57,7 +65,7 @@ EventMonitor::EventMonitor(const jetpack::Call& call, std::unique_ptr<CloudEvent
              [this](uint32_t level, const std::string& text) { report(level, text); }},
       until_first_(least_first, most_first, std::random_device{}()),
       retry_(least_pause, most_pause, std::random_device{}()),
-      timeout_(first_timeout),
+      timeout_(journal_.exists() ? later_timeout : first_timeout),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 EventMonitor::~EventMonitor() {
@@ -74,13 +82,15 @@ void EventMonitor::stop() {
   is_stopping_ = true;
   acknowledging_.stop();
   delivering_.stop();
+  publishing_.stop();
   ::eventfd_write(wake_.get(), 1);
 }
 
 bool EventMonitor::join(milliseconds patience) {
   constexpr milliseconds pause{5};
   const auto end = Clock::now() + patience;
-  while (!is_over_ || !acknowledging_.is_idle() || !delivering_.is_idle()) {
+  while (!is_over_ || !acknowledging_.is_idle() || !delivering_.is_idle() ||
+         !publishing_.is_idle()) {
     if (Clock::now() >= end) return false;
     std::this_thread::sleep_for(pause);
   }
@@ -109,12 +119,13 @@ void EventMonitor::step() {
     runs_.clear();
     listed_.clear();
     shown_.clear();
+    doubts_.clear();
     show();
     return wait(poll_when_off);
   }
   const auto began = Clock::now();
   auto pause = settings_.interval;
-  if (!poll_cloud()) pause = has_answered_ ? retry_.pause() : until_first_.pause();
+  if (!poll_cloud()) pause = journal_.exists() ? retry_.pause() : until_first_.pause();
   const auto next = began + pause;
   for (;;) {
     advance();
@@ -127,19 +138,21 @@ void EventMonitor::step() {
 bool EventMonitor::poll_cloud() {
   const auto began = Clock::now();
   // While scripts run, the next must not wait for an answer that takes long.
-  const auto timeout = runs_.empty() ? timeout_ : std::min(timeout_, later_timeout);
+  const auto most = has_answered_ || !runs_.empty() ? most_later_timeout : most_first_timeout;
+  const auto timeout = std::min(timeout_, most);
   try {
     const auto events = cloud_->poll(timeout);
     if (is_failing_ || !has_answered_) log_.info("watching for scheduled events of the cloud");
     has_answered_ = true;
     is_failing_ = false;
-    timeout_ = later_timeout;
+    const auto took = std::chrono::ceil<milliseconds>(Clock::now() - began);
+    timeout_ = std::max(later_timeout, 2 * took);
     retry_.reset();
+    journal_.create();
     reconcile(events);
     return true;
   } catch (const Error& e) {
-    if (has_answered_ && Clock::now() - began >= timeout)
-      timeout_ = std::min(2 * timeout_, first_timeout);
+    if (Clock::now() - began >= timeout) timeout_ = std::min(2 * timeout, most);
     note_failure(e.what());
     return false;
   }
@@ -147,7 +160,7 @@ bool EventMonitor::poll_cloud() {
 
 void EventMonitor::note_failure(const std::string& why) {
   if (std::exchange(is_failing_, true)) return;
-  if (has_answered_) return log_.warning("cannot read the scheduled events, retrying: " + why);
+  if (journal_.exists()) return log_.warning("cannot read the scheduled events, retrying: " + why);
   log_.info("cannot read the scheduled events, retrying: " + why +
             "; where the cloud has none, set cyclecloud.monitor_scheduled_events to false");
 }
@@ -159,6 +172,21 @@ void EventMonitor::reconcile(const std::vector<CloudEvent>& events) {
     shown_.emplace(event.id, event);
     if (!event.has_begun) listed_.emplace(event.id, event);
     reconcile(event);
+  }
+  const auto records = journal_.records();
+  for (const auto& record : records)
+    if (record.stage == Stage::acknowledging && !asking_.contains(record.id))
+      resolve(record, shown_.contains(record.id));
+}
+
+// Of one whose acknowledgement may have arrived or not: the cloud's list tells.
+void EventMonitor::resolve(const EventRecord& record, bool is_listed) {
+  Doubt& doubt = doubts_[record.id];
+  if (is_listed) {
+    doubt.gone = 0;
+    if (++doubt.listed >= answers_until_sent_again) acknowledge(record);
+  } else if (++doubt.gone >= answers_until_gone) {
+    note_acknowledged(record);
   }
 }
 
@@ -178,9 +206,10 @@ void EventMonitor::reconcile(const CloudEvent& event) {
     if (record.stage == Stage::running) begin(event, std::move(record));
     return;
   }
-  // Too late for scripts; and what was answered to an acknowledgement may have been lost.
+  // What was answered to the acknowledgement may have been lost.
+  if (record.stage == Stage::acknowledging) return note_acknowledged(std::move(record));
   if (record.stage != Stage::running && record.stage != Stage::succeeded) return;
-  record.stage = record.stage == Stage::succeeded ? Stage::acknowledged : Stage::begun;
+  record.stage = Stage::begun;
   journal_.put(record);
 }
 
@@ -193,19 +222,13 @@ void EventMonitor::begin(const CloudEvent& event, EventRecord record) {
 // The server first: there may be no time for anything else.
 void EventMonitor::announce(const CloudEvent& event) {
   const std::string text = announcement(event);
-  if (ends_the_node(event.kind)) {
-    try {
-      session_.publish("scheduled_event", support::json_object([&](support::Object& json) {
-                         json.text("id", event.id)
-                             .text("event", event.kind)
-                             .text("not_before", event.not_before)
-                             .text("reason", text);
-                       }),
-                       milliseconds{0});
-    } catch (const Error& e) {
-      log_.error("cannot report " + event.kind + ": " + e.what());
-    }
-  }
+  if (ends_the_node(event.kind))
+    publish("scheduled_event", support::json_object([&](support::Object& json) {
+              json.text("id", event.id)
+                  .text("event", event.kind)
+                  .text("not_before", event.not_before)
+                  .text("reason", text);
+            }));
   report(JP_LEVEL_WARNING, text);
 }
 
@@ -215,15 +238,19 @@ void EventMonitor::advance() {
   std::erase_if(runs_, [](const EventRun& run) { return run.is_over(); });
   for (const auto& [id, event] : listed_) {
     const EventRecord* record = journal_.find(id);
-    if (record != nullptr && record->stage == Stage::succeeded) acknowledge(id);
+    if (record != nullptr && record->stage == Stage::succeeded) acknowledge(*record);
   }
   show();
 }
 
-// In a thread of its own: the answer may take long. One that is lost is not asked for again before
-// the cloud has said that it knows of none.
-void EventMonitor::acknowledge(const std::string& id) {
+// In a thread of its own: the answer may take long. It is noted before, so that one that was cut off
+// is not sent again before the cloud has said that it knows of none.
+void EventMonitor::acknowledge(EventRecord record) {
+  const std::string id = record.id;
   if (!asking_.insert(id).second) return;
+  doubts_.erase(id);
+  record.stage = Stage::acknowledging;
+  journal_.put(record);
   acknowledging_.add([this, id] {
     std::string failure;
     try {
@@ -245,19 +272,23 @@ void EventMonitor::collect_acknowledgements() {
   }
   for (const auto& [id, failure] : answers) {
     asking_.erase(id);
-    listed_.erase(id);
-    const EventRecord* known = journal_.find(id);
-    if (known == nullptr) continue;
-    EventRecord record = *known;
-    if (!failure.empty()) {
-      log_.warning(record.kind + ": not acknowledged yet: " + failure);
-      continue;
+    const EventRecord* record = journal_.find(id);
+    // The list may have said it first.
+    if (record == nullptr || record->stage != Stage::acknowledging) continue;
+    if (failure.empty()) {
+      note_acknowledged(*record);
+    } else {
+      log_.warning(record->kind + ": not acknowledged yet: " + failure);
     }
-    record.stage = Stage::acknowledged;
-    journal_.put(record);
-    report(JP_LEVEL_INFO, record.kind + ": acknowledged" +
-                              (record.done.empty() ? ", there is no script for it" : ""));
   }
+}
+
+void EventMonitor::note_acknowledged(EventRecord record) {
+  doubts_.erase(record.id);
+  record.stage = Stage::acknowledged;
+  journal_.put(record);
+  report(JP_LEVEL_INFO, record.kind + ": acknowledged" +
+                            (record.done.empty() ? ", there is no script for it" : ""));
 }
 
 // On the board, for jetpack status.
@@ -294,28 +325,43 @@ void EventMonitor::report(uint32_t level, const std::string& text) {
   log_.write(std::max<uint32_t>(level, JP_LEVEL_INFO), text);
   if (level < JP_LEVEL_INFO) return;
   const bool is_error = level >= JP_LEVEL_ERROR, is_warning = level >= JP_LEVEL_WARNING;
-  try {
-    session_.publish("log", support::json_object([&](support::Object& json) {
-                       json.text("level", is_error     ? "error"
-                                          : is_warning ? "warn"
-                                                       : "info")
-                           .text("message", text)
-                           .text("priority", is_error || is_warning ? "high" : "medium");
-                     }),
-                     milliseconds{0});
-  } catch (const Error& e) {
-    log_.error(std::string("cannot report this to the server: ") + e.what());
-    return;
-  }
-  // The worker, which delivers, may be waiting for a useradd.
-  if (!delivering_.has_waiting())
-    delivering_.add([this] {
-      try {
-        session_.deliver(delivery_time);
-      } catch (const std::exception&) {
-        // The worker tries again, and reports what is wrong.
-      }
-    });
+  publish("log", support::json_object([&](support::Object& json) {
+            json.text("level", is_error     ? "error"
+                               : is_warning ? "warn"
+                                            : "info")
+                .text("message", text)
+                .text("priority", is_error || is_warning ? "high" : "medium");
+          }));
+}
+
+// In a thread of its own: where the queue cannot be written, delivery is waited for.
+void EventMonitor::publish(const char* type, std::string data) {
+  if (is_stopping_) return;
+  const auto done = std::make_shared<std::promise<void>>();
+  publishing_.add([this, type, data = std::move(data), done] {
+    try {
+      session_.publish(type, data, milliseconds{0});
+      deliver();
+    } catch (const std::exception& e) {
+      log_.error(std::string("cannot report this to the server: ") + e.what());
+    }
+    done->set_value();
+  });
+  // Once one was too slow, the others only keep their order behind it.
+  if (is_publishing_slow_ && !publishing_.is_idle()) return;
+  is_publishing_slow_ = done->get_future().wait_for(publish_patience) != std::future_status::ready;
+}
+
+// The worker, which delivers, may be waiting for a useradd.
+void EventMonitor::deliver() {
+  if (delivering_.has_waiting()) return;
+  delivering_.add([this] {
+    try {
+      session_.deliver(delivery_time);
+    } catch (const std::exception&) {
+      // The worker tries again, and reports what is wrong.
+    }
+  });
 }
 
 }  // namespace jetpack::jetpackd

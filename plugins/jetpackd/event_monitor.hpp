@@ -60,10 +60,14 @@ class EventMonitor {
   void begin(const CloudEvent& event, EventRecord record);
   void announce(const CloudEvent& event);
   void advance();
-  void acknowledge(const std::string& id);
+  void acknowledge(EventRecord record);
   void collect_acknowledgements();
+  void note_acknowledged(EventRecord record);
+  void resolve(const EventRecord& record, bool is_listed);
   void show();
   void wait(std::chrono::milliseconds time);
+  void publish(const char* type, std::string data);
+  void deliver();
   void report(uint32_t level, const std::string& text);
 
   Board& board_;
@@ -85,12 +89,19 @@ class EventMonitor {
   std::list<EventRun> runs_;
   std::set<std::string> asking_;  // ids whose acknowledgement is under way
 
+  // Answers of the cloud since it became unknown whether an acknowledgement has arrived.
+  struct Doubt {
+    int listed = 0, gone = 0;
+  };
+  std::map<std::string, Doubt> doubts_;  // by id
+
   std::mutex mutex_;                                          // of what follows
   std::vector<std::pair<std::string, std::string>> answers_;  // id and what failed
 
   support::Fd wake_;
   std::atomic<bool> is_stopping_ = false, is_over_ = true;
-  Errands acknowledging_, delivering_;
+  bool is_publishing_slow_ = false;
+  Errands acknowledging_, delivering_, publishing_;
   std::thread thread_;
 };
 

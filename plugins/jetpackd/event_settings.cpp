@@ -15,9 +15,10 @@ namespace {
 std::optional<std::string> setting_text(const jetpack::Config& config, const char* key) {
   try {
     return config.get(key);
-  } catch (const jetpack::Error&) {
-    // None, or the worker reports what is wrong with it.
-    return std::nullopt;
+  } catch (const jetpack::Error& e) {
+    // A new node has no configuration yet.
+    if (e.code() == jetpack::Errc::unavailable) return std::nullopt;
+    throw;
   }
 }
 
@@ -37,6 +38,14 @@ void EventSettings::refresh() {
   if (is_read_ && stamps == stamps_) return;
   is_read_ = true;
   stamps_ = stamps;
+  try {
+    read();
+  } catch (const jetpack::Error&) {
+    // The worker reports what is wrong with a file. What was turned off stays off.
+  }
+}
+
+void EventSettings::read() {
   const auto warn = [this](const std::string& text) { log_.warning(text); };
   constexpr const char* key = "cyclecloud.monitor_scheduled_events";
   constexpr const char* alias = "cyclecloud.monitor_spot_eviction";

@@ -28,6 +28,7 @@ class EventSettings {
  private:
   using Stamp = std::tuple<ino_t, off_t, int64_t, int64_t>;
 
+  void read();
   int64_t number(const char* key) const;
 
   const jetpack::Config& config_;

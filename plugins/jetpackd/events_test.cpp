@@ -1,8 +1,13 @@
+#include <sys/stat.h>
+
 #include <doctest/doctest.h>
 
 #include <jetpack/error.hpp>
 #include "jetpackd/azure_events.hpp"
+#include "jetpackd/event_journal.hpp"
+#include "jetpackd/event_settings.hpp"
 #include "support/json_writer.hpp"
+#include "support/testing/temporary_directory.hpp"
 
 namespace jetpack::jetpackd {
 
@@ -72,6 +77,72 @@ TEST_CASE("what is no document is an error") {
   for (const char* text : {"", "{", "[]", "{}", R"({"Events":{}})", R"({"Events":[{"EventId":"a")",
                            "<html>\x01\xff{\"Events\": ["})
     CHECK_THROWS_AS(azure_events_in(text, "vm", now), Error);
+}
+
+namespace {
+
+// A configuration that says one thing of every key, or cannot be read.
+struct OneValue {
+  support::TemporaryDirectory home;
+  std::string value;
+  int32_t status = JP_OK;
+
+  static int32_t get(void* self, jp_str, jp_str, uint32_t, jp_sink out, jp_error* err) {
+    const auto& of = *static_cast<OneValue*>(self);
+    if (of.status != JP_OK) return boundary::fill(err, of.status, "no");
+    out.write(out.ctx, of.value.data(), of.value.size());
+    return JP_OK;
+  }
+  static int32_t path(void* self, jp_str name, jp_sink out, jp_error*) {
+    const std::string whole =
+        static_cast<OneValue*>(self)->home.path() + '/' + std::string(boundary::view(name));
+    out.write(out.ctx, whole.data(), whole.size());
+    return JP_OK;
+  }
+  jp_config table{sizeof(jp_config), 0, this, &get, nullptr, &path};
+};
+
+}  // namespace
+
+TEST_CASE("what was turned off stays off when the configuration cannot be read") {
+  OneValue file{{}, "false"};
+  REQUIRE(::mkdir(file.home.file("config").c_str(), 0700) == 0);
+  const jetpack::Config config(file.table);
+  support::LogFile log(file.home.file("log"));
+  EventSettings settings(config, log);
+  settings.refresh();
+  CHECK_FALSE(settings.is_enabled);
+  file.status = JP_CORRUPT;
+  file.home.write("config/local.json", "{");
+  settings.refresh();
+  CHECK_FALSE(settings.is_enabled);
+  file.status = JP_NOT_FOUND;
+  file.home.write("config/local.json", "{}");
+  settings.refresh();
+  CHECK(settings.is_enabled);
+}
+
+TEST_CASE("the journal of events remembers that the cloud has answered, and each stage") {
+  const support::TemporaryDirectory home;
+  support::LogFile log(home.file("log"));
+  {
+    EventJournal journal(home.file("events"), log);
+    CHECK_FALSE(journal.exists());
+    journal.create();
+    CHECK(journal.exists());
+  }
+  for (size_t i = 0; i < stage_names.size(); ++i) {
+    EventJournal journal(home.file("events"), log);
+    CHECK(journal.exists());
+    CHECK(journal.records().size() == i);
+    EventRecord record;
+    record.id = stage_names.at(i);
+    record.stage = static_cast<EventRecord::Stage>(i);
+    journal.put(record);
+    const EventJournal again(home.file("events"), log);
+    REQUIRE(again.find(record.id) != nullptr);
+    CHECK(again.find(record.id)->stage == record.stage);
+  }
 }
 
 }  // namespace jetpack::jetpackd

@@ -4,6 +4,7 @@ import base64
 import http.server
 import socket
 import ssl
+import subprocess
 import threading
 
 import pytest
@@ -19,8 +20,8 @@ def curl_only(reason):
                               reason=f"-Dhttp_client=cpprest: {reason}")
 
 
-def delivered(jetpack):
-    result = jetpack("log", "m", "--wait", "3s")
+def delivered(jetpack, env=None):
+    result = jetpack("log", "m", "--wait", "3s", env=env)
     return result.stderr == DELIVERED, result.stderr
 
 
@@ -176,6 +177,29 @@ def test_a_certificate_that_is_not_the_servers_gets_nothing(
     home.write("config/node.json", {"cyclecloud": {"skip_ssl_validation": True}})
     assert delivered(jetpack)[0]
     assert "validation is switched off" in (home / "logs/jetpack.log").read_text()
+
+
+@curl_only("it knows OpenSSL's own places alone")
+def test_the_systems_certificates_count(start_server, connect, jetpack, home, certificate, tmp_path):
+    server, ca = start_server("IP:127.0.0.1")
+    elsewhere = tmp_path / "hashed"
+    elsewhere.mkdir()
+    name = subprocess.run(["openssl", "x509", "-in", ca, "-noout", "-hash"], check=True, capture_output=True,
+                          text=True, timeout=60).stdout.strip()
+    (elsewhere / f"{name}.0").write_bytes(ca.read_bytes())
+    as_file = {"SSL_CERT_FILE": str(ca), "SSL_CERT_DIR": ""}
+    as_directory = {"SSL_CERT_FILE": "", "SSL_CERT_DIR": f"{tmp_path}/none:{elsewhere}"}
+    # A server's own ca_file is trusted beside the system's.
+    for trusted in (None, certificate[0]):
+        connect(server.url, trusted)
+        for env in (as_file, as_directory):
+            ok, err = delivered(jetpack, env=env)
+            assert ok, (trusted, env, err)
+    for trusted in (certificate[0], None):
+        if trusted is None:
+            (home / "config/ca.pem").unlink()
+        ok, err = delivered(jetpack, env={"SSL_CERT_FILE": f"{tmp_path}/missing.pem", "SSL_CERT_DIR": ""})
+        assert not ok and f"cannot read certificates from {tmp_path}/missing.pem" in err, err
 
 
 @curl_only("it does not tell the certificate's dates")

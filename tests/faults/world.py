@@ -13,10 +13,11 @@ import subprocess
 import urllib.parse
 from pathlib import Path
 
+from servers.node_server import NO_METADATA
 from servers.process import free_port, wait_for
 
 CLUSTER = "demo"
-DAEMON_KEYS = {"cyclecloud": {"jetpack": {"http_port": 0}}}
+DAEMON_KEYS = {"cyclecloud": {"jetpack": {"http_port": 0, "metadata_url": NO_METADATA}}}
 
 
 def environment(home, more=None):

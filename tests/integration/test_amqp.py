@@ -14,9 +14,10 @@ import zlib
 import pytest
 from servers.amqp import Amqp, take_all
 from servers.certificates import make_ca
+from servers.node_server import NO_METADATA
 from servers.process import wait_for
 
-NODE_KEYS = {"cyclecloud": {"jetpack": {"http_port": 0}}}
+NODE_KEYS = {"cyclecloud": {"jetpack": {"http_port": 0, "metadata_url": NO_METADATA}}}
 
 
 class Node:

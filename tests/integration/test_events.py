@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -151,6 +152,81 @@ def test_jetpackd_is_killed_half_way(azure, node):
     assert [result for result, _ in starts_of(azure, event)] == ["started"]
     mode = (one.home / "config/scheduled_events.json").stat().st_mode
     assert mode & 0o777 == 0o600
+
+
+def test_an_acknowledgement_that_was_cut_off_is_not_repeated(azure, node):
+    """jetpackd is killed while the POST is under way: the cloud's list says what became of it."""
+    one = node()
+
+    def cut_off(fault, *options, lasts="60s"):
+        one.start().watching()
+        azure.simulate("fault", fault, "--count", "1", "--on", "startrequests", *options)
+        event = azure.schedule(one.name, "--type", "Freeze", "--in", "120s", "--lasts", lasts)
+        wait_for(lambda: azure.simulate("list")["faults"] == [], "the acknowledgement")
+        one.end(signal.SIGKILL)
+        return event
+
+    def settled(event):
+        one.start()
+        wait_for(lambda: one.journal()[event] == "acknowledged", "the record")
+        one.end()
+        return [result for result, _ in starts_of(azure, event)]
+
+    late = cut_off("slow", "--delay", "1s")
+    assert one.journal()[late] == "acknowledging"
+    assert settled(late) == ["started"], "one that arrived late was repeated"
+    assert settled(cut_off("truncated")) == ["started"], "one whose answer was lost was repeated"
+    assert settled(cut_off("refuse")) == ["started"], "one that was lost was not sent again"
+    gone = cut_off("truncated", lasts="1s")
+    wait_for(lambda: gone not in azure.events()[1], "the end of the event")
+    assert settled(gone) == ["started"]
+
+
+def test_answers_that_fail_or_never_come_delay_little(azure, node):
+    one = node()
+    one.script("onFreeze.sh", "note done")
+    one.start().watching()
+
+    def hang(count):
+        azure.simulate("fault", "slow", "--delay", "60s", "--count", count, "--on", "scheduledevents")
+
+    def starts_within(seconds):
+        event = azure.schedule(one.name, "--type", "Freeze", "--in", "120s")
+        appeared = time.time()
+        wait_for(lambda: one.whats(event), "the script", 120)
+        assert one.notes(event)[0][2] - appeared < seconds
+        wait_for_start(azure, event)
+
+    hang("2")
+    wait_for(lambda: azure.simulate("list")["faults"] == [], "both requests")
+    starts_within(6)
+    # One that was killed knows that there is a service.
+    one.end(signal.SIGKILL)
+    hang("1")
+    azure.simulate("fault", "500", "--count", "6", "--on", "scheduledevents")
+    one.start()
+    starts_within(20)
+
+
+def test_a_server_that_hangs_and_a_full_queue_delay_no_script(azure, node):
+    """What cannot be queued is delivered at once, and the server never answers."""
+    one = node()
+    one.script("onPreempt.sh", "note done")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        path = one.home / "config/connection.json"
+        connection = json.loads(path.read_text())
+        connection["url"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        path.write_text(json.dumps(connection))
+        for name in ("outbox.db", "outbox.db-wal", "outbox.db-shm"):
+            (one.home / "run" / name).unlink(missing_ok=True)
+        (one.home / "run/outbox.db").mkdir()
+        one.start().watching()
+        event = azure.schedule(one.name, "--type", "Preempt", "--in", "30s")
+        appeared = time.time()
+        wait_for(lambda: one.whats(event), "the script")
+        assert one.notes(event)[0][2] - appeared < 4
+        wait_for_start(azure, event)
+        one.end()
 
 
 def test_a_damaged_record_is_moved_aside(azure, node):

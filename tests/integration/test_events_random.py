@@ -100,7 +100,9 @@ class Storm:
             plan = f"{choice.choice((0, 0.1, 0.5, 1.5))} {code}"
             event = self.simulate("event", node.name, "--type", kind, "--in", "300s", "--lasts", "2s")["event"]
             appeared = time.time()
-            (node.home / f"plan.{event}").write_text(plan)
+            draft = node.home / f"draft.{event}"
+            draft.write_text(plan)
+            draft.rename(node.home / f"plan.{event}")
             events[event] = (appeared, code)
             self.expected[event] = "started" if code == 0 else "never"
             self.counts[kind] += 1

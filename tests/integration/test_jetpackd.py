@@ -366,7 +366,7 @@ def test_memory_and_descriptors_stay_flat(jetpack, home, server, start, reposito
 
 def test_it_starts_without_any_configuration(jetpack, home, start):
     """On a node that is not enrolled yet it reports why it cannot deliver, and delivers once it is."""
-    home.node({"cyclecloud": {"jetpack": {"http_port": 0}}})
+    home.node({"cyclecloud": {"jetpack": {"http_port": 0, "metadata_url": node_server.NO_METADATA}}})
     daemon = start().wait_until_up()
     assert jetpack("log", "early").returncode == 0
     daemon.wait_for_log("cannot deliver messages: ")

@@ -24,7 +24,7 @@ class Cluster(DevCluster):
         self.daemon = None
         path = self.home / "config/node.json"
         node = json.loads(path.read_text())
-        node["cyclecloud"]["jetpack"] = {"http_port": 0, "userdata_interval": 1}
+        node["cyclecloud"]["jetpack"] |= {"http_port": 0, "userdata_interval": 1}
         path.write_text(json.dumps(node))
         try:
             self.start_daemon()

@@ -149,6 +149,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(202, {})
 
 
+# A daemon without it asks that of the machine the tests run on, and could acknowledge its events.
+NO_METADATA = "http://127.0.0.1:1"
+
+
 def connect(home, server, userdata_id="0123456789abcdef0123456789abcdef", **configuration):
     """Makes the home that of a node of this server."""
     home.write("config/connection.json", {"cluster": "demo", "username": "node",
@@ -157,7 +161,7 @@ def connect(home, server, userdata_id="0123456789abcdef0123456789abcdef", **conf
     home.write("config/jetpack.ini",
                "[identity]\ncluster_name = demo\ninstance_id = i-1\nnode_name = execute-1\n"
                f"userdata_id = {userdata_id}\n")
-    home.node({"cyclecloud": {"jetpack": {"http_port": 0, **configuration}}})
+    home.node({"cyclecloud": {"jetpack": {"http_port": 0, "metadata_url": NO_METADATA, **configuration}}})
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes a manual page for jetpack, and one for each command, from the notes of the installed plugins.
 
-Run by meson as an install script: man_pages.py PREFIX. What it writes is in PREFIX/share/man/man1.
+Run by meson as an install script: man_pages.py PREFIX [RUNNER ...]. What it writes is in
+PREFIX/share/man/man1. RUNNER is a command that runs programs for another machine.
 """
 import json
 import os
@@ -102,7 +103,7 @@ def main():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JETPACK_")}
 
     def ask(*words):
-        return json.loads(subprocess.run([jetpack, *words], check=True, capture_output=True, text=True,
+        return json.loads(subprocess.run([*sys.argv[2:], jetpack, *words], check=True, capture_output=True, text=True,
                                          env=environment).stdout)
 
     version = ask("version", "--json")["version"]

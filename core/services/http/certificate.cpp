@@ -6,6 +6,9 @@
 
 #include <ctime>
 
+#include <jetpack/error.hpp>
+
+#include "support/ca_store.hpp"
 #include "support/times.hpp"
 
 namespace jetpack::http {
@@ -82,6 +85,18 @@ std::string CertificateProblem::text(const std::string& details,
       return std::string("has a certificate that is not trusted: ") +
              X509_verify_cert_error_string(verdict) + (ca_advice.empty() ? "" : "; " + ca_advice);
   }
+}
+
+void trust_authorities(SSL_CTX* context, const std::string& ca_file) {
+  const support::CaStore store = support::system_ca_store();
+  if (!store.directory.empty()) SSL_CTX_load_verify_dir(context, store.directory.c_str());
+  if (!store.file.empty()) trust_file(context, store.file);
+  if (!ca_file.empty()) trust_file(context, ca_file);
+}
+
+void trust_file(SSL_CTX* context, const std::string& file) {
+  if (SSL_CTX_load_verify_file(context, file.c_str()) != 1)
+    throw Error(Errc::corrupt, "cannot read certificates from " + file + "; it must be a PEM file");
 }
 
 }  // namespace jetpack::http

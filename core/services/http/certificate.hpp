@@ -29,4 +29,11 @@ struct CertificateProblem {
   static int note(int is_good, X509_STORE_CTX* store) noexcept;
 };
 
+// Makes the context trust the system's CAs and, unless it is empty, those in `ca_file`. Throws
+// Errc::corrupt for a file that cannot be read.
+void trust_authorities(SSL_CTX* context, const std::string& ca_file);
+
+// Adds the certificates of a PEM file to what the context trusts; throws Errc::corrupt.
+void trust_file(SSL_CTX* context, const std::string& file);
+
 }  // namespace jetpack::http

@@ -11,6 +11,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/http/failure.hpp"
+#include "support/ca_store.hpp"
 #include "support/text.hpp"
 
 namespace jetpack::http {
@@ -87,7 +88,23 @@ struct Client::Handle {
     void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
   };
   CertificateProblem certificate;  // outlives the connections, which refer to it
+  std::string also_trusted;        // PEM file beside CURLOPT_CAINFO, which is but one; empty: none
+  std::exception_ptr not_trusted;  // why it could not be read
   std::unique_ptr<CURL, Cleanup> easy;
+
+  // The system's CAs and those in `ca_file`. Beside it the system's directory will do, which costs
+  // nothing until a certificate is looked up in it.
+  void trust(const std::string& ca_file) {
+    const support::CaStore store = support::system_ca_store();
+    const std::string& file = ca_file.empty() ? store.file : ca_file;
+    set_option(easy.get(), CURLOPT_CAINFO, or_null(file));
+    set_option(easy.get(), CURLOPT_CAPATH, or_null(store.directory));
+    not_trusted = nullptr;
+    also_trusted = ca_file.empty() || !store.directory.empty() ? "" : store.file;
+  }
+  static const char* or_null(const std::string& text) {
+    return text.empty() ? nullptr : text.c_str();
+  }
 
   // Not supported by a libcurl with another TLS library; errors are then less exact.
   void watch_certificate() {
@@ -96,8 +113,16 @@ struct Client::Handle {
     curl_easy_setopt(easy.get(), CURLOPT_SSL_CTX_DATA, this);
   }
   static CURLcode prepare_tls(CURL*, void* context, void* self) noexcept {
-    static_cast<Handle*>(self)->certificate.watch(static_cast<SSL_CTX*>(context));
-    return CURLE_OK;
+    auto& handle = *static_cast<Handle*>(self);
+    auto* tls = static_cast<SSL_CTX*>(context);
+    handle.certificate.watch(tls);
+    try {
+      if (!handle.also_trusted.empty()) trust_file(tls, handle.also_trusted);
+      return CURLE_OK;
+    } catch (...) {
+      handle.not_trusted = std::current_exception();
+      return CURLE_SSL_CACERT_BADFILE;
+    }
   }
 
   // Without any connection.
@@ -276,9 +301,6 @@ void apply_settings(CURL* handle, const Settings& settings) {
   set_option(handle, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
   set_option(handle, CURLOPT_SSL_VERIFYPEER, settings.verify ? 1L : 0L);
   set_option(handle, CURLOPT_SSL_VERIFYHOST, settings.verify ? 2L : 0L);
-  // The system's directory of certificates stays in use beside it.
-  if (settings.verify && !settings.ca_file.empty())
-    set_option(handle, CURLOPT_CAINFO, settings.ca_file.c_str());
   const long stall = long{settings.stall.count()};
   set_option(handle, CURLOPT_CONNECTTIMEOUT_MS, std::min(connect_timeout_ms, stall * 1000));
   set_option(handle, CURLOPT_LOW_SPEED_LIMIT, stall_bytes);
@@ -332,6 +354,7 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
     // Forgets all options; the connection is kept.
     curl_easy_reset(handle);
     apply_settings(handle, settings);
+    if (settings.verify) handle_->trust(settings.ca_file);
     const HeaderList headers = apply_request(handle, request);
     const auto left =
         settings.longest - std::chrono::floor<std::chrono::milliseconds>(Clock::now() - start);
@@ -345,6 +368,7 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
       return curl_easy_perform(handle);
     }();
     exchange.rethrow();
+    if (handle_->not_trusted) std::rethrow_exception(handle_->not_trusted);
     if (code == CURLE_OK && !exchange.has_all_headers()) code = CURLE_PARTIAL_FILE;
     if (halt_ != nullptr && halt_->is_set()) throw Retryable("the transfer was stopped");
     if (code == CURLE_OK) {

@@ -6,6 +6,7 @@
 #include <jetpack/error.hpp>
 #include "services/http/status.hpp"
 #include "services/node/proxy.hpp"
+#include "support/ca_store.hpp"
 #include "support/files.hpp"
 
 namespace jetpack::http {
@@ -112,8 +113,10 @@ void fail(const Failure& failure, const Settings& settings, const std::string& s
     throw Error(Errc::denied,
                 server + ' ' + failure.certificate.text(failure.details, settings.ca_advice));
   if (code == CURLE_SSL_CACERT_BADFILE)
-    throw Error(Errc::corrupt,
-                "cannot read certificates from " + settings.ca_file + "; it must be a PEM file");
+    throw Error(Errc::corrupt, "cannot read certificates from " +
+                                   (settings.ca_file.empty() ? support::system_ca_store().file
+                                                             : settings.ca_file) +
+                                   "; it must be a PEM file");
   const bool is_refused_by_proxy = failure.proxy_status >= 300;
   const bool is_at_proxy =
       !settings.proxy.empty() &&

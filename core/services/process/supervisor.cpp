@@ -61,7 +61,8 @@ std::vector<std::pair<pid_t, pid_t>> process_parents() {
 
 // Without close_range(2), which is newer than Linux 5.9, those that /proc or the limit names.
 void close_between(int first, int last) {
-  if (::syscall(SYS_close_range, static_cast<unsigned>(first), static_cast<unsigned>(last), 0) == 0)
+  if (::syscall(__NR_close_range, static_cast<unsigned>(first), static_cast<unsigned>(last), 0) ==
+      0)
     return;
   std::vector<int> open;
   const support::Directory directory(::opendir("/proc/self/fd"));

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 
+#include "services/http/certificate.hpp"
 #include "services/session/amqp_values.hpp"
 #include "services/session/sockets.hpp"
 #include "support/files.hpp"
@@ -64,11 +65,7 @@ void AmqpConnection::prepare_tls(amqp_socket_t* socket, const node::BrokerAddres
   SSL_CTX_set_verify(context, address.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (!address.verify) return;
   verification.problem.watch(context);
-  SSL_CTX_set_default_verify_paths(context);
-  if (!address.ca_file.empty() &&
-      SSL_CTX_load_verify_locations(context, address.ca_file.c_str(), nullptr) != 1)
-    throw Error(Errc::corrupt,
-                "cannot read certificates from " + address.ca_file + "; it must be a PEM file");
+  http::trust_authorities(context, address.ca_file);
   X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context);
   const int done = is_address ? X509_VERIFY_PARAM_set1_ip_asc(wanted, address.host.c_str())
                               : X509_VERIFY_PARAM_set1_host(wanted, address.host.c_str(), 0);

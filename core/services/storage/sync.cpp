@@ -178,8 +178,12 @@ void Sync::plan() {
   for (const auto& [name, blob] : listing_.files) {
     Item item{&name, &blob};
     item.is_kept = is_current(item);
-    if (!item.is_kept)
-      item.fetched = fetched + support::sha256_hex(source_ + name + '\0' + tag_of(blob));
+    if (!item.is_kept) {
+      std::string content = source_ + name;
+      content += '\0';
+      content += tag_of(blob);
+      item.fetched = fetched + support::sha256_hex(content);
+    }
     items_.push_back(std::move(item));
     result_.bytes += blob.bytes;
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <jetpack/error.hpp>
+#include "support/ca_store.hpp"
 #include "support/text.hpp"
 
 namespace jetpack::hub {
@@ -141,12 +142,12 @@ void BrokerConnection::prepare_tls(amqp_socket_t* socket) const {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   amqp_ssl_socket_set_verify_hostname(socket, 0);
   amqp_ssl_socket_set_verify_peer(socket, 1);
-  const bool has_certificates =
-      address_.ca_file.empty()
-          ? SSL_CTX_set_default_verify_paths(context) == 1
-          : SSL_CTX_load_verify_locations(context, address_.ca_file.c_str(), nullptr) == 1;
-  if (!has_certificates)
-    fail("connecting", "failed to read the certificates in " + address_.ca_file);
+  const support::CaStore trusted = address_.ca_file.empty()
+                                       ? support::system_ca_store()
+                                       : support::CaStore{address_.ca_file, ""};
+  if (!trusted.directory.empty()) SSL_CTX_load_verify_dir(context, trusted.directory.c_str());
+  if (!trusted.file.empty() && SSL_CTX_load_verify_file(context, trusted.file.c_str()) != 1)
+    fail("connecting", "failed to read the certificates in " + trusted.file);
   X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context);
   const int done = is_numeric_host(address_.host)
                        ? X509_VERIFY_PARAM_set1_ip_asc(wanted, address_.host.c_str())

@@ -105,6 +105,7 @@ net::SocketAddress parse_address(const std::string& listen) {
 
 net::ServerSocket server_socket(const std::filesystem::path& certificate) {
   if (certificate.empty()) return {};
+  // Both are handles of one implementation: NOLINTNEXTLINE(cppcoreguidelines-slicing)
   return net::SecureServerSocket(make_context(certificate));
 }
 
