@@ -187,7 +187,7 @@ constexpr std::array all_diagnoses{
               "Run 'jetpack initialize' or 'systemctl start healthcheck'"},
     // -- units
     Diagnosis{
-        "unit-missing", "units", warning, "systemd does not know a unit of jetpack",
+        "unit-missing", "units", is_warning, "systemd does not know a unit of jetpack",
         "Copy the unit from share/jetpack/systemd to /etc/systemd/system, then run 'systemctl "
         "daemon-reload'"},
     Diagnosis{"unit-disabled", "units", is_warning, "A unit does not start when the machine boots",
@@ -212,7 +212,7 @@ constexpr std::array all_diagnoses{
               "config has credentials of pogo or thunderball, which jetpack does not use",
               "Remove the file if no script of yours reads it"},
     Diagnosis{
-        "leftover-service", "leftovers", info,
+        "leftover-service", "leftovers", is_info,
         "config/service.d has service registrations of Jetpack 7, which nothing reads any more",
         "Remove the files"},
     Diagnosis{"leftover-cron", "leftovers", is_warning,
