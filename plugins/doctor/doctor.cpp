@@ -21,7 +21,7 @@ constexpr const char* area_variable = "JETPACK_DOCTOR_AREA";
 constexpr std::chrono::milliseconds kill_time{100};
 constexpr size_t severity_width = 9, area_width = 15;
 
-constexpr std::array table{
+constexpr std::array all_areas{
     Area{"configuration", examine_configuration},
     Area{"server", examine_server, true},
     Area{"broker", examine_broker, true},
@@ -138,29 +138,30 @@ void show_progress(const Call& call, std::string_view area) {
   call.report("\r\033[K" + (area.empty() ? "" : "checking " + std::string(area) + " ..."));
 }
 
-// All areas at once, in the order of the table.
+// All areas at once, in the order of the list.
 std::vector<Report> examine_all(const Call& call) {
   std::vector<Report> reports;
-  reports.reserve(table.size());
+  reports.reserve(all_areas.size());
   const auto take = [&](Report report) {
     show_progress(call, "");
     if (!call.flag("json")) call.print(to_text(report));
     reports.push_back(std::move(report));
   };
-  std::vector<std::optional<Examination>> running(table.size());
+  std::vector<std::optional<Examination>> running(all_areas.size());
   const auto start = [&](bool needs_configuration) {
-    for (size_t i = 0; i < table.size(); ++i)
-      if (table[i].needs_configuration == needs_configuration) running[i].emplace(call, table[i]);
+    for (size_t i = 0; i < all_areas.size(); ++i)
+      if (all_areas[i].needs_configuration == needs_configuration)
+        running[i].emplace(call, all_areas[i]);
   };
   start(false);
-  for (size_t i = 0; i < table.size(); ++i) {
-    show_progress(call, table[i].name);
+  for (size_t i = 0; i < all_areas.size(); ++i) {
+    show_progress(call, all_areas[i].name);
     if (running[i]) {
       take(running[i]->wait());
       if (i == 0 && !reports.front().has_error()) start(true);
       continue;
     }
-    Report report(table[i].name, false);
+    Report report(all_areas[i].name, false);
     report.skipped("the configuration cannot be used");
     take(std::move(report));
   }
@@ -198,7 +199,7 @@ int list_ids(const Call& call) {
 }
 
 int examine_one(const Call& call, std::string_view name) {
-  for (const auto& area : table) {
+  for (const auto& area : all_areas) {
     if (area.name != name) continue;
     Report report(area.name, call.flag("fix"));
     area.examine(call, report);
