@@ -12,7 +12,7 @@ namespace jetpack::support {
 
 namespace {
 
-constexpr const char* files[] = {
+constexpr const char* known_files[] = {
     "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Ubuntu, Azure Linux
     "/etc/pki/tls/certs/ca-bundle.crt",                   // RHEL and its kin, Azure Linux
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // what that is a link to
@@ -21,7 +21,7 @@ constexpr const char* files[] = {
     "/etc/ssl/cert.pem",                                  // Alpine
 };
 
-constexpr const char* directories[] = {
+constexpr const char* known_directories[] = {
     "/etc/ssl/certs",                // Debian, SLES
     "/var/lib/ca-certificates/pem",  // SLES, what that is a link to
     "/etc/pki/tls/certs",            // Fedora and RHEL from 10 on
@@ -46,9 +46,9 @@ bool has_hash_names(const std::string& path) {
 
 CaStore find_ca_store(const std::string& root) {
   CaStore store;
-  for (const char* file : files)
+  for (const char* file : known_files)
     if (store.file.empty() && ::access((root + file).c_str(), R_OK) == 0) store.file = root + file;
-  for (const char* directory : directories)
+  for (const char* directory : known_directories)
     if (store.directory.empty() && has_hash_names(root + directory))
       store.directory = root + directory;
   return store;

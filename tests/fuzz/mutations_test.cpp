@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <jetpack/error.hpp>
-#include "support/userdata.hpp"
 #include "loader/note.hpp"
 #include "loader/refusal.hpp"
 #include "services/config/lookup.hpp"
@@ -18,6 +17,7 @@
 #include "services/storage/description.hpp"
 #include "support/ini.hpp"
 #include "support/json.hpp"
+#include "support/userdata.hpp"
 
 namespace {
 
