@@ -7,8 +7,8 @@
 namespace jetpack::support {
 
 // Replaces the file by what `jetpack config --json` prints, if that has changed; returns whether it
-// had. Where there is no config/facts.json nothing is written: there node.json is what somebody
-// wrote by hand, and the configuration is read from it. Throws as write_durably.
+// had. Without a config/facts.json nothing is written: node.json was then written by hand, and the
+// configuration is read from it. Throws as write_durably.
 bool write_node_json(const Config& config);
 
 }  // namespace jetpack::support

@@ -128,7 +128,7 @@ TEST_CASE("the state: torn and damaged lines") {
   CHECK(damaged.warnings().size() == 2);
 }
 
-TEST_CASE("the state is written anew before it grows without end") {
+TEST_CASE("the state is rewritten before it grows without end") {
   const TemporaryDirectory directory;
   const std::string path = directory.file("state");
   for (int i = 0; i < 200; ++i) {

@@ -19,7 +19,7 @@ namespace {
 
 constexpr uint64_t max_state = 16 << 20;
 constexpr unsigned state_mode = 0600;
-// More lines than this for each record, and the file is written anew.
+// More lines than this for each record, and the file is rewritten.
 constexpr size_t lines_per_record = 4;
 
 std::string header_of(const Instance& instance) {

@@ -21,7 +21,7 @@ class EventRun {
     const jetpack::Config& config;
     const jetpack::Process& process;
     EventJournal& journal;
-    // Where it is told what became of a script.
+    // Called with what became of a script.
     std::function<void(uint32_t level, const std::string& text)> report;
   };
 

@@ -5,9 +5,10 @@ import os
 import shutil
 import stat
 import subprocess
-import time
 
 import pytest
+
+from servers.process import wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root converges")
 
@@ -255,10 +256,7 @@ def test_a_daemon_lives_on_and_holds_nothing_up(node, tmp_path):
     node.converge(timeout=20)
     assert node.output("1.sh").read_text() == "started\n"
     (tmp_path / "go").touch()
-    deadline = time.monotonic() + 20
-    while not (tmp_path / "done").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for((tmp_path / "done").exists, "the daemon to end")
     assert node.output("1.sh").read_text() == "started\nlate\n"
 
 
@@ -269,18 +267,14 @@ def test_one_at_a_time_and_kill_resumes(node, tmp_path):
                 f"touch {tmp_path}/here\nexec sleep 600\n")
     node.note("3.sh")
     first = node.jetpack.start("converge", "--offline", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while not (tmp_path / "here").exists():
-        assert time.monotonic() < deadline and first.poll() is None
-        time.sleep(0.01)
+    wait_for((tmp_path / "here").exists, "the second script")
+    assert first.poll() is None
     assert f"another converge is running: pid {first.pid} (jetpack)" in node.converge(code=1).stderr
     assert "another converge is running" in node.output("2.sh").read_text()
     first.kill()
     first.wait(20)
     pid = int((tmp_path / "pid").read_text())
-    while os.path.exists(f"/proc/{pid}/root/proc"):
-        assert time.monotonic() < deadline + 20, "the script goes on without its converge"
-        time.sleep(0.01)
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}/root/proc"), "the script's end, with its converge")
     assert not node.marker("2.sh").exists()
     node.converge()
     assert node.noted() == ["1.sh", "2.sh", "2.sh", "3.sh"]

@@ -178,7 +178,7 @@ def usage(node):
 
 @pytest.fixture
 def storm(repository, tmp_path):
-    """A hub and nodes whose scripts do what they are told."""
+    """A hub and nodes whose scripts do what their plan says."""
     library = tmp_path / "clock.so"
     subprocess.run(["gcc", "-O1", "-fPIC", "-shared", repository / "tests/faults/clock.c", "-o", library], check=True)
     azure = Azure()

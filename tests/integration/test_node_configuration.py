@@ -227,7 +227,7 @@ def test_a_key_that_is_removed_disappears(node, jetpack, server, metadata, once)
     assert "gone" not in config(node, "node.json")
     assert config(node, "node.json")["slurm"] == {"x": 1}
     assert jetpack("config", "gone").returncode == 1
-    # Even when the facts are lost: what an agent merged is not taken for what somebody wrote.
+    # Even when the facts are lost: what an agent merged is not taken for what an administrator wrote.
     (node / "config/facts.json").unlink()
     server.userdata = userdata(metadata, "v3")
     once()

@@ -7,7 +7,7 @@
 
 namespace jetpack::node {
 
-// What each request must carry, as proof that it is not forwarded for somebody else: "true".
+// What each request must carry, as proof that it is not forwarded on behalf of another program: "true".
 inline constexpr const char* metadata_header = "metadata";
 
 // Its address, without a trailing slash. Throws Errc::corrupt when the configured one is invalid.

@@ -31,7 +31,7 @@ struct Manifest {
 std::string tag_of(const BlobInfo& blob);
 
 // An empty one when there is none. One that cannot be read, or that others could have written, is
-// moved aside, and `warn` is told.
+// moved aside, and `warn` is called with the reason.
 Manifest read_manifest(const std::string& path,
                        const std::function<void(const std::string&)>& warn);
 // Throws as support::write_durably does.
