@@ -6,6 +6,8 @@
 #include <chrono>
 #include <filesystem>
 
+#include <jetpack/progress.hpp>
+
 #include "converge/chef.hpp"
 #include "converge/configuration.hpp"
 #include "support/files.hpp"
@@ -27,16 +29,9 @@ std::string prefix_of(const support::Spec& spec) {
   return "projects/" + spec.project + '/' + spec.version + '/' + spec.name + '/';
 }
 
-// "412 bytes", "3 MiB"
-std::string size_text(uint64_t bytes) {
-  constexpr uint64_t mebibyte = 1 << 20;
-  if (bytes < mebibyte) return std::to_string(bytes) + " bytes";
-  return std::to_string((bytes + mebibyte / 2) / mebibyte) + " MiB";
-}
-
 std::string summary_of(const Synced& synced) {
   return std::to_string(synced.files) + " files, " + std::to_string(synced.transferred) +
-         " transferred (" + size_text(synced.transferred_bytes) + "), " +
+         " transferred (" + size_text(static_cast<double>(synced.transferred_bytes)) + "), " +
          std::to_string(synced.removed) + " removed";
 }
 
@@ -91,7 +86,8 @@ bool Fetch::sync(const std::string& prefix, const std::string& to, Synced& all) 
   SyncOptions options;
   options.progress = [&](uint64_t done, uint64_t total) {
     const auto elapsed = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
-    narrator_.progress().update(elapsed, size_text(done) + " of " + size_text(total) + '\n');
+    narrator_.progress().update(elapsed, size_text(static_cast<double>(done)) + " of " +
+                                             size_text(static_cast<double>(total)) + '\n');
     announce_("fetching " + prefix);
     return true;
   };
@@ -177,7 +173,8 @@ void Fetch::plan(const support::Spec& spec, std::vector<Step>& steps) const {
   fetching.project = spec.project;
   fetching.spec = spec.name;
   fetching.path = to;
-  fetching.why = std::to_string(files) + " files (" + size_text(bytes) + ") are in the locker";
+  fetching.why = std::to_string(files) + " files (" + size_text(static_cast<double>(bytes)) +
+                 ") are in the locker";
   steps.push_back(std::move(fetching));
   steps.insert(steps.end(), scripts.begin(), scripts.end());
 }

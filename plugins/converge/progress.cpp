@@ -1,11 +1,7 @@
 // Shows on a terminal what converge is doing.
 #include "converge/progress.hpp"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <array>
-#include <cstdio>
+#include <jetpack/progress.hpp>
 
 #include "support/text.hpp"
 #include "support/utf8.hpp"
@@ -14,32 +10,13 @@ namespace jetpack::converge {
 
 namespace {
 
-constexpr std::string_view erase_line = "\r\x1b[K";
 constexpr size_t max_open = 4096;
-
-size_t width_of_terminal() {
-  constexpr size_t usual = 80;
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return usual;
-  return size.ws_col;
-}
-
-std::string time_taken(std::chrono::seconds elapsed) {
-  const auto seconds = static_cast<long>(elapsed.count());
-  std::array<char, 32> text{};
-  if (seconds < 3600)
-    std::snprintf(text.data(), text.size(), "%ld:%02ld", seconds / 60, seconds % 60);
-  else
-    std::snprintf(text.data(), text.size(), "%ld:%02ld:%02ld", seconds / 3600, seconds / 60 % 60,
-                  seconds % 60);
-  return text.data();
-}
 
 }  // namespace
 
 std::string progress_line(std::string_view what, std::chrono::seconds elapsed,
                           std::string_view last, size_t width) {
-  std::string line = std::string(what) + "  " + time_taken(elapsed);
+  std::string line = std::string(what) + "  " + clock_text(static_cast<double>(elapsed.count()));
   if (!last.empty()) line += "  " + support::one_line(last);
   return std::string(support::beginning_of(line, width > 1 ? width - 1 : 0));
 }
@@ -65,7 +42,7 @@ void Progress::update(std::chrono::milliseconds elapsed, std::string_view output
   is_drawn_ = true;
   call_.report(std::string(erase_line) +
                progress_line(what_, std::chrono::duration_cast<std::chrono::seconds>(elapsed),
-                             last_, width_of_terminal()));
+                             last_, terminal_width()));
 }
 
 void Progress::clear() {

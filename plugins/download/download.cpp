@@ -12,8 +12,8 @@
 #include <vector>
 
 #include <jetpack/plugin.hpp>
+#include <jetpack/progress.hpp>
 #include "download/destination.hpp"
-#include "download/progress_bar.hpp"
 #include "download/project.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
@@ -302,7 +302,7 @@ class Downloads {
   const jetpack::Call& call_;
   jetpack::download::Project project_;
   jetpack::Storage storage_;
-  jetpack::download::ProgressBar bar_;
+  jetpack::ProgressBar bar_;
   std::vector<Request> requests_;
   std::set<std::string> paths_;
   std::vector<Done> done_;

@@ -8,7 +8,7 @@ import pytest
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror", "-fsyntax-only"]
 HEADERS = (
     "abi.h boundary.hpp call.hpp command.hpp config.hpp error.hpp json.hpp log.hpp plugin.hpp "
-    "process.hpp sender.hpp session.hpp storage.hpp"
+    "process.hpp progress.hpp sender.hpp session.hpp storage.hpp"
 )
 
 

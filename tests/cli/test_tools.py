@@ -66,7 +66,7 @@ def masked(text):
             (r"\d{4}-\d\d-\d\dT[0-9:.%A]+Z", "TIME"), (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
             (r"\b[0-9a-f]{32}\b", "ID"), (r"\b\d+\.\d s\b", "N s"),
             (r"127\.0\.0\.1:\d+", "ADDRESS"), (r"jetpack-quickstart\.\w+", "DIRECTORY"),
-            (r"sig=\S+", "sig=SIGNATURE"), (r"pid \d+", "pid N"), (r"\d+ (MiB|bytes|inodes)", r"N \1"),
+            (r"sig=\S+", "sig=SIGNATURE"), (r"pid \d+", "pid N"), (r"\d+ (MiB|bytes|inodes)", r"N \1"), (r"\([0-9.]+ K?i?B\)", "(SIZE)"),
             (r"oldest \d+s", "oldest Ns"), (r"(Ready +.*? +execute +)\S+ +", r"\1HOST  "),
             (r"\b\d+ms *", "Nms "), (r"TIME +MESSAGE", "TIME  MESSAGE"),
             (r"plugins( +)\d+", r"plugins\1N"), (r"outbox( +)(empty|\d+ queued.*)", r"outbox\1STATE")):
