@@ -210,7 +210,8 @@ class Tree {
       const std::string name = entry->d_name;
       struct stat info {};
       if (::fstatat(::dirfd(run.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      const std::string file = path + '/' + name;
+      std::string file = path + '/';
+      file += name;
       if (S_ISLNK(info.st_mode))
         report_.found("untrusted-file", file + " is a symbolic link");
       else if (S_ISREG(info.st_mode) && info.st_nlink > 1)
