@@ -76,7 +76,8 @@ def run(cluster, *args, code=0):
 def test_initialize_succeeds(cluster):
     report = json.loads(run(cluster, "initialize", "--no-start", "--json").stdout)
     assert report["ok"] and [step["name"] for step in report["steps"]] == [
-        "home", "configuration", "connection", "credentials", "userdata"]
+        "home", "configuration", "server name", "server port", "TLS", "connection", "credentials", "clock",
+        "userdata"]
 
 
 def test_a_wrong_password_is_reported(cluster, tmp_path):
@@ -88,10 +89,10 @@ def test_a_wrong_password_is_reported(cluster, tmp_path):
     (home / "config/connection.json").write_text(text.replace(password, "wrong"))
     result = cluster.jetpack("initialize", "--no-start", home=home)
     assert result.returncode == 1
-    assert "failed  credentials" in result.stdout and "enroll" in result.stdout
+    assert "failed  credentials" in result.stdout and "Enroll the node again" in result.stdout
     (home / "config/ca.pem").write_bytes((cluster.data / "tls/server.pem").read_bytes()[:0])
     result = cluster.jetpack("initialize", "--no-start", home=home)
-    assert result.returncode == 1 and "failed  connection" in result.stdout
+    assert result.returncode == 1 and "failed  TLS" in result.stdout
 
 
 def test_status_is_healthy(cluster):

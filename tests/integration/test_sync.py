@@ -140,11 +140,11 @@ def test_killed_at_any_moment_it_goes_on(jetpack, probe, blob, locker, here):
     for i in range(10):
         remove(locker, f"{PREFIX}/d/{i}")
     kills = 0
-    for _ in range(15):
+    for turn in range(15):
         with jetpack.start("--plugin-path", probe, "blob", "sync", PREFIX, tree,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             try:
-                process.wait(timeout=chance.uniform(0.01, 0.15))
+                process.wait(timeout=turn * chance.uniform(0.001, 0.02))
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 kills += 1
