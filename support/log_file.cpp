@@ -1,4 +1,4 @@
-// Appends lines to log files, in the format that log shippers expect.
+// Appends entries to log files and to the journal.
 #include "support/log_file.hpp"
 
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include "support/files.hpp"
 #include "support/redact.hpp"
 #include "support/text.hpp"
+#include "support/times.hpp"
 #include "support/utf8.hpp"
 
 namespace jetpack::support {
@@ -63,22 +64,41 @@ void rotate(const std::string& path, const Fd& fd) {
     if (::rename(path.c_str(), (path + ".1").c_str()) != 0 && ::ftruncate(fd.get(), 0) != 0) return;
 }
 
-}  // namespace
+std::string masked(std::string_view message) { return redact(beginning_of(message, max_message)); }
 
-std::string log_line(SystemTime time, uint32_t level, std::string_view message) {
-  return log_time(time) + ' ' + padded_name(level) + ' ' +
-         one_entry(redact(beginning_of(message, max_message))) + '\n';
+std::string line_of(SystemTime time, uint32_t level, std::string_view masked_message) {
+  return log_time(time) + ' ' + padded_name(level) + ' ' + one_entry(masked_message) + '\n';
 }
+
+}  // namespace
 
 void LogFile::write(uint32_t level, std::string_view message) const noexcept {
   try {
-    write_lines(log_line(std::chrono::system_clock::now(), level, message));
+    const std::string text = masked(message);
+    append(line_of(std::chrono::system_clock::now(), level, text));
+    if (origin_ && is_for_journal(level)) write_to_journal(level, printable(text), origin_());
   } catch (...) {
     // By contract, a failure to log is never an error.
   }
 }
 
-void LogFile::write_lines(std::string_view lines) const noexcept {
+void LogFile::write(const std::vector<LogEntry>& entries) const noexcept {
+  try {
+    const auto now = std::chrono::system_clock::now();
+    std::string lines;
+    for (const auto& entry : entries) {
+      const std::string text = masked(entry.message);
+      lines += line_of(now, entry.level, text);
+      if (origin_ && is_for_journal(entry.level))
+        write_to_journal(entry.level, printable(text), entry.origin);
+    }
+    if (!lines.empty()) append(lines);
+  } catch (...) {
+    // As above.
+  }
+}
+
+void LogFile::append(std::string_view lines) const noexcept {
   try {
     Fd fd = open_log(path_);
     struct stat info {};
@@ -93,6 +113,27 @@ void LogFile::write_lines(std::string_view lines) const noexcept {
   } catch (...) {
     // As above.
   }
+}
+
+LogOrigin origin_of_node(const Config& config, std::string verb) {
+  LogOrigin origin{std::move(verb)};
+  const auto text = [&](const char* key) {
+    const auto value = config.get(key, Format::json);
+    return value && value->size() > 2 && value->front() == '"' ? value->substr(1, value->size() - 2)
+                                                               : std::string();
+  };
+  try {
+    origin.cluster = text("cyclecloud.cluster.name");
+    origin.node = text("cyclecloud.node.name");
+  } catch (const Error&) {
+    // What is logged may be just that.
+  }
+  return origin;
+}
+
+LogFile node_log(const Config& config, const std::string& name, std::string verb) {
+  return LogFile(config.path("logs/" + name + ".log"), LogFile::default_max_bytes,
+                 [config, verb = std::move(verb)] { return origin_of_node(config, verb); });
 }
 
 }  // namespace jetpack::support

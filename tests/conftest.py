@@ -41,7 +41,8 @@ def clean_environment():
     """The caller's environment without what would change jetpack's behaviour."""
     dropped = ("JETPACK_", "CYCLECLOUD_", "LD_", "BOOTSTRAP_HOME", "PKG_CONFIG")
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-    return {**env, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    # Nothing of the tests is for the journal of this machine.
+    return {**env, "LC_ALL": "C.UTF-8", "TZ": "UTC", "JETPACK_JOURNAL_SOCKET": ""}
 
 
 class Home:

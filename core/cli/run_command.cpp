@@ -113,6 +113,7 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
 
 int run_command(const Plugin& plugin, const CommandNote& command, const Values& values,
                 HostServices& services) {
+  services.begin_command(command.name);
   if (plugin.origin == Origin::builtin) return run_here(plugin, command, values, services);
   return run_isolated(plugin.note->id() + " in 'jetpack " + command.name + "'", [&] {
     return report_failure(command, plugin,

@@ -23,6 +23,8 @@ class HostServices {
 
   const jp_host& table() const { return table_; }
   const AgentLog& log() const { return log_; }
+  // Whose entries follow in the log.
+  void begin_command(std::string name) { verb_ = std::move(name); }
 
  private:
   static int32_t service(void* self, jp_str id, const void** table, jp_error* err);
@@ -32,6 +34,7 @@ class HostServices {
   Home home_;
   std::string module_directory_;
   ConfigService config_;
+  std::string verb_;
   AgentLog log_;
   std::map<std::string, const void*, std::less<>> modules_;
   jp_host table_;

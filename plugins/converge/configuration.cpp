@@ -45,7 +45,7 @@ void update_configuration(const Call& call, Narrator& narrator) {
   const auto session = call.service<Session>();
   narrator.say("Getting node configuration from /clusterlink/userdata/" +
                session.identity("userdata").value_or("?"));
-  const support::LogFile log(config.path("logs/jetpack.log"));
+  const auto log = support::node_log(config, "jetpack", "converge");
   support::NodeConfiguration configuration(call, log);
   configuration.update_facts(support::read_metadata(session));
   retried(narrator, [&] {

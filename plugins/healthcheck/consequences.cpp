@@ -105,7 +105,7 @@ Consequences::Consequences(const Call& call, const Settings& settings, Health& h
       settings_(settings),
       health_(health),
       now_(std::move(now)),
-      log_(call.service<Config>().path("logs/healthcheck.log")) {}
+      log_(support::node_log(call.service<Config>(), "healthcheck", "healthcheck")) {}
 
 void Consequences::record(const std::string& name, const Outcome& outcome) {
   seen_.insert(name);

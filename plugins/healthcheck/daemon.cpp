@@ -43,7 +43,7 @@ constexpr int64_t unit_minutes = 10;
 class Daemon {
  public:
   explicit Daemon(const Call& call)
-      : call_(call), log_(call.service<Config>().path("logs/healthcheck.log")) {
+      : call_(call), log_(support::node_log(call.service<Config>(), "healthcheck", "healthcheck")) {
     sigset_t handled;
     sigemptyset(&handled);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&handled, signal);

@@ -61,7 +61,7 @@ class Daemon {
   Daemon(const jetpack::Call& call, const DaemonOptions& options)
       : call_(call),
         config_(call.service<jetpack::Config>()),
-        log_(config_.path("logs/jetpackd.log")),
+        log_(support::node_log(config_, "jetpackd", "jetpackd")),
         worker_(call, board_, log_, {options.root, userdata_interval()}),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         watchdog_(loop_),

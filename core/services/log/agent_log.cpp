@@ -40,8 +40,8 @@ void close_redactor(void*, void* redactor) {
 
 }  // namespace
 
-AgentLog::AgentLog(std::string path)
-    : file_(std::move(path), max_bytes),
+AgentLog::AgentLog(std::string path, support::LogFile::Origin origin)
+    : file_(std::move(path), max_bytes, std::move(origin)),
       table_{sizeof(jp_log), 0, this, nullptr, open_redactor, feed_redactor, finish_redactor,
              close_redactor} {
   table_.write = [](void* self, uint32_t level, jp_str message) {

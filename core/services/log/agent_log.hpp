@@ -13,7 +13,7 @@ class AgentLog {
   // At this size the file becomes jetpack.log.1, and a new one begins.
   static constexpr uint64_t max_bytes = 10 << 20;
 
-  explicit AgentLog(std::string path);
+  AgentLog(std::string path, support::LogFile::Origin origin);
   AgentLog(const AgentLog&) = delete;  // the table points here
   AgentLog& operator=(const AgentLog&) = delete;
 

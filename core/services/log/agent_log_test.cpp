@@ -8,7 +8,7 @@
 namespace jetpack {
 
 TEST_CASE("plugins mask streams as the log does") {
-  const AgentLog log("/no/such/directory/jetpack.log");
+  const AgentLog log("/no/such/directory/jetpack.log", nullptr);
   const jp_log& table = log.table();
   void* redactor = nullptr;
   REQUIRE(table.redactor_open(table.self, &redactor, nullptr) == JP_OK);

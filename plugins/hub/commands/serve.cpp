@@ -190,7 +190,8 @@ int serve(const Call& call) {
   const auto certificate = ensure_server_certificate(data.certificates(), names);
   Database database(database_option(call, data));
   Accounts accounts(database);
-  const support::LogFile log(data.log(), max_log_bytes);
+  const support::LogFile log(data.log(), max_log_bytes,
+                             [] { return support::LogOrigin{"hub serve"}; });
   EventFeed feed;
   database.on_commit([&feed](const Position& position) { feed.announce(position); });
   feed.announce(database.position());

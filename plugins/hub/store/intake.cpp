@@ -28,13 +28,13 @@ uint32_t to_log_level(std::string_view level) {
 void log_messages(const support::LogFile& log, const Account& account,
                   const std::vector<Message>& messages, const std::vector<size_t>& indexes) {
   const std::string origin = "[" + account.cluster + "/" + account.node + "] ";
-  const auto now = std::chrono::system_clock::now();
-  std::string lines;
+  std::vector<support::LogEntry> entries;
   for (const size_t index : indexes)
     if (const auto& entry = messages[index].log)
-      lines += support::log_line(now, to_log_level(entry->level),
-                                 origin + support::one_line(entry->text));
-  if (!lines.empty()) log.write_lines(lines);
+      entries.push_back({to_log_level(entry->level),
+                         origin + support::one_line(entry->text),
+                         {"hub serve", account.cluster, account.node}});
+  log.write(entries);
 }
 
 }  // namespace
