@@ -103,6 +103,7 @@ def test_status_is_healthy(cluster):
 def test_a_condition_is_set_and_cleared(cluster):
     run(cluster, "condition", "set", "-n", "gpu", "-s", "Error", "-m", "fell off the bus",
         "--details", "line 1\nline 2", "--wait", "20s")
+    assert cluster.node_at_hub()["version"] == run(cluster, "--version").stdout.strip()
     condition, = cluster.node_at_hub()["conditions"]
     assert (condition["name"], condition["status"], condition["message"]) == (
         "gpu", "Error", "fell off the bus")

@@ -292,7 +292,7 @@ void apply_settings(CURL* handle, const Settings& settings) {
   set_option(handle, CURLOPT_QUICK_EXIT, 1L);
   set_option(handle, CURLOPT_NOPROGRESS, 0L);
   set_option(handle, CURLOPT_TCP_KEEPALIVE, 1L);
-  set_option(handle, CURLOPT_USERAGENT, "jetpack");
+  set_option(handle, CURLOPT_USERAGENT, "jetpack/" JETPACK_VERSION);
   // "" is none; without it libcurl would ask the environment.
   set_option(handle, CURLOPT_PROXY, settings.proxy.c_str());
   set_option(handle, CURLOPT_NOPROXY, "");

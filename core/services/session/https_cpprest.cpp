@@ -146,7 +146,7 @@ rest::http_request RestConnection::request_for(const RequestParameters& paramete
   request.set_request_uri(web::uri(std::string(boundary::view(parameters.path))));
   if (!authorization_.empty()) request.headers().add("Authorization", authorization_);
   request.headers().add("Accept", "application/json, */*");
-  request.headers().add("User-Agent", "jetpack");
+  request.headers().add("User-Agent", "jetpack/" JETPACK_VERSION);
   for (size_t i = 0; i < parameters.header_count; ++i)
     request.headers().add(std::string(boundary::view(parameters.headers[i].name)),
                           std::string(boundary::view(parameters.headers[i].value)));

@@ -162,6 +162,7 @@ int node_list(const Call& call) {
              {"NODE ARRAY", "nodearray"},
              {"HOSTNAME", "hostname"},
              {"ADDRESS", "address"},
+             {"VERSION", "version"},
              {"LAST CONTACT", "last_contact"}},
             "No nodes yet.");
   return 0;

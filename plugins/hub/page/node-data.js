@@ -10,7 +10,7 @@ function prepared(node) {
   const trouble = (node.conditions ?? []).filter(({ status }) => status !== "OK" && status !== "NA")
     .sort((a, b) => rank(CONDITIONS, a.status) - rank(CONDITIONS, b.status));
   const words = [node.name, node.hostname, node.address, node.instance_id, node.nodearray,
-    node.phase, node.status_message,
+    node.version, node.phase, node.status_message,
     ...trouble.flatMap(({ name, status, message }) => [name, status, message])];
   return { ...node, trouble, words: words.join("\n").toLowerCase(),
     contact: node.last_contact ? Date.parse(node.last_contact) : 0 };
@@ -62,6 +62,7 @@ export const ORDERS = {
   keepalive: (a, b) => untilOf(b) - untilOf(a),
   hostname: (a, b) => natural.compare(a.hostname, b.hostname),
   address: (a, b) => natural.compare(a.address, b.address),
+  version: (a, b) => natural.compare(a.version, b.version),
 };
 
 function severity(node) {

@@ -55,5 +55,6 @@ export function fill(row, node) {
     phaseCell(node),
     conditionCell(node), contactCell(node),
     cell("keepalive", keepAlive(node.keepalive_until) ?? "–"),
-    hostname, cell("address mono", node.address || "–"), instance);
+    hostname, cell("address mono", node.address || "–"),
+    cell("version", node.version || "–"), instance);
 }

@@ -104,7 +104,7 @@ export class NodeView {
       fact("Keep-alive", keepAlive(known.keepalive_until) ?? "none"),
       fact("Cluster", link(clusterPath(cluster), cluster)),
       fact("Hostname", mono(known.hostname)), fact("Address", mono(known.address)),
-      fact("Instance", mono(known.instance_id))];
+      fact("Instance", mono(known.instance_id)), fact("Agent", known.version || "–")];
     if (known.nodearray) facts.push(fact("Node array", known.nodearray));
     if (known.phase_since) facts.push(fact(`${known.phase} since`, timeElement(known.phase_since)));
     if (known.status_message) facts.push(fact("Status", known.status_message));

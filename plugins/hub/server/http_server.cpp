@@ -175,6 +175,7 @@ class RequestHandler : public net::HTTPRequestHandler {
     asked.path = uri.getPath();
     asked.query = query_of(uri);
     asked.key = request.get("Idempotency-Key", "");
+    asked.agent = request.get("User-Agent", "");
     if (has_body(request)) asked.body = whole_body(request, max_request_body);
     return asked;
   }

@@ -134,6 +134,7 @@ void write_node(support::Object& object, const Node& node) {
       .text("instance_id", node.instance_id)
       .text("hostname", node.hostname)
       .text("address", node.address)
+      .text("version", node.version)
       .time("first_contact", node.first_contact)
       .time("last_contact", node.last_contact);
   if (node.keepalive_until == keepalive_forever) {

@@ -20,6 +20,7 @@ struct Request {
   Parameters query;   // decoded
   std::string body;   // of a POST
   std::string key;    // of the header Idempotency-Key, or ""
+  std::string agent;  // of the header User-Agent
   std::string where;  // the hub's own address, for links: "https://head:9443"
 };
 

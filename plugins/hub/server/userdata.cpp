@@ -166,14 +166,34 @@ void write_content(SqlSession& session, support::Object& object, const Node& nod
       .list("users", users, write_user);
 }
 
-void note_applied(Database& database, const Node& node) {
-  database.write("marking a node as ready", [&](Transaction& transaction) {
+// The version in "jetpack/8.10.0-100100"; "" for another agent.
+std::string version_of(std::string_view agent) {
+  constexpr std::string_view ours = "jetpack/";
+  constexpr size_t max_version = 64;
+  if (!agent.starts_with(ours)) return {};
+  const std::string_view version = agent.substr(ours.size());
+  const auto is_plain = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '-' || c == '+' || c == '~';
+  };
+  const bool is_version =
+      version.size() <= max_version && std::all_of(version.begin(), version.end(), is_plain);
+  return is_version ? std::string(version) : "";
+}
+
+// What a node tells by asking: the version of its agent, and that it is ready.
+void note_contact(Database& database, const Node& node, const std::string& version, bool is_ready) {
+  database.write("storing a node's contact", [&](Transaction& transaction) {
     const auto before = find_node(transaction.session(), node.cluster, node.name);
     if (!before) return;
     Node now = *before;
-    now.phase = phase::ready;
-    now.phase_since = now.last_contact = now_ms();
+    now.last_contact = now_ms();
     if (now.first_contact == 0) now.first_contact = now.last_contact;
+    if (!version.empty()) now.version = version;
+    if (is_ready) {
+      now.phase = phase::ready;
+      now.phase_since = now.last_contact;
+    }
     update_nodes(transaction, {{*before, now}});
   });
 }
@@ -194,12 +214,15 @@ std::optional<Response> userdata_response(Database& database, const Request& req
     version = support::sha256_hex(content).substr(0, version_digits);
     json = "{\"version\":\"" + version + "\"," + content.substr(1);
   });
-  if (parameter(request.query, "known") != version) return Response{200, json};
+  const bool is_applied = parameter(request.query, "known") == version;
   // While an installation is running, its result decides.
   const bool is_new = node.phase == phase::preparing ||
                       (node.phase == phase::installing && node.status_message.empty());
-  if (is_new && request.account.role == Role::node) note_applied(database, node);
-  return Response{304, ""};
+  const std::string agent = version_of(request.agent);
+  const bool is_upgraded = !agent.empty() && agent != node.version;
+  if (request.account.role == Role::node && ((is_applied && is_new) || is_upgraded))
+    note_contact(database, node, agent, is_applied && is_new);
+  return is_applied ? Response{304, ""} : Response{200, json};
 }
 
 }  // namespace jetpack::hub

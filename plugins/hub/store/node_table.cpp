@@ -12,14 +12,15 @@ namespace jetpack::hub {
 
 namespace {
 
-using NodeRow = Row<std::string, std::string, std::string, std::string, std::string, int64_t,
-                    int64_t, std::string, std::string, std::string, std::string, std::string,
-                    int64_t, std::string, std::string, int64_t, std::string, std::string>;
+using NodeRow =
+    Row<std::string, std::string, std::string, std::string, std::string, int64_t, int64_t,
+        std::string, std::string, std::string, std::string, std::string, int64_t, std::string,
+        std::string, int64_t, std::string, std::string, std::string>;
 
 const std::string node_columns =
     "SELECT cluster, name, instance_id, hostname, address, first_contact, last_contact, "
     "properties, node_id, userdata_id, template, phase, phase_since, ending, status_message, "
-    "keepalive_until, configuration, last_request FROM nodes";
+    "keepalive_until, configuration, last_request, version FROM nodes";
 
 Node to_node(const NodeRow& row) {
   Node node;
@@ -41,6 +42,7 @@ Node to_node(const NodeRow& row) {
   node.keepalive_until = row.get<15>();
   node.configuration = row.get<16>();
   node.last_request = row.get<17>();
+  node.version = row.get<18>();
   return node;
 }
 
@@ -65,7 +67,8 @@ bool is_news(const Node& before, const Node& now) {
   return now.instance_id != before.instance_id || now.hostname != before.hostname ||
          now.address != before.address || now.phase != before.phase ||
          now.status_message != before.status_message ||
-         now.keepalive_until != before.keepalive_until || now.properties != before.properties;
+         now.keepalive_until != before.keepalive_until || now.version != before.version ||
+         now.properties != before.properties;
 }
 
 bool is_over(const Node& node) {
@@ -233,6 +236,9 @@ void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts
     if (now.last_request != before.last_request)
       execute(session, "UPDATE nodes SET last_request = $1 WHERE cluster = $2 AND name = $3",
               now.last_request, now.cluster, now.name);
+    if (now.version != before.version)
+      execute(session, "UPDATE nodes SET version = $1 WHERE cluster = $2 AND name = $3",
+              now.version, now.cluster, now.name);
     if (is_news(before, now)) transaction.changed("node", now.cluster, now.name);
   }
 }

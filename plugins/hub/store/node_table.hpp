@@ -38,6 +38,7 @@ struct Node {
   int64_t keepalive_until = 0;       // Unix milliseconds; 0: not requested; or keepalive_forever
   std::string configuration = "{}";  // a JSON object, for this node alone
   std::string last_request;          // a JSON object: see Operation; "": none of this machine
+  std::string version;               // of its agent; "": unknown
 };
 
 struct Cluster {

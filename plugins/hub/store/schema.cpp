@@ -121,7 +121,13 @@ constexpr const char* version_4[] = {
     "return_code BIGINT NOT NULL, output TEXT NOT NULL, PRIMARY KEY (cluster, node, number))",
 };
 
-constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3, version_4};
+constexpr const char* version_5[] = {
+    // Of the agent; "" is unknown.
+    "ALTER TABLE nodes ADD COLUMN version TEXT NOT NULL DEFAULT ''",
+};
+
+constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3, version_4,
+                                                     version_5};
 constexpr auto newest = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.
