@@ -32,11 +32,13 @@ constexpr auto declaration = detail::plugin(
             flag("json", "Print JSON"),
             description("Plugins are read, not loaded. One that is refused is listed with the "
                         "reason; one whose command another plugin provides first is listed as "
-                        "shadowed.")),
+                        "shadowed."),
+            example("jetpack plugin list", "List the plugins, refused ones included")),
     command("version", "Print the version", nullptr,
             flag("json", "Print JSON, with our own version, the plugin ABI and the compiler"),
             description("The first line is the version of the reference whose behaviour jetpack "
-                        "matches, and our build number: what callers compare.")));
+                        "matches, and our build number: what callers compare."),
+            example("jetpack version --json", "Print our own version, too")));
 
 constexpr auto own_note = detail::make_note<declaration>();
 

@@ -71,6 +71,18 @@ def test_an_option_is_the_same_in_every_command(commands):
                 "postgresql://"), option
 
 
+# What prints nothing that a script would read: services, shell code, what other verbs replaced.
+WITHOUT_JSON = {"completion", "healthcheck serve", "hub serve", "jetpackd", "log", "props"}
+
+
+def test_every_command_has_an_example_and_prints_json_where_a_script_would_want_it(commands):
+    for command in commands:
+        name = command["command"]
+        assert command.get("examples"), name
+        has_json = any(option["name"] == "json" for option in command.get("options", []))
+        assert has_json != (name in WITHOUT_JSON), name
+
+
 def test_a_file_is_told_to_be_standard_input_or_output_too(commands):
     for command in commands:
         for parameter in command.get("options", []) + command.get("arguments", []):

@@ -13,6 +13,7 @@
 #include "store/node_table.hpp"
 #include "store/userdata_id.hpp"
 #include "support/files.hpp"
+#include "support/json_writer.hpp"
 #include "support/random.hpp"
 
 namespace jetpack::hub {
@@ -133,8 +134,18 @@ int enroll(const Call& call) {
   if (!broker.authority.empty())
     support::write_durably(config / broker_authority, broker.authority, 0644);
   support::write_durably(config / "connection.json", connection_json(account, password, url), 0640);
-  call.print((is_new ? "Enrolled node " : "Enrolled again, with a new password, node ") + node +
-             " of cluster " + cluster + " in " + home.string() + "\n");
+  if (call.flag("json"))
+    call.print(support::shown_json(support::json_object([&](support::Object& object) {
+      object.text("action", is_new ? "enroll" : "enroll again")
+          .text("cluster", cluster)
+          .text("node", node)
+          .text("username", account.name)
+          .text("instance_id", instance_id)
+          .text("home", home.string());
+    })));
+  else
+    call.print((is_new ? "Enrolled node " : "Enrolled again, with a new password, node ") + node +
+               " of cluster " + cluster + " in " + home.string() + "\n");
   return 0;
 }
 
@@ -150,6 +161,12 @@ int admin(const Call& call) {
       throw Error(Errc::denied, "'" + name + "' is a node's account; choose another name");
     return put_account(transaction.session(), {0, name, Role::admin, "", "", record});
   });
+  if (call.flag("json")) {
+    call.print(support::shown_json(support::json_object([&](support::Object& object) {
+      object.text("username", name).text("password", password);
+    })));
+    return 0;
+  }
   call.report((is_new ? "Created administrator '" : "Set a new password for administrator '") +
               name + "'. The password is printed only once:\n");
   call.print(password + "\n");
