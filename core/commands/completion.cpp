@@ -1,8 +1,13 @@
 // `jetpack completion`: scripts for shells, and the candidates that they ask for.
 #include <algorithm>
+#include <chrono>
+
+#include <jetpack/process.hpp>
 
 #include "cli/answer.hpp"
 #include "commands/commands.hpp"
+#include "services/process/process_service.hpp"
+#include "support/program.hpp"
 #include "support/text.hpp"
 
 namespace jetpack::commands {
@@ -32,6 +37,28 @@ constexpr std::string_view fish_script =
     "complete -c jetpack -a '(jetpack completion words -- (commandline -opc)[2..-1] "
     "(commandline -ct) 2>/dev/null)'\n";
 
+bool is_plain(char c) {
+  constexpr std::string_view marks = "._-+@%/:,";
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         marks.find(c) != std::string_view::npos;
+}
+
+// What a command of ours prints; "" when it fails or takes too long.
+std::string output_of(const std::string& command) {
+  constexpr std::chrono::seconds deadline{2};
+  constexpr uint64_t max_output = 4 << 20;
+  ProcessSpec spec;
+  spec.argv = {support::program_path()};
+  for (size_t start = 0, end = 0; end != std::string::npos; start = end + 1) {
+    end = command.find(' ', start);
+    spec.argv.push_back(command.substr(start, end - start));
+  }
+  spec.deadline = deadline;
+  spec.capture_bytes = max_output;
+  const auto result = Process(process_service()).run(spec);
+  return result.exit_code == 0 ? result.out : "";
+}
+
 // The candidates for one word.
 class Candidates {
  public:
@@ -47,8 +74,9 @@ class Candidates {
     if (std::none_of(lines_.begin(), lines_.end(), is_there)) lines_.push_back(line);
   }
 
-  void add_choices(const std::vector<std::string>& choices) {
-    for (const auto& choice : choices) add(choice);
+  void add_values(const ParameterNote& parameter) {
+    for (const auto& choice : parameter.choices) add(choice);
+    if (!parameter.values_from.empty()) add_output(parameter.values_from);
   }
 
   // The next words of the commands that begin with `words`.
@@ -79,6 +107,21 @@ class Candidates {
   }
 
  private:
+  // The first word of each line, or its key, as far as shells take it as it is.
+  void add_output(const std::string& command) {
+    const std::string printed = output_of(command);
+    std::string_view rest = printed;
+    while (!rest.empty()) {
+      const auto line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      const size_t sign = line.find(" = ");
+      const auto value = sign == std::string_view::npos ? line.substr(0, line.find(' '))
+                                                        : support::trimmed(line.substr(0, sign));
+      if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain))
+        add(std::string(value));
+    }
+  }
+
   std::string word_;
   std::vector<std::string> lines_;
 };
@@ -123,14 +166,13 @@ std::string candidates_for(std::vector<std::string> words, Registry& registry) {
                                       words.end());
   const CommandNote command = found.plugin->note->command(found.name);
   if (const auto* option = rest.empty() ? nullptr : option_of(command, rest.back())) {
-    candidates.add_choices(option->choices);
+    candidates.add_values(*option);
   } else if (word.starts_with('-')) {
     candidates.add_options(command);
   } else if (found.name == "help") {
     candidates.add_commands(rest, registry);
   } else {
-    if (const auto* argument = argument_at(command, rest))
-      candidates.add_choices(argument->choices);
+    if (const auto* argument = argument_at(command, rest)) candidates.add_values(*argument);
     // "props" is a command, and the first word of others.
     if (rest.empty()) candidates.add_commands(words, registry);
   }

@@ -116,6 +116,7 @@ ParameterNote read_parameter(const Value& value, bool argument) {
   p.min = integer_of(value, "min");
   p.max = integer_of(value, "max");
   p.metavar = argument ? p.name : optional_text(value, "metavar");
+  p.values_from = optional_text(value, "values_from");
   p.help = optional_text(value, "help");
   return p;
 }

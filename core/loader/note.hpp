@@ -27,6 +27,7 @@ struct ParameterNote {
   std::vector<std::string> choices;
   std::optional<int64_t> min, max;
   std::string metavar;
+  std::string values_from;  // the command whose output a shell offers; "": none
   std::string help;
 };
 

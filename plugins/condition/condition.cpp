@@ -152,6 +152,8 @@ int list_conditions(const Call& call) {
       support::read_conditions(call.service<jetpack::Config>().path("run/conditions.json"));
   if (call.flag("json")) {
     call.print(list_as_json(all));
+  } else if (call.flag("names")) {
+    for (const auto& entry : all) call.print(support::one_line(entry.first) + '\n');
   } else if (all.empty()) {
     call.report("No conditions are set.\n");
   } else {
@@ -167,6 +169,7 @@ JETPACK_PLUGIN(
     jetpack::command(
         "condition set", "Report a condition of this node", set_condition,
         jetpack::option("name", 'n', "NAME", "Name of the condition, such as gpu, network or disk")
+            .values_from("condition list --names")
             .required(),
         jetpack::option("status", 's', "STATUS", "Status of the condition; OK clears it")
             .choices("NA", "OK", "Warning", "Error")
@@ -191,10 +194,13 @@ JETPACK_PLUGIN(
                          "Report that the GPU is healthy again")),
     jetpack::command("condition list", "List the conditions that are set on this node",
                      list_conditions, jetpack::flag("json", "Print JSON"),
+                     jetpack::flag("names", "Print only the names, a line each"),
                      jetpack::example("jetpack condition list --json | jq -r '.[].name'",
                                       "Print the names")),
     jetpack::command("condition clear", "Clear conditions of this node", clear_condition,
-                     jetpack::argument("NAME", "Name of the condition").optional(),
+                     jetpack::argument("NAME", "Name of the condition")
+                         .values_from("condition list --names")
+                         .optional(),
                      jetpack::flag("all", 'a', "Clear all conditions"), jetpack::wait_option(),
                      jetpack::flag("json", "Print JSON"),
                      jetpack::example("jetpack condition clear gpu",

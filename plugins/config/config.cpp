@@ -148,6 +148,7 @@ JETPACK_PLUGIN(
     jetpack::command(
         "config", "Print a configuration value", config,
         jetpack::argument("KEY", "Dotted path of the value, such as cyclecloud.cluster.name")
+            .values_from("config")
             .optional(),
         jetpack::argument("DEFAULT", "Print this when the key is not found").optional(),
         jetpack::flag("json", "Print JSON: an object as it is, any other value under its key"),
@@ -166,7 +167,9 @@ JETPACK_PLUGIN(
         jetpack::example("jetpack config cyclecloud --json", "Print an object for jq")),
     jetpack::command(
         "props get", "Print a property of this node", props_get,
-        jetpack::argument("KEY", "Dotted path of the property, such as os.version").optional(),
+        jetpack::argument("KEY", "Dotted path of the property, such as os.version")
+            .values_from("props get")
+            .optional(),
         jetpack::argument("DEFAULT", "Print this when the property is not found").optional(),
         jetpack::flag("json", "Print JSON: an object as it is, any other value under its key"),
         jetpack::example("jetpack props get os.id_like rhel",
@@ -174,7 +177,7 @@ JETPACK_PLUGIN(
         jetpack::example("jetpack props get --json", "Print all properties")),
     jetpack::command(
         "props set", "Set a property of this node", props_set,
-        jetpack::argument("KEY", "Dotted path of the property"),
+        jetpack::argument("KEY", "Dotted path of the property").values_from("props get"),
         jetpack::argument(
             "VALUE", "Value of the property, a string unless --json is given; - is standard input"),
         jetpack::flag("json", "VALUE is JSON, such as true, 3 or [\"a\"]"),

@@ -352,7 +352,8 @@ JETPACK_PLUGIN(
             "directory. With several arguments, the last is a directory and the others are blobs")
             .optional()
             .repeated(),
-        jetpack::option("project", "NAME", "Name of the project; optional in cluster-init scripts"),
+        jetpack::option("project", "NAME", "Name of the project; optional in cluster-init scripts")
+            .values_from("test --list"),
         jetpack::flag("recursive", 'r', "Download all blobs below BLOB; '.' is the whole project"),
         jetpack::flag("fresh", "Start over instead of resuming an interrupted download"),
         jetpack::flag("json", "Print JSON"),

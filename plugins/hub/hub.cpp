@@ -26,12 +26,14 @@ consteval jetpack::Parameter database() {
 consteval jetpack::Parameter json() { return flag("json", "Print JSON"); }
 
 consteval jetpack::Parameter cluster() {
-  return option("cluster", 'c', "NAME", "The cluster; by default this node's own");
+  return option("cluster", 'c', "NAME", "The cluster; by default this node's own")
+      .values_from("hub cluster list --names");
 }
 
 consteval jetpack::Parameter any_cluster() {
   return option("cluster", 'c', "NAME",
-                "The cluster; by default this node's own, with --data or --database all");
+                "The cluster; by default this node's own, with --data or --database all")
+      .values_from("hub cluster list --names");
 }
 
 consteval jetpack::Parameter limit() {
@@ -50,10 +52,28 @@ consteval jetpack::Parameter reason() {
   return option("reason", "TEXT", "Why, for the event log and the cluster page");
 }
 
-consteval jetpack::Parameter nodes() { return argument("NAME", "The nodes").repeated(); }
+consteval jetpack::Parameter names() { return flag("names", "Print only the names, a line each"); }
+
+consteval jetpack::Parameter nodes() {
+  return argument("NAME", "The nodes").values_from("hub node list --names").repeated();
+}
+
+consteval jetpack::Parameter node() {
+  return argument("NAME", "The node").values_from("hub node list --names");
+}
+
+consteval jetpack::Parameter nodearray() {
+  return argument("NAME", "The node array").values_from("hub nodearray list --names");
+}
+
+consteval jetpack::Parameter user() {
+  return argument("NAME", "The user").values_from("hub user list --names");
+}
 
 consteval jetpack::Parameter own_or_named_cluster() {
-  return argument("NAME", "The cluster; by default this node's own").optional();
+  return argument("NAME", "The cluster; by default this node's own")
+      .values_from("hub cluster list --names")
+      .optional();
 }
 
 consteval jetpack::Description queries_hub() {
@@ -123,7 +143,8 @@ JETPACK_PLUGIN(
             description("Writes config/connection.json, config/jetpack.ini and config/ca.pem into "
                         "the node's home tree. Enrolling again sets a new password. The hub may "
                         "be running."),
-            json(), data(), database(), option("cluster", 'c', "NAME", "The node's cluster").required(),
+            json(), data(), database(),
+            option("cluster", 'c', "NAME", "The node's cluster").required(),
             option("node", "NAME", "The node's name").required(),
             option("home", "HOME", "The node's home tree").required(),
             option("url", "URL", "Address of the hub; by default where it serves"),
@@ -145,7 +166,8 @@ JETPACK_PLUGIN(
 
     command("hub event list", "List the events of a cluster", hub::event_list, queries_hub(),
             json(), limit(), any_cluster(), data(), database(),
-            option("node", "NAME", "Print only events of this node"),
+            option("node", "NAME", "Print only events of this node")
+                .values_from("hub node list --names"),
             option("min-level", "LEVEL", "Print only events of this level or a worse one")
                 .choices("info", "warn", "error")
                 .fallback("info"),
@@ -164,16 +186,16 @@ JETPACK_PLUGIN(
     command("hub node list", "List nodes with their phases and conditions", hub::node_list,
             queries_hub(), json(), any_cluster(), data(), database(),
             option("phase", "PHASE", "List only nodes in this phase, such as Ready or Failed"),
-            option("condition", "NAME", "List only nodes on which this condition is not OK"),
+            option("condition", "NAME", "List only nodes on which this condition is not OK")
+                .values_from("condition list --names"),
             option("sort", "KEY", "Sort the nodes: by contact, the longest silent come first")
                 .choices("name", "phase", "contact")
                 .fallback("name"),
-            flag("names", "Print only the nodes' names, a line each"),
+            names(),
             example("jetpack hub node list --condition gpu --names | xargs -n1 ssh",
                     "Work on the nodes with a bad GPU")),
     command("hub node show", "Show a node with its conditions, properties and events",
-            hub::node_show, queries_hub(), argument("NAME", "The node"), json(), cluster(), data(),
-            database(),
+            hub::node_show, queries_hub(), node(), json(), cluster(), data(), database(),
             example("jetpack hub node show n1", "Print everything about node n1, as JSON")),
     command("hub node add", "Create accounts for new nodes", hub::node_add,
             description("Works as the hub's administrator, directly on its database. Prints the "
@@ -187,7 +209,7 @@ JETPACK_PLUGIN(
             description("Works as the hub's administrator, directly on its database. The JSON "
                         "object is merged over the configuration of the node's cluster and node "
                         "array. The specs in cyclecloud.cluster_init_specs are added to theirs."),
-            argument("NAME", "The node"), json(), cluster(), data(), database(), file().required(),
+            node(), json(), cluster(), data(), database(), file().required(),
             example("jetpack hub node configure n1 -c demo --file n1.json",
                     "Give n1 a configuration of its own")),
     command("hub node remove", "Remove nodes and their accounts", hub::node_remove,
@@ -213,8 +235,8 @@ JETPACK_PLUGIN(
             records_operation(), nodes(), reason(), json(), cluster(), data(), database(),
             example("jetpack hub node reimage -c demo n1", "Ask for a fresh disk for a node")),
 
-    command("hub cluster list", "List clusters", hub::cluster_list, queries_hub(), json(), data(),
-            database(),
+    command("hub cluster list", "List clusters", hub::cluster_list, queries_hub(), json(), names(),
+            data(), database(),
             example("jetpack hub cluster list --json", "Print the clusters for a script")),
     command("hub cluster create", "Create a cluster", hub::cluster_create, works_on_database(),
             argument("NAME", "The cluster"), json(), data(), database(),
@@ -229,12 +251,12 @@ JETPACK_PLUGIN(
                     "Give all nodes of demo a configuration")),
 
     command("hub user list", "List the users of a cluster", hub::user_list, works_on_database(),
-            json(), cluster(), data(), database(),
+            json(), names(), cluster(), data(), database(),
             example("jetpack hub user list -c demo", "Print who may log in to demo's nodes")),
     command("hub user add", "Add or replace a user of a cluster's nodes", hub::user_add,
             description("Works as the hub's administrator, directly on its database. Nodes pick "
                         "it up at their next poll."),
-            argument("NAME", "The user"), json(), cluster(), data(), database(),
+            user(), json(), cluster(), data(), database(),
             option("uid", "N", "The user's UID; by default the next free one from 20000")
                 .integer(1, 2'000'000'000),
             option("full-name", "TEXT", "The user's full name"),
@@ -244,22 +266,21 @@ JETPACK_PLUGIN(
             example("jetpack hub user add ann -c demo --key ann.pub --admin --data /var/lib/hub",
                     "Let ann in, with sudo")),
     command("hub user remove", "Remove a user from a cluster's nodes", hub::user_remove,
-            works_on_database(), argument("NAME", "The user"), json(), cluster(), data(),
-            database(), example("jetpack hub user remove ann -c demo", "Take ann's access away")),
+            works_on_database(), user(), json(), cluster(), data(), database(),
+            example("jetpack hub user remove ann -c demo", "Take ann's access away")),
 
     command("hub nodearray list", "List node arrays and their targets", hub::nodearray_list,
-            queries_hub(), json(), cluster(), data(), database(),
+            queries_hub(), json(), names(), cluster(), data(), database(),
             example("jetpack hub nodearray list -c demo", "Print demo's node arrays")),
     command("hub nodearray add", "Add or replace a node array", hub::nodearray_add,
             description("Works as the hub's administrator, directly on its database, whether the "
                         "hub runs or not. The JSON object is the array's definition; its "
                         "Configuration is merged over that of the cluster for the array's nodes."),
-            argument("NAME", "The node array"), json(), cluster(), data(), database(), file(),
+            nodearray(), json(), cluster(), data(), database(), file(),
             example("jetpack hub nodearray add gpu -c demo --file gpu.json",
                     "Define node array gpu")),
     command("hub nodearray remove", "Remove a node array", hub::nodearray_remove,
-            works_on_database(), argument("NAME", "The node array"), json(), cluster(), data(),
-            database(),
+            works_on_database(), nodearray(), json(), cluster(), data(), database(),
             example("jetpack hub nodearray remove gpu -c demo", "Remove node array gpu")),
 
     command("hub blob list", "List the blobs of the hub's locker", hub::blob_list, works_on_blobs(),

@@ -141,11 +141,23 @@ void write_junit(const support::Fd& file, const std::string& name, const test::R
     throw Error(Errc::failed, "cannot write " + name + ": " + support::system_message(failure));
 }
 
+// PROJECT SPEC FILE
+int list_tests(const Call& call, const Config& config) {
+  const std::string directory = support::cluster_init_directory(config);
+  for (const auto& spec : wanted_specs(call, config)) {
+    const std::string tests = support::spec_path(directory, spec) + "/tests";
+    for (const auto& file : test::find_tests(tests))
+      call.print(support::one_line(spec.project + ' ' + spec.name + ' ' + file.name) + '\n');
+  }
+  return 0;
+}
+
 int run_tests(const Call& call) {
   const auto junit = call.text("junit");
   if (junit == "-" && call.flag("json"))
     throw Error(Errc::usage, "--json and '--junit -' both write to standard output");
   const auto config = call.service<Config>();
+  if (call.flag("list")) return list_tests(call, config);
   const Specs specs = wanted_specs(call, config);
   // Before the tests, which may take long.
   const support::Fd file = junit ? support::open_output(std::string(*junit)) : support::Fd();
@@ -176,9 +188,12 @@ JETPACK_PLUGIN(
     "jetpack.test", "1.0.0", jetpack::needs<jetpack::Config, jetpack::Process, jetpack::Log>(),
     jetpack::command(
         "test", "Run the tests of the projects that configure this node", run_tests,
-        jetpack::argument("PROJECT", "Name of the project; all by default").optional(),
+        jetpack::argument("PROJECT", "Name of the project; all by default")
+            .values_from("test --list")
+            .optional(),
         jetpack::argument("SPEC", "Name of its spec; all by default").optional(),
         jetpack::flag("json", "Print JSON"),
+        jetpack::flag("list", "List the tests as PROJECT SPEC FILE, and run none"),
         jetpack::option("junit", "FILE", "Write the results as JUnit XML; - is standard output"),
         jetpack::description(
             "Runs what is below cluster-init/tests of the specs assigned to this node, one file "

@@ -52,7 +52,12 @@ int users(const jetpack::Call& call) {
   bool found = false;
   for (const auto& user : all.GetArray()) {
     if (call.flag("owner") && !is_owner(user)) continue;
-    call.print(as_json ? support::to_pretty_json(user) + '\n' : (found ? "\n" : "") + block(user));
+    if (call.flag("names")) {
+      call.print(text_of(user, "name") + '\n');
+    } else {
+      call.print(as_json ? support::to_pretty_json(user) + '\n'
+                         : (found ? "\n" : "") + block(user));
+    }
     found = true;
     if (as_json) return 0;
   }
@@ -70,6 +75,7 @@ JETPACK_PLUGIN(
         "users", "List users that the cluster manages on this node", users,
         jetpack::flag("json", "Print JSON: a list, or one object with --owner"),
         jetpack::flag("owner", "List only the owner of the cluster"),
+        jetpack::flag("names", "Print only the names, a line each"),
         jetpack::description("Reads config/auth.json, which jetpackd updates from the server."),
         jetpack::example("jetpack users", "List all users"),
         jetpack::example("jetpack users --owner --json | jq -r .name",

@@ -51,7 +51,7 @@ def test_negative_numbers_and_words_with_blanks_are_arguments_of_every_command(c
 
 
 # Names that mean different things, as the reference has them.
-DIFFERENT = {"all", "broker", "broker-ca", "count", "description", "dry-run", "expires", "file", "name", "node",
+DIFFERENT = {"all", "broker", "broker-ca", "count", "description", "dry-run", "expires", "file", "list", "name", "node",
              "owner", "since", "type", "url"}
 
 
@@ -307,16 +307,57 @@ COMPLETIONS = {
     ("props", ""): ["get", "set"], ("completion", "b"): ["bash"], ("config", ""): [], ("nosuch", "x"): []}
 
 
-def test_bash_completes_commands_options_and_values(jetpack, tmp_path):
+def completions(jetpack, *words):
+    """What bash offers at the end of `jetpack WORDS`."""
     script = ('PATH=$1:$PATH; shift; source <(jetpack completion bash); COMP_WORDS=(jetpack "$@"); '
               'COMP_CWORD=$#; _jetpack; printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-c", script, "bash", jetpack.binary.parent, *words], text=True,
+                          capture_output=True, env=jetpack.environment(), check=True)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_options_and_values(jetpack):
     for words, expected in COMPLETIONS.items():
-        done = subprocess.run(["bash", "-c", script, "bash", jetpack.binary.parent, *words], text=True,
-                              capture_output=True, env=jetpack.environment(), check=True)
-        assert done.stdout.split() == expected, words
-        assert done.stderr == ""
+        assert completions(jetpack, *words) == expected, words
     for shell in ("zsh", "fish"):
         assert "jetpack completion words" in jetpack.answer("completion", shell)
+
+
+def test_bash_completes_what_is_on_the_node(jetpack, home):
+    specs = [{"project": "slurm", "version": "1", "spec": "default"}]
+    home.configuration({"cyclecloud": {"cluster": {"name": "demo"}, "cluster_init_specs": specs,
+                                       "jetpack": {"cluster_init_dir": str(home / "ci")}},
+                        "bad": {"a b": 1, "$(reboot)": 2, "good": 3}})
+    tests = home / "ci/slurm/default/tests"
+    tests.mkdir(parents=True)
+    (tests / "a.sh").write_text("true\n")
+    home.write("config/auth.json", [{"name": "ann", "uid": 1}])
+    home.write("config/properties.json", {"os": {"version": "9"}})
+    home.write("run/conditions.json", {"conditions": {"gpu": {"status": "Error"}}})
+    assert completions(jetpack, "config", "cyclecloud.cluster.n") == ["cyclecloud.cluster.name"]
+    assert completions(jetpack, "config", "bad") == ["bad.good"]
+    assert completions(jetpack, "props", "get", "os.v") == ["os.version"]
+    assert completions(jetpack, "condition", "clear", "") == jetpack.answer(
+        "condition", "list", "--names").split()
+    assert completions(jetpack, "test", "") == ["slurm"]
+    assert completions(jetpack, "download", "--project", "s") == ["slurm"]
+    assert jetpack.answer("test", "--list") == "slurm default a.sh\n"
+    assert jetpack.answer("users", "--names") == "ann\n"
+
+
+def test_what_completes_a_value_exists_and_only_lists(commands):
+    """A command line that the host itself runs as somebody types."""
+    known = {command["command"]: command for command in commands}
+    for command in commands:
+        for parameter in command.get("options", []) + command.get("arguments", []):
+            words = parameter.get("values_from", "").split(" --")
+            if words == [""]:
+                continue
+            assert words[0] in known, (command["command"], parameter)
+            assert not any(argument.get("required") for argument in known[words[0]].get("arguments", []))
+            options = {option["name"]: option for option in known[words[0]].get("options", [])}
+            assert all(options[name]["type"] == "flag" for name in words[1:]), parameter
 
 
 def test_every_command_has_a_manual_page(jetpack, built_home):

@@ -148,11 +148,6 @@ int node_list(const Call& call) {
   nodes.SetArray();
   for (const auto& cluster : clusters_of(call, client)) append_nodes(nodes, client, cluster);
   select_nodes(call, nodes);
-  if (call.flag("names") && !call.flag("json")) {
-    for (const auto& node : nodes.GetArray())
-      call.print(support::one_line(shown_member(node, "name")) + '\n');
-    return 0;
-  }
   if (!call.flag("json")) add_condition_texts(nodes);
   show_list(call, nodes,
             {{"CLUSTER", "cluster"},

@@ -66,6 +66,11 @@ void print_json(const Call& call, const json::Value& value) {
 void show_list(const Call& call, const json::Value& list, const std::vector<Column>& columns,
                std::string_view when_empty) {
   if (call.flag("json")) return print_json(call, list);
+  if (call.declares("names") && call.flag("names")) {
+    for (const auto& element : list.GetArray())
+      call.print(support::one_line(shown_member(element, "name")) + '\n');
+    return;
+  }
   print_columns(call, list, columns, when_empty);
 }
 

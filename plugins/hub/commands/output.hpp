@@ -17,7 +17,8 @@ struct Column {
   const char* member;
 };
 
-// The array `list`: as JSON with --json, else in columns; `when_empty` goes to standard error.
+// The array `list`: as JSON with --json, the members "name" with --names where the command takes it,
+// else in columns; `when_empty` goes to standard error.
 void show_list(const Call& call, const rapidjson::Value& list, const std::vector<Column>& columns,
                std::string_view when_empty);
 

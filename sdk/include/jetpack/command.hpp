@@ -27,6 +27,7 @@ struct Parameter {
   std::string_view metavar;  // how the value is named in help: "SECONDS"
   std::string_view help;
   std::string_view fallback_text;
+  std::string_view source;  // see values_from
   std::array<std::string_view, max_choices> choice_texts{};
   size_t choice_count = 0;
   int64_t min = INT64_MIN, max = INT64_MAX;
@@ -46,6 +47,15 @@ struct Parameter {
     Parameter p = *this;
     for (std::string_view text : {std::string_view(texts)...})
       p.choice_texts[p.choice_count++] = text;
+    return p;
+  }
+
+  // What shells offer as values: of each line that `jetpack COMMAND` prints the first word, or the
+  // key of "key = value". COMMAND may have options: "condition list --names". Other values are
+  // allowed, too. The command must read and print only; it is given two seconds.
+  consteval Parameter values_from(std::string_view command) const {
+    Parameter p = *this;
+    p.source = command;
     return p;
   }
 

@@ -140,6 +140,7 @@ class NoteWriter {
     if (p.type == JP_INTEGER && p.min != INT64_MIN) member("min", p.min);
     if (p.type == JP_INTEGER && p.max != INT64_MAX) member("max", p.max);
     if (!p.is_argument && !p.metavar.empty()) member("metavar", p.metavar);
+    if (!p.source.empty()) member("values_from", p.source);
     member("help", p.help);
     raw("}");
   }
