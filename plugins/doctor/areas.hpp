@@ -14,6 +14,8 @@ inline constexpr std::chrono::milliseconds connection_time{3000};
 // How long an area may take in all.
 inline constexpr std::chrono::milliseconds area_time{4000};
 inline constexpr std::chrono::milliseconds area_time_to_fix{60000};
+// Between SIGTERM and SIGKILL of what has not ended in time.
+inline constexpr std::chrono::milliseconds kill_time{100};
 
 struct Area {
   std::string_view name;

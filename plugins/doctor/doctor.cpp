@@ -18,7 +18,6 @@ namespace {
 
 // Names the one area that a process started by another doctor examines.
 constexpr const char* area_variable = "JETPACK_DOCTOR_AREA";
-constexpr std::chrono::milliseconds kill_time{100};
 constexpr size_t severity_width = 9, area_width = 15;
 
 constexpr std::array all_areas{

@@ -145,6 +145,7 @@ void examine_plugins(const Call& call, Report& report) {
   try {
     ProcessSpec spec{{support::program_path(), "plugin", "list", "--json"}};
     spec.deadline = connection_time;
+    spec.grace = kill_time;
     spec.capture_bytes = 4 << 20;
     const auto result = call.service<Process>().run(spec);
     if (result.timed_out) return report.found("plugins-unknown", "'jetpack plugin list' timed out");

@@ -70,7 +70,7 @@ Fix restart_of(const Call& call, const std::string& unit) {
 
 void examine_units(const Call& call, Report& report) {
   if (!has_systemd()) return report.skipped("systemd does not manage this machine");
-  for (const char* unit : {"jetpackd", "healthcheck"}) {
+  for (const char* unit : {"jetpackd", "healthcheck", "jetpack-converge"}) {
     try {
       examine_unit(call, unit, report);
     } catch (const Error& e) {

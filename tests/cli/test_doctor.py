@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -12,7 +13,7 @@ import types
 from pathlib import Path
 
 import pytest
-from servers import certificates, node_server
+from servers import amqp, certificates, node_server, stuck_fs
 
 USERDATA = {"version": "1", "configuration": {}, "properties": {}, "users": []}
 DAEMONS = ("jetpackd", "healthcheck")
@@ -276,6 +277,52 @@ def mounted(command):
     return inject
 
 
+def broker_denied(patient, _):
+    """A broker that answers the login as RabbitMQ does a wrong password: connection.close, 403."""
+    start = (struct.pack("!HHBBI", 10, 10, 0, 9, 0) + amqp.long(b"PLAIN") + amqp.long(b"en_US"))
+    close = struct.pack("!HHH", 10, 50, 403) + amqp.short("ACCESS_REFUSED") + struct.pack("!HH", 0, 0)
+    frames = [struct.pack("!BHI", 1, 0, len(body)) + body + b"\xce" for body in (start, close)]
+    port = answer_with(patient, b"".join(frames))
+    patient.ini(f"[cycle_server]\ntransport = amqp\n[broker]\nurl = amqp://u:p@127.0.0.1:{port}\n")
+
+
+GROUP = "cp /etc/group $BASE/group; echo cyclecloud:x:4242: >> $BASE/group; mount --bind $BASE/group /etc/group"
+
+
+def with_group(number, mode):
+    """A machine that has the group cyclecloud, and run/ with this group and mode."""
+    def inject(patient, _):
+        mounted(GROUP)(patient, _)
+        for name in ("logs", "run"):
+            os.chown(patient.home / name, -1, 4242)
+            (patient.home / name).chmod(0o2770)
+        os.chown(patient.home / "run", -1, number)
+        (patient.home / "run").chmod(mode)
+    return inject
+
+
+def old_cron(patient, _):
+    line = f"* * * * * {patient.home.path}/system/embedded/bin/python -m jetpack.healthcheck"
+    (patient.home.path.parent / "crontab").write_text(f"# comment\n{line}\n")
+    mounted("mount -t tmpfs none /var/spool; mkdir /var/spool/cron; cp $BASE/crontab /var/spool/cron/root")(patient, _)
+
+
+def stuck_disk(patient, _):
+    """The projects' directory of services is on a file server that does not answer."""
+    (patient.home / "config/service.d").mkdir(exist_ok=True)
+    (patient.home / "config/service.d").rmdir()
+    stuck = stuck_fs.mounted(patient.home / "config/service.d")
+    stuck.__enter__()  # pylint: disable=unnecessary-dunder-call
+    patient.closers.append(lambda: stuck.__exit__(None, None, None))
+
+
+def stuck_plugins(patient, _):
+    stuck = stuck_fs.mounted(patient.home.path.parent / "plugins")
+    directory = stuck.__enter__()  # pylint: disable=unnecessary-dunder-call
+    patient.ini(f"[plugins]\npath = {directory}\n")
+    patient.closers.append(lambda: stuck.__exit__(None, None, None))
+
+
 def small_disk(options):
     """run/ on a disk of its own, with the files that it has."""
     return mounted(
@@ -343,6 +390,7 @@ FAULTS = [
     ("broker-missing", "", lambda p, _: p.ini("[cycle_server]\ntransport = amqp\n")),
     ("broker-unreachable", "", lambda p, _: p.ini(
         f"[cycle_server]\ntransport = amqp\n[broker]\nurl = amqp://u:p@127.0.0.1:{closed_port()}\n")),
+    ("broker-denied", "", broker_denied),
     ("locker-missing", "", lambda p, _: (p.home / "config/locker.json").unlink()),
     ("locker-invalid", "locker.json", writes("config/locker.json", "{}")),
     ("locker-denied", "403", locker_denied),
@@ -356,6 +404,8 @@ FAULTS = [
     ("untrusted-file", "symbolic", lambda p, _: (p.home / "run/x").symlink_to("/etc/shadow")),
     ("readable-by-others", "connection.json", lambda p, _: (
         p.home.path.chmod(0o755), (p.home / "config").chmod(0o755))),
+    ("group-wrong", "has group", with_group(0, 0o2770)),
+    ("mode-wrong", "2750", with_group(4242, 0o2750)),
     ("moved-aside", "corrupt-", writes("run/conditions.json.corrupt-20260101", "x")),
     ("disk-full", "0 MiB free", small_disk("size=128k")),
     ("inodes-exhausted", "inodes free", small_disk("size=100m,nr_inodes=12")),
@@ -375,6 +425,9 @@ FAULTS = [
     ("unit-masked", "masked", fake_systemctl("masked", "masked", "inactive")),
     ("leftover-python", "azcopy", writes("system/embedded/bin/azcopy", "")),
     ("leftover-pogo", "chef-pogo.ini", writes("config/chef-pogo.ini", "")),
+    ("leftover-cron", "/var/spool/cron/root", old_cron),
+    ("check-timed-out", "leftovers", stuck_disk),
+    ("check-timed-out", "plugins", stuck_plugins),
     ("leftover-service", "gridengine.json", writes("config/service.d/gridengine.json", "{}")),
 ]
 
@@ -475,6 +528,16 @@ def test_fix_without_root(patient, as_user):
     result = patient.jetpack("doctor", "--fix", prefix=as_user())
     assert "not fixed: chmod" in result.stdout and "only root can do this" in result.stdout, result
     assert (patient.home / "config").stat().st_mode & 0o777 == 0o757
+
+
+def test_what_a_user_may_not_use(patient, as_user):
+    patient.home.path.chmod(0o755)
+    (patient.home / "config").chmod(0o755)
+    (patient.home / "config/connection.json").chmod(0o600)
+    patient.prefix = as_user()
+    told = {finding["id"]: finding["evidence"] for finding in patient.examine()}
+    assert "connection.json" in told["configuration-unreadable"], told
+    assert str(patient.home.path) in told["no-access"], told
 
 
 def test_a_link_is_not_followed_by_fix(patient):
