@@ -60,6 +60,7 @@ class Sync {
   void open_state() const;
   support::FileLock lock() const;
   void recover();
+  void clear_state() const;
   void plan();
   bool is_current(Item& item) const;
   void fetch();
@@ -151,6 +152,19 @@ void Sync::complete() {
   remove_tree(aside_);
 }
 
+// Removes what an unfinished sync has left and cannot be used.
+void Sync::clear_state() const {
+  ::unlink((state_ + "/next").c_str());
+  for (const auto& entry : std::filesystem::directory_iterator(state_)) {
+    const std::string name = entry.path().filename().string();
+    // What the page cache held before the machine started again may be gone.
+    const bool is_fetched = name == "new-" + boot_ && !request_->fresh;
+    const bool is_damaged = name.find(".corrupt-") != std::string::npos;
+    if (name != "lock" && name != "manifest" && !is_fetched && !is_damaged)
+      remove_tree(entry.path().string());
+  }
+}
+
 // What a sync that was killed has left is completed from the exchange of the trees on, else undone.
 void Sync::recover() {
   struct stat info {};
@@ -165,20 +179,12 @@ void Sync::recover() {
   if (is_there && next.directory == info.st_ino) {
     complete();
     last_ = std::move(next);
-  } else if (stat_of(aside_, info)) {
+  } else if (next.directory != 0 && stat_of(aside_, info)) {
     // Somebody has created the directory between the two renames.
     NewTree now(directory_, aside_);
     carry_over(now);
   }
-  ::unlink((state_ + "/next").c_str());
-  remove_tree(aside_);
-  remove_tree(tree_);
-  // What the page cache held before the machine started again may be gone.
-  for (const auto& entry : std::filesystem::directory_iterator(state_)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("new-") && (name != "new-" + boot_ || request_->fresh))
-      remove_tree(entry.path().string());
-  }
+  clear_state();
   if (::mkdir((state_ + "/new-" + boot_).c_str(), 0700) != 0 && errno != EEXIST)
     throw Error(errno == ENOSPC || errno == EDQUOT ? Errc::unavailable : Errc::failed,
                 cannot() + state_ + ": " + support::system_message(errno));
