@@ -40,15 +40,17 @@ def cases_of(directory, account, kind):
     home = directory / "home"
     for name in ("config", "logs", "run"):
         (home / name).mkdir(parents=True, exist_ok=True)
-    sas = account.sas(CONTAINER, "rl")
+    sas = account.sas(CONTAINER, "rl", end=3600)
     (home / "config/node.json").write_text("{}")
     (home / "config/locker.json").write_text(json.dumps(
-        {"url": f"az://{account.name}/{CONTAINER}", "endpoint": account.endpoint, "sas": sas}))
+        {"url": f"az://{account.name}/{CONTAINER}", "endpoint": account.endpoint, "sas": sas,
+         "ca_file": str(account.ca)}))
     probe = drain.build_plugin(directory, "tests/integration/storage_probe.cpp", "probe")
     jetpack = [str(measure.BUILT_HOME / "bin/jetpack"), "--plugin-path", str(probe), "blob", "sync",
                f"{PREFIX}/{kind}", str(directory / kind / "jetpack")]
     remote = f":azureblob,sas_url='{account.endpoint}/{CONTAINER}?{sas}':{CONTAINER}/{PREFIX}/{kind}"
-    rclone = [shutil.which("rclone"), "--config", "", "sync", remote, str(directory / kind / "rclone")]
+    rclone = [shutil.which("rclone"), "--config", "", "--ca-cert", str(account.ca), "sync", remote,
+              str(directory / kind / "rclone")]
     environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "LC_ALL": "C.UTF-8"}
     (directory / kind).mkdir()
     return [measure.Case("jetpack", jetpack, measure.jetpack_environment(home)),
@@ -92,7 +94,7 @@ def run(directory):
     server = azurite.Azurite()
     within = True
     try:
-        account = server.account(False)
+        account = server.account(True)
         account.create(CONTAINER)
         for kind in KINDS:
             cases = cases_of(directory, account, kind)

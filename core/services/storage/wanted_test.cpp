@@ -87,7 +87,8 @@ TEST_CASE("files come to where they belong, and their directories with them") {
   };
   transfer.run(OnFailure::go_on);
   CHECK(last == 7);
-  for (const BlobInfo& blob : transfer.blobs) CHECK(content_of(transfer.to(blob.name)) == blob.name);
+  for (const BlobInfo& blob : transfer.blobs)
+    CHECK(content_of(transfer.to(blob.name)) == blob.name);
   CHECK(std::distance(fs::recursive_directory_iterator(transfer.to("")), {}) == 4);
 }
 
