@@ -121,14 +121,9 @@ bool is_device(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode));
 }
 
-DirectoryBelow::DirectoryBelow(const std::string& root, const std::string& below, bool is_marker)
-    : previous_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-  if (!previous_)
-    throw Error(Errc::failed,
-                "cannot open the current directory: " + support::system_message(errno));
-  create_directories(root);
+void create_directory_below(const std::string& root, const std::string& below) {
   const support::Fd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (top && is_marker) {
+  if (top) {
     const support::Fd there = support::open_below(top.get(), below, O_PATH, support::Links::none);
     struct stat info {};
     if (there && ::fstat(there.get(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0 &&
@@ -137,7 +132,7 @@ DirectoryBelow::DirectoryBelow(const std::string& root, const std::string& below
   }
   const support::Fd directory =
       top ? support::create_directories_below(top.get(), below) : support::Fd();
-  if (directory && ::fchdir(directory.get()) == 0) return;
+  if (directory) return;
   const int error = errno;
   throw Error(Errc::failed, "cannot create directory " + support::one_line(root + '/' + below) +
                                 ": " + support::system_message(error) +
@@ -145,11 +140,6 @@ DirectoryBelow::DirectoryBelow(const std::string& root, const std::string& below
                                      ? "\nA symbolic link or a file is in its place, which "
                                        "--recursive neither follows nor replaces; remove it."
                                      : ""));
-}
-
-DirectoryBelow::~DirectoryBelow() {
-  // Nothing else can be done where the directory has been closed to us meanwhile.
-  [[maybe_unused]] const int status = ::fchdir(previous_.get());
 }
 
 Spool::Spool() : directory_(support::temporary_directory() + "/jetpack-XXXXXX") {

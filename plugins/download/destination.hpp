@@ -37,20 +37,10 @@ bool is_standard_output(const std::string& path);
 // Whether a character or block device is there, which is written to and not replaced.
 bool is_device(const std::string& path);
 
-// A directory below another one, as the current directory until the end of the scope: a user who may
-// write to a directory on the way cannot redirect what is written by putting a link there.
-class DirectoryBelow {
- public:
-  // Creates `root`, and `below` in it without following any link. Where `is_marker`, an empty file
-  // in the place of the directory is replaced by it: that is what earlier versions left. Throws.
-  DirectoryBelow(const std::string& root, const std::string& below, bool is_marker = false);
-  DirectoryBelow(const DirectoryBelow&) = delete;
-  DirectoryBelow& operator=(const DirectoryBelow&) = delete;
-  ~DirectoryBelow();
-
- private:
-  support::Fd previous_;
-};
+// Creates the directory `below` in `root`, and follows no link on the way: a user who may write to a
+// directory there cannot redirect it. An empty file in its place is replaced: that is what earlier
+// versions left. Throws.
+void create_directory_below(const std::string& root, const std::string& below);
 
 // A temporary file for what must be complete before it is passed on.
 class Spool {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,6 +13,7 @@
 #include <jetpack/plugin.hpp>
 #include <jetpack/progress.hpp>
 #include "download/destination.hpp"
+#include "download/listing.hpp"
 #include "download/project.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
@@ -26,20 +26,17 @@ namespace support = jetpack::support;
 using jetpack::Errc;
 using jetpack::Error;
 
-// Blobs below one prefix: each takes some hundred bytes of memory.
-constexpr size_t max_listed = 250'000;
-
 // A requested blob, and its outcome.
 struct Request {
   std::string blob;                     // as given on the command line
   std::vector<std::string> candidates;  // full names, in lookup order
   std::string path;
-  std::string root = {};      // with --recursive: the directory that `path` is below
-  bool is_directory = false;  // to be created
 };
-// What a listing says of a blob.
-struct Listed {
+// With --recursive: a blob of a listing, or a directory to be created.
+struct Below {
   std::string blob;  // full name
+  std::string line;  // of the listing
+  std::string path;  // below the destination
   bool is_directory = false;
 };
 struct Done {
@@ -50,6 +47,7 @@ struct Done {
 struct Failed {
   std::string blob;
   std::string error;
+  Errc code = Errc::failed;
 };
 
 using jetpack::download::in_quotes;
@@ -83,7 +81,8 @@ class Downloads {
     for (const auto& prefix : project_.prefixes)
       request.candidates.push_back(prefix + request.blob);
     request.path = jetpack::download::path_for(jetpack::download::base_name(name), destination);
-    add(std::move(request));
+    check_path(request.path);
+    requests_.push_back(std::move(request));
   }
 
   // All blobs below `prefix`; "." is the whole project.
@@ -91,48 +90,39 @@ class Downloads {
     while (prefix.size() > 1 && prefix.ends_with('/')) prefix.remove_suffix(1);
     const bool is_all = prefix == ".";
     const std::string below = is_all ? "" : check_name(prefix) + "/";
-    const auto found = find_below(below);
+    const auto found = jetpack::download::blobs_below(storage_, with_prefixes(below));
     if (found.empty())
       throw Error(Errc::not_found,
                   "cannot download " + in_quotes(prefix) + " of project " +
                       in_quotes(project_.name) + ": " + storage_.locker() +
                       " has no blob below it\nLooked in: " + joined(with_prefixes(below)));
-    const std::string root = destination.value_or(".");
-    const bool is_new = destination && !jetpack::download::names_directory(root);
-    std::string directory = root + '/';
+    root_ = destination.value_or(".");
+    const bool is_new = destination && !jetpack::download::names_directory(root_);
+    std::string directory;
     if (!is_all && !is_new) directory.append(jetpack::download::base_name(prefix)) += '/';
     for (const auto& [name, listed] : found) {
       if (jetpack::download::is_safe_name(name)) {
-        add({below + name, {listed.blob}, directory + name, root, listed.is_directory});
+        check_path(directory + name);
+        below_.push_back({listed.blob, listed.line, directory + name, listed.is_directory});
       } else {
         failed_.push_back({listed.blob, "cannot download " + in_quotes(listed.blob) +
-                                            ": a file of this name would not be below " + root});
+                                            ": a file of this name would not be below " + root_});
       }
     }
   }
 
   int run() {
-    const bool is_one = requests_.size() == 1 && failed_.empty();
-    for (const auto& request : requests_) {
-      try {
-        if (request.is_directory) {
-          const jetpack::download::DirectoryBelow created(request.root, name_below(request), true);
-        } else {
-          done_.push_back(fetch(request));
-        }
-      } catch (const Error& error) {
-        bar_.clear();
-        if (is_one && !call_.flag("json")) throw;
-        failed_.push_back({request.blob, error.what()});
-        // The remaining downloads would fail the same way.
-        if (error.code() == Errc::denied || error.code() == Errc::unavailable) break;
-      }
-    }
+    const bool is_one = requests_.size() + below_.size() == 1 && failed_.empty();
+    for (const auto& request : requests_)
+      if (!attempted(request.blob, [&] { done_.push_back(fetch(request)); })) break;
+    if (!below_.empty()) fetch_below();
+    bar_.clear();
+    if (is_one && !failed_.empty() && !call_.flag("json"))
+      throw Error(failed_.front().code, failed_.front().error);
     for (const auto& failed : failed_)
       call_.report("jetpack: " + support::printable(failed.error) + "\n");
-    const auto blobs = static_cast<size_t>(
-        std::count_if(requests_.begin(), requests_.end(),
-                      [](const Request& request) { return !request.is_directory; }));
+    const size_t blobs = requests_.size() +
+                         static_cast<size_t>(std::count_if(below_.begin(), below_.end(), is_blob));
     const size_t missing = blobs - std::min(blobs, done_.size());
     if (!is_one && !failed_.empty())
       call_.report("jetpack: " + std::to_string(done_.size()) + " downloaded, " +
@@ -148,64 +138,71 @@ class Downloads {
     return names;
   }
 
-  void add(Request request) {
-    if (!paths_.insert(request.path).second)
-      throw Error(Errc::usage, "two blobs have the same destination, " + in_quotes(request.path) +
+  void check_path(const std::string& path) {
+    if (!paths_.insert(path).second)
+      throw Error(Errc::usage, "two blobs have the same destination, " + in_quotes(path) +
                                    "\nDownload one of them under another name.");
-    requests_.push_back(std::move(request));
   }
 
-  using Tree = std::map<std::string, Listed>;
-
-  // Maps relative names to blobs; the first prefix that has a name wins.
-  Tree find_below(const std::string& below) const {
-    Tree found;
-    std::vector<std::string> empty_blobs;
-    for (const auto& prefix : with_prefixes(below))
-      storage_.list(prefix, [&](std::string_view line) {
-        const auto blob = support::parse_json(line, "the locker's list of blobs");
-        const std::string full = support::text_or(blob, "name", "");
-        if (!full.starts_with(prefix))
-          throw Error(Errc::corrupt,
-                      "the locker listed " + in_quotes(full) + " below " + in_quotes(prefix));
-        std::string name = full.substr(prefix.size());
-        const auto* marker = support::find_member(blob, "directory");
-        bool is_directory = marker != nullptr && marker->IsTrue();
-        for (; name.ends_with('/'); name.pop_back()) is_directory = true;
-        // The marker of the prefix itself.
-        if (name.empty() && is_directory) return true;
-        const auto* bytes = support::find_member(blob, "bytes");
-        if (bytes != nullptr && bytes->IsUint() && bytes->GetUint() == 0)
-          empty_blobs.push_back(name);
-        auto& listed = found.try_emplace(std::move(name), Listed{full, is_directory}).first->second;
-        listed.is_directory = listed.is_directory || is_directory;
-        if (found.size() > max_listed)
-          throw Error(Errc::failed, "too many blobs below " + in_quotes(prefix) +
-                                        ", the limit is " + std::to_string(max_listed));
-        return true;
-      });
-    for (const auto& name : empty_blobs) {
-      const auto child = found.lower_bound(name + '/');
-      if (child != found.end() && child->first.starts_with(name + '/'))
-        found[name].is_directory = true;
+  // Keeps what it throws. False when the remaining downloads would fail the same way.
+  template <class Step>
+  bool attempted(const std::string& blob, Step&& step) {
+    try {
+      step();
+      return true;
+    } catch (const Error& error) {
+      failed_.push_back({blob, error.what(), error.code()});
+      return error.code() != Errc::denied && error.code() != Errc::unavailable;
     }
-    return found;
   }
 
-  // The path of a blob of --recursive, below the destination.
-  static std::string name_below(const Request& request) {
-    return request.path.substr(request.root.size() + 1);
+  static bool is_blob(const Below& below) { return !below.is_directory; }
+
+  // Downloads what add_prefix has found.
+  void fetch_below() {
+    jetpack::download::create_directories(root_);
+    std::vector<jetpack::Wanted> wanted;
+    std::vector<const Below*> blobs;
+    for (const auto& below : below_) {
+      if (is_blob(below)) {
+        wanted.push_back({below.line, below.path});
+        blobs.push_back(&below);
+      } else if (!attempted(below.blob, [&] {
+                   jetpack::download::create_directory_below(root_, below.path);
+                 })) {
+        return;
+      }
+    }
+    if (blobs.empty()) return;
+    bar_.begin(blobs.size() == 1 ? blobs.front()->path : std::to_string(blobs.size()) + " blobs");
+    uint64_t transferred = 0;
+    storage_.download_all(
+        wanted, root_,
+        [&](size_t index, const jetpack::Downloaded& result, const Error* failure) {
+          const Below& below = *blobs.at(index);
+          if (failure != nullptr) {
+            failed_.push_back({below.blob, failure->what(), failure->code()});
+          } else {
+            done_.push_back({below.blob, root_ + '/' + below.path, result});
+            transferred += result.bytes - result.resumed;
+          }
+        },
+        transfer_options());
+    bar_.finish(transferred);
+  }
+
+  jetpack::DownloadOptions transfer_options() {
+    jetpack::DownloadOptions options;
+    options.fresh = call_.flag("fresh");
+    options.progress = [this](uint64_t done, uint64_t total) {
+      bar_.update(done, total);
+      return true;
+    };
+    return options;
   }
 
   Done fetch(const Request& request) {
     namespace destination = jetpack::download;
-    if (!request.root.empty()) {
-      const std::string name = name_below(request);
-      const destination::DirectoryBelow entered(request.root, support::parent_directory(name));
-      const std::string file(destination::base_name(name));
-      destination::check_writable(file);
-      return fetch_to(request, file);
-    }
     if (destination::is_standard_output(request.path)) {
       return fetch_and_pass_on(request, [&](std::string_view piece) { call_.print(piece); });
     }
@@ -235,12 +232,7 @@ class Downloads {
 
   Done fetch_to(const Request& request, const std::string& path) {
     bar_.begin(request.blob);
-    jetpack::DownloadOptions options;
-    options.fresh = call_.flag("fresh");
-    options.progress = [this](uint64_t done, uint64_t total) {
-      bar_.update(done, total);
-      return true;
-    };
+    const jetpack::DownloadOptions options = transfer_options();
     std::string reason;
     for (const auto& blob : request.candidates) {
       try {
@@ -304,6 +296,8 @@ class Downloads {
   jetpack::Storage storage_;
   jetpack::ProgressBar bar_;
   std::vector<Request> requests_;
+  std::string root_;  // of all in below_
+  std::vector<Below> below_;
   std::set<std::string> paths_;
   std::vector<Done> done_;
   std::vector<Failed> failed_;

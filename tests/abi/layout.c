@@ -209,7 +209,22 @@ MEMBER(jp_synced, bytes, 16, uint64_t);
 MEMBER(jp_synced, transferred, 24, uint64_t);
 MEMBER(jp_synced, transferred_bytes, 32, uint64_t);
 MEMBER(jp_synced, removed, 40, uint64_t);
-GROWS(jp_storage, 80);
+GROWS(jp_wanted, 40);
+MEMBER(jp_wanted, size, 0, uint32_t);
+MEMBER(jp_wanted, reserved, 4, uint32_t);
+MEMBER(jp_wanted, line, 8, jp_str);
+MEMBER(jp_wanted, path, 24, jp_str);
+GROWS(jp_download_all, 72);
+MEMBER(jp_download_all, size, 0, uint32_t);
+MEMBER(jp_download_all, flags, 4, uint32_t);
+MEMBER(jp_download_all, directory, 8, jp_str);
+MEMBER(jp_download_all, count, 24, uint64_t);
+MEMBER(jp_download_all, wanted, 32, const jp_wanted* const*);
+MEMBER(jp_download_all, progress, 40, jp_progress);
+MEMBER(jp_download_all, ctx, 56, void*);
+MEMBER(jp_download_all, settled, 64,
+       void (*)(void*, uint64_t, const jp_downloaded*, const jp_error*));
+GROWS(jp_storage, 88);
 MEMBER(jp_storage, size, 0, uint32_t);
 MEMBER(jp_storage, reserved, 4, uint32_t);
 MEMBER(jp_storage, self, 8, void*);
@@ -222,6 +237,7 @@ MEMBER(jp_storage, remove, 56, int32_t (*)(void*, jp_str, jp_error*));
 MEMBER(jp_storage, sign, 64,
        int32_t (*)(void*, const jp_signature*, jp_sink, jp_signed*, jp_error*));
 MEMBER(jp_storage, sync, 72, int32_t (*)(void*, const jp_sync*, jp_synced*, jp_error*));
+MEMBER(jp_storage, download_all, 80, int32_t (*)(void*, const jp_download_all*, jp_error*));
 
 TEXT(JP_PROCESS, "jetpack.process/1");
 GROWS(jp_process_spec, 120);

@@ -19,6 +19,21 @@ def certificate(tmp_path_factory):
     return fault_server.make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
+@pytest.fixture(scope="session")
+def denying(tmp_path_factory):
+    """denying(ERRNO, CALL, ...): a prefix for commands for which the system calls of these numbers fail."""
+    program = tmp_path_factory.mktemp("deny") / "deny"
+    subprocess.run(["gcc", "-O1", "-Wall", "-Werror", Path(__file__).with_name("deny.c"), "-o", program], check=True)
+    return lambda error, *calls: [str(program), str(error), *map(str, calls), "--"]
+
+
+@pytest.fixture(scope="session")
+def probe(sdk, repository, tmp_path_factory):
+    """The plugin that has the storage service at a shell."""
+    library = tmp_path_factory.mktemp("probe") / "probe.so"
+    return sdk.build(repository / "tests/integration/storage_probe.cpp", library).parent
+
+
 @pytest.fixture
 def start_server(tmp_path):
     """start_server(NAMES, ...) starts a server with a certificate for NAMES: (server, certificate).

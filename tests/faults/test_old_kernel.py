@@ -3,9 +3,7 @@
 import errno
 import os
 import platform
-import subprocess
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -16,19 +14,15 @@ NEW_CALLS = {"pidfd_send_signal": 424, "io_uring_setup": 425, "pidfd_open": 434,
 
 
 @pytest.fixture(scope="module")
-def deny(tmp_path_factory):
+def deny(denying):
     """deny(ERRNO): a prefix for commands for which these calls fail."""
     if platform.machine() not in ("x86_64", "aarch64"):
         pytest.skip("the numbers of the system calls are not known here")
-    program = tmp_path_factory.mktemp("deny") / "deny"
-    subprocess.run(["gcc", "-O1", "-Wall", "-Werror", Path(__file__).with_name("deny.c"), "-o",
-                    program], check=True)
 
     def prefix(error):
         # The C library itself takes EPERM from clone3 for a failure.
-        calls = [str(number) for name, number in NEW_CALLS.items()
-                 if name != "clone3" or error == errno.ENOSYS]
-        return [str(program), str(error), *calls, "--"]
+        return denying(error, *(number for name, number in NEW_CALLS.items()
+                                if name != "clone3" or error == errno.ENOSYS))
     return prefix
 
 

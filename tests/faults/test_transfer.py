@@ -64,13 +64,6 @@ def impatient(home):
     home.node({"cyclecloud": {"jetpack": {"storage_tries": 3}}})
 
 
-@pytest.fixture(scope="session")
-def probe(sdk, repository, tmp_path_factory):
-    """The plugin that has the storage service at a shell."""
-    library = tmp_path_factory.mktemp("probe") / "probe.so"
-    return sdk.build(repository / "tests/integration/storage_probe.cpp", library).parent
-
-
 def partial_files(place):
     """What a download left beside its destination."""
     return sorted(path.name for path in place.iterdir() if ".jetpack-" in path.name)
@@ -531,6 +524,36 @@ def test_a_delegated_signature_lies_within_its_key_and_a_week(store, upload, hom
         imds.stop()
 
 
+def synced(jetpack, probe, tree, *words, status=0):
+    """What a sync of the prefix "t" prints."""
+    result = jetpack("--plugin-path", probe, "blob", "sync", "t", tree, *words, timeout=200)
+    assert result.returncode == status, result
+    return result.stdout if status == 0 else result.stderr
+
+
+def content_of(tree):
+    """{name: content} of all files."""
+    return {str(path.relative_to(tree)): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+
+
+def gets(store):
+    """How often blobs were asked for."""
+    asked = [request for request in store.requests if request[0] == "GET" and request[2].get("comp") != "list"]
+    return len(asked)
+
+
+def once(changes):
+    """A fault: at the first request for each blob of {name: action}, the action; that blob has then changed."""
+    def fault(exchange, _):
+        action = changes.pop(exchange.name, None)
+        if action is None:
+            return False
+        action()
+        exchange.refuse(412, "ConditionNotMet")
+        return True
+    return fault
+
+
 def test_a_sync_through_faults_is_whole(connected, jetpack, probe, home, tmp_path):
     """Truncated, reset, busy and damaged answers, and a credential that ends half way."""
     place = tmp_path / "synced"
@@ -540,13 +563,193 @@ def test_a_sync_through_faults_is_whole(connected, jetpack, probe, home, tmp_pat
         connected.put(f"t/{name}", content)
     connected.faults = [cut(100_000), cut(1000, is_reset=False), blob_server.garbled, busy(), hang_up,
                         blob_server.short_range, credential_that_ends(connected, home)]
-    words = ["--plugin-path", probe, "blob", "sync", "t", place / "s"]
-    assert jetpack.answer(*words, timeout=200) == "1 20 20 0\n"
-    assert {str(path.relative_to(place / "s")): path.read_bytes()
-            for path in (place / "s").rglob("*") if path.is_file()} == blobs
-    gets = len([request for request in connected.requests if request[0] == "GET"])
-    assert jetpack.answer(*words, timeout=200) == "0 20 0 0\n"
-    assert len([request for request in connected.requests if request[0] == "GET"]) == gets + 1
+    tree = place / "s"
+    assert synced(jetpack, probe, tree) == "1 20 20 0\n"
+    assert content_of(tree) == blobs
+    before = gets(connected)
+    assert synced(jetpack, probe, tree) == "0 20 0 0\n"
+    assert gets(connected) == before
+    assert synced(jetpack, probe, tree, "--fresh") == "1 20 20 0\n"
+    assert content_of(tree) == blobs and gets(connected) > before
     connected.put("t/../evil", b"x")
-    result = jetpack(*words, timeout=200)
-    assert result.returncode == 1 and "would not be a file below" in result.stderr
+    assert "would not be a file below" in synced(jetpack, probe, tree, status=1)
+
+
+def test_a_sync_of_what_changes_meanwhile_is_of_one_moment(store, jetpack, probe, tmp_path):
+    """A blob is replaced, another vanishes, and one that is large and comes in ranges is replaced half way."""
+    tree = tmp_path / "tree"
+    blobs = {f"t/{i}": CONTENT[i:][:1000] for i in range(6)} | {"t/large": CONTENT}
+    for name, content in blobs.items():
+        store.put(name, content)
+
+    def change():
+        store.put("t/5", b"newer")
+        del store.blobs["t/4"]
+
+    def change_again():
+        store.put("t/0", b"newer")
+        store.put("t/large", newer)
+
+    newer = bytes(reversed(CONTENT))
+    store.always = once({"t/2": change, "t/large": change_again})
+    assert synced(jetpack, probe, tree).startswith("1 6 ")
+    blobs.update({"t/5": b"newer", "t/0": b"newer", "t/large": newer})
+    del blobs["t/4"]
+    assert {f"t/{name}": content for name, content in content_of(tree).items()} == blobs
+    # Everything: a prefix that has become empty is reported, and the tree stays.
+    store.always = once({"t/1": store.blobs.clear})
+    assert "no blob is below it" in synced(jetpack, probe, tree, "--fresh", status=1)
+    assert len(content_of(tree)) == 6
+
+
+def test_a_sync_of_blobs_that_keep_changing_ends(store, jetpack, probe, tmp_path):
+    store.put("t/x", b"x")
+    store.always = busy(status=412, code="ConditionNotMet")
+    assert "keep changing" in synced(jetpack, probe, tmp_path / "tree", status=1)
+    assert not (tmp_path / "tree").exists()
+
+
+@pytest.mark.parametrize("action", ["sync", "all"])
+def test_a_transfer_that_is_cancelled_leaves_the_old_files(store, jetpack, probe, tmp_path, action):
+    tree = tmp_path / "tree"
+    store.put("t/a", b"old")
+    synced(jetpack, probe, tree)
+    store.put("t/a", CONTENT[:5_000_000])
+    store.put("t/b", CONTENT)
+    store.always = slow(5)
+    result = jetpack("--plugin-path", probe, "blob", action, "t", tree, "--cancel", timeout=60)
+    assert result.returncode == 1 and "it was cancelled" in result.stderr
+    assert content_of(tree) in ({"a": b"old"}, {"a": b"old", ".b.jetpack-part": bytes(len(CONTENT))})
+    store.always = None
+    assert synced(jetpack, probe, tree).startswith("1 2 2 0")
+    assert content_of(tree)["b"] == CONTENT
+
+
+# -- Many blobs ----------------------------------------------------------------------------------
+
+
+def tree_of(store):
+    """Small and large blobs of the project, some with names that need care; {name: content}."""
+    blobs = {f"d{i % 3}/{i} \u00e4": CONTENT[i * 1000:][:3000] for i in range(30)} | {
+        "empty": b"", "d0/large": CONTENT[:9_000_000]}
+    store.blobs.clear()
+    for name, content in blobs.items():
+        store.put(f"blobs/p/{name}", content)
+    return blobs
+
+
+def test_many_blobs_come_at_once_through_faults(connected, jetpack, home, tmp_path):
+    blobs, out = tree_of(connected), tmp_path / "out"
+    out.mkdir()
+    (out / "mine").write_bytes(b"stays")
+    connected.faults = [lambda *_: False, cut(100), hang_up, blob_server.garbled, busy(), cut(1000, is_reset=False),
+                        blob_server.short_range, credential_that_ends(connected, home)]
+    at_once, most, lock = [0], [0], threading.Lock()
+
+    def counted(exchange, blob):
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        try:
+            return slow(0.2, 2)(exchange, blob)
+        finally:
+            with lock:
+                at_once[0] -= 1
+
+    connected.always = counted
+    jetpack.answer("download", "--project", "p", "-r", ".", out, timeout=200)
+    assert content_of(out) == {**blobs, "mine": b"stays"}
+    assert most[0] > 1
+    assert connected.faults == []
+
+
+def test_blobs_that_are_there_are_not_transferred_again(store, jetpack, tmp_path):
+    blobs, out = tree_of(store), tmp_path / "out"
+    words = ["download", "--project", "p", "-r", ".", out, "--json"]
+    jetpack.answer(*words)
+    before, times = gets(store), {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    report = json.loads(jetpack.answer(*words))
+    assert len(report["downloaded"]) == len(blobs) and report["failed"] == []
+    assert all(done["resumed"] == done["bytes"] and done["checked"] for done in report["downloaded"])
+    assert gets(store) == before
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    # Of the same length, by content alone; one that is gone; one whose blob is another; one without a known MD5.
+    large = out / "d0/large"
+    large.write_bytes(b"!" + blobs["d0/large"][1:])
+    os.utime(large, ns=(times[large], times[large]))
+    (out / "d1/1 \u00e4").unlink()
+    blobs["d2/2 \u00e4"] = b"another"
+    store.put("blobs/p/d2/2 \u00e4", b"another")
+    store.blobs["blobs/p/d0/0 \u00e4"] = store.blobs["blobs/p/d0/0 \u00e4"]._replace(md5=None)
+    report = json.loads(jetpack.answer(*words))
+    assert {done["blob"] for done in report["downloaded"] if done["resumed"] < done["bytes"]} == {
+        f"blobs/p/{name}" for name in ("d0/large", "d1/1 \u00e4", "d2/2 \u00e4", "d0/0 \u00e4")}
+    assert content_of(out) == blobs
+    before = gets(store)
+    jetpack.answer(*words, "--fresh")
+    assert gets(store) >= before + len(blobs) - 1  # an empty one needs no request
+
+
+def test_of_many_blobs_one_that_fails_does_not_end_the_others(store, jetpack, tmp_path):
+    blobs, out = tree_of(store), tmp_path / "out"
+    (out / "d1").mkdir(parents=True)
+    (out / "d1/1 \u00e4").symlink_to("/etc/hostname")
+    (out / "d2").symlink_to("d1")
+    (out / "d0/3 \u00e4/x").mkdir(parents=True)
+    store.blobs["blobs/p/d0/6 \u00e4"] = store.blobs["blobs/p/d0/6 \u00e4"]._replace(
+        md5=blob_server.make_blob(b"other").md5)
+    result = jetpack("download", "--project", "p", "-r", ".", out, "--json", timeout=100)
+    assert result.returncode == 1
+    failed = {entry["blob"].removeprefix("blobs/p/"): entry["error"] for entry in json.loads(result.stdout)["failed"]}
+    assert set(failed) == {f"d2/{i} \u00e4" for i in range(2, 30, 3)} | {
+        "d1/1 \u00e4", "d0/3 \u00e4", "d0/6 \u00e4"}
+    assert "symbolic link" in failed["d1/1 \u00e4"] and "cannot create directory" in failed["d2/2 \u00e4"]
+    assert "is a directory" in failed["d0/3 \u00e4"] and "MD5" in failed["d0/6 \u00e4"]
+    assert f"jetpack: {len(blobs) - len(failed)} downloaded, {len(failed)} failed" in result.stderr
+    found = content_of(out)
+    assert all(found[name] == content for name, content in blobs.items() if name not in failed)
+    assert not [name for name in found if ".jetpack-" in name]
+
+
+def test_of_many_blobs_one_that_is_replaced_meanwhile_is_the_newer(store, jetpack, tmp_path):
+    blobs, out = tree_of(store), tmp_path / "out"
+
+    def change():
+        store.put("blobs/p/d2/29 \u00e4", b"newer")
+        store.put("blobs/p/d0/large", CONTENT)
+        del store.blobs["blobs/p/d2/26 \u00e4"]
+
+    store.always = once({"blobs/p/d0/0 \u00e4": change})
+    result = jetpack("download", "--project", "p", "-r", ".", out, "--json", timeout=100)
+    assert [entry["blob"] for entry in json.loads(result.stdout)["failed"]] == ["blobs/p/d2/26 \u00e4"]
+    blobs.update({"d2/29 \u00e4": b"newer", "d0/large": CONTENT})
+    del blobs["d2/26 \u00e4"]
+    assert content_of(out) == blobs
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_what_all_blobs_would_fail_by_ends_them(store, jetpack, impatient, tmp_path, status):
+    blobs = tree_of(store)
+    store.always = lambda exchange, blob: blob is not None and busy(status=status)(exchange, blob)
+    result = jetpack("download", "--project", "p", "-r", ".", tmp_path / "out", "--json", timeout=100)
+    assert result.returncode == 1
+    report = json.loads(result.stdout)
+    assert report["downloaded"] in ([], [entry for entry in report["downloaded"] if entry["bytes"] == 0])
+    assert len(report["failed"]) == 1 and str(status) in report["failed"][0]["error"]
+    assert gets(store) < len(blobs)
+
+
+def test_a_download_of_many_that_is_killed_goes_on(store, jetpack, tmp_path):
+    blobs, out = tree_of(store), tmp_path / "out"
+    total, chance, kills = sum(map(len, blobs.values())), random.Random(3), 0
+    for _ in range(5):
+        killer = Killer(store, chance.randrange(total))
+        with jetpack.start("download", "--project", "p", "-r", ".", out, stderr=subprocess.PIPE) as process:
+            killer.watch(process)
+        kills += process.returncode == -9
+        store.always = None
+        for name, content in content_of(out).items() if out.exists() else ():
+            assert ".jetpack-" in name or content == blobs[name]
+    assert kills > 0
+    jetpack.answer("download", "--project", "p", "-r", ".", out)
+    assert content_of(out) == blobs

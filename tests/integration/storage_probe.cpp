@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include <jetpack/plugin.hpp>
 
@@ -27,9 +28,29 @@ int run(const jetpack::Call& call) {
     call.print(std::to_string(done.bytes) + " " + std::to_string(done.resumed) + " " +
                std::to_string(static_cast<int>(done.checked)) + "\n");
   } else if (action == "sync") {
-    const auto done = storage.sync(blob, *call.text("FILE"));
+    jetpack::SyncOptions options;
+    options.fresh = call.flag("fresh");
+    options.progress = [&](uint64_t, uint64_t) { return !call.flag("cancel"); };
+    const auto done = storage.sync(blob, *call.text("FILE"), options);
     call.print(std::to_string(static_cast<int>(done.changed)) + " " + std::to_string(done.files) +
                " " + std::to_string(done.transferred) + " " + std::to_string(done.removed) + "\n");
+  } else if (action == "all") {
+    std::vector<jetpack::Wanted> wanted;
+    storage.list(blob + "/", [&](std::string_view line) {
+      const size_t name = line.find(blob + "/") + blob.size() + 1;
+      wanted.push_back(
+          {std::string(line), std::string(line.substr(name, line.find('"', name) - name))});
+      return true;
+    });
+    jetpack::DownloadOptions options;
+    options.progress = [&](uint64_t, uint64_t) { return !call.flag("cancel"); };
+    storage.download_all(
+        wanted, *call.text("FILE"),
+        [&](size_t index, const jetpack::Downloaded& result, const jetpack::Error* failure) {
+          call.print(wanted[index].path + " " +
+                     (failure != nullptr ? failure->what() : std::to_string(result.bytes)) + "\n");
+        },
+        options);
   } else if (action == "put") {
     const auto from_input = [](char* buffer, size_t capacity) {
       const ssize_t got = ::read(STDIN_FILENO, buffer, capacity);
@@ -60,9 +81,12 @@ JETPACK_PLUGIN(
     "test.blob", "1.0.0", jetpack::needs<jetpack::Storage>(),
     jetpack::command("blob", "Use the storage service", run,
                      jetpack::argument("ACTION", "What to do")
-                         .choices("where", "list", "show", "get", "sync", "put", "remove", "sign"),
+                         .choices("where", "list", "show", "get", "sync", "all", "put", "remove",
+                                  "sign"),
                      jetpack::argument("BLOB", "Its name, or how names begin").optional(),
                      jetpack::argument("FILE", "Where a download or a sync goes").optional(),
+                     jetpack::flag("fresh", "Sync everything"),
+                     jetpack::flag("cancel", "End a sync at its first report of progress"),
                      jetpack::option("most", "COUNT", "End a listing after so many")
                          .integer(1, 1000000)
                          .fallback("1000000"),

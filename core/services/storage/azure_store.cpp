@@ -4,6 +4,7 @@
 #include "services/storage/many.hpp"
 #include "services/storage/names.hpp"
 #include "services/storage/store.hpp"
+#include "services/storage/wanted.hpp"
 
 namespace jetpack::storage {
 
@@ -23,6 +24,16 @@ constexpr int most_empty_pages = 100;
 // The times of a SAS have four digits for the year.
 constexpr seconds longest_validity = std::chrono::hours(24 * 366 * 100);
 
+bool has_changed(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const BlobChanged&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 class AzureStore : public Store {
  public:
   AzureStore(LockerSource& source, Settings settings, Azure::Network network)
@@ -33,7 +44,7 @@ class AzureStore : public Store {
   std::optional<BlobInfo> properties(std::string_view blob) override;
   Downloaded download(std::string_view blob, const std::string& to, bool fresh,
                       const Watch& watch) override;
-  void download_all(std::vector<Wanted>& wanted, const Watch& watch) override;
+  void download_all(std::vector<Wanted>& wanted, OnFailure policy, const Watch& watch) override;
   uint64_t upload(std::string_view blob, const std::string& content_type, const Content& content,
                   const Watch& watch) override;
   void remove(std::string_view blob) override;
@@ -42,20 +53,30 @@ class AzureStore : public Store {
  private:
   // Calls it and puts in front of its failures what was being done.
   template <class Step>
-  auto as_step(const std::string& what, Step&& step) {
-    const std::string context = "cannot " + what + " the locker " + address() + ": ";
+  auto in_context(const std::string& what, Step&& step) {
     try {
       return step();
     } catch (const Error& e) {
-      throw Error(e.code(), context + e.what());
-    } catch (const BlobChanged&) {
-      throw Error(Errc::unavailable, context + "it keeps changing; try again later");
+      throw Error(e.code(), "cannot " + what + " the locker " + address() + ": " + e.what());
     }
+  }
+
+  // The same, and a blob that has changed is a failure like the others.
+  template <class Step>
+  auto as_step(const std::string& what, Step&& step) {
+    return in_context(what, [&] {
+      try {
+        return step();
+      } catch (const BlobChanged&) {
+        throw Error(Errc::unavailable, "it keeps changing; try again later");
+      }
+    });
   }
 
   BlobInfo found(std::string_view blob);
   BlobInfo found_again(std::string_view blob, PartialFile& file);
   Downloaded fetch_into(const BlobInfo& blob, PartialFile& file, bool fresh, const Watch& watch);
+  Downloaded fetch_newest(BlobInfo blob, PartialFile& file, bool fresh, const Watch& watch);
 
   Azure azure_;
 };
@@ -118,55 +139,62 @@ Downloaded AzureStore::fetch_into(const BlobInfo& blob, PartialFile& file, bool 
   return {blob.bytes, resumed, !blob.md5.empty()};
 }
 
+// Begins again when the blob is replaced meanwhile.
+Downloaded AzureStore::fetch_newest(BlobInfo blob, PartialFile& file, bool fresh,
+                                    const Watch& watch) {
+  for (int change = 0;; ++change) {
+    try {
+      return fetch_into(blob, file, fresh, watch);
+    } catch (const BlobChanged&) {
+      if (change == most_changes) {
+        file.discard();
+        throw;
+      }
+    }
+    fresh = true;
+    azure_.begin();
+    blob = found_again(blob.name, file);
+  }
+}
+
 Downloaded AzureStore::download(std::string_view blob, const std::string& to, bool fresh,
                                 const Watch& watch) {
   return as_step("download " + quoted(blob) + " from", [&]() -> Downloaded {
     azure_.begin();
     // First, so that a name that does not exist leaves nothing beside the destination.
-    BlobInfo info = found(blob);
+    const BlobInfo info = found(blob);
     PartialFile file(to, [&] {
       if (watch) watch(0, 0);
     });
-    for (int change = 0;; ++change) {
-      try {
-        return fetch_into(info, file, fresh, watch);
-      } catch (const BlobChanged&) {
-        if (change == most_changes) {
-          file.discard();
-          throw;
-        }
-      }
-      fresh = true;
-      azure_.begin();
-      info = found_again(blob, file);
-    }
+    return fetch_newest(info, file, fresh, watch);
   });
 }
 
-void AzureStore::download_all(std::vector<Wanted>& wanted, const Watch& watch) {
-  uint64_t total = 0;
-  uint64_t done = 0;
+void AzureStore::download_all(std::vector<Wanted>& wanted, OnFailure policy, const Watch& watch) {
   std::vector<Wanted*> small;
-  for (Wanted& one : wanted) {
-    total += one.blob->bytes;
-    if (one.blob->bytes <= most_small) small.push_back(&one);
-  }
-  const Watch part = [&](uint64_t bytes, uint64_t) {
-    if (watch) watch(done + bytes, total);
-  };
-  const std::string context = "cannot download from the locker " + address() + ": ";
-  try {
-    fetch_many(azure_, small, part);
-    for (const Wanted* one : small) done += one->blob->bytes;
-    for (const Wanted& one : wanted) {
-      if (one.blob->bytes <= most_small) continue;
-      PartialFile file(one.path, [&] { part(0, 0); });
-      fetch_into(*one.blob, file, false, part);
-      done += one.blob->bytes;
+  std::vector<Wanted*> rest;
+  for (Wanted& one : wanted) (one.blob->bytes <= most_small ? small : rest).push_back(&one);
+  Overall overall(wanted, watch);
+  if (!fetch_many(azure_, small, policy, overall.part())) return;
+  for (Wanted* one : small) {
+    if (one->failure && has_changed(one->failure)) {
+      one->failure = nullptr;
+      rest.push_back(one);
+    } else {
+      overall.ended(one->blob->bytes);
     }
-  } catch (const Error& e) {
-    throw Error(e.code(), context + e.what());
   }
+  one_by_one(rest, policy, overall, [&](Wanted& one, const Watch& part) {
+    const std::string what = "download " + quoted(one.blob->name) + " from";
+    const auto transfer = [&](auto fetch_with) {
+      azure_.begin();
+      PartialFile file = open_partial(one, [&] { part(0, 0); });
+      return (this->*fetch_with)(*one.blob, file, one.fresh, part);
+    };
+    return policy == OnFailure::stop
+               ? in_context(what, [&] { return transfer(&AzureStore::fetch_into); })
+               : as_step(what, [&] { return transfer(&AzureStore::fetch_newest); });
+  });
 }
 
 uint64_t AzureStore::upload(std::string_view blob, const std::string& content_type,

@@ -155,4 +155,19 @@ std::string json_line(const BlobInfo& blob) {
   return {buffer.GetString(), buffer.GetSize()};
 }
 
+BlobInfo parse_json_line(std::string_view line) {
+  try {
+    const support::Json json = support::Json::parse(line, "the description of a blob");
+    BlobInfo blob;
+    blob.name = support::text_or(json.root(), "name", "");
+    blob.bytes = support::number_or(json.root(), "bytes", 0);
+    blob.modified = support::text_or(json.root(), "modified", "");
+    blob.etag = support::text_or(json.root(), "etag", "");
+    blob.md5 = support::text_or(json.root(), "md5", "");
+    return blob;
+  } catch (const Error& e) {
+    throw Error(Errc::usage, e.what());
+  }
+}
+
 }  // namespace jetpack::storage

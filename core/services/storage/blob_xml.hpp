@@ -38,5 +38,7 @@ std::string hex_of_content_md5(std::string_view base64_text);
 
 // {"name", "bytes", "modified", "etag", "md5"?, "url"?, "directory"?: true}, without a line's end.
 std::string json_line(const BlobInfo& blob);
+// Reads one. Throws Errc::usage.
+BlobInfo parse_json_line(std::string_view line);
 
 }  // namespace jetpack::storage

@@ -12,6 +12,7 @@
 #include "services/storage/names.hpp"
 #include "services/storage/partial_file.hpp"
 #include "services/storage/store.hpp"
+#include "services/storage/wanted.hpp"
 #include "support/encoding.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
@@ -53,7 +54,7 @@ class DirectoryStore : public Store {
   std::optional<BlobInfo> properties(std::string_view blob) override;
   Downloaded download(std::string_view blob, const std::string& to, bool fresh,
                       const Watch& watch) override;
-  void download_all(std::vector<Wanted>& wanted, const Watch& watch) override;
+  void download_all(std::vector<Wanted>& wanted, OnFailure policy, const Watch& watch) override;
   uint64_t upload(std::string_view blob, const std::string& content_type, const Content& content,
                   const Watch& watch) override;
   void remove(std::string_view blob) override;
@@ -68,6 +69,8 @@ class DirectoryStore : public Store {
   support::Fd open_root() const;
   support::Fd open_blob(const support::Fd& root, std::string_view blob,
                         const std::string& what) const;
+  template <class Open>
+  Downloaded copy(std::string_view blob, const std::string& etag, const Watch& watch, Open open);
   void create_parents(std::string_view blob) const;
   bool walk(int root, const std::string& below, std::string_view prefix, const Take& take,
             int depth) const;
@@ -173,13 +176,22 @@ void DirectoryStore::list(std::string_view prefix, const Take& take) {
 
 Downloaded DirectoryStore::download(std::string_view blob, const std::string& to, bool,
                                     const Watch& watch) {
+  return copy(blob, {}, watch, [&](const auto& wait) { return PartialFile(to, wait); });
+}
+
+// `open` makes the partial file. Throws BlobChanged when the file is not of the ETag, if given.
+template <class Open>
+Downloaded DirectoryStore::copy(std::string_view blob, const std::string& etag, const Watch& watch,
+                                Open open) {
   const support::Fd root = open_root();
   const support::Fd file = open_blob(root, blob, "download");
   struct stat info {};
-  if (!file || ::fstat(file.get(), &info) != 0)
-    throw Error(Errc::not_found, step("download", blob) + ": blob not found");
+  const bool is_found = file && ::fstat(file.get(), &info) == 0;
+  if (!is_found && !etag.empty()) throw BlobChanged();
+  if (!is_found) throw Error(Errc::not_found, step("download", blob) + ": blob not found");
   const BlobInfo known = info_of(std::string(blob), info);
-  PartialFile partial(to, [&] {
+  if (!etag.empty() && known.etag != etag) throw BlobChanged();
+  PartialFile partial = open([&] {
     if (watch) watch(0, 0);
   });
   partial.resume({address() + '/' + known.name, known.etag, known.bytes}, true);
@@ -197,8 +209,10 @@ Downloaded DirectoryStore::download(std::string_view blob, const std::string& to
     }
     struct stat now {};
     if (at != known.bytes || ::fstat(file.get(), &now) != 0 ||
-        info_of(known.name, now).etag != known.etag)
+        info_of(known.name, now).etag != known.etag) {
+      if (!etag.empty()) throw BlobChanged();
       throw Error(Errc::unavailable, step("download", blob) + ": it changed meanwhile; try again");
+    }
   } catch (...) {
     // To copy it again costs little, and saves the question whether it is the same.
     partial.discard();
@@ -208,17 +222,16 @@ Downloaded DirectoryStore::download(std::string_view blob, const std::string& to
   return {known.bytes, 0, false};
 }
 
-void DirectoryStore::download_all(std::vector<Wanted>& wanted, const Watch& watch) {
-  uint64_t total = 0;
-  uint64_t done = 0;
-  for (const Wanted& one : wanted) total += one.blob->bytes;
-  for (const Wanted& one : wanted) {
-    const Watch part = [&](uint64_t bytes, uint64_t) {
-      if (watch) watch(std::min(done + bytes, total), total);
-    };
-    download(one.blob->name, one.path, true, part);
-    done += one.blob->bytes;
-  }
+void DirectoryStore::download_all(std::vector<Wanted>& wanted, OnFailure policy,
+                                  const Watch& watch) {
+  std::vector<Wanted*> all;
+  for (Wanted& one : wanted) all.push_back(&one);
+  Overall overall(wanted, watch);
+  one_by_one(all, policy, overall, [&](Wanted& one, const Watch& part) {
+    const bool is_as_listed = policy == OnFailure::stop;
+    return copy(one.blob->name, is_as_listed ? one.blob->etag : "", part,
+                [&](const auto& wait) { return open_partial(one, wait); });
+  });
 }
 
 // The directories of the blob.

@@ -1,11 +1,8 @@
 // Downloads many small blobs at once.
 #include "services/storage/many.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -14,8 +11,8 @@
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
 #include "services/storage/names.hpp"
+#include "services/storage/wanted.hpp"
 #include "support/encoding.hpp"
-#include "support/files.hpp"
 
 namespace jetpack::storage {
 
@@ -25,11 +22,17 @@ constexpr std::chrono::milliseconds report_interval{100};
 // An attempt that fetched at least this much got somewhere.
 constexpr uint64_t worth_of_try = 64 << 10;
 
-// One blob on its way into its file.
+// One blob on its way into its file. What is incomplete is not kept: it is small.
 class SmallFile {
  public:
-  explicit SmallFile(const Wanted& wanted) : wanted_(&wanted), part_(wanted.path + ".part") {
+  SmallFile(const Wanted& wanted, const std::function<void()>& wait)
+      : file_(open_partial(wanted, wait)), blob_(wanted.blob) {
     restart();
+  }
+  SmallFile(const SmallFile&) = delete;
+  SmallFile& operator=(const SmallFile&) = delete;
+  ~SmallFile() {
+    if (!is_finished_) file_.discard();
   }
 
   uint64_t at() const { return at_; }
@@ -37,13 +40,11 @@ class SmallFile {
   void restart() {
     at_ = 0;
     md5_ = Md5();
-    file_ = support::Fd(
-        ::open(part_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
-    if (!file_) fail(errno);
+    file_.resume({blob_->name, blob_->etag, blob_->bytes}, true);
   }
 
   void take(std::string_view data) {
-    if (const int error = support::write_all(file_.get(), data); error != 0) fail(error);
+    file_.write_at(at_, data);
     md5_.update(data);
     at_ += data.size();
   }
@@ -52,58 +53,67 @@ class SmallFile {
   std::string digest() { return support::hex(md5_.finish()); }
 
   void finish() {
-    file_.close();
-    if (::rename(part_.c_str(), wanted_->path.c_str()) != 0) fail(errno);
+    file_.finish();
+    is_finished_ = true;
   }
 
  private:
-  [[noreturn]] void fail(int error) const {
-    const bool is_full = error == ENOSPC || error == EDQUOT;
-    throw Error(is_full ? Errc::unavailable : Errc::failed,
-                "cannot write " + part_ + ": " + support::system_message(error) +
-                    (is_full ? "; make room, then try again" : ""));
-  }
-
-  const Wanted* wanted_;
-  std::string part_;
-  support::Fd file_;
+  PartialFile file_;
+  const BlobInfo* blob_;
   uint64_t at_ = 0;
   Md5 md5_;
+  bool is_finished_ = false;
 };
 
 // The transfer, while its threads run.
 class Many {
  public:
-  Many(Azure& azure, const std::vector<Wanted*>& wanted) : azure_(&azure), wanted_(&wanted) {
+  Many(Azure& azure, const std::vector<Wanted*>& wanted, OnFailure policy)
+      : azure_(&azure), wanted_(&wanted), policy_(policy) {
     for (const Wanted* one : wanted) total_ += one->blob->bytes;
   }
 
-  void run(const Watch& watch);
+  bool run(const Watch& watch);
 
  private:
   void work();
+  void start();
   void fetch_one(Wanted& wanted);
   void fill(SmallFile& file, const BlobInfo& blob);
-  void fail(std::exception_ptr why);
+  void fail(Wanted& wanted, std::exception_ptr why);
+  void end(std::exception_ptr why);
 
   Azure* azure_;
   const std::vector<Wanted*>* wanted_;
+  OnFailure policy_;
   uint64_t total_ = 0;
   std::atomic<uint64_t> received_ = 0;
   std::atomic<size_t> next_ = 0;
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   size_t running_ = 0;
-  std::exception_ptr failure_;
+  bool is_over_ = false;               // a failure has ended all
+  std::exception_ptr failure_;         // to be thrown
   std::vector<std::jthread> threads_;  // last: they end before all else
 };
 
-void Many::fail(std::exception_ptr why) {
+void Many::end(std::exception_ptr why) {
   {
     const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = std::move(why);
+    if (!is_over_) failure_ = std::move(why);
+    is_over_ = true;
   }
   azure_->halt().set();
+}
+
+void Many::fail(Wanted& wanted, std::exception_ptr why) {
+  {
+    // What fails after the end does so because of it.
+    const std::lock_guard lock(mutex_);
+    if (is_over_) return;
+    wanted.failure = why;
+  }
+  if (ends_all(policy_, why)) end(policy_ == OnFailure::stop ? std::move(why) : nullptr);
 }
 
 void Many::fill(SmallFile& file, const BlobInfo& blob) {
@@ -127,7 +137,13 @@ void Many::fill(SmallFile& file, const BlobInfo& blob) {
 
 void Many::fetch_one(Wanted& wanted) {
   const BlobInfo& blob = *wanted.blob;
-  SmallFile file(wanted);
+  if (is_there(wanted)) {
+    received_.fetch_add(blob.bytes, std::memory_order_relaxed);
+    return;
+  }
+  SmallFile file(wanted, [this] {
+    if (azure_->halt().is_set()) throw Error(Errc::failed, "it was cancelled");
+  });
   for (bool is_again = false;; is_again = true) {
     fill(file, blob);
     wanted.md5 = file.digest();
@@ -137,6 +153,7 @@ void Many::fetch_one(Wanted& wanted) {
     file.restart();
   }
   file.finish();
+  wanted.done = {blob.bytes, 0, !blob.md5.empty()};
 }
 
 void Many::work() {
@@ -145,10 +162,11 @@ void Many::work() {
     try {
       fetch_one(wanted);
     } catch (const Error& e) {
-      fail(std::make_exception_ptr(
-          Error(e.code(), "blob " + quoted(wanted.blob->name) + ": " + e.what())));
+      fail(wanted, std::make_exception_ptr(Error(
+                       e.code(), "cannot download " + quoted(wanted.blob->name) +
+                                     " from the locker " + azure_->address() + ": " + e.what())));
     } catch (...) {
-      fail(std::current_exception());
+      fail(wanted, std::current_exception());
     }
   }
   const std::lock_guard lock(mutex_);
@@ -156,7 +174,7 @@ void Many::work() {
   changed_.notify_all();
 }
 
-void Many::run(const Watch& watch) {
+void Many::start() {
   const size_t workers =
       std::min(wanted_->size(), static_cast<size_t>(azure_->settings().connections));
   for (size_t i = 0; i < workers; ++i) {
@@ -164,28 +182,34 @@ void Many::run(const Watch& watch) {
     threads_.emplace_back([this] { work(); });
     ++running_;
   }
+}
+
+bool Many::run(const Watch& watch) {
+  start();
   std::unique_lock lock(mutex_);
   while (running_ > 0) {
     changed_.wait_for(lock, report_interval, [this] { return running_ == 0; });
-    if (!watch || failure_) continue;
+    if (!watch || is_over_) continue;
     lock.unlock();
     try {
       watch(std::min(received_.load(std::memory_order_relaxed), total_), total_);
     } catch (...) {
-      fail(std::current_exception());
+      end(std::current_exception());
     }
     lock.lock();
   }
   lock.unlock();
   threads_.clear();
   if (failure_) std::rethrow_exception(failure_);
+  return !is_over_;
 }
 
 }  // namespace
 
-void fetch_many(Azure& azure, const std::vector<Wanted*>& wanted, const Watch& watch) {
+bool fetch_many(Azure& azure, const std::vector<Wanted*>& wanted, OnFailure policy,
+                const Watch& watch) {
   azure.begin();
-  if (!wanted.empty()) Many(azure, wanted).run(watch);
+  return wanted.empty() || Many(azure, wanted, policy).run(watch);
 }
 
 }  // namespace jetpack::storage

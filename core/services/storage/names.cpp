@@ -45,6 +45,17 @@ void check_blob_name(std::string_view name) {
   check_prefix(name);
 }
 
+bool is_file_name(const std::string& name) {
+  try {
+    check_blob_name(name);
+  } catch (const Error&) {
+    return false;
+  }
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  return name.find("//") == std::string::npos && !name.ends_with('/') &&
+         std::none_of(name.begin(), name.end(), is_control);
+}
+
 std::string quoted(std::string_view name) {
   constexpr size_t longest_shown = 200;
   return '\'' + support::one_line(support::beginning_of(name, longest_shown)) + '\'';

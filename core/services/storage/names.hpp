@@ -13,6 +13,10 @@ void check_blob_name(std::string_view name);
 // The same for the beginning of names, which may be empty.
 void check_prefix(std::string_view prefix);
 
+// Whether a blob of this name can be a file below a directory: also no segment is empty, and there
+// are no control characters.
+bool is_file_name(const std::string& name);
+
 // The name in quotes, for an error: on one line, and not endless.
 std::string quoted(std::string_view name);
 

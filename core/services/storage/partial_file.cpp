@@ -16,6 +16,7 @@
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
+#include "support/program.hpp"
 
 namespace jetpack::storage {
 
@@ -60,27 +61,25 @@ PathParts parts_of(const std::string& path) {
   return parts;
 }
 
-void check_destination(const std::string& path) {
+// `at` and `name` are where it is; `path` is for errors.
+void check_destination(int at, const std::string& name, const std::string& path) {
   struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0) {
+  if (::fstatat(at, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return;
     fail_system("write", path, errno);
   }
+  const std::string cannot = "cannot write " + path + ": ";
   if (S_ISDIR(info.st_mode))
-    throw Error(Errc::failed, "cannot write " + path + ": it is a directory; name a file in it");
+    throw Error(Errc::failed, cannot + "it is a directory; name a file in it");
+  if (at != AT_FDCWD && S_ISLNK(info.st_mode))
+    throw Error(Errc::failed, cannot +
+                                  "it is a symbolic link, which is neither followed nor "
+                                  "replaced; remove it");
   if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode))
-    throw Error(Errc::failed, "cannot write " + path +
-                                  ": it is neither a file nor a link to one, and would be "
-                                  "replaced; name another");
-}
-
-// What changes when the machine starts again: what the page cache held may be gone.
-std::string boot_id() {
-  try {
-    return support::read_file("/proc/sys/kernel/random/boot_id", 100).value_or("");
-  } catch (const Error&) {
-    return {};
-  }
+    throw Error(Errc::failed,
+                cannot +
+                    "it is neither a file nor a link to one, and would be replaced; name "
+                    "another");
 }
 
 // Whether the open file is a plain one of ours alone: another user may have put one there.
@@ -90,10 +89,10 @@ bool is_ours(int fd) {
          info.st_nlink == 1;
 }
 
-bool is_still_at(int fd, const std::string& path) {
+bool is_still_at(int fd, int at, const std::string& name) {
   struct stat here {};
   struct stat there {};
-  return ::fstat(fd, &here) == 0 && ::lstat(path.c_str(), &there) == 0 &&
+  return ::fstat(fd, &here) == 0 && ::fstatat(at, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
          here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
 
@@ -102,10 +101,10 @@ uint64_t size_of(int fd) {
   return ::fstat(fd, &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
 }
 
-std::optional<std::string> read_own_state(const std::string& path) {
-  const support::Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+std::optional<std::string> read_own_state(int at, const std::string& name) {
+  const support::Fd fd(::openat(at, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd || !is_ours(fd.get())) return std::nullopt;
-  return support::read_file(path, most_state);
+  return support::read_bounded(fd.get(), most_state, name);
 }
 
 constexpr unsigned all_mode_bits = 07777;
@@ -139,10 +138,13 @@ class Mapping {
 
 }  // namespace
 
-PartialFile::PartialFile(const std::string& destination, const std::function<void()>& wait)
-    : destination_(destination) {
-  const PathParts parts = parts_of(destination);
-  check_destination(destination);
+PartialFile::PartialFile(const std::string& destination, const std::function<void()>& wait,
+                         support::Fd directory)
+    : destination_(destination), directory_(std::move(directory)) {
+  PathParts parts = parts_of(destination);
+  if (directory_) parts.directory.clear();
+  name_ = parts.directory + parts.name;
+  check_destination(at(), name_, destination_);
   std::string name = parts.name;
   if (name.size() > longest_shown_name)
     name = name.substr(0, longest_shown_name - 20) + '-' + short_hash(parts.name);
@@ -155,7 +157,7 @@ PartialFile::PartialFile(const std::string& destination, const std::function<voi
 // False when the file that was locked is no longer the one at the path.
 bool PartialFile::lock(const std::function<void()>& wait) {
   const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  fd_ = support::Fd(::open(part_.c_str(), flags, 0666));
+  fd_ = support::Fd(::openat(at(), part_.c_str(), flags, 0666));
   if (!fd_ && errno != ELOOP && errno != ENXIO && errno != EISDIR) {
     if (errno == ENOENT)
       throw Error(Errc::failed, "cannot write " + destination_ +
@@ -164,7 +166,7 @@ bool PartialFile::lock(const std::function<void()>& wait) {
   }
   if (!fd_ || !is_ours(fd_.get())) {
     // Not by its content, and not through it: what another user has put there is removed.
-    if (::unlink(part_.c_str()) != 0 && errno != ENOENT)
+    if (::unlinkat(at(), part_.c_str(), 0) != 0 && errno != ENOENT)
       fail_system("remove, to write " + destination_ + ',', part_, errno);
     return false;
   }
@@ -174,18 +176,18 @@ bool PartialFile::lock(const std::function<void()>& wait) {
     const timespec pause{0, 50'000'000};
     ::nanosleep(&pause, nullptr);
   }
-  return is_still_at(fd_.get(), part_);
+  return is_still_at(fd_.get(), at(), part_);
 }
 
 Ranges PartialFile::what_is_there(const Content& content) const {
   try {
-    const auto text = read_own_state(state_);
+    const auto text = read_own_state(at(), state_);
     if (!text || size_of(fd_.get()) != content.bytes) return {};
     const support::Json json = support::Json::parse(*text, state_);
     const auto is = [&](const char* name, const std::string& value) {
       return support::find_string(json.root(), name) == value;
     };
-    const std::string boot = boot_id();
+    const std::string boot = support::boot_id();
     if (content.etag.empty() || boot.empty() || !is("blob", content.blob) ||
         !is("etag", content.etag) || !is("bytes", std::to_string(content.bytes)) ||
         !is("boot", boot))
@@ -225,7 +227,7 @@ Ranges PartialFile::resume(const Content& content, bool fresh) {
     Ranges there = what_is_there(content);
     if (there.bytes() > 0) return there;
   }
-  ::unlink(state_.c_str());
+  ::unlinkat(at(), state_.c_str(), 0);
   if (::ftruncate(fd_.get(), 0) != 0) fail_system("write", part_, errno);
   try {
     reserve(content.bytes);
@@ -279,41 +281,41 @@ void PartialFile::record(const Ranges& ranges) {
   for (const auto& [name, value] : {std::pair<const char*, std::string>{"blob", content_.blob},
                                     {"etag", content_.etag},
                                     {"bytes", std::to_string(content_.bytes)},
-                                    {"boot", boot_id()},
+                                    {"boot", support::boot_id()},
                                     {"there", ranges.text()}}) {
     writer.Key(name);
     writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
   }
   writer.EndObject();
   const std::string temporary = state_ + '~';
-  const support::Fd fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const support::Fd fd(::openat(at(), temporary.c_str(),
+                                O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   const std::string_view text(buffer.GetString(), buffer.GetSize());
   // Without the state the next download starts again, which is no reason to fail this one.
   if (!fd || !is_ours(fd.get())) return;
   if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return;
-  ::rename(temporary.c_str(), state_.c_str());
+  ::renameat(at(), temporary.c_str(), at(), state_.c_str());
 }
 
 void PartialFile::finish() {
   struct stat old {};
   // What another user has put there says nothing about the new file: in a directory that all can
   // write to, it would let that user change a file that root has just checked.
-  if (::lstat(destination_.c_str(), &old) == 0 && S_ISREG(old.st_mode) &&
+  if (::fstatat(at(), name_.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(old.st_mode) &&
       (old.st_uid == 0 || old.st_uid == ::geteuid())) {
     // Who may not give a file away keeps it.
     if (::fchown(fd_.get(), old.st_uid, old.st_gid) == 0 || old.st_uid == ::geteuid())
       ::fchmod(fd_.get(), old.st_mode & all_mode_bits);
   }
-  if (::rename(part_.c_str(), destination_.c_str()) != 0)
+  if (::renameat(at(), part_.c_str(), at(), name_.c_str()) != 0)
     fail_system("replace", destination_, errno);
-  ::unlink(state_.c_str());
+  ::unlinkat(at(), state_.c_str(), 0);
   fd_.close();
 }
 
 void PartialFile::discard() noexcept {
-  ::unlink(part_.c_str());
-  ::unlink(state_.c_str());
+  ::unlinkat(at(), part_.c_str(), 0);
+  ::unlinkat(at(), state_.c_str(), 0);
 }
 
 }  // namespace jetpack::storage

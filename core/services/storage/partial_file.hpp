@@ -1,6 +1,8 @@
 // A download that is not whole yet: a file beside its destination, and what is known of it.
 #pragma once
 
+#include <fcntl.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -26,8 +28,10 @@ class PartialFile {
 
   // Waits while another process has it, and calls `wait` again and again meanwhile, which may throw
   // to end that. Throws Error when the destination is a directory or a device, or its directory
-  // cannot be written.
-  PartialFile(const std::string& destination, const std::function<void()>& wait);
+  // cannot be written. With `directory`, which is that of the destination, the path is for errors,
+  // only its last part counts, and a link there is an error too.
+  PartialFile(const std::string& destination, const std::function<void()>& wait,
+              support::Fd directory = {});
 
   // What is there of `content`; all else is thrown away, and so is that when `fresh`. Then the file
   // has its full size, its disk space reserved. Throws Errc::unavailable when there is not enough.
@@ -53,11 +57,14 @@ class PartialFile {
   void discard() noexcept;
 
  private:
+  int at() const { return directory_ ? directory_.get() : AT_FDCWD; }
   bool lock(const std::function<void()>& wait);
   Ranges what_is_there(const Content& content) const;
   void reserve(uint64_t bytes) const;
 
   std::string destination_;
+  support::Fd directory_;
+  std::string name_;  // from directory_; so are part_ and state_
   std::string part_;
   std::string state_;
   Content content_;

@@ -1,5 +1,8 @@
 // The storage service: jetpack.storage/1 as a module that the host loads on first use.
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 
 #include <jetpack/boundary.hpp>
@@ -13,6 +16,8 @@
 #include "services/storage/names.hpp"
 #include "services/storage/store.hpp"
 #include "services/storage/sync.hpp"
+#include "support/files.hpp"
+#include "support/text.hpp"
 #include "support/url.hpp"
 
 namespace jetpack::storage {
@@ -73,6 +78,8 @@ class StorageService {
 
   static int32_t sync_entry(void* self, const jp_sync* sync, jp_synced* result,
                             jp_error* err) noexcept;
+  static int32_t download_all_entry(void* self, const jp_download_all* download,
+                                    jp_error* err) noexcept;
 
   ModuleHost host_;
   std::unique_ptr<LockerSource> source_;
@@ -87,7 +94,8 @@ class StorageService {
                     &upload_entry,
                     &remove_entry,
                     &sign_entry,
-                    &sync_entry};
+                    &sync_entry,
+                    &download_all_entry};
 };
 
 // The description that the cluster's server has for this node.
@@ -252,6 +260,58 @@ int32_t StorageService::sync_entry(void* self, const jp_sync* sync, jp_synced* r
     hand_out(jp_synced{sizeof(jp_synced), done.changed ? 1u : 0u, done.files, done.bytes,
                        done.transferred, done.transferred_bytes, done.removed},
              result);
+  });
+}
+
+namespace {
+
+// Opens jp_download_all.directory, which the results are relative to.
+support::Fd open_directory(const std::string& path) {
+  support::Fd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd)
+    throw Error(Errc::failed, "cannot download to " + support::one_line(path) + ": " +
+                                  support::system_message(errno));
+  return fd;
+}
+
+void report(const jp_download_all& download, uint64_t index, const Wanted& wanted) {
+  jp_error failure{};
+  if (wanted.failure) {
+    boundary::guard(&failure, [&] { std::rethrow_exception(wanted.failure); });
+    download.settled(download.ctx, index, nullptr, &failure);
+  } else if (wanted.done) {
+    const jp_downloaded result{sizeof(jp_downloaded), wanted.done->checked ? 1u : 0u,
+                               wanted.done->bytes, wanted.done->resumed};
+    download.settled(download.ctx, index, &result, nullptr);
+  }
+}
+
+}  // namespace
+
+int32_t StorageService::download_all_entry(void* self, const jp_download_all* download,
+                                           jp_error* err) noexcept {
+  return boundary::guard(err, [&] {
+    std::string directory(boundary::view(download->directory));
+    const support::Fd root = open_directory(directory);
+    if (!directory.ends_with('/')) directory += '/';
+    std::vector<BlobInfo> blobs;
+    blobs.reserve(download->count);
+    std::vector<Wanted> all;
+    all.reserve(download->count);
+    for (uint64_t i = 0; i < download->count; ++i) {
+      blobs.push_back(parse_json_line(boundary::view(download->wanted[i]->line)));
+      check_blob_name(blobs.back().name);
+      const std::string below(boundary::view(download->wanted[i]->path));
+      if (!is_file_name(below))
+        throw Error(Errc::usage,
+                    "cannot download to " + quoted(below) + ": it is not a path below a directory");
+      Wanted& wanted = all.emplace_back(Wanted{&blobs.back(), directory + below});
+      wanted.root = root.get();
+      wanted.below = below;
+      wanted.fresh = (download->flags & JP_DOWNLOAD_FRESH) != 0;
+    }
+    from(self).opened().download_all(all, OnFailure::go_on, watch_of(download->progress));
+    for (uint64_t i = 0; i < all.size(); ++i) report(*download, i, all[i]);
   });
 }
 

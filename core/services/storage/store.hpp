@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -38,8 +39,22 @@ struct SignedAddress {
 struct Wanted {
   const BlobInfo* blob;
   std::string path;
-  std::string md5;  // of the whole, hex, as far as it is known afterwards; else empty
+  // With `root`, the end of `path` that is below this directory: directories are created, and no
+  // link is followed.
+  int root = -1;
+  std::string below = {};
+  // Transfers all of it, even where a file with the blob's size and MD5, or a part, is there.
+  bool fresh = false;
+
+  // What became of it:
+  std::string md5 = {};  // of the whole, hex, as far as it is known; else empty
+  std::optional<Downloaded> done = {};
+  std::exception_ptr failure = {};
 };
+
+// What a blob's failure means to the others. With `go_on` they are transferred, unless access was
+// denied or the locker or the disk is unavailable, which would be so for them too.
+enum class OnFailure { stop, go_on };
 
 // Names have been checked. All throw Error, whose text says what was being done to what.
 class Store {
@@ -56,9 +71,10 @@ class Store {
   virtual Downloaded download(std::string_view blob, const std::string& to, bool fresh,
                               const Watch& watch) = 0;
   // Each file appears when it is complete and verified; when it throws, some are there. Files that
-  // an earlier call left incomplete are resumed. Throws BlobChanged when a blob is no longer the one
-  // of the listing.
-  virtual void download_all(std::vector<Wanted>& wanted, const Watch& watch) = 0;
+  // an earlier call left incomplete are resumed. With OnFailure::stop throws the first failure,
+  // BlobChanged when a blob is no longer the one of the listing; with `go_on`, the blob as it is
+  // then is transferred, and only `watch` ends it.
+  virtual void download_all(std::vector<Wanted>& wanted, OnFailure policy, const Watch& watch) = 0;
   virtual uint64_t upload(std::string_view blob, const std::string& content_type,
                           const Content& content, const Watch& watch) = 0;
   virtual void remove(std::string_view blob) = 0;

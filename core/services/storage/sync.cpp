@@ -60,23 +60,26 @@ class Sync {
   void open_state() const;
   support::FileLock lock() const;
   void recover();
+  void clear_state() const;
   void plan();
   bool is_current(Item& item) const;
   void fetch();
   void check_room(uint64_t bytes) const;
   Manifest manifest_of_plan() const;
   bool is_up_to_date() const;
-  bool is_ours(const std::string& name) const;
-  void replace(const Manifest& manifest);
+  void replace(Manifest manifest);
+  void carry_over(NewTree& to) const;
+  void complete();
 
   Store* store_;
   const SyncRequest* request_;
   std::string directory_;
   std::string state_;
+  std::string tree_;
+  std::string aside_;
   std::string source_;
   std::string boot_ = support::boot_id();
   Manifest last_;
-  Manifest next_;  // of a sync that did not come to its end
   Listing listing_;
   std::vector<Item> items_;
   SyncResult result_;
@@ -90,6 +93,8 @@ Sync::Sync(Store& store, const SyncRequest& request)
     throw Error(Errc::usage, "cannot sync to '" + support::one_line(request.directory) +
                                  "': it names no directory that can be replaced");
   state_ = support::parent_directory(directory_) + "/." + name + ".jetpack-sync";
+  tree_ = state_ + "/tree";
+  aside_ = state_ + "/old";
   std::string prefix = request.prefix;
   if (!prefix.empty() && !prefix.ends_with('/')) prefix += '/';
   source_ = store.address() + '/' + prefix;
@@ -129,23 +134,57 @@ support::FileLock Sync::lock() const {
   }
 }
 
+// Puts what no sync wrote from the old tree into the new one.
+void Sync::carry_over(NewTree& to) const {
+  std::set<std::string> ours;
+  for (const auto& named : last_.files) add_parents(ours, named.first);
+  to.carry_over([this](const std::string& name) { return last_.files.contains(name); }, ours);
+}
+
+// The last steps of a sync, from the exchange of the trees on.
+void Sync::complete() {
+  struct stat info {};
+  NewTree now(directory_, stat_of(aside_, info) ? aside_ : tree_);
+  carry_over(now);
+  if (::rename((state_ + "/next").c_str(), (state_ + "/manifest").c_str()) != 0)
+    throw Error(Errc::failed, cannot() + state_ + ": " + support::system_message(errno));
+  remove_tree(tree_);
+  remove_tree(aside_);
+}
+
+// Removes what an unfinished sync has left and cannot be used.
+void Sync::clear_state() const {
+  ::unlink((state_ + "/next").c_str());
+  for (const auto& entry : std::filesystem::directory_iterator(state_)) {
+    const std::string name = entry.path().filename().string();
+    // What the page cache held before the machine started again may be gone.
+    const bool is_fetched = name == "new-" + boot_ && !request_->fresh;
+    const bool is_damaged = name.find(".corrupt-") != std::string::npos;
+    if (name != "lock" && name != "manifest" && !is_fetched && !is_damaged)
+      remove_tree(entry.path().string());
+  }
+}
+
+// What a sync that was killed has left is completed from the exchange of the trees on, else undone.
 void Sync::recover() {
   struct stat info {};
   // Killed between two renames: the old one is whole.
-  if (!stat_of(directory_, info) && stat_of(state_ + "/old", info)) [[maybe_unused]]
-    const int status = ::rename((state_ + "/old").c_str(), directory_.c_str());
-  remove_tree(state_ + "/old");
-  remove_tree(state_ + "/tree");
-  if (stat_of(directory_, info) && !S_ISDIR(info.st_mode))
+  if (!stat_of(directory_, info) && stat_of(aside_, info)) [[maybe_unused]]
+    const int status = ::rename(aside_.c_str(), directory_.c_str());
+  const bool is_there = stat_of(directory_, info);
+  if (is_there && !S_ISDIR(info.st_mode))
     throw Error(Errc::failed, cannot() + "it is not a directory; remove it");
   last_ = read_manifest(state_ + "/manifest", request_->warn);
-  next_ = read_manifest(state_ + "/next", request_->warn);
-  // What the page cache held before the machine started again may be gone.
-  for (const auto& entry : std::filesystem::directory_iterator(state_)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("new-") && (name != "new-" + boot_ || request_->fresh))
-      remove_tree(entry.path().string());
+  Manifest next = read_manifest(state_ + "/next", request_->warn);
+  if (is_there && next.directory == info.st_ino) {
+    complete();
+    last_ = std::move(next);
+  } else if (next.directory != 0 && stat_of(aside_, info)) {
+    // Somebody has created the directory between the two renames.
+    NewTree now(directory_, aside_);
+    carry_over(now);
   }
+  clear_state();
   if (::mkdir((state_ + "/new-" + boot_).c_str(), 0700) != 0 && errno != EEXIST)
     throw Error(errno == ENOSPC || errno == EDQUOT ? Errc::unavailable : Errc::failed,
                 cannot() + state_ + ": " + support::system_message(errno));
@@ -156,19 +195,16 @@ bool Sync::is_current(Item& item) const {
   const std::string path = directory_ + '/' + *item.name;
   struct stat found {};
   if (request_->fresh || !stat_of(path, found) || !S_ISREG(found.st_mode)) return false;
-  for (const Manifest* manifest : {&last_, &next_}) {
-    const auto known = manifest->files.find(*item.name);
-    if (manifest->source != source_ || known == manifest->files.end()) continue;
-    const SyncedFile& file = known->second;
-    if (file.tag.empty() || file.tag != tag_of(*item.blob) || file.bytes != item.blob->bytes ||
-        file.bytes != static_cast<uint64_t>(found.st_size) || file.modified != modified_of(found))
-      continue;
-    // Written before the machine started again, and never synced: what it was is known by its MD5.
-    if (manifest->boot != boot_ && (file.md5.empty() || md5_of_file(path) != file.md5)) continue;
-    item.file = file;
-    return true;
-  }
-  return false;
+  const auto known = last_.files.find(*item.name);
+  if (last_.source != source_ || known == last_.files.end()) return false;
+  const SyncedFile& file = known->second;
+  if (file.tag.empty() || file.tag != tag_of(*item.blob) || file.bytes != item.blob->bytes ||
+      file.bytes != static_cast<uint64_t>(found.st_size) || file.modified != modified_of(found))
+    return false;
+  // Written before the machine started again, and never synced: what it was is known by its MD5.
+  if (last_.boot != boot_ && (file.md5.empty() || md5_of_file(path) != file.md5)) return false;
+  item.file = file;
+  return true;
 }
 
 void Sync::plan() {
@@ -188,13 +224,9 @@ void Sync::plan() {
     result_.bytes += blob.bytes;
   }
   result_.files = items_.size();
-  std::set<std::string> gone;
   struct stat info {};
-  for (const Manifest* manifest : {&last_, &next_})
-    for (const auto& [name, file] : manifest->files)
-      if (!listing_.files.contains(name) && stat_of(directory_ + '/' + name, info))
-        gone.insert(name);
-  result_.removed = gone.size();
+  for (const auto& [name, file] : last_.files)
+    if (!listing_.files.contains(name) && stat_of(directory_ + '/' + name, info)) ++result_.removed;
 }
 
 void Sync::check_room(uint64_t bytes) const {
@@ -222,12 +254,13 @@ void Sync::fetch() {
       continue;
     }
     bytes += item.blob->bytes;
-    wanted.push_back({item.blob, item.fetched, item.blob->md5});
+    wanted.push_back({item.blob, item.fetched});
     items.push_back(&item);
   }
   check_room(bytes);
-  store_->download_all(wanted, request_->watch);
-  for (size_t i = 0; i < items.size(); ++i) items[i]->file.md5 = wanted[i].md5;
+  store_->download_all(wanted, OnFailure::stop, request_->watch);
+  for (size_t i = 0; i < items.size(); ++i)
+    items[i]->file.md5 = wanted[i].md5.empty() ? items[i]->blob->md5 : wanted[i].md5;
   result_.transferred = items.size();
   result_.transferred_bytes = bytes;
   for (Item& item : items_) {
@@ -242,7 +275,7 @@ void Sync::fetch() {
 }
 
 Manifest Sync::manifest_of_plan() const {
-  Manifest manifest{source_, boot_, {}};
+  Manifest manifest{source_, boot_, last_.directory, {}};
   for (const Item& item : items_) manifest.files.emplace(*item.name, item.file);
   return manifest;
 }
@@ -257,37 +290,22 @@ bool Sync::is_up_to_date() const {
                      });
 }
 
-bool Sync::is_ours(const std::string& name) const {
-  return last_.files.contains(name) || next_.files.contains(name);
-}
-
-void Sync::replace(const Manifest& manifest) {
-  const std::string tree = state_ + "/tree";
-  if (::mkdir(tree.c_str(), 0777) != 0)
+void Sync::replace(Manifest manifest) {
+  struct stat info {};
+  if (::mkdir(tree_.c_str(), 0777) != 0 || !stat_of(tree_, info))
     throw Error(errno == ENOSPC || errno == EDQUOT ? Errc::unavailable : Errc::failed,
-                cannot() + tree + ": " + support::system_message(errno));
-  std::set<std::string> ours;
-  for (const Manifest* known : {&last_, &next_})
-    for (const auto& named : known->files) add_parents(ours, named.first);
-  NewTree made(tree, directory_);
+                cannot() + tree_ + ": " + support::system_message(errno));
+  manifest.directory = info.st_ino;
+  NewTree made(tree_, directory_);
   made.add_directory("");
   for (const auto& name : listing_.directories) made.add_directory(name);
   for (const Item& item : items_)
     made.add_file(*item.name, item.is_kept ? directory_ + '/' + *item.name : item.fetched,
                   !item.is_kept);
-  const auto is_dropped = [this](const std::string& name) { return is_ours(name); };
-  made.carry_over(is_dropped, ours);
+  carry_over(made);
   write_manifest(state_ + "/next", manifest);
-  const std::string aside = state_ + "/old";
-  if (exchange(tree, directory_, aside)) {
-    // What was created in the old one while the new one was built.
-    struct stat info {};
-    NewTree(directory_, stat_of(aside, info) ? aside : tree).carry_over(is_dropped, ours);
-  }
-  if (::rename((state_ + "/next").c_str(), (state_ + "/manifest").c_str()) != 0)
-    throw Error(Errc::failed, cannot() + state_ + ": " + support::system_message(errno));
-  remove_tree(tree);
-  remove_tree(aside);
+  exchange(tree_, directory_, aside_);
+  complete();
 }
 
 SyncResult Sync::run() {
@@ -308,14 +326,13 @@ SyncResult Sync::run() {
                     cannot() + "blobs in " + source_ + " keep changing; try again later");
     }
   }
-  const Manifest manifest = manifest_of_plan();
+  Manifest manifest = manifest_of_plan();
   result_.changed = !is_up_to_date();
   if (result_.changed) {
-    replace(manifest);
+    replace(std::move(manifest));
   } else if (manifest != last_) {
     write_manifest(state_ + "/manifest", manifest);
   }
-  ::unlink((state_ + "/next").c_str());
   remove_tree(state_ + "/new-" + boot_);
   return result_;
 }

@@ -29,7 +29,7 @@ struct SyncResult {
 
 // See jp_storage.sync. Of /dir/name, /dir/.name.jetpack-sync holds
 //   lock      which one process has at a time,
-//   manifest  what the last sync left, and next, what is about to be exchanged,
+//   manifest  what the last sync left, and next, of the tree that is about to be exchanged,
 //   new       blobs that are complete, each named by the hash of its name and ETag,
 //   tree      the new directory while it is built, and the old one after the exchange,
 //   old       the old one where the two cannot be exchanged in one step.

@@ -1,8 +1,6 @@
 // The files that a prefix of a locker stands for.
 #include "services/storage/sync_listing.hpp"
 
-#include <algorithm>
-
 #include <jetpack/error.hpp>
 #include "services/storage/names.hpp"
 
@@ -12,17 +10,6 @@ namespace {
 
 // Each takes some hundred bytes of memory.
 constexpr size_t most_blobs = 250'000;
-
-bool is_file_name(const std::string& name) {
-  try {
-    check_blob_name(name);
-  } catch (const Error&) {
-    return false;
-  }
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  return name.find("//") == std::string::npos && !name.ends_with('/') &&
-         std::none_of(name.begin(), name.end(), is_control);
-}
 
 bool has_children(const std::map<std::string, BlobInfo>& files, const std::string& name) {
   const auto child = files.lower_bound(name + '/');

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include <jetpack/error.hpp>
+#include "services/storage/names.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
@@ -27,13 +28,18 @@ Manifest parsed(const std::string& text, const std::string& path) {
   Manifest manifest;
   manifest.source = support::text_or(json.root(), "source", "");
   manifest.boot = support::text_or(json.root(), "boot", "");
+  manifest.directory = support::number_or(json.root(), "directory", 0);
   const auto* files = support::find_member(json.root(), "files");
   if (files == nullptr || !files->IsArray())
     throw Error(Errc::corrupt, path + ": it has no list of files");
-  for (const auto& file : files->GetArray())
-    manifest.files[support::text_or(file, "name", "")] = {
-        support::text_or(file, "tag", ""), support::number_or(file, "bytes", 0),
-        signed_number(support::text_or(file, "modified", "0")), support::text_or(file, "md5", "")};
+  for (const auto& file : files->GetArray()) {
+    if (!file.IsObject()) continue;
+    const std::string name = support::text_or(file, "name", "");
+    if (!is_file_name(name)) continue;
+    manifest.files[name] = {support::text_or(file, "tag", ""), support::number_or(file, "bytes", 0),
+                            signed_number(support::text_or(file, "modified", "0")),
+                            support::text_or(file, "md5", "")};
+  }
   return manifest;
 }
 
@@ -69,6 +75,7 @@ void write_manifest(const std::string& path, const Manifest& manifest) {
   support::write_durably(path, support::json_object([&](support::Object& object) {
                            object.text("source", manifest.source)
                                .text("boot", manifest.boot)
+                               .number("directory", manifest.directory)
                                .list("files", manifest.files, add_file);
                          }),
                          0600);

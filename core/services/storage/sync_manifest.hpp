@@ -22,6 +22,7 @@ struct SyncedFile {
 struct Manifest {
   std::string source;  // the locker and the prefix
   std::string boot;  // when the files were written: after a crash of the machine, they may be lost
+  uint64_t directory = 0;                   // the inode of the tree that it describes
   std::map<std::string, SyncedFile> files;  // by their name below the directory
 
   bool operator==(const Manifest&) const = default;

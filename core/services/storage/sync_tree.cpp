@@ -149,16 +149,16 @@ void NewTree::carry_over(const std::function<bool(const std::string&)>& is_dropp
     carry("", is_dropped, own_directories);
 }
 
-bool exchange(const std::string& tree, const std::string& directory, const std::string& aside) {
+void exchange(const std::string& tree, const std::string& directory, const std::string& aside) {
   struct stat info {};
   if (::lstat(directory.c_str(), &info) != 0) {
     if (::rename(tree.c_str(), directory.c_str()) != 0) fail_tree("create", directory, errno);
-    return false;
+    return;
   }
   // RENAME_EXCHANGE, which not every file system and not every seccomp profile has.
   constexpr unsigned both = 2;
   if (::syscall(SYS_renameat2, AT_FDCWD, tree.c_str(), AT_FDCWD, directory.c_str(), both) == 0)
-    return true;
+    return;
   if (errno != ENOSYS && errno != EINVAL && errno != EPERM) fail_tree("replace", directory, errno);
   if (::rename(directory.c_str(), aside.c_str()) != 0) fail_tree("replace", directory, errno);
   if (::rename(tree.c_str(), directory.c_str()) != 0) {
@@ -166,7 +166,6 @@ bool exchange(const std::string& tree, const std::string& directory, const std::
     [[maybe_unused]] const int status = ::rename(aside.c_str(), directory.c_str());
     fail_tree("replace", directory, error);
   }
-  return true;
 }
 
 void remove_tree(const std::string& path) {
@@ -180,9 +179,12 @@ int64_t modified_of(const struct stat& file) {
 
 std::string md5_of_file(const std::string& path) {
   const support::Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!file) return {};
+  return file ? md5_of_file(file.get()) : "";
+}
+
+std::string md5_of_file(int fd) {
   Md5 md5;
-  const int error = read_pieces(file.get(), [&](std::string_view data) {
+  const int error = read_pieces(fd, [&](std::string_view data) {
     md5.update(data);
     return 0;
   });

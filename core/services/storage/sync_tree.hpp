@@ -35,9 +35,8 @@ class NewTree {
   std::set<std::string> made_;
 };
 
-// Puts `tree` in the place of `directory`. What was there is at `tree` or at `aside` afterwards;
-// false: there was nothing.
-bool exchange(const std::string& tree, const std::string& directory, const std::string& aside);
+// Puts `tree` in the place of `directory`. What was there is at `tree` or at `aside` afterwards.
+void exchange(const std::string& tree, const std::string& directory, const std::string& aside);
 
 // Removes a tree; what cannot be removed stays for the next time.
 void remove_tree(const std::string& path);
@@ -47,5 +46,6 @@ int64_t modified_of(const struct stat& file);
 
 // The MD5 of a file, hex; empty when it cannot be read.
 std::string md5_of_file(const std::string& path);
+std::string md5_of_file(int fd);
 
 }  // namespace jetpack::storage

@@ -1,14 +1,17 @@
-// jetpack/storage.hpp: the node's locker: list, download, sync, upload, remove, sign.
+// jetpack/storage.hpp: the node's locker: list, download one or many, sync,
+// upload, remove, sign.
 #pragma once
 
 #include <jetpack/boundary.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace jetpack {
 
@@ -33,6 +36,15 @@ struct DownloadOptions {
   Progress progress = nullptr;
   bool fresh = false;  // start over, even where a partial file could be resumed
 };
+
+// A blob of a listing, and where it is to be; see jp_wanted.
+struct Wanted {
+  std::string line;  // as Storage::list gave it
+  std::string path;  // below the directory
+};
+
+// Takes what became of a blob; `failure` is null when it is complete. May throw.
+using Settled = std::function<void(size_t index, const Downloaded& result, const Error* failure)>;
 
 struct SyncOptions {
   Progress progress = nullptr;
@@ -119,6 +131,38 @@ class Storage {
     return {result.bytes, result.resumed, result.checked != 0};
   }
 
+  // Downloads blobs to files below `directory`, many at once; see jp_storage.download_all. Throws
+  // Errc::unsupported when this jetpack cannot.
+  void download_all(const std::vector<Wanted>& wanted, std::string_view directory,
+                    const Settled& settled, const DownloadOptions& options = {}) const {
+    if (!JP_HAS(table_, download_all))
+      throw Error(Errc::unsupported,
+                  "this jetpack cannot download many blobs at once; install a newer one");
+    std::vector<jp_wanted> each(wanted.size());
+    std::vector<const jp_wanted*> all(wanted.size());
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      each[i].size = sizeof each[i];
+      each[i].line = boundary::borrow(wanted[i].line);
+      each[i].path = boundary::borrow(wanted[i].path);
+      all[i] = &each[i];
+    }
+    boundary::Borrowed<Progress> progress(options.progress);
+    boundary::Borrowed<Settled> report(settled);
+    jp_download_all raw{};
+    raw.size = sizeof raw;
+    raw.flags = options.fresh ? uint32_t{JP_DOWNLOAD_FRESH} : 0;
+    raw.directory = boundary::borrow(directory);
+    raw.count = all.size();
+    raw.wanted = all.data();
+    raw.progress = {&progress, options.progress ? update : nullptr};
+    raw.ctx = &report;
+    raw.settled = take_settled;
+    jp_error err{};
+    const int32_t status = table_->download_all(table_->self, &raw, &err);
+    if (report.has_thrown()) report.check(status, err);
+    progress.check(status, err);
+  }
+
   // Makes `directory` hold the blobs below `prefix`; see jp_storage.sync. Throws Errc::not_found when
   // there are none, Errc::unsupported when this jetpack cannot.
   Synced sync(std::string_view prefix, std::string_view directory,
@@ -199,6 +243,20 @@ class Storage {
       if (size > 0 && data[size - 1] == '\n') --size;
       listing.stopped = !lines({data, size});
       return listing.stopped ? 1 : 0;
+    });
+  }
+
+  static void take_settled(void* ctx, uint64_t index, const jp_downloaded* result,
+                           const jp_error* failure) noexcept {
+    static_cast<boundary::Borrowed<Settled>*>(ctx)->run(0, [&](const Settled& settled) {
+      if (failure == nullptr) {
+        settled(index, {result->bytes, result->resumed, result->checked != 0}, nullptr);
+      } else {
+        const size_t size = std::min<size_t>(failure->size, sizeof failure->text);
+        const Error error(static_cast<Errc>(failure->code), std::string(failure->text, size));
+        settled(index, {}, &error);
+      }
+      return 0;
     });
   }
 

@@ -88,6 +88,28 @@ typedef struct jp_synced {
   uint64_t removed;           /* files of an earlier sync whose blobs are gone */
 } jp_synced;
 
+/* A blob of `list`, and where it is to be. */
+typedef struct jp_wanted {
+  uint32_t size;
+  uint32_t reserved;
+  jp_str line; /* what `list` wrote for it */
+  jp_str path; /* below jp_download_all.directory: "a/b.tgz" */
+} jp_wanted;
+
+typedef struct jp_download_all {
+  uint32_t size;
+  uint32_t flags; /* JP_DOWNLOAD_FRESH, or 0 */
+  jp_str directory;
+  uint64_t count;
+  const jp_wanted* const* wanted;
+  jp_progress progress; /* of all; `update` may be NULL */
+  void* ctx;
+  /* What became of wanted[index]: `failure` is NULL when it is complete. Then jp_downloaded.resumed
+   * includes what was not transferred because it was there. Called once for each that was tried, in
+   * their order, before download_all returns JP_OK. */
+  void (*settled)(void* ctx, uint64_t index, const jp_downloaded* result, const jp_error* failure);
+} jp_download_all;
+
 typedef struct jp_storage {
   uint32_t size;
   uint32_t reserved;
@@ -127,4 +149,10 @@ typedef struct jp_storage {
    * afterwards. JP_NOT_FOUND when no blob is below the prefix; JP_DENIED when others can write to the
    * parent directory; JP_CORRUPT when a name could not be a file below the directory. */
   int32_t (*sync)(void* self, const jp_sync* sync, jp_synced* result, jp_error* err);
+  /* Downloads blobs of listings to files below a directory, which must exist, many at once; each as
+   * `download` does. Directories are created, and no link below the directory is followed. A file
+   * that has the blob's size and MD5 already stays as it is. A blob that fails does not end the
+   * others, unless its failure is JP_DENIED or JP_UNAVAILABLE, which it would be for them too.
+   * JP_USAGE when a path would not be below the directory; then nothing is transferred. */
+  int32_t (*download_all)(void* self, const jp_download_all* download, jp_error* err);
 } jp_storage;
