@@ -222,6 +222,7 @@ TEST_CASE("how a script is run") {
   std::filesystem::permissions(path, std::filesystem::perms(0666));
   directory.write("s.sh", "true\n");
   CHECK(prepare_script(directory.path(), path).notes.size() == 1);
+  make_executable(directory.path(), path);
   CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms(0777)) ==
         std::filesystem::perms(0744));
   CHECK(script_sha256(directory.write("large.sh", std::string(5 << 20, '#'))) ==

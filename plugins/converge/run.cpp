@@ -78,7 +78,9 @@ class Converge {
     } catch (const Error& e) {
       if (options_.is_dry) throw;
       fail(failure_of(e));
-      if (!call_.flag("json")) throw;
+      // Longer than an error that the host reports.
+      if (!call_.flag("json"))
+        call_.report("jetpack converge: " + support::printable(e.what()) + '\n');
     }
     if (!options_.is_dry && run_.status == "ok") finish();
     if (call_.flag("json")) print_json();

@@ -73,7 +73,6 @@ class Preparation {
 
   Prepared prepare() {
     check_writers();
-    make_executable();
     convert();
     choose();
     return std::move(result_);
@@ -102,13 +101,6 @@ class Preparation {
     if (::chmod(path.c_str(), mode & ~others_can_write) != 0)
       support::fail_on_file("change the mode of", path, errno);
     result_.notes.push_back(path + " was writable by others: removed that permission");
-  }
-
-  // For those who look at it: it is run through its interpreter.
-  void make_executable() const {
-    struct stat info {};
-    if (::stat(file_.c_str(), &info) == 0 && (info.st_mode & S_IXUSR) == 0)
-      ::chmod(file_.c_str(), (info.st_mode & 07777U) | S_IXUSR);
   }
 
   void convert() {
@@ -169,6 +161,17 @@ std::string script_sha256(const std::string& path) {
   if (!text) return streamed_sha256(path);
   const auto converted = without_windows_marks(*text);
   return support::sha256_hex(converted ? *converted : *text);
+}
+
+void make_executable(const std::string& root, const std::string& path) {
+  std::array<char, PATH_MAX> real_root{}, real{};
+  if (::realpath(root.c_str(), real_root.data()) == nullptr ||
+      ::realpath(path.c_str(), real.data()) == nullptr ||
+      !std::string_view(real.data()).starts_with(std::string(real_root.data()) + '/'))
+    return;
+  struct stat info {};
+  if (::stat(real.data(), &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & S_IXUSR) == 0)
+    ::chmod(real.data(), (info.st_mode & 07777U) | S_IXUSR);
 }
 
 Prepared prepare_script(const std::string& root, const std::string& path) {

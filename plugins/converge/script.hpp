@@ -15,6 +15,10 @@ std::optional<std::string> without_windows_marks(std::string_view content);
 // Of its content without those. Throws as open_file does.
 std::string script_sha256(const std::string& path);
 
+// For its owner: scripts call one another before converge runs them. One that cannot be is left alone.
+// A link is followed within `root`, the directory of the specs.
+void make_executable(const std::string& root, const std::string& path);
+
 struct Prepared {
   std::vector<std::string> argv;
   std::vector<std::string> notes;  // what was changed about the file

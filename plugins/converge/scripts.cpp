@@ -98,6 +98,7 @@ void Scripts::prepare() {
   if (is_new) markers_.remove_foreign(place_.instance);
   markers_.name_disk();
   forget_gone();
+  for (const auto& script : stages_.scripts) make_executable(place_.directory, script.path);
   for (const auto& ignored : stages_.ignored)
     narrator_.debug("Ignoring " + ignored.path + ": " + ignored.why);
 }

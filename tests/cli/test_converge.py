@@ -223,6 +223,26 @@ def test_a_failure_stops_everything_and_says_what(node, server):
     assert "failed" in node.jetpack.answer("converge", "history")
 
 
+def test_scripts_call_one_another(node):
+    """As cyclecloud-pbspro's stages/install.sh does with a script of another spec."""
+    called = node.note("called.sh", mode=0o600, spec="site/other")
+    linked = node.directory / "site/other/scripts/linked.sh"
+    node.note("target", below="files", spec="site/other")
+    linked.symlink_to("../files/target")
+    node.specs("site/default", "site/other")
+    node.script("install.sh", f"set -e\n{called}\n{linked}\n", below="stages")
+    node.converge()
+    assert node.noted() == ["called.sh", "target", "called.sh", "target"]
+
+
+def test_the_end_of_a_long_output_is_printed(node):
+    """It says why, and has no place in what a plugin throws."""
+    node.script("1.sh", "for i in $(seq 39); do echo \"$i $(head -c 100 /dev/zero | tr '\\0' x)\"; done; "
+                "echo 'the reason'; exit 1\n")
+    lines = node.converge(code=1).stderr.splitlines()
+    assert lines[3].startswith("1 xxx") and lines[-1] == "the reason"
+
+
 def test_a_signal_is_a_negative_code(node):
     node.script("1.sh", "kill -9 $$\n")
     assert "(return code: -9)" in node.converge(code=1).stderr
