@@ -24,7 +24,7 @@ constexpr milliseconds least_pause{1000}, most_pause{10'000};
 
 }  // namespace
 
-void retried(Narrator& narrator, const std::function<void()>& work) {
+void retried(const Warn& warn, const std::function<void()>& work) {
   support::Backoff backoff(least_pause, most_pause, static_cast<uint32_t>(::getpid()));
   const auto deadline = Clock::now() + patience;
   for (;;) {
@@ -33,8 +33,7 @@ void retried(Narrator& narrator, const std::function<void()>& work) {
     } catch (const Error& e) {
       const auto pause = backoff.pause();
       if (e.code() != Errc::unavailable || Clock::now() + pause > deadline) throw;
-      narrator.warn(std::string(e.what()) + "; retrying in " + std::to_string(pause.count()) +
-                    " ms");
+      warn(std::string(e.what()) + "; retrying in " + std::to_string(pause.count()) + " ms");
       std::this_thread::sleep_for(pause);
     }
   }
@@ -48,7 +47,8 @@ void update_configuration(const Call& call, Narrator& narrator) {
   const auto log = support::node_log(config, "jetpack", "converge");
   support::NodeConfiguration configuration(call, log);
   configuration.update_facts(support::read_metadata(session));
-  retried(narrator, [&] {
+  const auto warn = [&](const std::string& text) { narrator.warn(text); };
+  retried(warn, [&] {
     const auto fetched = configuration.fetch();
     if (!fetched.rejection.empty()) throw Error(Errc::denied, fetched.rejection);
   });

@@ -14,6 +14,7 @@ namespace jetpack::converge {
 void update_configuration(const Call& call, Narrator& narrator);
 
 // Calls `work`, again for a minute while it throws Errc::unavailable.
-void retried(Narrator& narrator, const std::function<void()>& work);
+using Warn = std::function<void(const std::string& text)>;
+void retried(const Warn& warn, const std::function<void()>& work);
 
 }  // namespace jetpack::converge

@@ -9,7 +9,7 @@
 #include <jetpack/progress.hpp>
 
 #include "converge/chef.hpp"
-#include "converge/configuration.hpp"
+#include "converge/fetch_run.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/text.hpp"
@@ -80,58 +80,35 @@ bool Fetch::has_blobs(const std::string& prefix) const {
   return found;
 }
 
-// False when there is nothing below the prefix; then it is not on disk either.
-bool Fetch::sync(const std::string& prefix, const std::string& to, Synced& all) {
-  const auto start = Clock::now();
-  SyncOptions options;
-  options.progress = [&](uint64_t done, uint64_t total) {
-    const auto elapsed = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
-    narrator_.progress().update(elapsed, size_text(static_cast<double>(done)) + " of " +
-                                             size_text(static_cast<double>(total)) + '\n');
-    announce_("fetching " + prefix);
-    return true;
-  };
-  try {
-    retried(narrator_, [&] {
-      const auto synced = storage_.sync(prefix, to, options);
-      all.files += synced.files;
-      all.transferred += synced.transferred;
-      all.transferred_bytes += synced.transferred_bytes;
-      all.removed += synced.removed;
-    });
-    return true;
-  } catch (const Error& e) {
-    if (e.code() != Errc::not_found) throw;
-    std::error_code ignored;
-    fs::remove_all(to, ignored);
-    return false;
-  }
+Step Fetch::step_of(const FetchedSpec& fetched) const {
+  Step step;
+  step.action = "fetch";
+  step.status = "running";
+  step.name = prefix_of(*fetched.spec);
+  step.project = fetched.spec->project;
+  step.spec = fetched.spec->name;
+  step.why = summary_of(fetched.all);
+  step.elapsed_ms = fetched.elapsed.count();
+  return step;
 }
 
-void Fetch::fetch(const support::Spec& spec, Step& step) {
-  step.name = prefix_of(spec);
-  step.project = spec.project;
-  step.spec = spec.name;
-  const std::string to = support::spec_path(directory_, spec);
-  narrator_.progress().begin("fetching " + spec.project + '/' + spec.name);
+// Reports what became of one spec.
+void Fetch::finish(const FetchedSpec& fetched, Step& step) const {
+  const auto& spec = *fetched.spec;
   try {
-    if (spec.version.empty()) throw Error(Errc::corrupt, "its version is missing");
-    Synced all;
-    const bool has_scripts = sync(prefix_of(spec) + "cluster-init", to, all);
-    const bool has_chef =
-        wants_chef_ && sync(prefix_of(spec) + "chef", chef_directory(home_, spec), all);
-    narrator_.progress().clear();
-    step.why = summary_of(all);
-    if (!has_scripts && !has_chef && !has_blobs(prefix_of(spec))) {
+    if (fetched.failure) std::rethrow_exception(fetched.failure);
+    if (!fetched.has_scripts && !fetched.has_chef && !has_blobs(prefix_of(spec))) {
       if (!spec.optional) fail_missing(spec);
       step.why = "optional, and not in the locker";
-      return;
+    } else {
+      // Chef's part may be all there is of it.
+      if (!fetched.has_scripts)
+        support::create_directories(support::spec_path(directory_, spec), spec_mode);
+      if (fetched.all.transferred > 0 || fetched.all.removed > 0)
+        narrator_.say("Fetched project '" + with_version(spec) + "' spec '" + spec.name +
+                      "': " + step.why);
     }
-    // Chef's part may be all there is of it.
-    if (!has_scripts) support::create_directories(to, spec_mode);
-    if (all.transferred > 0 || all.removed > 0)
-      narrator_.say("Fetched project '" + with_version(spec) + "' spec '" + spec.name +
-                    "': " + step.why);
+    step.status = "ran";
   } catch (const Failed&) {
     throw;
   } catch (const Error& e) {
@@ -141,6 +118,30 @@ void Fetch::fetch(const support::Spec& spec, Step& step) {
     failure.project = spec.project;
     failure.spec = spec.name;
     throw Failed(failure);
+  }
+}
+
+void Fetch::fetch(const std::vector<support::Spec>& specs, std::vector<Step>& steps) {
+  const auto start = Clock::now();
+  const std::string what = specs.size() == 1 ? specs[0].project + '/' + specs[0].name
+                                             : std::to_string(specs.size()) + " specs";
+  narrator_.progress().begin("fetching " + what);
+  FetchRun run(storage_, specs, [&](const support::Spec& spec) {
+    FetchTarget target{prefix_of(spec), support::spec_path(directory_, spec), ""};
+    if (wants_chef_) target.chef = chef_directory(home_, spec);
+    return target;
+  });
+  run.wait([&](uint64_t done, uint64_t total, const std::vector<std::string>& warnings) {
+    for (const auto& warning : warnings) narrator_.warn(warning);
+    narrator_.progress().update(std::chrono::duration_cast<milliseconds>(Clock::now() - start),
+                                size_text(static_cast<double>(done)) + " of " +
+                                    size_text(static_cast<double>(total)) + '\n');
+    announce_("fetching " + what);
+  });
+  narrator_.progress().clear();
+  for (const auto& fetched : run.results()) {
+    steps.push_back(step_of(fetched));
+    finish(fetched, steps.back());
   }
 }
 

@@ -135,12 +135,8 @@ class Converge {
                   is_announced = true;
                   announce(what);
                 });
-    for (const auto& spec : wanted) {
-      if (options_.is_dry)
-        fetch.plan(spec, run_.steps);
-      else
-        step("fetch", [&](Step& fetching) { fetch.fetch(spec, fetching); });
-    }
+    if (!options_.is_dry) return fetch.fetch(wanted, run_.steps);
+    for (const auto& spec : wanted) fetch.plan(spec, run_.steps);
   }
 
   // Runs one step, and notes what became of it.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include <jetpack/boundary.hpp>
 #include <jetpack/session.hpp>
@@ -59,7 +61,9 @@ class StorageService {
   const jp_storage& table() const { return table_; }
 
  private:
-  Store& opened();
+  // A store of one call, which no other uses meanwhile.
+  class Lease;
+  std::unique_ptr<Store> open_store();
   Settings settings() const;
   http::Settings network(const Description& locker, std::chrono::seconds stall) const;
   std::string ask_server() const;
@@ -82,8 +86,9 @@ class StorageService {
                                     jp_error* err) noexcept;
 
   ModuleHost host_;
+  std::mutex mutex_;  // of what follows
   std::unique_ptr<LockerSource> source_;
-  std::unique_ptr<Store> store_;
+  std::vector<std::unique_ptr<Store>> idle_;  // with their connections
   jp_storage table_{sizeof(jp_storage),
                     0,
                     this,
@@ -145,26 +150,47 @@ http::Settings StorageService::network(const Description& locker,
   return network;
 }
 
-Store& StorageService::opened() {
-  if (store_) return *store_;
+std::unique_ptr<Store> StorageService::open_store() {
   if (!source_)
     source_ = std::make_unique<LockerSource>(
         LockerSource::Options{host_.path("config/locker.json"), [this] { return ask_server(); },
                               [this](const std::string& text) { host_.warn(text); }});
   const auto locker = source_->current();
-  if (!locker->directory.empty()) {
-    store_ = open_directory_store(locker->directory, locker->source);
-    return *store_;
-  }
+  if (!locker->directory.empty()) return open_directory_store(locker->directory, locker->source);
   const Settings wanted = settings();
-  store_ = open_azure_store(
-      *source_, wanted,
-      [this, stall = wanted.stall](const Description& known) { return network(known, stall); });
-  return *store_;
+  return open_azure_store(*source_, wanted, [this, stall = wanted.stall](const Description& known) {
+    return network(known, stall);
+  });
 }
 
+class StorageService::Lease {
+ public:
+  explicit Lease(void* self) : service_(&from(self)) {
+    const std::lock_guard lock(service_->mutex_);
+    if (service_->idle_.empty()) {
+      store_ = service_->open_store();
+    } else {
+      store_ = std::move(service_->idle_.back());
+      service_->idle_.pop_back();
+    }
+  }
+  ~Lease() {
+    const std::lock_guard lock(service_->mutex_);
+    service_->idle_.push_back(std::move(store_));
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  Store* operator->() const { return store_.get(); }
+  Store& operator*() const { return *store_; }
+
+ private:
+  StorageService* service_;
+  std::unique_ptr<Store> store_;
+};
+
 int32_t StorageService::locker_entry(void* self, jp_sink url, jp_error* err) noexcept {
-  return boundary::guard(err, [&] { write_to(url, from(self).opened().address()); });
+  return boundary::guard(err, [&] { write_to(url, Lease(self)->address()); });
 }
 
 int32_t StorageService::list_entry(void* self, jp_str prefix, jp_sink lines,
@@ -172,7 +198,7 @@ int32_t StorageService::list_entry(void* self, jp_str prefix, jp_sink lines,
   return boundary::guard(err, [&] {
     check_prefix(boundary::view(prefix));
     bool is_stopped = false;
-    from(self).opened().list(boundary::view(prefix), [&](const BlobInfo& blob) {
+    Lease(self)->list(boundary::view(prefix), [&](const BlobInfo& blob) {
       const std::string line = json_line(blob) + '\n';
       is_stopped = lines.write(lines.ctx, line.data(), line.size()) != 0;
       return !is_stopped;
@@ -185,11 +211,11 @@ int32_t StorageService::properties_entry(void* self, jp_str blob, jp_sink line,
                                          jp_error* err) noexcept {
   return boundary::guard(err, [&] {
     check_blob_name(boundary::view(blob));
-    Store& store = from(self).opened();
-    const auto info = store.properties(boundary::view(blob));
+    const Lease store(self);
+    const auto info = store->properties(boundary::view(blob));
     if (!info)
       throw Error(Errc::not_found, "blob " + quoted(boundary::view(blob)) +
-                                       " not found in the locker " + store.address());
+                                       " not found in the locker " + store->address());
     write_to(line, json_line(*info) + '\n');
   });
 }
@@ -198,7 +224,7 @@ int32_t StorageService::download_entry(void* self, const jp_download* download,
                                        jp_downloaded* result, jp_error* err) noexcept {
   return boundary::guard(err, [&] {
     check_blob_name(boundary::view(download->blob));
-    const auto downloaded = from(self).opened().download(
+    const auto downloaded = Lease(self)->download(
         boundary::view(download->blob), std::string(boundary::view(download->to_path)),
         (download->flags & JP_DOWNLOAD_FRESH) != 0, watch_of(download->progress));
     hand_out(jp_downloaded{sizeof(jp_downloaded), downloaded.checked ? 1u : 0u, downloaded.bytes,
@@ -215,8 +241,8 @@ int32_t StorageService::upload_entry(void* self, const jp_upload* upload, jp_upl
     check_header_text("content type", content_type);
     if (content_type.empty()) content_type = "application/octet-stream";
     const uint64_t bytes =
-        from(self).opened().upload(boundary::view(upload->blob), content_type,
-                                   content_of(upload->source), watch_of(upload->progress));
+        Lease(self)->upload(boundary::view(upload->blob), content_type, content_of(upload->source),
+                            watch_of(upload->progress));
     hand_out(jp_uploaded{sizeof(jp_uploaded), 0, bytes}, result);
   });
 }
@@ -224,7 +250,7 @@ int32_t StorageService::upload_entry(void* self, const jp_upload* upload, jp_upl
 int32_t StorageService::remove_entry(void* self, jp_str blob, jp_error* err) noexcept {
   return boundary::guard(err, [&] {
     check_blob_name(boundary::view(blob));
-    from(self).opened().remove(boundary::view(blob));
+    Lease(self)->remove(boundary::view(blob));
   });
 }
 
@@ -235,7 +261,7 @@ int32_t StorageService::sign_entry(void* self, const jp_signature* signature, jp
     check_header_text("content disposition", boundary::view(signature->content_disposition));
     check_header_text("content type", boundary::view(signature->content_type));
     if (signature->seconds < 1) throw Error(Errc::usage, "a URL is valid for at least a second");
-    const SignedAddress made = from(self).opened().sign(
+    const SignedAddress made = Lease(self)->sign(
         {boundary::view(signature->blob),
          std::chrono::seconds{std::min<int64_t>(signature->seconds, int64_t{1} << 40)},
          boundary::view(signature->content_disposition), boundary::view(signature->content_type)});
@@ -252,11 +278,12 @@ int32_t StorageService::sync_entry(void* self, const jp_sync* sync, jp_synced* r
                                    jp_error* err) noexcept {
   return boundary::guard(err, [&] {
     check_prefix(boundary::view(sync->prefix));
-    const SyncResult done = storage::sync(
-        from(self).opened(),
-        {std::string(boundary::view(sync->prefix)), std::string(boundary::view(sync->directory)),
-         (sync->flags & JP_SYNC_FRESH) != 0, watch_of(sync->progress),
-         [self](const std::string& text) { from(self).host_.warn(text); }});
+    const Lease store(self);
+    const SyncResult done =
+        storage::sync(*store, {std::string(boundary::view(sync->prefix)),
+                               std::string(boundary::view(sync->directory)),
+                               (sync->flags & JP_SYNC_FRESH) != 0, watch_of(sync->progress),
+                               [self](const std::string& text) { from(self).host_.warn(text); }});
     hand_out(jp_synced{sizeof(jp_synced), done.changed ? 1u : 0u, done.files, done.bytes,
                        done.transferred, done.transferred_bytes, done.removed},
              result);
@@ -310,7 +337,7 @@ int32_t StorageService::download_all_entry(void* self, const jp_download_all* do
       wanted.below = below;
       wanted.fresh = (download->flags & JP_DOWNLOAD_FRESH) != 0;
     }
-    from(self).opened().download_all(all, OnFailure::go_on, watch_of(download->progress));
+    Lease(self)->download_all(all, OnFailure::go_on, watch_of(download->progress));
     for (uint64_t i = 0; i < all.size(); ++i) report(*download, i, all[i]);
   });
 }

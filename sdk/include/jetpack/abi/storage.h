@@ -110,6 +110,7 @@ typedef struct jp_download_all {
   void (*settled)(void* ctx, uint64_t index, const jp_downloaded* result, const jp_error* failure);
 } jp_download_all;
 
+/* Calls may come from several threads at once. */
 typedef struct jp_storage {
   uint32_t size;
   uint32_t reserved;
