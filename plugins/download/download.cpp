@@ -357,7 +357,11 @@ JETPACK_PLUGIN(
             "and in a cluster-init script for the blobs of the running project version.\n\n"
             "The file appears under its name, replacing an existing file, only when it is complete "
             "and its checksum has been verified. Running the command again resumes an interrupted "
-            "download. Nothing is printed on standard output without --json."),
+            "download. With --recursive, many blobs are downloaded at once, and a file that "
+            "already "
+            "has the size and checksum of its blob stays as it is, unless --fresh is given. "
+            "Nothing "
+            "is printed on standard output without --json."),
         jetpack::example("jetpack download --project example-project big-file.zip .",
                          "Download big-file.zip to the current directory"),
         jetpack::example("jetpack download --project demo a.tgz b.tgz /opt/packages/",

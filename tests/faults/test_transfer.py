@@ -713,13 +713,9 @@ def test_of_many_blobs_one_that_fails_does_not_end_the_others(store, jetpack, tm
 
 def test_of_many_blobs_one_that_is_replaced_meanwhile_is_the_newer(store, jetpack, tmp_path):
     blobs, out = tree_of(store), tmp_path / "out"
-
-    def change():
-        store.put("blobs/p/d2/29 \u00e4", b"newer")
-        store.put("blobs/p/d0/large", CONTENT)
-        del store.blobs["blobs/p/d2/26 \u00e4"]
-
-    store.always = once({"blobs/p/d0/0 \u00e4": change})
+    store.always = once({"blobs/p/d2/29 \u00e4": lambda: store.put("blobs/p/d2/29 \u00e4", b"newer"),
+                         "blobs/p/d0/large": lambda: store.put("blobs/p/d0/large", CONTENT),
+                         "blobs/p/d2/26 \u00e4": lambda: store.blobs.pop("blobs/p/d2/26 \u00e4")})
     result = jetpack("download", "--project", "p", "-r", ".", out, "--json", timeout=100)
     assert [entry["blob"] for entry in json.loads(result.stdout)["failed"]] == ["blobs/p/d2/26 \u00e4"]
     blobs.update({"d2/29 \u00e4": b"newer", "d0/large": CONTENT})

@@ -2,6 +2,7 @@
 #include "services/http/retry.hpp"
 
 #include <algorithm>
+#include <random>
 
 namespace jetpack::http {
 
@@ -32,8 +33,10 @@ std::optional<milliseconds> Tries::after(const Retryable& failure) {
   if (failure.retry_after() > longest_wait) return std::nullopt;
   const milliseconds ceiling =
       std::min(longest_pause, first_pause * (int64_t{1} << std::min(failures_ - 1, 10)));
+  // Not a member: to seed it costs more than most requests do where the processor is virtual.
+  std::minstd_rand random{std::random_device{}()};
   const milliseconds pause{
-      std::uniform_int_distribution<int64_t>(ceiling.count() / 2, ceiling.count())(random_)};
+      std::uniform_int_distribution<int64_t>(ceiling.count() / 2, ceiling.count())(random)};
   return std::max(pause, milliseconds{failure.retry_after().value_or(std::chrono::seconds{0})});
 }
 

@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <string>
 
 #include <jetpack/error.hpp>
@@ -63,7 +62,6 @@ class Tries {
  private:
   int most_;
   int failures_ = 0;
-  std::minstd_rand random_{std::random_device{}()};
 };
 
 // Calls `attempt` until it does not throw Retryable, at most `most` times. When the transfer is

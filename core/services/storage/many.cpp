@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include <jetpack/error.hpp>
@@ -19,6 +20,7 @@ namespace jetpack::storage {
 namespace {
 
 constexpr std::chrono::milliseconds report_interval{100};
+constexpr size_t write_size_of_small = 512 << 10;
 // An attempt that fetched at least this much got somewhere.
 constexpr uint64_t worth_of_try = 64 << 10;
 
@@ -39,28 +41,37 @@ class SmallFile {
 
   void restart() {
     at_ = 0;
+    held_.clear();
     md5_ = Md5();
     file_.resume({blob_->name, blob_->etag, blob_->bytes}, true);
   }
 
   void take(std::string_view data) {
-    file_.write_at(at_, data);
     md5_.update(data);
     at_ += data.size();
+    held_ += data;
+    if (held_.size() >= write_size_of_small) flush();
   }
 
   // Its MD5, hex.
   std::string digest() { return support::hex(md5_.finish()); }
 
   void finish() {
+    flush();
     file_.finish();
     is_finished_ = true;
   }
 
  private:
+  void flush() {
+    file_.write_at(at_ - held_.size(), held_);
+    held_.clear();
+  }
+
   PartialFile file_;
   const BlobInfo* blob_;
   uint64_t at_ = 0;
+  std::string held_;  // the end of it, to be written: pieces from the network are short
   Md5 md5_;
   bool is_finished_ = false;
 };

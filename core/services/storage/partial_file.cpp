@@ -25,6 +25,8 @@ namespace {
 constexpr uint64_t most_state = 1 << 20;
 // File systems take names of 255 bytes; ours are longer than the destination's.
 constexpr size_t longest_shown_name = 200;
+// To reserve the space of less would cost more than to write it.
+constexpr uint64_t least_reserved = 1 << 20;
 
 Errc errc_of_system(int error) {
   if (error == EACCES || error == EPERM || error == EROFS) return Errc::denied;
@@ -202,7 +204,7 @@ Ranges PartialFile::what_is_there(const Content& content) const {
 
 void PartialFile::reserve(uint64_t bytes) const {
   const auto size = static_cast<off_t>(bytes);
-  if (bytes > 0 && ::fallocate(fd_.get(), 0, 0, size) != 0) {
+  if (bytes >= least_reserved && ::fallocate(fd_.get(), 0, 0, size) != 0) {
     const int error = errno;
     if (error == ENOSPC || error == EDQUOT) {
       struct statvfs disk {};
