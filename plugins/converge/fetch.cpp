@@ -135,9 +135,9 @@ void Fetch::fetch(const support::Spec& spec, Step& step) {
   } catch (const Failed&) {
     throw;
   } catch (const Error& e) {
-    Failure failure;
+    Failure failure = failure_of(e);
     failure.description = "Project download failed: project '" + with_version(spec) + "' spec '" +
-                          spec.name + "': " + e.what();
+                          spec.name + "': " + failure.description;
     failure.project = spec.project;
     failure.spec = spec.name;
     throw Failed(failure);
