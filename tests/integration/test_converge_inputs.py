@@ -166,7 +166,14 @@ def test_names_of_all_kinds(node):
     node.put("scripts/dos.sh", f"#!/bin/sh\r\necho dos.sh >> {node.ran}\r\n", one)
     node.put("scripts/mark.sh", f"\N{BYTE ORDER MARK}#!/bin/sh\necho mark.sh >> {node.ran}\n", one)
     node.note("install.sh", two, "stages")
+    # Directories of an account with a hierarchical namespace.
+    for name in ("", "/scripts", "/files", "/files/deep", "/files/none"):
+        node.store.put(f"projects/{one}/cluster-init{name}", b"",
+                       listed="<Metadata><hdi_isfolder>true</hdi_isfolder></Metadata>")
+    node.put("files/deep/zero", "", one)
     result = node.converge()
+    files = node.directory / "my.site/1.0.0/files"
+    assert (files / "deep/zero").read_bytes() == b"" and (not (files / "none").exists() or (files / "none").is_dir())
     assert node.noted() == ["install.sh", *names[:3], "dos.sh", "mark.sh", names[3]]
     log = (node.home / "logs/jetpack.log").read_text()
     for name in (*odd, "x.sh"):
