@@ -154,7 +154,7 @@ void Fetch::plan(const support::Spec& spec, std::vector<Step>& steps) const {
     const auto blob = support::parse_json(line, "the locker's listing");
     const std::string name = support::text_or(blob, "name", "");
     ++files;
-    bytes += support::number_or(blob, "size", 0);
+    bytes += support::number_or(blob, "bytes", 0);
     if (!is_new || !name.starts_with(start) || !is_run(name.substr(start.size()))) return true;
     Step& script = scripts.emplace_back();
     script.action = "script";
