@@ -215,7 +215,7 @@ NodeConfiguration::Fetched NodeConfiguration::fetch() {
   const auto id = session_.identity("userdata");
   if (!id) {
     fetched.rejection =
-        "this node has no userdata id: enroll the node, or set [identity] userdata_id or "
+        "this node has no userdata id; enroll the node, or set [identity] userdata_id or "
         "instance_id in config/jetpack.ini";
     return fetched;
   }

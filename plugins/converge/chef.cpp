@@ -116,6 +116,9 @@ class ChefRun {
   std::string attributes() const {
     auto document = support::parse_json(config_.require("", Format::json), "the configuration");
     std::vector<std::string> list;
+    // Its resources are used without a dependency on it.
+    if (fs::exists(repository_ + "/cookbooks/jetpack/recipes/default.rb"))
+      list.emplace_back("recipe[jetpack]");
     if (fs::exists(repository_ + "/cookbooks/cyclecloud")) list.emplace_back("recipe[cyclecloud]");
     add_unless_there(list, plan_.run_list);
     if (fs::exists(repository_ + "/cookbooks/cluster_init"))

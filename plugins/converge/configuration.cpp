@@ -3,12 +3,15 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <string_view>
 #include <thread>
 
 #include <jetpack/config.hpp>
 #include <jetpack/session.hpp>
 #include "support/backoff.hpp"
+#include "support/files.hpp"
 #include "support/log_file.hpp"
 #include "support/node_configuration.hpp"
 
@@ -22,6 +25,13 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds patience{60};
 constexpr milliseconds least_pause{1000}, most_pause{10'000};
 
+// Waiting makes no room on a disk.
+bool is_full_disk(std::string_view text) {
+  return text.find(support::system_message(ENOSPC)) != std::string_view::npos ||
+         text.find(support::system_message(EDQUOT)) != std::string_view::npos ||
+         text.find(" bytes are needed and ") != std::string_view::npos;
+}
+
 }  // namespace
 
 void retried(const Warn& warn, const std::function<void()>& work) {
@@ -32,7 +42,9 @@ void retried(const Warn& warn, const std::function<void()>& work) {
       return work();
     } catch (const Error& e) {
       const auto pause = backoff.pause();
-      if (e.code() != Errc::unavailable || Clock::now() + pause > deadline) throw;
+      if (e.code() != Errc::unavailable || Clock::now() + pause > deadline ||
+          is_full_disk(e.what()))
+        throw;
       warn(std::string(e.what()) + "; retrying in " + std::to_string(pause.count()) + " ms");
       std::this_thread::sleep_for(pause);
     }

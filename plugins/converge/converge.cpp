@@ -25,6 +25,17 @@ std::string shown_step(const jetpack::converge::Step& step) {
   return support::one_line(line) + '\n';
 }
 
+// What failed, what to do, and where the output is.
+std::string shown_failure(const jetpack::converge::Failure& failure,
+                          const std::vector<jetpack::converge::Step>& steps) {
+  std::string text = "  " + support::one_line(failure.description) + '\n';
+  if (!failure.recommendation.empty())
+    text += "  Recommendation: " + support::one_line(failure.recommendation) + '\n';
+  if (!steps.empty() && !steps.back().log.empty())
+    text += "  Output: " + support::one_line(steps.back().log) + '\n';
+  return text;
+}
+
 int show_history(const Call& call) {
   const auto config = call.service<jetpack::Config>();
   auto runs = jetpack::converge::read_history(support::converge_history_file(config)).runs;
@@ -44,7 +55,7 @@ int show_history(const Call& call) {
                                  "  " + run.mode) +
                '\n');
     for (const auto& step : run.steps) call.print(shown_step(step));
-    if (run.failure) call.print("  " + support::one_line(run.failure->description) + '\n');
+    if (run.failure) call.print(shown_failure(*run.failure, run.steps));
   }
   return 0;
 }
@@ -81,11 +92,16 @@ JETPACK_PLUGIN(
             "again. A script that was interrupted runs again at the next converge.\n\n"
             "The output of each is in logs/cluster-init/PROJECT/SPEC/scripts/NAME.out. The first "
             "one that fails ends the converge, and is reported to the cluster with the end of its "
-            "output. Must be run as root."),
+            "output; 'jetpack converge history' and logs/jetpack.log show what happened. Must be "
+            "run "
+            "as root."),
         jetpack::example("jetpack converge", "Configure the node"),
         jetpack::example("jetpack converge --dry-run", "What would be done, and why"),
         jetpack::example("jetpack converge --cluster-init --offline",
-                         "Run the scripts on disk that are left")),
+                         "Run the scripts on disk that are left"),
+        jetpack::example(
+            "rm /mnt/cluster-init/.run/site/default/scripts/10-mount.sh.run && jetpack converge",
+            "Run one script again")),
     jetpack::command("converge history", "List the last runs of converge and their steps",
                      show_history, jetpack::flag("json", "Print JSON"),
                      jetpack::example("jetpack converge history --json | jq '.[-1].failure'",

@@ -241,8 +241,14 @@ TEST_CASE("the output of a script: its end, without a line that is cut") {
   CHECK(tail.ends_with("line 2999\n\\x1b[2J\xEF\xBF\xBD last"));
   CHECK(output.read_more().size() == all.size() + 10);
   CHECK(output.read_more().empty());
-  const OutputFile again(directory.path(), "cluster-init/p/s/scripts/a.sh.out");
+  OutputFile again(directory.path(), "cluster-init/p/s/scripts/a.sh.out");
   CHECK(again.tail().empty());
+  // One line, and a secret whose name is before what is shown.
+  const std::string secret(9000, 's');
+  REQUIRE(support::write_all(again.descriptor(),
+                             std::string(9000, 'x') + " password=" + secret + " the end") == 0);
+  CHECK(again.tail().ends_with(" the end"));
+  CHECK(again.tail().find("sss") == std::string::npos);
 }
 
 TEST_CASE("specs: repeated, in two versions, optional, missing") {
@@ -258,6 +264,17 @@ TEST_CASE("specs: repeated, in two versions, optional, missing") {
   optional.optional = true;
   CHECK(present_specs(directory.path(), {one, optional}, skipped).size() == 1);
   CHECK(skipped == std::vector<std::string>{"p/t"});
+}
+
+TEST_CASE("failures: what to do is apart from what failed") {
+  const auto failure = failure_of(Error(Errc::failed, "x: not found; a; create it\nmore\n"));
+  CHECK(failure.description == "x: not found; a");
+  CHECK(failure.recommendation == "Create it");
+  CHECK(text_of(failure) == "x: not found; a\nRecommendation: Create it\nmore");
+  for (const char* text : {"", "x: not found", "x; ", "; "}) {
+    CHECK(failure_of(Error(Errc::failed, text)).description == text);
+    CHECK(failure_of(Error(Errc::failed, text)).recommendation.starts_with("Correct the cause"));
+  }
 }
 
 TEST_CASE("the line of a terminal fits, whatever a script writes") {

@@ -112,9 +112,9 @@ void Fetch::finish(const FetchedSpec& fetched, Step& step) const {
   } catch (const Failed&) {
     throw;
   } catch (const Error& e) {
-    Failure failure;
+    Failure failure = failure_of(e);
     failure.description = "Project download failed: project '" + with_version(spec) + "' spec '" +
-                          spec.name + "': " + e.what();
+                          spec.name + "': " + failure.description;
     failure.project = spec.project;
     failure.spec = spec.name;
     throw Failed(failure);
@@ -155,7 +155,7 @@ void Fetch::plan(const support::Spec& spec, std::vector<Step>& steps) const {
     const auto blob = support::parse_json(line, "the locker's listing");
     const std::string name = support::text_or(blob, "name", "");
     ++files;
-    bytes += support::number_or(blob, "size", 0);
+    bytes += support::number_or(blob, "bytes", 0);
     if (!is_new || !name.starts_with(start) || !is_run(name.substr(start.size()))) return true;
     Step& script = scripts.emplace_back();
     script.action = "script";

@@ -30,10 +30,9 @@ void Narrator::warn(const std::string& line) {
   call_.report("jetpack converge: warning: " + support::one_line(line) + '\n');
 }
 
-void Narrator::debug(const std::string& line) {
-  if (!debugs_) return;
-  log_.debug(line);
-  if (!as_json_) print(support::one_line(line) + '\n');
+void Narrator::remark(const std::string& line) {
+  log_.info(line);
+  if (debugs_ && !as_json_) print(support::one_line(line) + '\n');
 }
 
 void Narrator::echo(std::string_view output) {

@@ -19,7 +19,7 @@ class Narrator {
   void say(const std::string& line);
   void warn(const std::string& line);
   // For logs/jetpack.log, and standard output with --debug.
-  void debug(const std::string& line);
+  void remark(const std::string& line);
   // Output of a script, for --cluster-init and --debug.
   void echo(std::string_view output);
   bool echoes() const { return echoes_; }

@@ -7,14 +7,6 @@ namespace jetpack::converge {
 
 namespace {
 
-std::string text_of(const Failure& failure) {
-  std::string text = failure.description;
-  if (!failure.recommendation.empty()) text += "\nRecommendation: " + failure.recommendation;
-  if (!failure.detail.empty()) text += '\n' + failure.detail;
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
-}
-
 Failure of_script(const support::Spec& spec, const std::string& path) {
   Failure failure;
   failure.script = path;
@@ -29,6 +21,14 @@ void add_text(support::Object& object, std::string_view name, const std::string&
 }
 
 }  // namespace
+
+std::string text_of(const Failure& failure) {
+  std::string text = failure.description;
+  if (!failure.recommendation.empty()) text += "\nRecommendation: " + failure.recommendation;
+  if (!failure.detail.empty()) text += '\n' + failure.detail;
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
 
 void write_step(support::JsonWriter& json, const Step& step) {
   support::Object object(json);
@@ -53,6 +53,15 @@ Failure failure_of(const Error& error) {
   Failure failure;
   failure.description = text.substr(0, end);
   if (end != std::string::npos) failure.detail = text.substr(end + 1);
+  const size_t advice = failure.description.rfind("; ");
+  if (advice == std::string::npos || advice + 2 == failure.description.size()) {
+    failure.recommendation = "Correct the cause, then run jetpack converge again";
+  } else {
+    failure.recommendation = failure.description.substr(advice + 2);
+    failure.description.resize(advice);
+    if (failure.recommendation.front() >= 'a' && failure.recommendation.front() <= 'z')
+      failure.recommendation.front() -= 'a' - 'A';
+  }
   return failure;
 }
 

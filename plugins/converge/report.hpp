@@ -49,7 +49,10 @@ class Failed : public Error {
   Failure failure_;
 };
 
-// Any error as a failure of the converge.
+// As it is printed: the description, the recommendation, the detail.
+std::string text_of(const Failure& failure);
+
+// Any error as a failure of the converge. What follows the last "; " of its text says what to do.
 Failure failure_of(const Error& error);
 
 // A script that did not end with 0.

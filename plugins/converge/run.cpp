@@ -77,10 +77,11 @@ class Converge {
       run_.status = "ok";
     } catch (const Error& e) {
       if (options_.is_dry) throw;
-      fail(failure_of(e));
+      const Failure failure = failure_of(e);
+      fail(failure);
       // Longer than an error that the host reports.
       if (!call_.flag("json"))
-        call_.report("jetpack converge: " + support::printable(e.what()) + '\n');
+        call_.report("jetpack converge: " + support::printable(text_of(failure)) + '\n');
     }
     if (!options_.is_dry && run_.status == "ok") finish();
     if (call_.flag("json")) print_json();

@@ -39,7 +39,8 @@ std::string read_at(int fd, off_t from, size_t most) {
 }
 
 std::string last_lines(std::string text, bool is_all) {
-  if (!is_all) text.erase(0, std::min(text.find('\n'), text.size() - 1) + 1);
+  // Without the line that is cut, unless it is the only one.
+  if (const size_t end = text.find('\n'); !is_all && end < text.size() - 1) text.erase(0, end + 1);
   size_t from = text.size();
   for (int lines = 0; lines <= most_lines && from != std::string::npos && from > 0; ++lines)
     from = text.rfind('\n', from - 1);
@@ -75,9 +76,13 @@ std::string OutputFile::read_more() {
 std::string OutputFile::tail() const {
   struct stat info {};
   if (::fstat(file_.get(), &info) != 0) return {};
-  const off_t from = std::max<off_t>(0, info.st_size - static_cast<off_t>(max_tail));
-  return support::printable(support::redact(
-      support::well_formed(last_lines(read_at(file_.get(), from, max_tail), from == 0))));
+  // More than is shown, so that a secret is masked whose name is before the part that is.
+  const auto most = static_cast<off_t>(2 * max_tail);
+  std::string text = support::redact(support::well_formed(
+      read_at(file_.get(), std::max<off_t>(0, info.st_size - most), 2 * max_tail)));
+  const bool is_all = info.st_size <= most && text.size() <= max_tail;
+  if (text.size() > max_tail) text.erase(0, text.size() - max_tail);
+  return support::printable(support::well_formed(last_lines(std::move(text), is_all)));
 }
 
 Ran run_task(const Process& process, const Task& task, const OutputFile& output, const Tick& tick) {

@@ -99,8 +99,13 @@ void Scripts::prepare() {
   markers_.name_disk();
   forget_gone();
   for (const auto& script : stages_.scripts) make_executable(place_.directory, script.path);
-  for (const auto& ignored : stages_.ignored)
-    narrator_.debug("Ignoring " + ignored.path + ": " + ignored.why);
+  for (const auto& ignored : stages_.ignored) {
+    const std::string line = "Ignoring " + ignored.path + ": " + ignored.why;
+    if (ignored.is_odd)
+      narrator_.warn(line);
+    else
+      narrator_.remark(line);
+  }
 }
 
 // Records of scripts that are to run again, so that it is known should the disk be another one

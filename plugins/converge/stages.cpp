@@ -66,7 +66,7 @@ class StageFinder {
         support::spec_path(directory_, specs_[spec]) + '/' + below + '/' + name;
     const std::string why = reason_to_ignore(path, name);
     if (!why.empty()) {
-      found_.ignored.push_back({path, why});
+      found_.ignored.push_back({path, why, name.ends_with(".sh") && !name.starts_with('.')});
       return;
     }
     found_.scripts.push_back(

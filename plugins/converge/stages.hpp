@@ -24,6 +24,7 @@ struct Script {
 struct Ignored {
   std::string path;
   std::string why;
+  bool is_odd = false;  // it has the name of a script
 };
 
 struct Stages {

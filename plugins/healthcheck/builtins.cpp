@@ -80,6 +80,17 @@ std::optional<Request> read_request(int directory, const std::string& name) {
   }
 }
 
+// For those who share run/, whatever the umask.
+void create_requests(const std::string& directory) {
+  constexpr mode_t mode_for_group = 02770;
+  if (::geteuid() != 0 || ::mkdir(directory.c_str(), mode_for_group) != 0) return;
+  const support::Fd made(
+      ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info {};
+  if (made && ::fstat(made.get(), &info) == 0 && info.st_uid == 0)
+    ::fchmod(made.get(), mode_for_group);
+}
+
 }  // namespace
 
 Outcome check_converge_timeout(bool is_configured, std::chrono::seconds timeout) {
@@ -97,7 +108,10 @@ Outcome check_scheduled_shutdown(const std::string& directory, support::SystemTi
   Outcome outcome;
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) {
-    if (errno != ENOENT) outcome.message = directory + ": " + support::system_message(errno);
+    if (errno == ENOENT)
+      create_requests(directory);
+    else
+      outcome.message = directory + ": " + support::system_message(errno);
     return outcome;
   }
   const support::Directory entries(::fdopendir(fd));

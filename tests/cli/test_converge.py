@@ -214,6 +214,9 @@ def test_a_failure_stops_everything_and_says_what(node, server):
     shown = json.loads(node.jetpack.answer("converge", "history", "--json"))
     assert shown[-1]["status"] == "failed" and shown[-1]["failure"]["return_code"] == 7
     assert [(s["name"], s["status"]) for s in shown[-1]["steps"]] == [("1.sh", "ran"), ("2.sh", "failed")]
+    assert node.jetpack.answer("converge", "history").endswith(
+        f"  {text}\n  Recommendation: Edit and re-upload the script to correct the error and try again\n"
+        f"  Output: {node.output('2.sh', 'pbs/server')}\n")
     node.note("2.sh", spec="pbs/server")
     result = json.loads(node.converge("--json").stdout)
     assert node.noted() == ["2.sh", "3.sh", "activate.sh"]
@@ -259,6 +262,7 @@ def test_output_is_exact_and_bounded_elsewhere(node):
         file.seek(100000000)
         assert file.read() == b"a\0b\xff\x1b[31m" + b"x" * 50000 + b"end"
     assert len(result.stderr) < 20000 and "\x1b" not in result.stderr
+    assert result.stderr.endswith("xxxend\n")
     assert len(node.log()) < 100000
     assert path.stat().st_mode & 0o777 == 0o640
 

@@ -60,7 +60,7 @@ def node(jetpack, tmp_path):
 def test_chef_runs_with_merged_cookbooks_before_the_scripts(node, jetpack):
     _, (args, settings, attributes, home) = node("recipe[site], role[worker]", spec_list=["recipe[other]"])
     assert args[-1] == "--local-mode" and home == str(jetpack.home.path)
-    assert attributes["run_list"] == ["recipe[site]", "role[worker]", "recipe[other]"]
+    assert attributes["run_list"] == ["recipe[jetpack]", "recipe[site]", "role[worker]", "recipe[other]"]
     assert attributes["cyclecloud"]["cluster_init_specs"][0]["project"] == "site"
     repository = jetpack.home / "system/chef/chef-repo"
     assert f"cookbook_path '{repository}/cookbooks'" in settings
@@ -78,10 +78,10 @@ def test_recipes_around_the_run_list(node, jetpack):
     for name in ("cyclecloud", "cluster_init"):
         (jetpack.home / "system/chef/specs/site/default/cookbooks" / name).mkdir()
     _, called = node(["recipe[site]"])
-    assert called[2]["run_list"] == ["recipe[cyclecloud]", "recipe[site]", "recipe[cluster_init]"]
+    assert called[2]["run_list"] == ["recipe[jetpack]", "recipe[cyclecloud]", "recipe[site]", "recipe[cluster_init]"]
     shutil.rmtree(jetpack.home / "system/chef/specs/site/default/cookbooks/cluster_init")
     _, called = node(["recipe[site]"])
-    assert called[2]["run_list"] == ["recipe[cyclecloud]", "recipe[site]"]
+    assert called[2]["run_list"] == ["recipe[jetpack]", "recipe[cyclecloud]", "recipe[site]"]
 
 
 def test_without_a_client_nothing_runs(node):

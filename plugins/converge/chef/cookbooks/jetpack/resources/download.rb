@@ -19,6 +19,5 @@ action :download do
   execute "jetpack download #{new_resource.blob}" do
     command command
     cwd node['jetpack']['downloads'] unless new_resource.dest
-    creates new_resource.dest if new_resource.dest && !new_resource.dest.end_with?('/')
   end
 end
