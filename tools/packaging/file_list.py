@@ -23,7 +23,9 @@ def package_of(name):
 
 
 def is_ours(name):
-    """Whether an installation puts it there; scripts keep files of their own in system/."""
+    """Whether an installation puts it there; scripts keep files of their own in system/, and Python its caches."""
+    if "/__pycache__/" in name:
+        return False
     return not name.startswith("system/") or name.startswith(("system/bin/", "system/embedded/", "system/install/",
                                                              "system/bootstrap/cron_wrapper.sh"))
 
