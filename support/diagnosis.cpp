@@ -186,10 +186,8 @@ constexpr std::array all_diagnoses{
               "The health checks' service is not running",
               "Run 'jetpack initialize' or 'systemctl start healthcheck'"},
     // -- units
-    Diagnosis{
-        "unit-missing", "units", is_warning, "systemd does not know a unit of jetpack",
-        "Copy the unit from share/jetpack/systemd to /etc/systemd/system, then run 'systemctl "
-        "daemon-reload'"},
+    Diagnosis{"unit-missing", "units", is_warning, "systemd does not know a unit of jetpack",
+              "Install the package again, or run system/install/install.sh as root"},
     Diagnosis{"unit-disabled", "units", is_warning, "A unit does not start when the machine boots",
               "Run 'systemctl enable' for the unit"},
     Diagnosis{"unit-failed", "units", is_error, "A unit has failed",

@@ -25,7 +25,8 @@ _jetpack() {
     sed 's/:/\\:/g; s/\t/:/')"})
   if (( $#candidates )); then _describe jetpack candidates; else _files; fi
 }
-compdef _jetpack jetpack
+# From a directory of $fpath, this file itself is the first call.
+if [ "${funcstack[1]-}" = _jetpack ]; then _jetpack; else compdef _jetpack jetpack; fi
 )sh";
 
 constexpr std::string_view fish_script =

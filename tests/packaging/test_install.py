@@ -42,7 +42,7 @@ def _installer(built_home, tmp_path):
     shutil.copytree(built_home, source, symlinks=True, copy_function=lambda one, two: os.link(one, two),
                     ignore=lambda path, names: {"config", "logs", "run", "scripts"} & set(names)
                     if path == str(built_home) else set())
-    for name in ("agent.sha256", "hub.sha256", "sdk.sha256", "install.sh"):
+    for name in ("agent.sha256", "hub.sha256", "sdk.sha256", "install.sh", "steps.sh"):
         copy = source / "system/install" / name
         if copy.exists():
             content = copy.read_bytes()
@@ -51,6 +51,7 @@ def _installer(built_home, tmp_path):
     (source / "system/install/install.sh").chmod(0o755)
     root = tmp_path / "root"
     (root / "etc").mkdir(parents=True)
+    (root / "usr/share/zsh/site-functions").mkdir(parents=True)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\nused:x:999:999::/:/bin/false\n")
     (root / "etc/group").write_text("root:x:0:\n")
     return Installer(source, root)
@@ -108,6 +109,9 @@ def test_install_upgrade_and_remove(installer):
     left = installer.files() - before
     assert left == {f"{PLACE}/{name}" for name in [*kept, "logs/installation.log"]}
     assert not (installer.home / "bin").exists()
+    # A directory that was there is another's; those that the installation created go with it.
+    assert not (installer.root / "usr/share/fish").exists()
+    assert (installer.root / "usr/share/zsh/site-functions").is_dir()
     installer("--uninstall", "--purge")
     assert installer.files() == before
     assert "cyclecloud" not in (etc / "passwd").read_text() + (etc / "group").read_text()
@@ -144,3 +148,15 @@ def test_options(installer):
     assert "unknown option '--frobnicate'" in installer("--frobnicate", code=1)
     assert "usage: system/install/install.sh" in installer("--help")
     assert "--purge is for --uninstall" in installer("--purge", code=1)
+
+
+def test_another_architecture(installer):
+    """An image's shell says what it runs."""
+    (installer.root / "bin").mkdir()
+    program = bytearray((installer.source / "bin/jetpack").read_bytes()[:64])
+    (installer.root / "bin/sh").write_bytes(program)
+    installer("--dry-run")
+    program[18] = 0xb7 if program[18] != 0xb7 else 0x3e
+    (installer.root / "bin/sh").write_bytes(program)
+    assert "another architecture" in installer(code=1)
+    assert not installer.home.exists()

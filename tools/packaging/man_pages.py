@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes a manual page for jetpack, and one for each command, from the notes of the installed plugins.
+"""Writes a manual page for jetpack, and one for each command, from the notes of the installed plugins; and
+the scripts for the completion in shells.
 
 Run by meson as an install script: man_pages.py PREFIX [RUNNER ...]. What it writes is in
-PREFIX/share/man/man1. RUNNER is a command that runs programs for another machine.
+PREFIX/share/man/man1 and PREFIX/share/jetpack/completion. RUNNER is a command that runs programs for another machine.
 """
 import json
 import os
@@ -102,9 +103,12 @@ def main():
     jetpack = prefix / "bin/jetpack"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JETPACK_")}
 
+    def output_of(*words):
+        return subprocess.run([*sys.argv[2:], jetpack, *words], check=True, capture_output=True, text=True,
+                              env=environment).stdout
+
     def ask(*words):
-        return json.loads(subprocess.run([*sys.argv[2:], jetpack, *words], check=True, capture_output=True, text=True,
-                                         env=environment).stdout)
+        return json.loads(output_of(*words))
 
     version = ask("version", "--json")["version"]
     commands = []
@@ -122,6 +126,10 @@ def main():
     pages["jetpackd"] = ".so man1/jetpack-jetpackd.1\n"
     for name, text in pages.items():
         (directory / f"{name}.1").write_text(text, encoding="utf-8")
+    scripts = prefix / "share/jetpack/completion"
+    scripts.mkdir(parents=True, exist_ok=True)
+    for shell in ("bash", "zsh", "fish"):
+        (scripts / f"jetpack.{shell}").write_text(output_of("completion", shell), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs jetpack from an unpacked tarball, or removes it.
 #
-# usage: system/install/install.sh [--root DIR] [--dry-run]
+# usage: system/install/install.sh [--replace] [--root DIR] [--dry-run]
 #        system/install/install.sh --uninstall [--purge] [--root DIR] [--dry-run]
 #
 #   --root DIR    install into the system below DIR, such as an image; nothing of this machine changes
@@ -15,24 +15,24 @@
 set -eu
 umask 022
 
+program=install.sh
 source=$(cd "$(dirname "$0")/../.." && pwd)
-place=/opt/cycle/jetpack
 root='' action=install dry_run='' purge='' replace=''
-units='jetpackd.service healthcheck.service'
-
-fail() {
-  printf 'install.sh: %s\n' "$*" >&2
-  exit 1
-}
+replace_how='add --replace'
 
 usage() {
   sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | grep -v '^set'
 }
 
+bad() {
+  printf '%s: %s\n' "$program" "$*" >&2
+  exit 1
+}
+
 while [ $# -gt 0 ]; do
   case $1 in
     --root)
-      [ $# -ge 2 ] && [ -d "$2" ] || fail "--root: no such directory: ${2:-}"
+      [ $# -ge 2 ] && [ -d "$2" ] || bad "--root: no such directory: ${2:-}"
       root=$(cd "$2" && pwd)
       [ "$root" != / ] || root=''
       shift
@@ -45,56 +45,17 @@ while [ $# -gt 0 ]; do
       usage
       exit 0
       ;;
-    *) fail "unknown option '$1'; see install.sh --help" ;;
+    *) bad "unknown option '$1'; see install.sh --help" ;;
   esac
   shift
 done
-[ -z "$purge" ] || [ "$action" = uninstall ] || fail '--purge is for --uninstall'
-[ -n "$dry_run" ] || [ "$(id -u)" -eq 0 ] || fail 'permission denied; run it as root'
-home=$root$place
-log=$home/logs/installation.log
-etc=$root/etc
-
-note() {
-  printf '%s\n' "$*"
-  if [ -z "$dry_run" ] && [ -d "$home/logs" ]; then
-    printf '%s install.sh: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >>"$log" 2>/dev/null || :
-  fi
-}
-
-# Runs a command, or prints it.
-run() {
-  if [ -n "$dry_run" ]; then
-    printf 'would run: %s\n' "$*"
-  else
-    "$@"
-  fi
-}
-
-# Replaces a file with standard input, as a whole.
-write() {
-  if [ -n "$dry_run" ]; then
-    printf 'would write: %s\n' "$2"
-    cat >/dev/null
-    return
-  fi
-  mkdir -p "$(dirname "$2")"
-  rm -f "$2.new"
-  cat >"$2.new"
-  chmod "$1" "$2.new"
-  mv -f "$2.new" "$2"
-}
-
-# systemctl, where this machine itself is installed to and runs systemd.
-systemd() {
-  [ -z "$root" ] && [ -d /run/systemd/system ] && command -v systemctl >/dev/null || return 0
-  run systemctl --quiet "$@" || note "systemctl $* failed"
-}
-
-# Each list has the files of a part of the product, as sha256sum writes them.
-lists() {
-  find "$1/system/install" -name '*.sha256' 2>/dev/null | LC_ALL=C sort
-}
+[ -z "$purge" ] || [ "$action" = uninstall ] || bad '--purge is for --uninstall'
+[ -n "$dry_run" ] || [ "$(id -u)" -eq 0 ] || bad 'permission denied; run it as root'
+[ -f "$source/system/install/steps.sh" ] || bad "$source is incomplete: steps.sh is missing; unpack the tarball again"
+# shellcheck source=tools/packaging/install/steps.sh
+. "$source/system/install/steps.sh"
+case $root$source in *'
+'*) bad 'a path has a line break' ;; esac
 
 check_source() {
   [ -n "$(lists "$source")" ] || fail "$source is incomplete: it has no list of files; unpack the tarball again"
@@ -104,195 +65,104 @@ check_source() {
   done
 }
 
-# The original has a Python of its own; ours runs the machine's.
-is_original() {
-  for library in "$home"/system/embedded/lib/python*/os.py; do
-    [ -f "$library" ] && return 0
-  done
-  return 1
+check_package() {
+  [ -z "$root" ] || return 0
+  if command -v dpkg-query >/dev/null && dpkg-query -S "$place/bin/jetpack" >/dev/null 2>&1; then
+    fail 'jetpack is installed as a package; use apt or dpkg'
+  elif command -v rpm >/dev/null && rpm -qf "$place/bin/jetpack" >/dev/null 2>&1; then
+    fail 'jetpack is installed as a package; use dnf, zypper or rpm'
+  fi
 }
 
-set_original_aside() {
-  [ -n "$replace" ] ||
-    fail "the original Jetpack is installed in $home; to replace it and keep its configuration, add --replace"
-  [ "$source" != "$home" ] ||
-    fail "the tarball was unpacked over the original Jetpack; unpack it elsewhere, and run install.sh --replace there"
-  aside=$home/system/original-$(date -u +%Y%m%dT%H%M%SZ)
-  note "moving the original's programs to $aside"
-  systemd stop $units
-  run mkdir -p "$aside"
-  for part in embedded jetpack chef; do
-    # Downloads and cookbooks are the user's.
-    [ "$part" = chef ] || [ ! -d "$home/system/$part" ] || run mv "$home/system/$part" "$aside/"
-  done
-}
+# The machine that a program is for: two bytes of its ELF header.
+machine_of() { od -An -tx1 -j18 -N2 "$1" 2>/dev/null; }
 
-# A free id of a system account, from 999 down.
-free_id() {
-  id=999
-  while cut -d: -f3 "$etc/passwd" "$etc/group" 2>/dev/null | grep -qx "$id"; do id=$((id - 1)); done
-  echo "$id"
-}
-
-has_entry() { grep -qs "^cyclecloud:" "$etc/$1"; }
-
-create_account() {
-  if [ -z "$root" ] && command -v getent >/dev/null; then
-    getent group cyclecloud >/dev/null || run groupadd --system cyclecloud
-    getent passwd cyclecloud >/dev/null || run useradd --system --gid cyclecloud --home-dir "$place" \
-      --no-create-home --shell "$(command -v nologin || echo /bin/false)" cyclecloud
+check_program() {
+  if [ -n "$root" ]; then
+    # What the image runs.
+    for shell in "$root/bin/sh" "$root/usr/bin/sh" "$root/bin/bash" "$root/bin/busybox"; do
+      [ -f "$shell" ] && [ ! -L "$shell" ] || continue
+      [ "$(machine_of "$shell")" = "$(machine_of "$source/bin/jetpack")" ] ||
+        fail "this package is for another architecture than $root"
+    done
     return
   fi
-  has_entry group && has_entry passwd && return
-  if [ -n "$dry_run" ]; then
-    printf 'would create: the user and group cyclecloud in %s\n' "$etc"
-    return
-  fi
-  mkdir -p "$etc"
-  number=$(free_id)
-  has_entry group || printf 'cyclecloud:x:%s:\n' "$number" >>"$etc/group"
-  group=$(sed -n 's/^cyclecloud:[^:]*:\([0-9]*\):.*/\1/p' "$etc/group")
-  has_entry passwd || printf 'cyclecloud:x:%s:%s::%s:/usr/sbin/nologin\n' "$number" "$group" "$place" >>"$etc/passwd"
+  output=$("$source/bin/jetpack" --version 2>&1) || :
+  case $output in
+    [0-9]*) ;;
+    *"ermission denied"*) fail "$source/bin/jetpack does not run: $source is mounted noexec; unpack the tarball elsewhere" ;;
+    *) fail "$source/bin/jetpack does not run here ($(uname -m)): $(echo "$output" | head -n 1)" ;;
+  esac
 }
 
-# The id of the group, which may not exist on this machine.
-group_id() {
-  if [ -z "$root" ]; then getent group cyclecloud; else grep '^cyclecloud:' "$etc/group"; fi | cut -d: -f3
+# One at a time, where flock exists.
+lock() {
+  [ -z "$dry_run" ] && command -v flock >/dev/null || return 0
+  exec 9<"$home"
+  flock -n 9 || fail "another installation is running in $home"
 }
 
-# Directories that hold state; they are kept as they are, but for owner and mode. Members of the group
-# share logs/ and run/, and read the configuration; nobody else sees anything.
-create_tree() {
-  while read -r mode path; do
-    run mkdir -p "$home/$path"
-    run chown "0:$group" "$home/$path"
-    run chmod "$mode" "$home/$path"
-  done <<TREE
-0750 .
-2750 config
-2750 config/healthcheck.d
-2750 config/service.d
-2770 logs
-2770 run
-0750 scripts
-0755 system
-0755 system/bootstrap
-0755 system/chef/cache/jetpack/downloads
-0755 system/chef/chef-repo/cookbooks
-TREE
-  [ -n "$dry_run" ] || [ -L "$home/logs/jetpack.log" ] || [ -e "$home/logs/jetpack.log" ] || : >"$home/logs/jetpack.log"
-  run chown -h "0:$group" "$home/logs/jetpack.log"
-  [ -L "$home/logs/jetpack.log" ] || run chmod 0660 "$home/logs/jetpack.log"
+staging=$home/.install-new
+
+# What an older version had and this one has not would be found and loaded. Parts that this tarball
+# does not have, such as the hub, stay.
+remove_stale() {
+  listed "$source" >"$staging/.listed"
+  for list in $(lists "$source"); do
+    [ ! -f "$home/system/install/${list##*/}" ] || sed 's/^[0-9a-f]*  //' "$home/system/install/${list##*/}"
+  done | { grep -vxF -f "$staging/.listed" || :; } | while IFS= read -r file; do rm -f "$home/$file"; done
 }
 
+# All is copied before anything is replaced: a disk that is full changes nothing. Each file is renamed,
+# so that who runs jetpack meanwhile finds the old or the new one; the lists of files come last.
 copy_files() {
   [ "$source" != "$home" ] || return 0
   note "copying $source to $home"
   [ -z "$dry_run" ] || return 0
-  remove_stale
-  for part in bin include lib plugins share system; do
-    [ -d "$source/$part" ] || continue
-    (cd "$source" && tar -cf - "$part") | (cd "$home" && tar -xf - --no-same-owner)
+  rm -rf "$staging"
+  mkdir "$staging"
+  parts=$(cd "$source" && for part in bin include lib plugins share system; do [ ! -d "$part" ] || echo "$part"; done)
+  # shellcheck disable=SC2086
+  if ! { (cd "$source" && tar -cf - $parts) | (cd "$staging" && tar -xf - --no-same-owner) && sync "$staging"; } 2>/dev/null ||
+    ! (cd "$staging" && for list in $(lists "$staging"); do sha256sum --check --quiet --strict "$list" || exit 1; done) >/dev/null 2>&1; then
+    rm -rf "$staging"
+    fail "cannot copy $source to $home: the disk is full or cannot be written; nothing was changed"
+  fi
+  (cd "$staging" && find . -type d ! -path './system/install*') | while IFS= read -r directory; do
+    mkdir -p "$home/$directory"
+    find "$staging/$directory" -maxdepth 1 ! -type d ! -name .listed -exec mv -f -t "$home/$directory" '{}' '+'
   done
-}
-
-# The files that the lists of a tree name.
-listed() {
-  for list in $(lists "$1"); do sed 's/^[0-9a-f]*  //' "$list"; done
-}
-
-# What an older version had and this one has not; it would be found and loaded.
-remove_stale() {
-  [ "$source" != "$home" ] || return 0
-  listed "$source" >"$home/.listed"
-  listed "$home" | { grep -vxF -f "$home/.listed" || :; } | while IFS= read -r file; do rm -f "$home/$file"; done
-  rm -f "$home/.listed"
+  remove_stale
+  mkdir -p "$home/system/install"
+  mv -f -t "$home/system/install" "$staging"/system/install/*
+  rm -rf "$staging"
 }
 
 install_files() {
-  case $("$source/bin/jetpack" --version 2>&1) in
-    [0-9]*) ;;
-    *) [ -n "$root" ] || fail "$source/bin/jetpack does not run here ($(uname -m), $("$source/bin/jetpack" --version 2>&1 | head -n 1))" ;;
-  esac
-  run mkdir -p "$home" || fail "cannot create $home"
-  if [ -z "$dry_run" ]; then
-    probe=$home/.install-probe
-    (: >"$probe") 2>/dev/null || fail "cannot write to $home: it is read-only or full"
-    rm -f "$probe"
-  fi
-  if is_original; then set_original_aside; fi
-  create_account
-  group=$([ -n "$dry_run" ] && echo cyclecloud || group_id)
-  create_tree
+  check_source
+  check_package
+  check_program
+  [ "$source" != "$home" ] || ! is_original ||
+    fail "the tarball was unpacked over the original Jetpack; unpack it elsewhere, and run install.sh --replace there"
+  check_original
+  check_outbox
+  check_place
+  lock
+  set_original_aside
   copy_files
-  for part in bin include lib plugins share system/bin system/bootstrap/cron_wrapper.sh system/embedded system/install; do
-    [ ! -e "$home/$part" ] || run chown -Rh "0:$group" "$home/$part"
-  done
-  for unit in $units; do
-    write 644 "$etc/systemd/system/$unit" <"$source/share/jetpack/systemd/$unit"
-    run mkdir -p "$etc/systemd/system/multi-user.target.wants"
-    run ln -sfn "../$unit" "$etc/systemd/system/multi-user.target.wants/$unit"
-  done
-  # Callers look for a line that begins with "export PATH=".
-  write 644 "$etc/profile.d/cyclecloud.sh" <<PROFILE
-# Written by jetpack's installer.
-export CYCLECLOUD_HOME=$place
-export PATH=\$PATH:\$CYCLECLOUD_HOME/bin
-PROFILE
-  if [ -z "$root" ] && command -v restorecon >/dev/null; then
-    run restorecon -R "$home" "$etc/systemd/system" "$etc/profile.d/cyclecloud.sh" || :
-  fi
-  systemd daemon-reload
-  systemd try-restart $units
-  note "installed in $home; next, run: $place/bin/jetpack initialize"
-}
-
-remove_listed() {
-  listed "$home" | while IFS= read -r file; do run rm -f "$home/$file"; done
-  for list in $(lists "$home"); do run rm -f "$list"; done
-  [ -z "$dry_run" ] || return 0
-  # Directories that are empty now, and links to what is gone.
-  for part in bin include lib share system plugins; do
-    [ -d "$home/$part" ] || continue
-    find "$home/$part" -depth -type d -empty -delete
-    [ ! -d "$home/$part" ] || find "$home/$part" -xtype l -delete
-    [ ! -d "$home/$part" ] || find "$home/$part" -depth -type d -empty -delete
-  done
-}
-
-remove_account() {
-  if [ -z "$root" ] && command -v userdel >/dev/null; then
-    run userdel cyclecloud || :
-    ! getent group cyclecloud >/dev/null || run groupdel cyclecloud || :
-  else
-    for file in passwd group; do
-      [ -f "$etc/$file" ] || continue
-      grep -v '^cyclecloud:' "$etc/$file" | write 644 "$etc/$file" || :
-    done
-  fi
+  configure
 }
 
 uninstall_files() {
   [ -d "$home" ] || fail "not installed: no $home"
-  systemd disable --now $units
-  note "removing jetpack from $home"
-  for unit in $units; do
-    run rm -f "$etc/systemd/system/$unit" "$etc/systemd/system/multi-user.target.wants/$unit"
-  done
-  run rm -f "$etc/profile.d/cyclecloud.sh"
-  systemd daemon-reload
-  remove_listed
-  if [ -n "$purge" ]; then
-    run rm -rf "$home"
-    rmdir "$root/opt/cycle" 2>/dev/null || :
-    remove_account
-  fi
+  check_package
+  deconfigure
+  listed "$home" | while IFS= read -r file; do run rm -f "$home/$file"; done
+  for list in $(lists "$home"); do run rm -f "$list"; done
+  if [ -n "$purge" ]; then purge; else remove_remains; fi
 }
 
 case $action in
-  install)
-    check_source
-    install_files
-    ;;
+  install) install_files ;;
   uninstall) uninstall_files ;;
 esac
