@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -233,6 +234,12 @@ bool write_if_changed(const std::string& path, std::string_view content, unsigne
   }
   write_durably(path, content, mode);
   return true;
+}
+
+std::string octal(unsigned mode) {
+  std::array<char, 16> text{};
+  std::snprintf(text.data(), text.size(), "%04o", mode & 07777U);
+  return text.data();
 }
 
 void create_directories(const std::string& path, unsigned mode) {

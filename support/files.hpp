@@ -95,6 +95,9 @@ bool write_if_changed(const std::string& path, std::string_view content, unsigne
 // Where temporary files belong: TMPDIR, if it is the absolute path of a directory, else /tmp.
 std::string temporary_directory();
 
+// "0640": a mode as chmod takes it.
+std::string octal(unsigned mode);
+
 // Creates the directory and its missing parents with `mode`.
 void create_directories(const std::string& path, unsigned mode);
 

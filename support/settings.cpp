@@ -207,6 +207,15 @@ const Setting& setting(std::string_view key) {
   throw Error(Errc::internal, "unknown setting " + std::string(key));
 }
 
+std::optional<std::string> configured_setting(const Config& config, std::string_view key) {
+  try {
+    return config.get(key);
+  } catch (const Error& e) {
+    if (e.code() == Errc::unavailable) return std::nullopt;
+    throw;
+  }
+}
+
 int64_t number_setting(std::string_view key, const std::optional<std::string>& text,
                        const SettingWarning& warn) {
   return parse_number(valid_text(setting(key), text, warn)).value_or(0);

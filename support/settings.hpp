@@ -39,6 +39,10 @@ std::span<const Setting> settings();
 // The setting with this key, which must be in the table.
 const Setting& setting(std::string_view key);
 
+// The text of a dotted key, for the functions below; none on a new node, which has no configuration
+// yet. Throws as Config::get where a file is damaged.
+std::optional<std::string> configured_setting(const Config& config, std::string_view key);
+
 // Called with a warning about an invalid value, once for each read.
 using SettingWarning = std::function<void(const std::string& text)>;
 

@@ -249,8 +249,9 @@ std::string overview(const std::vector<Registry::Listed>& commands, size_t width
   for (size_t i = 0; i < groups.size(); ++i) out += section(groups[i].title, rows.of[i], width);
   out += section("Plugins", rows.of.back(), width);
   out +=
-      "\nSee 'jetpack help COMMAND' for the options of a command, and\n"
-      "'jetpack help settings' for the settings of a node.\n";
+      "\nSee 'jetpack help COMMAND' for the options of a command,\n"
+      "'jetpack help settings' for the settings of a node, and\n"
+      "'jetpack help files' for its files.\n";
   return out;
 }
 

@@ -20,14 +20,14 @@ constexpr auto declaration = detail::plugin(
         example("source <(jetpack completion bash)", "Complete in this shell"),
         example("jetpack completion bash > /etc/bash_completion.d/jetpack",
                 "Complete in every shell")),
-    command(
-        "help", "Show how a command is used", nullptr,
-        argument("COMMAND", "The command, of one to three words, or 'settings'")
-            .optional()
-            .repeated(),
-        flag("json", "Print JSON: the notes of all plugins, with every parameter, or the settings"),
-        example("jetpack help config", "Show the options of `jetpack config` and examples"),
-        example("jetpack help settings", "List every setting with its default")),
+    command("help", "Show how a command is used", nullptr,
+            argument("COMMAND", "The command, of one to three words, or 'settings' or 'files'")
+                .optional()
+                .repeated(),
+            flag("json", "Print JSON: the notes of all plugins, the settings or the files"),
+            example("jetpack help config", "Show the options of `jetpack config` and examples"),
+            example("jetpack help settings", "List every setting with its default"),
+            example("jetpack help files", "List every file of this node, and what it is for")),
     command("plugin list", "List the plugins and what they provide", nullptr,
             flag("json", "Print JSON"),
             description("Plugins are read, not loaded. One that is refused is listed with the "

@@ -5,6 +5,8 @@
 #include "cli/help.hpp"
 #include "commands/commands.hpp"
 #include "loader/refusal.hpp"
+#include "support/files.hpp"
+#include "support/home_files.hpp"
 #include "support/json_writer.hpp"
 #include "support/settings.hpp"
 #include "support/text.hpp"
@@ -60,12 +62,54 @@ std::string settings_json() {
   return support::shown_json(support::json_array(support::settings(), add_setting));
 }
 
+// "" where the mode is not the agent's to decide.
+std::string mode_of(const support::HomeFile& file) {
+  return file.mode == 0 ? "" : support::octal(file.mode);
+}
+
+std::string_view path_of(const support::HomeFile& file) {
+  return file.path[0] == '\0' ? "." : file.path;
+}
+
+std::string files_text() {
+  std::string text =
+      "Paths are below the home tree, /opt/cycle/jetpack unless JETPACK_HOME names another.\n"
+      "NAME and other words in upper case stand for any text. What is not marked as\n"
+      "editable is replaced or removed by jetpack. Edited files in /etc are kept by upgrades.\n";
+  for (const auto& file : support::home_files()) {
+    const std::string mode = mode_of(file);
+    text += '\n';
+    text.append(path_of(file)).append(file.may_be_edited ? " (editable)\n    " : "\n    ");
+    text.append(file.help).append("\n    By: ").append(file.writer).append(". ");
+    text.append("Format: ").append(file.format);
+    text += (mode.empty() ? "" : ", " + mode) +
+            (file.is_secret ? ". May have passwords in it\n" : "\n");
+  }
+  return text;
+}
+
+std::string files_json() {
+  const auto add_file = [](support::JsonWriter& json, const support::HomeFile& file) {
+    support::Object(json)
+        .text("path", path_of(file))
+        .text("mode", mode_of(file))
+        .text("format", file.format)
+        .text("writer", file.writer)
+        .boolean("editable", file.may_be_edited)
+        .boolean("secret", file.is_secret)
+        .text("help", file.help);
+  };
+  return support::shown_json(support::json_array(support::home_files(), add_file));
+}
+
 }  // namespace
 
 int help(const Values& values, Registry& registry) {
   const auto words = values.texts("COMMAND");
   if (words == std::vector<std::string>{"settings"})
     return answer(values.flag("json") ? settings_json() : settings_text());
+  if (words == std::vector<std::string>{"files"})
+    return answer(values.flag("json") ? files_json() : files_text());
   if (values.flag("json")) return answer(notes_json(registry));
   if (words.empty()) return answer(overview(registry.commands(), help_width(STDOUT_FILENO)));
   std::string name;

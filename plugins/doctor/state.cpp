@@ -90,9 +90,9 @@ void examine_outbox(const Call& call, Report& report) {
     const uint64_t bytes = support::number_or(state, "bytes", 0);
     if (depth == 0) report.passed("nothing is queued");
     judge_age(state, depth, report);
-    const auto cap = static_cast<uint64_t>(support::number_setting(
-        "cyclecloud.jetpack.outbox_max_mib",
-        call.service<Config>().get("cyclecloud.jetpack.outbox_max_mib"), [](const auto&) {}));
+    constexpr const char* key = "cyclecloud.jetpack.outbox_max_mib";
+    const auto text = support::configured_setting(call.service<Config>(), key);
+    const auto cap = static_cast<uint64_t>(support::number_setting(key, text, [](const auto&) {}));
     if (bytes + room_needed > cap << 20)
       report.found("outbox-full", std::to_string(depth) + " messages, " + std::to_string(bytes) +
                                       " bytes of " + std::to_string(cap) + " MiB");

@@ -4,14 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <vector>
 
 #include <jetpack/plugin.hpp>
 #include "doctor/areas.hpp"
 #include "support/files.hpp"
+#include "support/home_files.hpp"
 #include "support/program.hpp"
 
 namespace jetpack::doctor {
@@ -20,36 +19,6 @@ namespace {
 
 constexpr const char* group_name = "cyclecloud";
 constexpr mode_t others = S_IRWXO;
-
-// A directory of the tree. Members of the group write to those that are shared, and root runs what
-// is in some of the others.
-struct Directory {
-  const char* name;
-  mode_t mode;  // of a new one
-  bool is_shared = false;
-  bool is_needed = false;
-};
-constexpr std::array directories{
-    Directory{"", 0750, false, true},
-    Directory{"config", 02750, false, true},
-    Directory{"config/healthcheck.d", 02750},
-    Directory{"config/service.d", 02750},
-    Directory{"logs", 02770, true, true},
-    Directory{"run", 02770, true, true},
-    Directory{"scripts", 0750},
-    Directory{"system/bootstrap", 0755, false, true},
-};
-
-// Those that hold passwords and tokens.
-constexpr std::array secret_files{"config/connection.json", "config/jetpack.ini",
-                                  "config/locker.json", "config/node.json",
-                                  "config/configuration.json"};
-
-std::string octal(mode_t mode) {
-  std::array<char, 16> text{};
-  std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode & 07777));
-  return text.data();
-}
 
 void check(int result, const std::string& what) {
   if (result != 0) throw Error(Errc::failed, what + ": " + support::system_message(errno));
@@ -64,7 +33,10 @@ class Tree {
   }
 
   void examine() {
-    for (const auto& directory : directories) examine_directory(directory);
+    for (const auto& file : support::home_files())
+      if (file.is_directory()) examine_directory(file);
+    if (sound_ > 0)
+      report_.passed("owner and mode of " + std::to_string(sound_) + " directories are right");
     examine_secrets();
     examine_log();
     examine_run();
@@ -82,8 +54,8 @@ class Tree {
       report_.found("group-missing", "only root can use this node's jetpack");
   }
 
-  void examine_directory(const Directory& directory) {
-    const std::string path = path_of(directory.name);
+  void examine_directory(const support::HomeFile& directory) {
+    const std::string path = path_of(directory.path);
     const support::Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
     if (!fd) {
       if (errno != ENOENT || directory.is_needed) report_missing(directory, path, errno);
@@ -98,16 +70,15 @@ class Tree {
       examine_access(path);
       if (group_) examine_group(directory, path, fd.get(), info);
     }
-    if (report_.findings().size() == before)
-      report_.passed(path + " has mode " + octal(info.st_mode));
+    if (report_.findings().size() == before) ++sound_;
   }
 
-  void report_missing(const Directory& directory, const std::string& path, int error) {
+  void report_missing(const support::HomeFile& directory, const std::string& path, int error) {
     const std::string evidence = path + ": " + support::system_message(error);
     if (error == ENOTDIR) return report_.found("not-a-directory", evidence);
     if (error != ENOENT) return report_.found("no-access", evidence);
     report_.found("directory-missing", evidence,
-                  {"mkdir -m " + octal(directory.mode) + ' ' + path, [&] {
+                  {"mkdir -m " + support::octal(directory.mode) + ' ' + path, [&] {
                      support::create_directories(path, directory.mode);
                      check(::chmod(path.c_str(), directory.mode), "chmod " + path);
                      if (group_) check(::chown(path.c_str(), 0, *group_), "chown " + path);
@@ -124,17 +95,17 @@ class Tree {
                    }});
   }
 
-  void examine_writers(const Directory& directory, const std::string& path, int fd,
+  void examine_writers(const support::HomeFile& directory, const std::string& path, int fd,
                        const struct stat& info) {
     const mode_t unwanted = directory.is_shared ? S_IWOTH : S_IWOTH | S_IWGRP;
     if ((info.st_mode & unwanted) == 0) return;
     const mode_t mode = info.st_mode & 07777 & ~unwanted;
-    report_.found(
-        "writable-by-others", path + " has mode " + octal(info.st_mode),
-        {"chmod " + octal(mode) + ' ' + path, [&] { check(::fchmod(fd, mode), "chmod " + path); }});
+    report_.found("writable-by-others", path + " has mode " + support::octal(info.st_mode),
+                  {"chmod " + support::octal(mode) + ' ' + path,
+                   [&] { check(::fchmod(fd, mode), "chmod " + path); }});
   }
 
-  void examine_group(const Directory& directory, const std::string& path, int fd,
+  void examine_group(const support::HomeFile& directory, const std::string& path, int fd,
                      const struct stat& info) {
     if (info.st_gid != *group_) {
       report_.found("group-wrong", path + " has group " + std::to_string(info.st_gid),
@@ -145,8 +116,8 @@ class Tree {
       return;
     }
     if ((info.st_mode & directory.mode) == directory.mode) return;
-    report_.found("mode-wrong", path + " has mode " + octal(info.st_mode),
-                  {"chmod " + octal(directory.mode) + ' ' + path,
+    report_.found("mode-wrong", path + " has mode " + support::octal(info.st_mode),
+                  {"chmod " + support::octal(directory.mode) + ' ' + path,
                    [&] { check(::fchmod(fd, directory.mode), "chmod " + path); }});
   }
 
@@ -164,13 +135,15 @@ class Tree {
     }
     std::string names;
     std::vector<support::Fd> files;
-    for (const char* name : secret_files) {
-      support::Fd fd(::open(path_of(name).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    for (const auto& file : support::home_files()) {
+      if (!file.is_secret) continue;
+      const std::string path = path_of(file.path);
+      support::Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
       struct stat info {};
       if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) ||
           (info.st_mode & S_IROTH) == 0)
         continue;
-      names.append(names.empty() ? "" : " ").append(path_of(name));
+      names.append(names.empty() ? "" : " ").append(path);
       files.push_back(std::move(fd));
     }
     if (files.empty()) return;
@@ -192,14 +165,14 @@ class Tree {
     struct stat info {};
     if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || !group_) return;
     if (info.st_gid == *group_ && (info.st_mode & S_IWGRP) != 0) return;
-    report_.found(
-        "mode-wrong",
-        path + " has mode " + octal(info.st_mode) + ", group " + std::to_string(info.st_gid),
-        {"chgrp " + std::string(group_name) + ' ' + path + "; chmod 0660 " + path, [&] {
-           if (info.st_nlink != 1) throw Error(Errc::denied, path + " has several links");
-           check(::fchown(fd.get(), static_cast<uid_t>(-1), *group_), "chgrp " + path);
-           check(::fchmod(fd.get(), 0660), "chmod " + path);
-         }});
+    report_.found("mode-wrong",
+                  path + " has mode " + support::octal(info.st_mode) + ", group " +
+                      std::to_string(info.st_gid),
+                  {"chgrp " + std::string(group_name) + ' ' + path + "; chmod 0660 " + path, [&] {
+                     if (info.st_nlink != 1) throw Error(Errc::denied, path + " has several links");
+                     check(::fchown(fd.get(), static_cast<uid_t>(-1), *group_), "chgrp " + path);
+                     check(::fchmod(fd.get(), 0660), "chmod " + path);
+                   }});
   }
 
   void examine_run() {
@@ -227,6 +200,7 @@ class Tree {
   Report& report_;
   uid_t program_owner_ = 0;
   std::optional<gid_t> group_;
+  size_t sound_ = 0;
 };
 
 }  // namespace

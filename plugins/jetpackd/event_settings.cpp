@@ -3,26 +3,10 @@
 
 #include <sys/stat.h>
 
-#include <optional>
-
 #include <jetpack/error.hpp>
 #include "support/settings.hpp"
 
 namespace jetpack::jetpackd {
-
-namespace {
-
-std::optional<std::string> setting_text(const jetpack::Config& config, const char* key) {
-  try {
-    return config.get(key);
-  } catch (const jetpack::Error& e) {
-    // A new node has no configuration yet.
-    if (e.code() == jetpack::Errc::unavailable) return std::nullopt;
-    throw;
-  }
-}
-
-}  // namespace
 
 EventSettings::EventSettings(const jetpack::Config& config, support::LogFile& log)
     : config_(config), log_(log) {}
@@ -49,15 +33,16 @@ void EventSettings::read() {
   const auto warn = [this](const std::string& text) { log_.warning(text); };
   constexpr const char* key = "cyclecloud.monitor_scheduled_events";
   constexpr const char* alias = "cyclecloud.monitor_spot_eviction";
-  const auto text = setting_text(config_, key);
-  is_enabled = text ? support::flag_setting(key, text, warn)
-                    : support::flag_setting(alias, setting_text(config_, alias), warn);
+  const auto text = support::configured_setting(config_, key);
+  is_enabled =
+      text ? support::flag_setting(key, text, warn)
+           : support::flag_setting(alias, support::configured_setting(config_, alias), warn);
   interval = std::chrono::seconds(number("cyclecloud.jetpack.events_interval"));
   margin = std::chrono::seconds(number("cyclecloud.jetpack.events_margin"));
 }
 
 int64_t EventSettings::number(const char* key) const {
-  return support::number_setting(key, setting_text(config_, key),
+  return support::number_setting(key, support::configured_setting(config_, key),
                                  [this](const std::string& text) { log_.warning(text); });
 }
 

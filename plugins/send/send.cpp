@@ -20,13 +20,7 @@ constexpr size_t max_header_count = 100;
 constexpr size_t max_header_value = 32 << 10;
 
 uint64_t cap_of(const jetpack::Call& call) {
-  const auto config = call.service<jetpack::Config>();
-  std::optional<std::string> text;
-  try {
-    text = config.get(cap_key);
-  } catch (const Error& e) {
-    if (e.code() != Errc::unavailable) throw;
-  }
+  const auto text = support::configured_setting(call.service<jetpack::Config>(), cap_key);
   const int64_t mib = support::number_setting(cap_key, text, [&](const std::string& warning) {
     call.report("jetpack send: " + warning + '\n');
   });

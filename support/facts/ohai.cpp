@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <optional>
 #include <utility>
 
 #include <jetpack/error.hpp>
@@ -23,16 +22,6 @@ std::string find_ohai() {
                            "/opt/chef/bin/ohai", "/opt/cinc/embedded/bin/ohai"})
     if (::access(path, X_OK) == 0) return path;
   return {};
-}
-
-// A new node has no configuration yet.
-std::optional<std::string> configured(const Config& config, const char* key) {
-  try {
-    return config.get(key);
-  } catch (const Error& e) {
-    if (e.code() == Errc::unavailable) return std::nullopt;
-    throw;
-  }
 }
 
 }  // namespace
@@ -55,13 +44,13 @@ std::function<std::string()> ohai_runner(const Config& config, const Process& pr
                                          const std::function<void(const std::string&)>& warn) {
   constexpr const char* wanted = "cyclecloud.jetpack.ohai";
   constexpr const char* timeout = "cyclecloud.jetpack.ohai_timeout";
-  if (!flag_setting(wanted, configured(config, wanted), warn)) return {};
+  if (!flag_setting(wanted, configured_setting(config, wanted), warn)) return {};
   const std::string program = find_ohai();
   if (program.empty()) {
     warn(std::string(wanted) + " is on, but ohai is not installed; using our own facts alone");
     return {};
   }
-  const int64_t seconds = number_setting(timeout, configured(config, timeout), warn);
+  const int64_t seconds = number_setting(timeout, configured_setting(config, timeout), warn);
   return [&process, program, seconds] {
     ProcessSpec spec{{program}};
     spec.directory = "/";

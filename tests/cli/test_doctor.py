@@ -24,11 +24,8 @@ def test_help(transcript):
 
 
 def as_document(known):
-    """docs/troubleshooting.md, from the table."""
-    lines = ["# Troubleshooting", "",
-             "`jetpack doctor` examines a node and reports what is wrong by these ids, with what it found and what to",
-             "do; `sudo jetpack doctor --fix` fixes what is safe to fix. `jetpack doctor --ids` prints this list.",
-             "An error makes it exit with 1, a warning or info does not."]
+    """The part of docs/troubleshooting.md that is made of the table."""
+    lines = []
     area = None
     for entry in known:
         if entry["area"] != area:
@@ -43,9 +40,10 @@ def test_the_document_is_the_table(jetpack, repository, request):
     known = json.loads(jetpack.answer("doctor", "--ids", "--json"))
     assert len({entry["id"] for entry in known}) == len(known)
     document = repository / "docs/troubleshooting.md"
+    by_hand = document.read_text().split(f"\n## {known[0]['area'].capitalize()}\n")[0]
     if request.config.getoption("--update-expected"):
-        document.write_text(as_document(known))
-    assert document.read_text() == as_document(known)
+        document.write_text(by_hand + as_document(known))
+    assert document.read_text() == by_hand + as_document(known)
     text = jetpack.answer("doctor", "--ids")
     assert all(entry["id"] in text for entry in known)
 
@@ -406,6 +404,8 @@ FAULTS = [
         p.home.path.chmod(0o755), (p.home / "config").chmod(0o755))),
     ("group-wrong", "has group", with_group(0, 0o2770)),
     ("mode-wrong", "2750", with_group(4242, 0o2750)),
+    ("readable-by-others", "facts.json", lambda p, _: (
+        p.home.write("config/facts.json", {}), p.home.path.chmod(0o755), (p.home / "config").chmod(0o755))),
     ("moved-aside", "corrupt-", writes("run/conditions.json.corrupt-20260101", "x")),
     ("disk-full", "0 MiB free", small_disk("size=128k")),
     ("inodes-exhausted", "inodes free", small_disk("size=100m,nr_inodes=12")),

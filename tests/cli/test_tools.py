@@ -83,7 +83,7 @@ def blocks(text):
 def test_the_tour_in_readme_is_what_quickstart_prints(built_home):
     if built_home != REPOSITORY / "build/home":
         pytest.skip("tools/quickstart runs the build in build/")
-    tour = (REPOSITORY / "README.md").read_text().split("## The tour")[1].split("## What works")[0]
+    tour = (REPOSITORY / "README.md").read_text().split("## The tour")[1].split("## Commands")[0]
     shown = blocks(masked("".join(re.findall(r"^```console\n(.*?)^```", tour, re.M | re.S))))
     done = subprocess.run([REPOSITORY / "tools/quickstart"], text=True, capture_output=True, timeout=300,
                           check=False)

@@ -78,7 +78,7 @@ def test_two_at_once_and_kills_in_the_middle(unpacked):
     both = [machine.start(INSTALL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate(timeout=120)[1] for process in both]
     assert sorted(process.returncode for process in both) in ([0, 0], [0, 1]), said
-    assert all(not text or "another installation is running" in text for text in said)
+    assert all(not text or "another installation is running" in text for text in said), said
     machine.run(INSTALL)
     machine.shell(CHECK)
     assert not machine.exists(f"{PLACE}/.install-new")

@@ -44,7 +44,7 @@ std::string resolve(const std::string& directory) {
                   "; check JETPACK_HOME, and that the directory exists and may be entered");
 }
 
-// A file under a name of its own, which link() then gives its real one at once with mode and group.
+// A file under a name of its own, which then gets its real one at once with mode and group.
 class Draft {
  public:
   Draft(const std::string& directory, const std::string& path) : name_(path + ".XXXXXX") {
@@ -59,8 +59,12 @@ class Draft {
     // Whoever is not in the group keeps the file to himself and root.
     if (::fchown(fd_.get(), static_cast<uid_t>(-1), group) == 0) ::fchmod(fd_.get(), shared_mode);
   }
-  // EEXIST: another process was faster.
-  int link_to(const std::string& path) const {
+  // EEXIST: another process was faster. A file with two links, as for a moment where a file system
+  // has no such renaming, looks like one that others have put there.
+  int move_to(const std::string& path) const {
+    if (::renameat2(AT_FDCWD, name_.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0 ||
+        errno == EEXIST)
+      return 0;
     return ::link(name_.c_str(), path.c_str()) == 0 || errno == EEXIST ? 0 : errno;
   }
 
@@ -98,7 +102,7 @@ std::string shared_file(const std::string& directory, const std::string& name) {
   if (::stat(resolved.c_str(), &info) != 0) fail_create(resolved, path, errno);
   const Draft draft(resolved, path);
   draft.share(info.st_gid);
-  if (const int error = draft.link_to(path); error != 0) fail_create(resolved, path, error);
+  if (const int error = draft.move_to(path); error != 0) fail_create(resolved, path, error);
   return path;
 }
 

@@ -98,6 +98,7 @@ check_program() {
 # One at a time, where flock exists.
 lock() {
   [ -z "$dry_run" ] && command -v flock >/dev/null || return 0
+  mkdir -p "$home" || fail "cannot create $home: it is read-only or full"
   exec 9<"$home"
   flock -n 9 || fail "another installation is running in $home"
 }
@@ -146,8 +147,8 @@ install_files() {
     fail "the tarball was unpacked over the original Jetpack; unpack it elsewhere, and run install.sh --replace there"
   check_original
   check_outbox
-  check_place
   lock
+  check_place
   set_original_aside
   copy_files
   configure
@@ -156,6 +157,7 @@ install_files() {
 uninstall_files() {
   [ -d "$home" ] || fail "not installed: no $home"
   check_package
+  lock
   deconfigure
   listed "$home" | while IFS= read -r file; do run rm -f "$home/$file"; done
   for list in $(lists "$home"); do run rm -f "$list"; done

@@ -64,10 +64,10 @@ note() {
   {
     tail -n 1000 "$notes_file" 2>/dev/null || :
     printf '%s %s: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$program" "$*"
-  } >"$notes_file.new" 2>/dev/null && mv -f "$notes_file.new" "$notes_file" || return 0
-  cp -f "$notes_file" "$home/.installation.log" 2>/dev/null || return 0
-  chown "0:${group:-$(stat -c %g "$home")}" "$home/.installation.log" && chmod 0640 "$home/.installation.log" || :
-  mv -fT "$home/.installation.log" "$home/logs/installation.log" 2>/dev/null || rm -f "$home/.installation.log"
+  } >"$notes_file.$$" 2>/dev/null && mv -f "$notes_file.$$" "$notes_file" || return 0
+  cp -f "$notes_file" "$home/.installation.log.$$" 2>/dev/null || return 0
+  chown "0:${group:-$(stat -c %g "$home")}" "$home/.installation.log.$$" && chmod 0640 "$home/.installation.log.$$" || :
+  mv -fT "$home/.installation.log.$$" "$home/logs/installation.log" 2>/dev/null || rm -f "$home/.installation.log.$$"
 }
 
 # Runs a command, or prints it.
