@@ -93,12 +93,23 @@ void create_requests(const std::string& directory) {
 
 }  // namespace
 
-Outcome check_converge_timeout(bool is_configured, std::chrono::seconds timeout) {
+std::chrono::seconds time_to_configure(const std::vector<std::string>& files) {
+  auto age = since_boot();
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  for (const auto& file : files) {
+    struct stat info {};
+    // One that seems to come from the future says nothing.
+    if (::stat(file.c_str(), &info) == 0 && info.st_mtime <= now)
+      age = std::min(age, std::chrono::seconds(now - info.st_mtime));
+  }
+  return age;
+}
+
+Outcome check_converge_timeout(bool is_configured, std::chrono::seconds timeout,
+                               std::chrono::seconds age) {
   if (timeout.count() == 0 || is_configured) return {};
-  const auto age = since_boot();
   if (age > timeout)
-    return unhealthy("the node was not configured within " + support::short_duration(timeout) +
-                     " of its start");
+    return unhealthy("the node was not configured within " + support::short_duration(timeout));
   Outcome outcome;
   outcome.message = "not yet configured; " + support::short_duration(timeout - age) + " left";
   return outcome;

@@ -124,8 +124,12 @@ std::vector<Result> run_all(const Call& call, const Settings& settings, const st
   std::vector<Result> results;
   const auto is_wanted = [&](std::string_view check) { return name.empty() || name == check; };
   if (is_wanted(converge_timeout_name))
-    results.push_back({converge_timeout_name,
-                       check_converge_timeout(is_configured(config), settings.converge_timeout)});
+    results.push_back(
+        {converge_timeout_name,
+         check_converge_timeout(is_configured(config), settings.converge_timeout,
+                                time_to_configure({config.path("config/connection.json"),
+                                                   config.path("config/jetpack.ini"),
+                                                   config.path("config/configuration.json")}))});
   if (is_wanted(scheduled_shutdown_name))
     results.push_back(
         {scheduled_shutdown_name, check_scheduled_shutdown(config.path("run/scheduled_shutdown"),

@@ -284,18 +284,35 @@ def test_scheduled_shutdown(checks, jetpack, home, server, tmp_path):
 
 
 def test_converge_timeout(checks, jetpack, home):
+    def state():
+        return results(jetpack, "run", "converge_timeout")["converge_timeout"]["state"]
+
+    def configure(timeout, age=20, **settings):
+        """A configuration, and a connection, that the node has had for `age` seconds."""
+        home.configuration({"cyclecloud": {"keepalive": {"timeout": timeout}, **settings}})
+        for file in home.path.glob("config/*"):
+            os.utime(file, (time.time() - age, time.time() - age))
+
     (home / "config/userdata.json").unlink()
-    home.configuration({"cyclecloud": {"keepalive": {"timeout": 1}}})
-    assert results(jetpack, "run", "converge_timeout")["converge_timeout"]["state"] == "unhealthy"
-    home.configuration({"cyclecloud": {"keepalive": {"timeout": 0}}})
-    assert results(jetpack, "run", "converge_timeout")["converge_timeout"]["state"] == "passed"
+    configure(10)
+    assert state() == "unhealthy"
+    configure(0)
+    assert state() == "passed"
     home.write("config/userdata.json", {"version": "1"})
-    home.configuration({"cyclecloud": {
-        "keepalive": {"timeout": 1}, "cluster_init_specs": [{"project": "p", "version": "1", "spec": "s"}]}})
-    assert results(jetpack, "run", "converge_timeout")["converge_timeout"]["state"] == "unhealthy"
+    specs = [{"project": "p", "version": "1", "spec": "s"}]
+    configure(10, cluster_init_specs=specs)
+    assert state() == "unhealthy"
+    # Connected, or given its specs, when the machine had been up for long.
+    configure(10, age=0, cluster_init_specs=specs)
+    assert state() == "passed"
+    configure(10, cluster_init_specs=specs)
+    (home / "config/connection.json").touch()
+    assert state() == "passed"
+    configure(10, age=-3600, cluster_init_specs=specs)  # a clock that was wrong
+    assert state() == "unhealthy"
     # One that has succeeded is enough, whatever the last one did.
     home.write("config/converge.json", {"configured": "2026-11-28T17:00:00.000Z", "runs": [{"status": "failed"}]})
-    assert results(jetpack, "run", "converge_timeout")["converge_timeout"]["state"] == "passed"
+    assert state() == "passed"
 
 
 def test_state_that_cannot_be_read_is_moved_aside(checks, jetpack, home, server):
