@@ -39,6 +39,8 @@ def need_release(architecture):
 class InRoot:
     """A node in a root directory of its own, which shares the network with the hub."""
 
+    lists_plugins = True
+
     def __init__(self, root):
         self.root = root
         self.home = root / PREFIX
@@ -61,17 +63,21 @@ class InRoot:
 
 
 class Emulated:
-    """A node of another architecture, whose tree stands in this machine's root directory."""
+    """A node of another architecture, whose tree stands in this machine's root directory.
+
+    The kernel does not run its programs, so jetpack cannot run itself to list its plugins."""
+
+    lists_plugins = False
 
     def __init__(self, directory, architecture):
         self.home = directory / PREFIX
         self.root = directory
-        self.runner = [f"qemu-{architecture}-static", "-L", BUILT / architecture / "root"]
+        self.runner = f"qemu-{architecture}-static -0 jetpack -L '{BUILT / architecture / 'root'}'"
 
     def jetpack(self, *arguments):
         # The machine's own users are left alone.
         root = ["--root", self.root] if arguments[0] == "jetpackd" else []
-        return [*self.runner, self.home / "bin/jetpack", *arguments, *root]
+        return [self.home / "bin/jetpack", *arguments, *root]
 
     def environment(self):
         return {**clean_environment(), "JETPACK_HOME": str(self.home)}
@@ -81,6 +87,11 @@ class Emulated:
         subprocess.run(["tar", "-xf", tarball, "-C", self.home.parent], check=True, timeout=60)
         for name in ("config", "logs", "run", "scripts"):
             (self.home / name).mkdir(exist_ok=True)
+        # For scripts that call it.
+        program = self.home / "bin/jetpack"
+        emulated = program.rename(f"{program}.emulated")
+        program.write_text(f"#!/bin/sh\nexec {self.runner} '{emulated}' \"$@\"\n")
+        program.chmod(0o755)
         (self.root / "etc/sudoers.d").mkdir(parents=True)
         (self.root / "home").mkdir()
         for name, text in (("passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("group", "root:x:0:\n"),
@@ -97,7 +108,7 @@ class Tour:
     def __call__(self, *arguments, code=0):
         done = subprocess.run(self.node.jetpack(*arguments), env=self.node.environment(), text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
-        assert done.returncode == code, (arguments, done)
+        assert code in (None, done.returncode), (arguments, done)
         return done.stdout
 
     def daemon(self):
@@ -198,7 +209,8 @@ def test_tour(hub, node, tmp_path):
         jetpack("condition", "set", "--name", "disk", "--status", "Warning", "--message", "nearly full")
         jetpack("autoscale", "--name", "execute", "--corecount", "16")
         assert "kept alive until" in jetpack("keepalive", "2h") + jetpack("keepalive", "--show")
-        assert json.loads(jetpack("status", "--json"))
+        problems = json.loads(jetpack("status", "--json", code=None))["problems"]
+        assert [problem for problem in problems if node.lists_plugins or not problem.startswith("plugins:")] == [], problems
         jetpack("download", "--project", "demo", "tool.txt", f"{node.home}/" if isinstance(node, Emulated)
                 else f"/{PREFIX}/")
         assert (node.home / "tool.txt").read_text() == "a tool\n"
@@ -214,6 +226,8 @@ def test_tour(hub, node, tmp_path):
                                 capture_output=True, timeout=120)
         assert report.returncode in (0, 1), report
         found = [finding["id"] for area in json.loads(report.stdout)["areas"] for finding in area["findings"]]
+        if not node.lists_plugins:
+            found = [finding for finding in found if finding != "plugins-unknown"]
         assert not [finding for finding in found if finding.startswith(REACHED)], found
         jetpack("log", "the tour ends", "--wait", "30s")
     finally:
