@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "support/copy_tree.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
@@ -101,7 +102,7 @@ class ChefRun {
         narrator_.warn("Chef: " + entry.path().string() + " replaces one of another spec");
         fs::remove_all(target);
       }
-      fs::copy(entry.path(), target, fs::copy_options::recursive | fs::copy_options::skip_symlinks);
+      support::copy_tree(entry.path(), target, support::SymbolicLinks::skip);
     }
   }
 

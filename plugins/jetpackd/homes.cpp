@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <jetpack/error.hpp>
+#include "support/copy_tree.hpp"
 #include "support/file_errors.hpp"
 #include "support/files.hpp"
 
@@ -36,9 +37,7 @@ class Draft {
   void fill(const std::string& skeleton) {
     std::error_code failure;
     if (!fs::is_directory(skeleton, failure)) return;
-    fs::copy(skeleton, name_, fs::copy_options::recursive | fs::copy_options::copy_symlinks,
-             failure);
-    if (failure) support::fail_on_file("copy " + skeleton + " to", name_, failure.value());
+    support::copy_tree(skeleton, name_, support::SymbolicLinks::copy);
   }
 
   void give_to(const Account& account) {

@@ -302,6 +302,7 @@ def mapped_libraries(jetpack, tmp_path, *args):
 
 
 def test_listings_load_no_plugin(jetpack, built_home, tmp_path):
+    built_home = built_home.resolve()
     for args in (["--help"], ["help", "config"], ["config", "--help"], ["plugin", "list"], ["--version"],
                  ["help", "--json"]):
         mapped = mapped_libraries(jetpack, tmp_path, *args)
@@ -311,6 +312,7 @@ def test_listings_load_no_plugin(jetpack, built_home, tmp_path):
 
 def test_a_command_loads_its_own_plugin_and_no_network_library(jetpack, home, built_home, tmp_path):
     home.node({"a": 1})
+    built_home = built_home.resolve()
     mapped = mapped_libraries(jetpack, tmp_path, "config", "a")
     assert [path for path in mapped if path.startswith(str(built_home))] == [
         str(built_home / "lib/jetpack/plugins/config.so")]

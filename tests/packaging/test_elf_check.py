@@ -79,6 +79,10 @@ def test_the_release_that_was_built(home):
         pytest.skip("no release was built here: run tools/release")
     result = check(home)
     assert (result.returncode, result.stderr) == (0, "")
+    # Agent and built-in plugins, without hub and SDK.
+    listed = subprocess.run([REPOSITORY / "tools/packaging/file_list.py", "--names", "agent", home], text=True,
+                            capture_output=True, check=True, timeout=60).stdout.split()
+    assert sum((home / name).lstat().st_size for name in listed) <= 15_000_000
 
 
 def test_the_compatibility_archive(tmp_path):

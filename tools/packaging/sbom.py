@@ -36,8 +36,10 @@ def inside(architecture):
 
 def copyright_file(pin, directory):
     """Debian's statement on a package's licences."""
-    if pin.kind == "src":
-        return directory / "src" / pin.name / "debian/copyright"
+    if pin.kind != "deb":
+        sources = directory / "src" / pin.name
+        # Upstream's alone have none of Debian.
+        return sources / ("LICENSE.txt" if pin.kind == "tar" else "debian/copyright")
     documents = directory / "root/usr/share/doc"
     path = documents / pin.name / "copyright"
     # Packages of one source may have one file.
@@ -45,7 +47,7 @@ def copyright_file(pin, directory):
 
 
 def external_package(pin):
-    architecture = "source" if pin.kind == "src" else pin.architecture
+    architecture = pin.architecture if pin.kind == "deb" else "source"
     return {
         "SPDXID": spdx_id(f"Package-{pin.name}"),
         "name": pin.name,

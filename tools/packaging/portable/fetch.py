@@ -20,6 +20,9 @@ PINS = pathlib.Path(__file__).with_name("pins.txt")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 BASE = "bookworm"
 OLD = "bullseye"
+# How the file of a source ends, and how apt-get gets it.
+SOURCES = {"src": (".dsc", []), "tar": (".orig.tar.gz", ["--tar-only"]),
+           "diff": (".debian.tar.xz", ["--diff-only"])}
 URI = re.compile(r"'[^']+' (\S+) \d+ (?:SHA256:)?([0-9a-f]{64})?")
 
 
@@ -44,8 +47,11 @@ class Pin:
     @property
     def file(self):
         """The name that apt gives the file."""
-        if self.kind == "src":
-            return f"{self.name}_{self.version.split(':')[-1]}.dsc"
+        version = self.version.split(":")[-1]
+        if self.kind == "tar":
+            version = version.rpartition("-")[0]
+        if self.kind in SOURCES:
+            return f"{self.name}_{version}{SOURCES[self.kind][0]}"
         return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
 
     def __str__(self):
@@ -78,6 +84,9 @@ def mirrors():
         found.setdefault(release, uri)
     if BASE not in found:
         raise FetchError(f"no source of {BASE} is configured: a release is built on Debian 12")
+    found.setdefault(f"{BASE}-updates", found[BASE])
+    # A root that debootstrap made has no security updates; mirrors have them beside the others.
+    found.setdefault(f"{BASE}-security", re.sub(r"/debian/?$", "/debian-security/", found[BASE]))
     return found
 
 
@@ -93,9 +102,7 @@ class Apt:
         options = f"[signed-by={KEYRING} arch=amd64,arm64]"
         lines = [f"deb {options} {served[BASE]} {OLD} main"]
         for release in (BASE, f"{BASE}-updates", f"{BASE}-security"):
-            uri = served.get(release, served[BASE] if release == f"{BASE}-updates" else None)
-            if uri:
-                lines += [f"deb {options} {uri} {release} main", f"deb-src {options} {uri} {release} main"]
+            lines += [f"{kind} {options} {served[release]} {release} main" for kind in ("deb", "deb-src")]
         (directory / "sources.list").write_text("\n".join(lines) + "\n")
         self.configuration = directory / "apt.conf"
         self.configuration.write_text("\n".join([
@@ -114,7 +121,7 @@ class Apt:
 def wish(pin, version=None):
     """The pin's package as apt's command line has it."""
     wanted = pin.package if version is None else f"{pin.name}={version}"
-    if pin.kind == "src" or pin.architecture == "all":
+    if pin.kind in SOURCES or pin.architecture == "all":
         return wanted
     return re.sub(r"^[^/=]+", f"{pin.name}:{pin.architecture}", wanted)
 
@@ -122,10 +129,12 @@ def wish(pin, version=None):
 def update(apt, pins):
     """Sets versions and hashes to what is served."""
     for pin in pins:
-        verb = ["--only-source", "source"] if pin.kind == "src" else ["download"]
+        verb = ["--only-source", "source"] if pin.kind in SOURCES else ["download"]
         found = URI.findall(apt.get("--print-uris", *verb, wish(pin)))
-        name, pin.sha256 = next(each for each in found if each[0].endswith((".dsc", ".deb")))
-        if pin.kind == "src":
+        name = next(name for name, _ in found if name.endswith((".dsc", ".deb")))
+        ending = SOURCES[pin.kind][0] if pin.kind in SOURCES else ".deb"
+        pin.sha256 = next(sha256 for name, sha256 in found if name.endswith(ending))
+        if pin.kind in SOURCES:
             pin.version = name.removeprefix(pin.name + "_").removesuffix(".dsc")
         else:
             pin.version = urllib.parse.unquote(name.split("_")[1])
@@ -135,7 +144,10 @@ def update(apt, pins):
 
 def fetch(apt, cache, missing):
     """Gets the files of the pins, and refuses what has another hash."""
-    for kind, verb in (("deb", ["download"]), ("src", ["--only-source", "--download-only", "source"])):
+    verbs = {"deb": ["download"]}
+    for kind, (_, options) in SOURCES.items():
+        verbs[kind] = ["--only-source", "--download-only", *options, "source"]
+    for kind, verb in verbs.items():
         wishes = [wish(pin, pin.version) for pin in missing if pin.kind == kind]
         try:
             if wishes:
