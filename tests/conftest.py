@@ -18,6 +18,8 @@ import pytest
 # All tests can import what is in tests/servers.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from servers import node_server, shared  # noqa: E402
+from servers.process import clean_environment  # noqa: E402
+from servers.programs import need_program  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILT_HOME = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home"
@@ -35,14 +37,6 @@ LONG = ("test_amqp.py", "test_daemon_faults.py", "test_events.py", "test_healthc
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in LONG)
-
-
-def clean_environment():
-    """The caller's environment without what would change jetpack's behaviour."""
-    dropped = ("JETPACK_", "CYCLECLOUD_", "LD_", "BOOTSTRAP_HOME", "PKG_CONFIG")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-    # Nothing of the tests is for the journal of this machine.
-    return {**env, "LC_ALL": "C.UTF-8", "TZ": "UTC", "JETPACK_JOURNAL_SOCKET": ""}
 
 
 class Home:
@@ -278,11 +272,6 @@ def shared_directory(tmp_path_factory):
     """A directory that all processes of this test run share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-
-def need_program(path, package):
-    if not Path(path).exists():
-        pytest.skip(f"{path} is missing: apt-get install {package}")
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ class FetchRun {
   std::vector<Job> jobs_;
   std::atomic<size_t> next_ = 0;
   std::atomic<bool> is_failed_ = false;  // or nobody waits: what runs ends
-  std::mutex mutex_;  // of what follows
+  std::mutex mutex_;                     // of what follows
   std::condition_variable ended_;
   size_t running_ = 0;
   Job* failed_ = nullptr;

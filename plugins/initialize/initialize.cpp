@@ -200,8 +200,7 @@ std::vector<Step> configure(const Call& call, const support::LogFile& log, bool 
 }
 
 int initialize(const Call& call) {
-  const auto log =
-      support::node_log(call.service<jetpack::Config>(), "initialize", "initialize");
+  const auto log = support::node_log(call.service<jetpack::Config>(), "initialize", "initialize");
   Steps steps(call, log);
   Check(call, steps).run();
   steps.add(configure(call, log, steps.is_ok()));

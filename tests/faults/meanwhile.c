@@ -56,7 +56,8 @@ int rename(const char* from, const char* to) {
 
 int renameat(int from_at, const char* from, int to_at, const char* to) {
   step(to_at == AT_FDCWD ? to : NULL);
-  return ((int (*)(int, const char*, int, const char*))original("renameat"))(from_at, from, to_at, to);
+  return ((int (*)(int, const char*, int, const char*))original("renameat"))(from_at, from, to_at,
+                                                                             to);
 }
 
 int unlink(const char* path) {
@@ -77,6 +78,6 @@ long syscall(long number, ...) {
   for (int i = 0; i < 6; ++i) arguments[i] = va_arg(rest, long);
   va_end(rest);
   if (number == SYS_renameat2) step((const char*)arguments[3]);
-  return ((long (*)(long, ...))original("syscall"))(number, arguments[0], arguments[1], arguments[2], arguments[3],
-                                                    arguments[4], arguments[5]);
+  return ((long (*)(long, ...))original("syscall"))(
+      number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
 }

@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from servers.process import wait_for
+
 # What systemd would do to the machine that the tests run on, or cannot do in namespaces.
 MASKED = """console-getty.service getty.target sys-kernel-debug.mount sys-kernel-tracing.mount
 sys-fs-fuse-connections.mount dev-hugepages.mount dev-mqueue.mount systemd-sysctl.service
@@ -205,11 +207,3 @@ def distribution(suite, directory):
             raise NotPossible(f"debootstrap cannot make {suite}: {made.stdout[-500:]}")
         unfinished.rename(root)
     return root
-
-
-def wait_for(condition, what, seconds=30):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"timed out after {seconds} s waiting for {what}"
-        time.sleep(0.02)
-    return found

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from package_set import NEW, PLACE, PackageSet
-from machine import Machine, NotPossible, distribution, wait_for
+from machine import Machine, NotPossible, distribution
+from servers.process import wait_for
 
 SUITES = ("bullseye", "bookworm", "trixie")
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from package_set import NEW, OLD, PLACE
-from machine import wait_for
+from servers.process import wait_for
 from servers import node_server
 
 SERVICES = ("jetpackd", "healthcheck")

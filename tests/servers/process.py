@@ -136,3 +136,11 @@ class Server:
         if self.process:
             self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def clean_environment():
+    """The caller's environment without what would change jetpack's behaviour."""
+    dropped = ("JETPACK_", "CYCLECLOUD_", "LD_", "BOOTSTRAP_HOME", "PKG_CONFIG")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    # Nothing of the tests is for the journal of this machine.
+    return {**env, "LC_ALL": "C.UTF-8", "TZ": "UTC", "JETPACK_JOURNAL_SOCKET": ""}
