@@ -117,6 +117,7 @@ class Sdk:
     """Builds plugins with the installed SDK, as their authors do."""
 
     def __init__(self, built_home):
+        self.prefix = built_home
         self.include = built_home / "include"
         self.map_file = built_home / "share/jetpack/jetpack-plugin.map"
         self.plugin_dir = built_home / "lib/jetpack/plugins"
@@ -126,7 +127,8 @@ class Sdk:
         }
 
     def flags(self, *what):
-        return shlex.split(self.run("pkg-config", *what, "jetpack-plugin"))
+        # A release is not installed where its .pc file says.
+        return shlex.split(self.run("pkg-config", f"--define-variable=prefix={self.prefix}", *what, "jetpack-plugin"))
 
     def run(self, *command, **options):
         result = subprocess.run(
