@@ -225,6 +225,7 @@ Downloaded DirectoryStore::copy(std::string_view blob, const std::string& etag, 
 void DirectoryStore::download_all(std::vector<Wanted>& wanted, OnFailure policy,
                                   const Watch& watch) {
   std::vector<Wanted*> all;
+  all.reserve(wanted.size());
   for (Wanted& one : wanted) all.push_back(&one);
   Overall overall(wanted, watch);
   one_by_one(all, policy, overall, [&](Wanted& one, const Watch& part) {
