@@ -100,7 +100,7 @@ JETPACK_PLUGIN(
         jetpack::example("jetpack converge --cluster-init --offline",
                          "Run the scripts on disk that are left"),
         jetpack::example(
-            "rm /mnt/cluster-init/.run/site/default/scripts/10-mount.sh.run && jetpack converge",
+            "rm /mnt/cluster-init/.run/site/default/scripts/a.sh.run && jetpack converge",
             "Run one script again")),
     jetpack::command("converge history", "List the last runs of converge and their steps",
                      show_history, jetpack::flag("json", "Print JSON"),
