@@ -13,8 +13,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Each transfers several blobs at once, too.
-constexpr size_t most_threads = 4;
+// Each transfers several blobs at once, too. With 4 of them a locker of many small specs is no faster
+// than rclone, with 8 it takes nine tenths of the time.
+constexpr size_t most_threads = 8;
 constexpr std::chrono::milliseconds interval{100};
 
 }  // namespace
