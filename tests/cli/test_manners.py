@@ -347,7 +347,7 @@ def test_bash_completes_what_is_on_the_node(jetpack, home):
 
 
 def test_what_completes_a_value_exists_and_only_lists(commands):
-    """A command line that the host itself runs as somebody types."""
+    """The host runs these command lines while a user types."""
     known = {command["command"]: command for command in commands}
     for command in commands:
         for parameter in command.get("options", []) + command.get("arguments", []):
