@@ -13,7 +13,7 @@ struct HomeFile {
   // Below the home tree, or absolute. NAME, PROJECT and other words in upper case stand for any
   // text; "..." at the end for everything below.
   char path[64];
-  mode_t mode;  // of a new one; 0: that of the package, or of whoever writes it
+  mode_t mode;  // of a new one; 0: whatever its package or its writer gives it
   char format[16];
   char writer[40];
   char help[116];

@@ -64,8 +64,6 @@ void rotate(const std::string& path, const Fd& fd) {
     if (::rename(path.c_str(), (path + ".1").c_str()) != 0 && ::ftruncate(fd.get(), 0) != 0) return;
 }
 
-std::string masked(std::string_view message) { return redact(beginning_of(message, max_message)); }
-
 std::string line_of(SystemTime time, uint32_t level, std::string_view masked_message) {
   return log_time(time) + ' ' + padded_name(level) + ' ' + one_entry(masked_message) + '\n';
 }
@@ -74,9 +72,9 @@ std::string line_of(SystemTime time, uint32_t level, std::string_view masked_mes
 
 void LogFile::write(uint32_t level, std::string_view message) const noexcept {
   try {
-    const std::string text = masked(message);
-    append(line_of(std::chrono::system_clock::now(), level, text));
-    if (origin_ && is_for_journal(level)) write_to_journal(level, printable(text), origin_());
+    LogEntry entry{level, std::string(message), {}};
+    if (origin_ && is_for_journal(level)) entry.origin = origin_();
+    write({std::move(entry)});
   } catch (...) {
     // By contract, a failure to log is never an error.
   }
@@ -87,7 +85,7 @@ void LogFile::write(const std::vector<LogEntry>& entries) const noexcept {
     const auto now = std::chrono::system_clock::now();
     std::string lines;
     for (const auto& entry : entries) {
-      const std::string text = masked(entry.message);
+      const std::string text = redact(beginning_of(entry.message, max_message));
       lines += line_of(now, entry.level, text);
       if (origin_ && is_for_journal(entry.level))
         write_to_journal(entry.level, printable(text), entry.origin);
@@ -117,6 +115,7 @@ void LogFile::append(std::string_view lines) const noexcept {
 
 LogOrigin origin_of_node(const Config& config, std::string verb) {
   LogOrigin origin{std::move(verb)};
+  // A string alone: null is no name.
   const auto text = [&](const char* key) {
     const auto value = config.get(key, Format::json);
     return value && value->size() > 2 && value->front() == '"' ? value->substr(1, value->size() - 2)

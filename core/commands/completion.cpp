@@ -1,6 +1,7 @@
 // `jetpack completion`: scripts for shells, and the candidates that they ask for.
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include <jetpack/process.hpp>
 
@@ -66,13 +67,8 @@ class Candidates {
   explicit Candidates(std::string word) : word_(std::move(word)) {}
 
   void add(const std::string& candidate, std::string_view description = {}) {
-    if (!candidate.starts_with(word_)) return;
-    const std::string line =
-        candidate + (description.empty() ? "" : '\t' + support::one_line(description)) + '\n';
-    const auto is_there = [&](const std::string& other) {
-      return other.substr(0, other.find_first_of("\t\n")) == candidate;
-    };
-    if (std::none_of(lines_.begin(), lines_.end(), is_there)) lines_.push_back(line);
+    if (!candidate.starts_with(word_) || !added_.insert(candidate).second) return;
+    text_ += candidate + (description.empty() ? "" : '\t' + support::one_line(description)) + '\n';
   }
 
   void add_values(const ParameterNote& parameter) {
@@ -101,11 +97,7 @@ class Candidates {
     add("--help", "Show how the command is used");
   }
 
-  std::string text() const {
-    std::string all;
-    for (const auto& line : lines_) all += line;
-    return all;
-  }
+  const std::string& text() const { return text_; }
 
  private:
   // The first word of each line, or its key, as far as shells take it as it is.
@@ -124,7 +116,8 @@ class Candidates {
   }
 
   std::string word_;
-  std::vector<std::string> lines_;
+  std::set<std::string> added_;  // ten thousand nodes are candidates, too
+  std::string text_;
 };
 
 const ParameterNote* option_of(const CommandNote& command, std::string_view word) {

@@ -1,4 +1,4 @@
-"""What 83 public repositories expect of a node, on one that was installed, enrolled and converged, with nothing
+"""What public projects expect of a node, on one that was installed, enrolled and converged, with nothing
 more written by hand: its paths and the environment of its scripts. Its configuration is in
 test_node_configuration.py, the names of the Python module are in tests/python."""
 
@@ -18,15 +18,15 @@ HOME, SPEC, SPECS, LOGS = "opt/cycle/jetpack", "mnt/cluster-init/pbs/server", "m
 
 # What is there, of which kind, and what uses it.
 PATHS = (
-    (f"{HOME}/bin/jetpack", PROGRAM, "cron, prologs, healthagent by absolute path"),
-    (f"{HOME}/bin/healthcheck", PROGRAM, "az-hop, to force a run"),
+    (f"{HOME}/bin/jetpack", PROGRAM, "cron, prologs, health agents, by absolute path"),
+    (f"{HOME}/bin/healthcheck", PROGRAM, "scripts that force a run"),
     (f"{HOME}/config/node.json", FILE, "Slurm's installers as --bootstrap-config, Symphony"),
     (f"{HOME}/config/configuration.json", FILE, "administrators, who edit it"),
     (f"{HOME}/config/properties.json", FILE, "Slurm's installer, for the size of the machine"),
     (f"{HOME}/config/connection.json", FILE, "PBS, with jq"),
-    (f"{HOME}/config/jetpack.ini", FILE, "az-hop, the node health checks"),
-    (f"{HOME}/config/auth.json", FILE, "azadventures, with grep and awk"),
-    (f"{HOME}/config/healthcheck.d", DIRECTORY, "az-hop and Equinor put checks in"),
+    (f"{HOME}/config/jetpack.ini", FILE, "health checks, to report by themselves"),
+    (f"{HOME}/config/auth.json", FILE, "scripts that look for the user, with grep and awk"),
+    (f"{HOME}/config/healthcheck.d", DIRECTORY, "projects put checks in"),
     (f"{HOME}/config/service.d", DIRECTORY, "Grid Engine and ZooKeeper"),
     (f"{HOME}/run", DIRECTORY, "autostop.rb keeps its state in it"),
     (f"{HOME}/run/scheduled_shutdown", DIRECTORY, "schedulers ask for a shutdown in it"),
@@ -36,22 +36,22 @@ PATHS = (
     (f"{LOGS}/jetpackd.log", FILE, "scripts that look for the first user"),
     (f"{LOGS}/initialize.log", FILE, "scripts that look for the first user"),
     (f"{LOGS}/installation.log", FILE, "shippers of logs"),
-    (f"{LOGS}/cluster-init/pbs/server/stages/install.sh.out", FILE, "who looks for what failed"),
+    (f"{LOGS}/cluster-init/pbs/server/stages/install.sh.out", FILE, "administrators, to find what failed"),
     (f"{LOGS}/cluster-init/pbs/server/scripts/10-skel.sh.out", FILE, "scripts that copy their own output"),
-    (f"{LOGS}/cluster-init/pbs/execute/stages/activate.sh.out", FILE, "who looks for what failed"),
+    (f"{LOGS}/cluster-init/pbs/execute/stages/activate.sh.out", FILE, "administrators, to find what failed"),
     (f"{HOME}/system/bootstrap", DIRECTORY, "installers work in it"),
-    (f"{HOME}/system/bootstrap/cron_wrapper.sh", PROGRAM, "az-hop's and PBS's crontabs"),
+    (f"{HOME}/system/bootstrap/cron_wrapper.sh", PROGRAM, "crontabs of autostop scripts, PBS"),
     (f"{HOME}/system/bin/cyclecloud-env.sh", FILE, "Grid Engine's scripts source it"),
     (f"{HOME}/system/embedded/bin/python", PROGRAM, "Slurm, PBS: import jetpack.converge"),
-    (f"{HOME}/system/embedded/bin/python3", PROGRAM, "the first line of send_log"),
+    (f"{HOME}/system/embedded/bin/python3", PROGRAM, "the first line of scripts"),
     (f"{HOME}/system/embedded/bin/pip", PROGRAM, "old installers"),
-    (f"{HOME}/system/chef/cache/jetpack/downloads", DIRECTORY, "themorey puts packages in"),
-    (f"{HOME}/system/chef/chef-repo/cookbooks", DIRECTORY, "who looks for a cookbook"),
-    (f"{HOME}/system/install/install.sh", PROGRAM, "who builds images"),
-    ("etc/profile.d/cyclecloud.sh", FILE, "login shells; patched by local-node"),
-    ("etc/systemd/system/healthcheck.service", FILE, "Equinor edits its interval"),
+    (f"{HOME}/system/chef/cache/jetpack/downloads", DIRECTORY, "schedulers' installers take packages from it"),
+    (f"{HOME}/system/chef/chef-repo/cookbooks", DIRECTORY, "scripts that look for a cookbook"),
+    (f"{HOME}/system/install/install.sh", PROGRAM, "image builders"),
+    ("etc/profile.d/cyclecloud.sh", FILE, "login shells"),
+    ("etc/systemd/system/healthcheck.service", FILE, "projects edit its interval"),
     ("etc/systemd/system/jetpackd.service", FILE, "administrators"),
-    (SPECS, DIRECTORY, "absolute paths in 81 places"),
+    (SPECS, DIRECTORY, "scripts, by absolute path"),
     ("mnt/cluster-init/pbs", DIRECTORY, "CYCLECLOUD_PROJECT_PATH"),
     (SPEC, DIRECTORY, "CYCLECLOUD_SPEC_PATH"),
     (f"{SPEC}/scripts/10-skel.sh", PROGRAM, "scripts call one another"),
@@ -66,14 +66,14 @@ PATHS = (
 
 # The variable, its value below the root, and what uses it.
 ENVIRONMENT = (
-    ("CYCLECLOUD_SPEC_PATH", SPEC, "252 places in 20 repositories"),
-    ("CYCLECLOUD_PROJECT_PATH", "mnt/cluster-init/pbs", "PBS and Equinor source files of other specs"),
+    ("CYCLECLOUD_SPEC_PATH", SPEC, "scripts of most projects"),
+    ("CYCLECLOUD_PROJECT_PATH", "mnt/cluster-init/pbs", "PBS, to source files of other specs"),
     ("CYCLECLOUD_HOME", HOME, "Slurm's and PBS's installers"),
     ("BOOTSTRAP_HOME", f"{HOME}/system/bootstrap", "PBS's server works in it"),
     ("CYCLECLOUD_BOOTSTRAP", f"{HOME}/system/bootstrap", "the same, by its old name"),
 )
 
-# A project of the shape of cyclecloud-pbspro.
+# A project of the shape that schedulers have.
 PROJECT = {
     "project.ini": "[project]\nname = pbs\nversion = 2.0.25\n",
     "blobs/pkg.tar.gz": "x",

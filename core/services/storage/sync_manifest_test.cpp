@@ -84,7 +84,7 @@ TEST_CASE("a damaged manifest, or one that others could have written, is not bel
   CHECK(warnings == 1);
 }
 
-TEST_CASE("contents are told apart by the ETag, else by the MD5") {
+TEST_CASE("contents are distinguished by the ETag, else by the MD5") {
   BlobInfo blob;
   CHECK(tag_of(blob).empty());
   blob.md5 = "x";
