@@ -115,7 +115,7 @@ remove_stale() {
 }
 
 # All is copied before anything is replaced: a disk that is full changes nothing. Each file is renamed,
-# so that who runs jetpack meanwhile finds the old or the new one; the lists of files come last.
+# so that a jetpack that is started meanwhile is the old or the new one; the lists of files come last.
 copy_files() {
   [ "$source" != "$home" ] || return 0
   note "copying $source to $home"
