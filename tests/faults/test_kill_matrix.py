@@ -167,6 +167,7 @@ def prepare(world):
             await connection.close()
 
         asyncio.run(declare())
+        world.broker.save_definitions()
     for node in world.nodes:
         node.daemon.start()
 

@@ -39,6 +39,11 @@ class Node:
         self.tool("declare-queue", "-q", name)
         return name
 
+    def durable_queue(self, name):
+        """One that outlives the broker, also when that is killed."""
+        self.tool("declare-queue", "-d", "-q", name)
+        self.broker.save_definitions()
+
     def tool(self, name, *args, **options):
         done = self.broker.tool(name, self.account, *args, **options)
         assert done.returncode == 0, done.stderr
@@ -323,7 +328,7 @@ def test_a_password_is_not_shown_to_the_network(node):
 def test_a_broker_that_is_down_gets_everything_in_order_when_it_is_back(own_node):
     node, broker = own_node, own_node.broker
     queue = "inbox"
-    node.tool("declare-queue", "-d", "-q", queue)
+    node.durable_queue(queue)
     node.sent("0", "--routing-key", queue, "--persistent")
     broker.kill()
     try:
@@ -339,7 +344,7 @@ def test_a_broker_that_is_down_gets_everything_in_order_when_it_is_back(own_node
 def test_a_broker_that_restarts_while_the_daemon_delivers_loses_nothing(own_node):
     node, broker = own_node, own_node.broker
     queue = "restart"
-    node.tool("declare-queue", "-d", "-q", queue)
+    node.durable_queue(queue)
     count = 60
     daemon = node.jetpack.start("jetpackd", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -349,8 +354,10 @@ def test_a_broker_that_restarts_while_the_daemon_delivers_loses_nothing(own_node
                 broker.kill()
                 # Not to see the broker without its queue: see start_with.
                 daemon.send_signal(signal.SIGSTOP)
-                broker.start_with(node.account.vhost, queue)
-                daemon.send_signal(signal.SIGCONT)
+                try:
+                    broker.start_with(node.account.vhost, queue)
+                finally:
+                    daemon.send_signal(signal.SIGCONT)
         wait_for(lambda: node.outbox()["depth"] == 0, "delivery")
     finally:
         daemon.send_signal(signal.SIGTERM)

@@ -101,9 +101,18 @@ class RabbitMq(Server):
         """start(), until it has the durable queue: RabbitMQ before 3.11 now and then misses one after it
         was killed, until it is started once more (its issue 4563)."""
         self.start()
-        while queue not in self.queues(vhost):
+        for _ in range(5):
+            if queue in self.queues(vhost):
+                return
             self.kill()
             self.start()
+        raise AssertionError(f"the queue {queue!r} is gone; the durable ones are "
+                             + self.evaluate("ets:tab2list(rabbit_durable_queue)"))
+
+    def save_definitions(self):
+        """Has queues, users and virtual hosts on disk: RabbitMQ keeps them in memory for up to two seconds
+        (Erlang's disk_log), and a kill loses what was declared in that time."""
+        assert self.evaluate("mnesia:sync_log()") == "ok"
 
     def greets(self):
         """Whether it speaks AMQP on its plain port."""
