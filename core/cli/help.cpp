@@ -210,11 +210,9 @@ Rows grouped(const std::vector<Registry::Listed>& commands) {
     } else {
       size_t end = i + 1;
       while (end < commands.size() && is_below(commands[end].name, command.name)) ++end;
-      // Of "props", "props get" and "props set" the last two: the first is for old callers. Of
-      // "healthcheck" and its many the first.
-      const bool stands_for_all = end - i > 3;
-      if (end == i + 1 || stands_for_all) list.push_back({command.name, command.summary});
-      if (stands_for_all) i = end - 1;
+      list.push_back({command.name, command.summary});
+      // "healthcheck" stands for its many.
+      if (end - i > 3) i = end - 1;
     }
     last = group;
   }
