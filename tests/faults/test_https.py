@@ -20,8 +20,8 @@ def curl_only(reason):
                               reason=f"-Dhttp_client=cpprest: {reason}")
 
 
-def delivered(jetpack, env=None):
-    result = jetpack("log", "m", "--wait", "3s", env=env)
+def delivered(jetpack, env=None, wait="3s"):
+    result = jetpack("log", "m", "--wait", wait, env=env)
     return result.stderr == DELIVERED, result.stderr
 
 
@@ -34,7 +34,7 @@ def headers_of(head):
 def test_a_request_has_the_password_and_the_context_path(start_server, connect, jetpack):
     server, ca = start_server()
     connect(server.url + "/ctx/", ca)
-    assert delivered(jetpack)[0]
+    assert delivered(jetpack, wait="60s")[0]
     head = server.requests[0]
     assert head.startswith("POST /ctx/clusterlink/messages HTTP/1.1\r\n")
     headers = headers_of(head)
@@ -45,14 +45,14 @@ def test_a_request_has_the_password_and_the_context_path(start_server, connect, 
 def test_a_name_is_looked_up(start_server, connect, jetpack):
     server, ca = start_server("DNS:localhost")
     connect(f"https://localhost:{server.port}", ca)
-    assert delivered(jetpack) == (True, DELIVERED)
+    assert delivered(jetpack, wait="60s") == (True, DELIVERED)
 
 
 @curl_only("it sends the name alone")
 def test_the_host_header_has_the_port(start_server, connect, jetpack):
     server, ca = start_server("DNS:localhost")
     connect(f"https://localhost:{server.port}", ca)
-    assert delivered(jetpack) == (True, DELIVERED)
+    assert delivered(jetpack, wait="60s") == (True, DELIVERED)
     assert headers_of(server.requests[0])["host"] == f"localhost:{server.port}"
 
 
@@ -61,7 +61,7 @@ def test_the_host_header_has_the_port(start_server, connect, jetpack):
 def test_a_server_that_listens_on_ipv6_alone(host, start_server, connect, jetpack):
     server, ca = start_server("IP:::1,DNS:localhost", address="::1")
     connect(f"https://{host}:{server.port}", ca)
-    assert delivered(jetpack) == (True, DELIVERED)
+    assert delivered(jetpack, wait="60s") == (True, DELIVERED)
     assert headers_of(server.requests[0])["host"] == f"{host}:{server.port}"
 
 
@@ -71,7 +71,7 @@ def test_http_2_is_spoken_where_the_server_has_it(connect, jetpack):
     server = nginx.Nginx(location, tls="ssl http2")
     try:
         connect(server.tls_url, server.ca)
-        assert delivered(jetpack) == (True, DELIVERED)
+        assert delivered(jetpack, wait="60s") == (True, DELIVERED)
         assert "POST /clusterlink/messages HTTP/2.0" in (server.directory / "access.log").read_text()
     finally:
         server.stop()
@@ -88,7 +88,7 @@ def interim(connection):
 @curl_only("it takes the first of several responses for the last")
 def test_interim_responses_are_skipped(server, jetpack):
     server.behave = interim
-    assert delivered(jetpack) == (True, DELIVERED)
+    assert delivered(jetpack, wait="60s") == (True, DELIVERED)
     assert len(server.messages) == 1
 
 
@@ -106,7 +106,7 @@ def test_a_web_page_acknowledges_nothing(server, jetpack):
     assert result.returncode == 1
     assert "answered 200" in result.stderr and "login page" in result.stderr, result
     server.behave = server.good
-    assert delivered(jetpack)[0]
+    assert delivered(jetpack, wait="60s")[0]
     assert [m["data"]["message"] for m in server.messages] == ["the node is broken", "m"]
 
 
@@ -175,7 +175,7 @@ def test_a_certificate_that_is_not_the_servers_gets_nothing(
     assert server.requests == []
 
     home.write("config/node.json", {"cyclecloud": {"skip_ssl_validation": True}})
-    assert delivered(jetpack)[0]
+    assert delivered(jetpack, wait="60s")[0]
     assert "validation is switched off" in (home / "logs/jetpack.log").read_text()
 
 
@@ -283,7 +283,7 @@ def proxy():
 def test_a_proxy_of_the_ini_file(server, proxy, connect, jetpack, home):
     with open(home / "config/jetpack.ini", "a", encoding="utf-8") as ini:
         ini.write(f"[cycle_server]\nproxy = http://127.0.0.1:{proxy.server_port}\n")
-    assert delivered(jetpack) == (True, DELIVERED)
+    assert delivered(jetpack, wait="60s") == (True, DELIVERED)
     assert proxy.asked == [f"127.0.0.1:{server.port}"]
     assert len(server.messages) == 1
 
