@@ -368,7 +368,7 @@ def test_a_property_or_an_edit_is_in_node_json_at_once(node, jetpack, metadata, 
             node.configuration(edited)
             assert jetpack.answer("config", "edited") == "True\n"
             wait_for(lambda: config(node, "node.json").get("edited"), "the edit in node.json")
-            # The daemon writes both anew when a fact changes, such as the inodes in use.
+            # The daemon updates both when a fact changes, such as the inodes in use.
             wait_for(lambda: (node / "config/node.json").read_text() == jetpack.answer("config", "--json"),
                      "node.json to be what is printed")
         finally:
