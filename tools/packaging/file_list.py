@@ -14,7 +14,8 @@ import sys
 INSTALLED = ("bin", "include", "lib", "plugins", "share", "system")
 # Whose name begins with the first that fits; the rest is the agent's.
 PACKAGES = {"hub": ("plugins/store/jetpack.hub/", "plugins/active/jetpack.hub"),
-            "sdk": ("include/", "share/pkgconfig/", "share/jetpack/jetpack-plugin.map")}
+            "sdk": ("include/", "share/pkgconfig/", "share/jetpack/jetpack-plugin.map", "share/jetpack/sdk/",
+                    "lib/jetpack/plugins/authoring.so")}
 
 
 def package_of(name):
