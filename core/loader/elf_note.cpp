@@ -11,7 +11,6 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include <jetpack/abi.h>
 #include "loader/refusal.hpp"
@@ -129,9 +128,9 @@ NoteText read_note(const ByteReader& file) {
   Elf64_Ehdr header{};
   fetch(0, {reinterpret_cast<char*>(&header), sizeof header}, "ELF header");
   check_header(header);
-  std::vector<Elf64_Phdr> segments(header.e_phnum);
-  fetch(header.e_phoff,
-        {reinterpret_cast<char*>(segments.data()), segments.size() * sizeof(Elf64_Phdr)},
+  std::array<Elf64_Phdr, max_program_headers> space;  // not cleared, as above
+  const std::span segments = std::span(space).first(header.e_phnum);
+  fetch(header.e_phoff, {reinterpret_cast<char*>(segments.data()), segments.size_bytes()},
         "program headers");
 
   const uint64_t size = file.size();

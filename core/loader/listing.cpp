@@ -24,6 +24,11 @@ bool is_printable_ascii(std::string_view text) {
   return !other;
 }
 
+void add_abi(uint64_t number, Listing& listing) {
+  if (listing.abi_count < listing.abi.size()) listing.abi.at(listing.abi_count) = number;
+  ++listing.abi_count;
+}
+
 // Reads a listing in the form that most tools write: on one line, and strings of printable ASCII
 // without escapes, which therefore need not be copied. A listing of plugins reads the notes of all of
 // them, and must cost next to nothing.
@@ -49,8 +54,7 @@ class PlainReader {
   bool read_member(std::string_view key, Listing& found) {
     if (key == "schema") return read_number([&](uint64_t n) { found.schema = n == 1 ? 1 : 0; });
     if (key == "abi") {
-      found.abi.reserve(2);
-      return read_list([&] { return read_number([&](uint64_t n) { found.abi.push_back(n); }); });
+      return read_list([&] { return read_number([&](uint64_t n) { add_abi(n, found); }); });
     }
     if (key == "requires") return read_texts(found.needed);
     if (key == "libraries") return read_texts(found.libraries);
@@ -78,7 +82,8 @@ class PlainReader {
     return take('}');
   }
 
-  bool read_texts(std::vector<std::string>& texts) {
+  template <class Text>
+  bool read_texts(std::vector<Text>& texts) {
     constexpr size_t usual = 4;
     texts.reserve(usual);
     return read_list([&] {
@@ -188,9 +193,10 @@ Listing read_any(std::string_view text, std::vector<char>& copy) {
     copy.insert(copy.end(), content.begin(), content.end());
     return std::string_view(copy.data() + start, content.size());
   };
-  const auto texts_of = [&](const char* name, std::vector<std::string>& texts) {
-    each_of(root, name,
-            [&](const rapidjson::Value& value) { texts.emplace_back(text_in(&value, name)); });
+  const auto texts_of = [&](const char* name, auto& texts) {
+    each_of(root, name, [&](const rapidjson::Value& value) {
+      texts.emplace_back(kept(text_in(&value, name)));
+    });
   };
   Listing found;
   const auto* schema = support::find_member(root, "schema");
@@ -199,7 +205,7 @@ Listing read_any(std::string_view text, std::vector<char>& copy) {
   found.version = text_in(support::find_member(root, "version"), "version");
   each_of(root, "abi", [&](const rapidjson::Value& number) {
     if (!number.IsUint64()) throw Refusal("'abi' is not [MAJOR, MINOR]");
-    found.abi.push_back(number.GetUint64());
+    add_abi(number.GetUint64(), found);
   });
   texts_of("requires", found.needed);
   texts_of("libraries", found.libraries);

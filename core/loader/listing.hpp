@@ -1,6 +1,7 @@
 // What a listing of plugins needs of a note or a bundle's manifest, read without the rest.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,7 +9,7 @@
 
 namespace jetpack {
 
-// The texts of commands point into what was read.
+// Its views point into what was read.
 struct Listing {
   struct Command {
     std::string_view name;
@@ -17,15 +18,15 @@ struct Listing {
 
   int64_t schema = 0;
   std::string id, version;
-  std::vector<uint64_t> abi;
-  std::vector<std::string> needed;
+  std::array<uint64_t, 2> abi{};
+  size_t abi_count = 0;  // of the numbers that it has for the two of `abi`
+  std::vector<std::string_view> needed;
   std::vector<Command> commands;
   std::vector<std::string> libraries;  // of a manifest
 };
 
 // Reads a note or manifest, mostly no further than to the member `end`: "details" of a
-// note, "commands" of a manifest. The texts of commands point into it, or into `copy` when it is in
-// another form than theirs. Throws Refusal when it is not the JSON that is expected; what is missing
+// note, "commands" of a manifest. Views point into it, or into `copy` when it is in another form than theirs. Throws Refusal when it is not the JSON that is expected; what is missing
 // is empty.
 Listing read_listing(std::string_view text, std::string_view end, std::vector<char>& copy);
 

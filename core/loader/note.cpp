@@ -140,7 +140,7 @@ Note::Note(NoteText text) : text_(std::move(text)) {
   from_note([&] {
     Listing listing = read_listing(text_.text, "details", listing_);
     if (listing.schema != 1) refuse("schema 1 is expected; the plugin may need a newer jetpack");
-    if (listing.abi.size() != 2 || listing.abi[0] > UINT16_MAX || listing.abi[1] > UINT16_MAX)
+    if (listing.abi_count != 2 || listing.abi[0] > UINT16_MAX || listing.abi[1] > UINT16_MAX)
       refuse("'abi' is not [MAJOR, MINOR]");
     if (listing.id.empty() || listing.version.empty()) refuse("it has no id or no version");
     id_ = std::move(listing.id);

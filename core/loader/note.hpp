@@ -60,7 +60,7 @@ class Note {
   const std::string& version() const { return version_; }
   uint16_t abi_major() const { return abi_major_; }
   uint16_t abi_minor() const { return abi_minor_; }
-  const std::vector<std::string>& needed_services() const { return needed_; }
+  const std::vector<std::string_view>& needed_services() const { return needed_; }
 
   // In the order of the note.
   const std::vector<Entry>& commands() const { return entries_; }
@@ -81,7 +81,7 @@ class Note {
   std::string id_;
   std::string version_;
   uint16_t abi_major_ = 0, abi_minor_ = 0;
-  std::vector<std::string> needed_;
+  std::vector<std::string_view> needed_;
   std::vector<Entry> entries_;
 };
 

@@ -43,7 +43,7 @@ TEST_CASE("identity, needs and commands") {
   CHECK(note.id() == "x.y");
   CHECK(note.version() == "1.2");
   CHECK(note.abi_major() == 1);
-  CHECK(note.needed_services() == std::vector<std::string>{"jetpack.config/1"});
+  CHECK(note.needed_services() == std::vector<std::string_view>{"jetpack.config/1"});
   REQUIRE(note.commands().size() == 3);
   CHECK(note.commands()[1].summary == "T");
   CHECK(note.has_command("two words"));

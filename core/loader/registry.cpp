@@ -29,7 +29,7 @@ void check_abi(const Note& note) {
                                                    : "; update jetpack"));
   for (const auto& service : note.needed_services())
     if (!is_offered(service))
-      throw Refusal("it needs the service " + service +
+      throw Refusal("it needs the service " + std::string(service) +
                     ", which this jetpack does not offer; update jetpack");
 }
 
