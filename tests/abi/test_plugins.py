@@ -96,19 +96,6 @@ def test_a_meson_project_of_its_own(repository, sdk, tmp_path, try_out, project,
     assert (installed / str(sdk.plugin_dir).lstrip("/") / f"{command}.so").exists()
 
 
-def test_the_template(repository, sdk, tmp_path, jetpack, home):
-    """What `jetpack plugin new greet` makes: builds without a warning and runs."""
-    directory = tmp_path / "greet"
-    directory.mkdir()
-    for path in (repository / "sdk/template").iterdir():
-        text = path.read_text().replace("NAME", "greet")
-        (directory / path.name.replace("NAME", "greet")).write_text(text)
-    build = meson_build(sdk, directory)
-    home.node({"cyclecloud": {"node": {"name": "scheduler"}}})
-    assert jetpack.answer("--plugin-path", build, "greet") == "greet runs on scheduler\n"
-    assert len((directory / "README.md").read_text().splitlines()) <= 12
-
-
 WORDS = r"""#include <jetpack/plugin.hpp>
 static int run(const jetpack::Call& call) {
   call.print(std::string(call.command()) + ":" + std::string(call.text("A").value_or("")) + "\n");

@@ -35,7 +35,8 @@ def write_git_config(path, node_json):
 def small_plugins(directory, count):
     """`count` plugins made of the SDK's template. It is compiled once: names of equal length are
     put into copies of it."""
-    source = (measure.REPOSITORY / "sdk/template/NAME.cpp").read_text().replace("NAME", "bench00")
+    source = (measure.REPOSITORY / "sdk/templates/cpp/NAME.cpp").read_text()
+    source = source.replace("@NAME@", "bench00").replace("@ID@", "com.example.bench00")
     first = directory / "bench00.cpp"
     first.write_text(source)
     home = measure.BUILT_HOME
