@@ -47,7 +47,7 @@ def test_every_command_prints_what_the_readme_says(readme, sdk, home, copied_hom
 
 
 def test_every_key_of_the_note_is_in_the_readme(readme, repository):
-    writer = (repository / "sdk/include/jetpack/plugin.hpp").read_text()
+    writer = (repository / "sdk/include/jetpack/detail/note.hpp").read_text()
     keys = set(re.findall(r'\\"(\w+)\\":', writer)) | set(re.findall(r'member\("(\w+)"', writer))
     keys |= set(re.findall(r'write_parameters\(c, "(\w+)"', writer))
     assert len(keys) >= 20

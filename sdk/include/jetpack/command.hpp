@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jetpack/call.hpp>
+#include <jetpack/detail/mistake.hpp>
 
 #include <array>
 #include <cstddef>
@@ -24,13 +25,16 @@ struct Parameter {
   bool is_repeated = false;
   bool is_negatable = false;
   bool has_fallback = false;
+  bool is_from_config = false;
   std::string_view metavar;  // how the value is named in help: "SECONDS"
   std::string_view help;
   std::string_view fallback_text;
-  std::string_view source;  // see values_from
+  std::string_view source;      // see values_from
+  std::string_view config_key;  // see from_config
   std::array<std::string_view, max_choices> choice_texts{};
   size_t choice_count = 0;
   int64_t min = INT64_MIN, max = INT64_MAX;
+  detail::Mistake mistake = detail::Mistake::none;  // in how it was refined
 
   // The value when none is given.
   consteval Parameter fallback(std::string_view text) const {
@@ -40,13 +44,25 @@ struct Parameter {
     return p;
   }
 
-  // The only values allowed.
+  // The configuration's value at a dotted key when none is given on the command line: a text, a
+  // number, true or false, or a list of these when it is repeated(); checked as if it had been typed.
+  // Where the configuration has none, the fallback follows. What is required() as well must be in one
+  // of the two places.
+  consteval Parameter from_config(std::string_view key) const {
+    Parameter p = *this;
+    p.is_from_config = true;
+    p.config_key = key;
+    return p;
+  }
+
+  // The only values allowed, at most max_choices.
   template <class... Text>
   consteval Parameter choices(Text... texts) const {
-    static_assert(sizeof...(Text) <= max_choices, "too many choices");
     Parameter p = *this;
-    for (std::string_view text : {std::string_view(texts)...})
+    for (std::string_view text : {std::string_view(texts)...}) {
+      if (p.choice_count == max_choices) return p.mistaken(detail::Mistake::too_many_choices);
       p.choice_texts[p.choice_count++] = text;
+    }
     return p;
   }
 
@@ -61,7 +77,7 @@ struct Parameter {
 
   // A whole number from `least` to `most`.
   consteval Parameter integer(int64_t least = INT64_MIN, int64_t most = INT64_MAX) const {
-    Parameter p = *this;
+    Parameter p = typed();
     p.type = JP_INTEGER;
     p.min = least;
     p.max = most;
@@ -70,7 +86,7 @@ struct Parameter {
 
   // A duration: "90" (seconds), "250ms", "10m", "6h", "2d".
   consteval Parameter duration() const {
-    Parameter p = *this;
+    Parameter p = typed();
     p.type = JP_DURATION;
     p.min = 0;
     return p;
@@ -102,6 +118,21 @@ struct Parameter {
     Parameter p = *this;
     p.is_negatable = true;
     return p;
+  }
+
+ private:
+  // Mistakes are kept until JETPACK_PLUGIN has the whole declaration: only there can both g++ and
+  // clang++ be made to say what is wrong.
+  consteval Parameter mistaken(detail::Mistake what) const {
+    Parameter p = *this;
+    p.mistake = what;
+    return p;
+  }
+
+  // A copy that can get a type.
+  consteval Parameter typed() const {
+    if (type == JP_FLAG) return mistaken(detail::Mistake::flag_with_value);
+    return type == JP_TEXT ? *this : mistaken(detail::Mistake::two_types);
   }
 };
 
@@ -158,11 +189,14 @@ consteval Description description(std::string_view text) { return {text}; }
 
 // Services that the plugin cannot do without; it is refused where one is missing.
 struct Needs {
-  std::array<std::string_view, 8> ids{};
+  static constexpr size_t max = 8;
+
+  std::array<std::string_view, max> ids{};
   size_t count = 0;
 };
 template <class... Service>
 consteval Needs needs() {
+  static_assert(sizeof...(Service) <= Needs::max, "a plugin needs more than 8 services");
   return {{Service::id...}, sizeof...(Service)};
 }
 
@@ -170,68 +204,50 @@ consteval Needs needs() {
 using Run = int (*)(const Call& call);
 
 struct Command {
+  static constexpr size_t max_parameters = 24, max_examples = 12;
+
   std::string_view name;  // one to three words: "condition set", "hub node add"
   std::string_view summary;
   Run run = nullptr;
   std::string_view description_text;
-  std::array<Parameter, 24> parameters{};
+  std::array<Parameter, max_parameters> parameters{};
   size_t parameter_count = 0;
-  std::array<Example, 12> examples{};
+  std::array<Example, max_examples> examples{};
   size_t example_count = 0;
+  detail::Mistake mistake = detail::Mistake::none;  // the first
+  size_t mistaken = max_parameters;                 // which parameter has it; else the command
 
-  constexpr void add(const Parameter& p) { parameters.at(parameter_count++) = p; }
-  constexpr void add(const Example& e) { examples.at(example_count++) = e; }
-  constexpr void add(const Description& d) { description_text = d.text; }
+  constexpr void add(const Parameter& p) {
+    if (parameter_count == max_parameters) {
+      mistake = detail::Mistake::too_many_parameters;
+    } else {
+      parameters[parameter_count++] = p;
+    }
+  }
+  constexpr void add(const Example& e) {
+    if (example_count == max_examples) {
+      mistake = detail::Mistake::too_many_examples;
+    } else {
+      examples[example_count++] = e;
+    }
+  }
+  constexpr void add(const Description& d) {
+    if (!description_text.empty()) mistake = detail::Mistake::two_descriptions;
+    description_text = d.text;
+  }
+  template <class Part>
+  constexpr void add(const Part&) {
+    static_assert(
+        sizeof(Part) == 0,
+        "a command's parts are flag(), option(), argument(), example() and description()");
+  }
 };
 
-namespace detail {
+}  // namespace jetpack
 
-// Whether it is one to `words` lower-case words.
-constexpr bool is_name(std::string_view text, size_t words) {
-  bool letter = false;
-  for (const char c : text) {
-    if (c >= 'a' && c <= 'z') {
-      letter = true;
-    } else if (c == ' ' && words > 1 && letter) {
-      --words;
-      letter = false;
-    } else if (!(letter && ((c >= '0' && c <= '9') || c == '-' || c == '_'))) {
-      return false;
-    }
-  }
-  return letter;
-}
+#include <jetpack/detail/check.hpp>
 
-// A throw that a consteval function reaches is a compile-time error which shows the text.
-constexpr void require(bool holds, const char* what) {
-  if (!holds) throw what;
-}
-
-constexpr void check_parameter(const Command& command, size_t index) {
-  const Parameter& p = command.parameters.at(index);
-  require(!p.name.empty(), "a parameter has no name");
-  require(p.is_argument || is_name(p.name, 1), "an option's name is lower-case letters, - or _");
-  require(p.name != "help" && p.letter != 'h', "--help and -h are the host's");
-  require(p.is_negatable ? p.type == JP_FLAG : true, "only a flag can be negatable");
-  require(!(p.is_repeated && p.type == JP_FLAG), "a flag cannot be repeated");
-  require(!(p.has_fallback && p.is_required), "what has a fallback cannot be required");
-  if (p.choice_count > 0 && p.has_fallback) {
-    bool found = false;
-    for (size_t i = 0; i < p.choice_count; ++i) found |= p.choice_texts[i] == p.fallback_text;
-    require(found, "the fallback is not among the choices");
-  }
-  for (size_t i = 0; i < index; ++i) {
-    const Parameter& earlier = command.parameters.at(i);
-    require(earlier.name != p.name, "two parameters have the same name");
-    require(p.letter == 0 || earlier.letter != p.letter, "two options have the same letter");
-    if (p.is_argument && earlier.is_argument) {
-      require(!earlier.is_repeated, "an argument follows one that takes all that is left");
-      require(earlier.is_required || !p.is_required, "a required argument follows an optional one");
-    }
-  }
-}
-
-}  // namespace detail
+namespace jetpack {
 
 // Declares a command: its name, a one-line summary, the function that runs it, and then, in any
 // order, flag(), option(), argument(), example() and description().
@@ -243,9 +259,7 @@ consteval Command command(std::string_view name, std::string_view summary, Run r
   c.summary = summary;
   c.run = run;
   (c.add(parts), ...);
-  detail::require(detail::is_name(name, 3), "a command's name is one to three lower-case words");
-  detail::require(!summary.empty(), "a command needs a summary");
-  for (size_t i = 0; i < c.parameter_count; ++i) detail::check_parameter(c, i);
+  detail::check(c);
   return c;
 }
 

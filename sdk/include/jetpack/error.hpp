@@ -1,6 +1,8 @@
 // jetpack/error.hpp: what a service call or a command throws.
 #pragma once
 
+#include <jetpack/detail/requirements.hpp>
+
 #include <jetpack/abi.h>
 
 #include <cstdint>

@@ -1,6 +1,8 @@
 // jetpack/json.hpp: text as a JSON string, for the messages that a plugin publishes.
 #pragma once
 
+#include <jetpack/detail/requirements.hpp>
+
 #include <string>
 #include <string_view>
 

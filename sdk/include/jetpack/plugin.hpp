@@ -17,6 +17,7 @@
 
 #include <jetpack/command.hpp>
 #include <jetpack/config.hpp>
+#include <jetpack/detail/note.hpp>
 #include <jetpack/json.hpp>
 #include <jetpack/log.hpp>
 #include <jetpack/process.hpp>
@@ -25,211 +26,6 @@
 #include <jetpack/storage.hpp>
 
 namespace jetpack::detail {
-
-template <size_t N>
-struct Plugin {
-  std::string_view id;
-  std::string_view version;
-  Needs needed;
-  std::array<Command, N> commands;
-};
-
-template <class... C>
-consteval auto plugin(std::string_view id, std::string_view version, const Needs& needed,
-                      const C&... commands) {
-  require(!id.empty() && !version.empty(), "a plugin needs an id and a version");
-  return Plugin<sizeof...(C)>{id, version, needed, {commands...}};
-}
-template <class... C>
-consteval auto plugin(std::string_view id, std::string_view version, const C&... commands) {
-  return plugin(id, version, Needs{}, commands...);
-}
-
-// Writes the note's JSON text through `put`, a character at a time. The form is defined in
-// sdk/README.md; keys that have their default are left out. What a listing needs comes first, so
-// that it need not read "details".
-template <class Put>
-class NoteWriter {
- public:
-  constexpr explicit NoteWriter(Put put) : put_(put) {}
-
-  template <size_t N>
-  constexpr void write(const Plugin<N>& p) {
-    raw("{\"schema\":1,\"id\":");
-    text(p.id);
-    raw(",\"version\":");
-    text(p.version);
-    raw(",\"abi\":[");
-    number(JP_ABI_MAJOR);
-    raw(",");
-    number(JP_ABI_MINOR);
-    raw("]");
-    if (p.needed.count > 0) {
-      raw(",\"requires\":[");
-      for (size_t i = 0; i < p.needed.count; ++i) element(i, p.needed.ids[i]);
-      raw("]");
-    }
-    raw(",\"commands\":[");
-    for (size_t i = 0; i < N; ++i) {
-      raw(i > 0 ? ",{\"name\":" : "{\"name\":");
-      text(p.commands[i].name);
-      member("summary", p.commands[i].summary);
-      raw("}");
-    }
-    raw("],\"details\":[");
-    for (size_t i = 0; i < N; ++i) {
-      if (i > 0) raw(",");
-      write_details(p.commands[i]);
-    }
-    raw("]}");
-  }
-
- private:
-  constexpr void write_details(const Command& c) {
-    raw("{\"command\":");
-    text(c.name);
-    if (!c.description_text.empty()) member("description", c.description_text);
-    write_parameters(c, "options", false);
-    write_parameters(c, "arguments", true);
-    if (c.example_count > 0) {
-      raw(",\"examples\":[");
-      for (size_t i = 0; i < c.example_count; ++i) {
-        raw(i > 0 ? ",{\"line\":" : "{\"line\":");
-        text(c.examples[i].line);
-        member("help", c.examples[i].help);
-        raw("}");
-      }
-      raw("]");
-    }
-    raw("}");
-  }
-
-  constexpr void write_parameters(const Command& c, std::string_view key, bool arguments) {
-    bool any = false;
-    for (size_t i = 0; i < c.parameter_count; ++i) {
-      if (c.parameters[i].is_argument != arguments) continue;
-      if (any) {
-        raw(",");
-      } else {
-        raw(",\"");
-        raw(key);
-        raw("\":[");
-        any = true;
-      }
-      write(c.parameters[i]);
-    }
-    if (any) raw("]");
-  }
-
-  constexpr void write(const Parameter& p) {
-    raw("{\"name\":");
-    text(p.name);
-    if (p.letter != 0) member("letter", std::string_view(&p.letter, 1));
-    if (p.type == JP_FLAG) member("type", "flag");
-    if (p.type == JP_INTEGER) member("type", "integer");
-    if (p.type == JP_DURATION) member("type", "duration");
-    if (p.is_required) raw(",\"required\":true");
-    if (p.is_repeated) raw(",\"repeated\":true");
-    if (p.is_negatable) raw(",\"negatable\":true");
-    if (p.has_fallback) member("default", p.fallback_text);
-    if (p.choice_count > 0) {
-      raw(",\"choices\":[");
-      for (size_t i = 0; i < p.choice_count; ++i) element(i, p.choice_texts[i]);
-      raw("]");
-    }
-    if (p.type == JP_INTEGER && p.min != INT64_MIN) member("min", p.min);
-    if (p.type == JP_INTEGER && p.max != INT64_MAX) member("max", p.max);
-    if (!p.is_argument && !p.metavar.empty()) member("metavar", p.metavar);
-    if (!p.source.empty()) member("values_from", p.source);
-    member("help", p.help);
-    raw("}");
-  }
-
-  constexpr void member(std::string_view key, std::string_view value) {
-    raw(",\"");
-    raw(key);
-    raw("\":");
-    text(value);
-  }
-
-  constexpr void member(std::string_view key, int64_t value) {
-    raw(",\"");
-    raw(key);
-    raw("\":");
-    number(value);
-  }
-
-  constexpr void element(size_t index, std::string_view value) {
-    if (index > 0) raw(",");
-    text(value);
-  }
-
-  constexpr void number(int64_t value) {
-    if (value < 0) put_('-');
-    const auto magnitude =
-        value < 0 ? ~static_cast<uint64_t>(value) + 1 : static_cast<uint64_t>(value);
-    digits(magnitude);
-  }
-
-  constexpr void digits(uint64_t value) {
-    if (value >= 10) digits(value / 10);
-    put_(static_cast<char>('0' + value % 10));
-  }
-
-  constexpr void text(std::string_view value) {
-    constexpr std::string_view hex = "0123456789abcdef";
-    put_('"');
-    for (const char c : value) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') {
-        put_('\\');
-        put_(c);
-      } else if (byte < 0x20) {
-        raw("\\u00");
-        put_(hex[byte >> 4]);
-        put_(hex[byte & 15]);
-      } else {
-        put_(c);
-      }
-    }
-    put_('"');
-  }
-
-  constexpr void raw(std::string_view value) {
-    for (const char c : value) put_(c);
-  }
-
-  Put put_;
-};
-
-template <size_t N>
-struct Note {
-  uint32_t name_size = sizeof JP_NOTE_OWNER;
-  uint32_t descriptor_size = N;
-  uint32_t type = JP_NOTE_TYPE;
-  char name[8] = JP_NOTE_OWNER;
-  char descriptor[(N + 3) / 4 * 4] = {};
-};
-
-template <const auto& P>
-consteval size_t note_size() {
-  size_t size = 0;
-  auto count = [&size](char) { ++size; };
-  NoteWriter writer(count);
-  writer.write(P);
-  require(size <= JP_NOTE_MAX, "the plugin's help texts exceed JP_NOTE_MAX");
-  return size;
-}
-
-template <const auto& P>
-consteval auto make_note() {
-  Note<note_size<P>()> note;
-  size_t size = 0;
-  auto store = [&note, &size](char c) { note.descriptor[size++] = c; };
-  NoteWriter writer(store);
-  writer.write(P);
-  return note;
-}
 
 struct Handler {
   std::string_view name;
@@ -270,10 +66,11 @@ struct Entry {
 }  // namespace jetpack::detail
 
 // Defines a plugin's entry point and its ELF note, once in each plugin:
-//   JETPACK_PLUGIN(ID, VERSION, [jetpack::needs<jetpack::Session>(),] command, ...);
+//   JETPACK_PLUGIN(ID, VERSION, command, [jetpack::needs<jetpack::Session>(),] ...);
 #define JETPACK_PLUGIN(...)                                                                    \
   namespace {                                                                                  \
   constexpr auto jp_declaration = ::jetpack::detail::plugin(__VA_ARGS__);                      \
+  static_assert(::jetpack::detail::refuse_mistake<jp_declaration>());                          \
   __attribute__((section(JP_NOTE_SECTION), used, retain, aligned(4))) constexpr auto jp_note = \
       ::jetpack::detail::make_note<jp_declaration>();                                          \
   }                                                                                            \
