@@ -16,9 +16,11 @@
 #pragma once
 
 #include <jetpack/command.hpp>
+#include <jetpack/conditions.hpp>
 #include <jetpack/config.hpp>
 #include <jetpack/json.hpp>
 #include <jetpack/log.hpp>
+#include <jetpack/messages.hpp>
 #include <jetpack/process.hpp>
 #include <jetpack/sender.hpp>
 #include <jetpack/session.hpp>
