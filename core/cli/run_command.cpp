@@ -10,6 +10,7 @@
 #include "cli/standard_streams.hpp"
 #include "loader/isolation.hpp"
 #include "loader/refusal.hpp"
+#include "services/self/cancellation.hpp"
 #include "support/files.hpp"
 #include "support/library.hpp"
 #include "support/trust.hpp"
@@ -81,6 +82,7 @@ uint32_t terminals() {
   uint32_t flags = 0;
   if (::isatty(STDOUT_FILENO) != 0) flags |= JP_OUT_IS_TERMINAL;
   if (::isatty(STDERR_FILENO) != 0) flags |= JP_ERR_IS_TERMINAL;
+  if (::isatty(STDIN_FILENO) != 0) flags |= JP_IN_IS_TERMINAL;
   return flags;
 }
 
@@ -105,16 +107,27 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   table.close(self);
   if (out.error() != 0) fail_to_print(out.error());
   boundary::check(status, err);
+  // A command that was cancelled and did not succeed ends as the signal would have ended it.
+  if (exit_code != 0 && arrived_signal() != 0) return 128 + arrived_signal();
   // What a process cannot end with is at least not a success.
   return exit_code >= 0 && exit_code <= 255 ? exit_code : exit_failed;
 }
+
+// Whatever ends the command.
+struct RemoveTempDir {
+  const SelfService& self;
+  ~RemoveTempDir() { self.end(); }
+};
 
 }  // namespace
 
 int run_command(const Plugin& plugin, const CommandNote& command, const Values& values,
                 HostServices& services) {
   services.begin_command(command.name);
+  services.begin_plugin(plugin.note->id(), plugin.path, plugin.origin == Origin::builtin);
+  const RemoveTempDir removal{services.self()};
   if (plugin.origin == Origin::builtin) return run_here(plugin, command, values, services);
+  services.self().choose_temp_dir();
   return run_isolated(plugin.note->id() + " in 'jetpack " + command.name + "'", [&] {
     return report_failure(command, plugin,
                           [&] { return run_here(plugin, command, values, services); });

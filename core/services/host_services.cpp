@@ -16,12 +16,23 @@ HostServices::HostServices(Home home, std::string module_directory)
       config_(home_),
       log_(home_.root() + "/logs/jetpack.log",
            [this] { return support::origin_of_node(Config(config_.table()), verb_); }),
+      conditions_(home_,
+                  [this]() -> const jp_session& {
+                    return *static_cast<const jp_session*>(find(JP_SESSION));
+                  }),
+      self_(home_),
       table_{sizeof(jp_host),
              JP_ABI_MAJOR,
              JP_ABI_MINOR,
              this,
              {JETPACK_VERSION, sizeof JETPACK_VERSION - 1},
              service} {}
+
+void HostServices::begin_plugin(const std::string& id, const std::string& library,
+                                bool is_builtin) {
+  self_.begin(id, library);
+  if (!is_builtin) log_.begin_lines_with(id + ": ");
+}
 
 int32_t HostServices::service(void* self, jp_str id, const void** table, jp_error* err) {
   return boundary::guard(
@@ -32,6 +43,8 @@ const void* HostServices::find(std::string_view id) {
   if (id == JP_CONFIG) return &config_.table();
   if (id == JP_LOG) return &log_.table();
   if (id == JP_PROCESS) return &process_service();
+  if (id == JP_CONDITIONS) return &conditions_.table();
+  if (id == JP_SELF) return &self_.table();
   if (!is_offered(id))
     throw Error(Errc::unsupported, "this jetpack does not offer " + std::string(id));
   const auto loaded = modules_.find(id);

@@ -6,9 +6,11 @@
 #include <string>
 
 #include <jetpack/abi.h>
+#include "services/conditions/conditions_service.hpp"
 #include "services/config/config_service.hpp"
 #include "services/config/home.hpp"
 #include "services/log/agent_log.hpp"
+#include "services/self/self_service.hpp"
 
 namespace jetpack {
 
@@ -25,6 +27,9 @@ class HostServices {
   const AgentLog& log() const { return log_; }
   // Whose entries follow in the log.
   void begin_command(std::string name) { verb_ = std::move(name); }
+  // Which plugin runs; lines of others than built-ins have its name in the log.
+  void begin_plugin(const std::string& id, const std::string& library, bool is_builtin);
+  SelfService& self() { return self_; }
 
  private:
   static int32_t service(void* self, jp_str id, const void** table, jp_error* err);
@@ -36,6 +41,8 @@ class HostServices {
   ConfigService config_;
   std::string verb_;
   AgentLog log_;
+  ConditionsService conditions_;
+  SelfService self_;
   std::map<std::string, const void*, std::less<>> modules_;
   jp_host table_;
 };

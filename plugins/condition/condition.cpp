@@ -1,163 +1,101 @@
 // `jetpack condition set|list|clear`: reports problems of this node to the cluster.
-#include <array>
-
 #include <jetpack/plugin.hpp>
-#include "support/conditions.hpp"
-#include "support/json.hpp"
-#include "support/json_writer.hpp"
+#include <jetpack/table.hpp>
 #include "support/text.hpp"
-#include "support/utf8.hpp"
 
 namespace {
 
 namespace support = jetpack::support;
 using jetpack::Call;
+using jetpack::Condition;
+using jetpack::Conditions;
 using jetpack::Errc;
 using jetpack::Error;
-using support::Object;
 
-constexpr size_t max_name = 128;
-
-// The options, and the member of the message that each one sets.
-struct Text {
-  const char* option;
-  const char* member;
-};
-constexpr std::array condition_texts{Text{"status", "status"},
-                                     Text{"message", "message"},
-                                     Text{"description", "description"},
-                                     Text{"recommendations", "recommendations"},
-                                     Text{"details", "details"},
-                                     Text{"action-type", "action_type"},
-                                     Text{"ghr-category", "ghr_category"}};
-
-using support::Condition;
-using support::Conditions;
-
-void add_texts(support::Object& to, const Condition& condition) {
-  for (const auto& [member, text] : condition) to.text(member, text);
-}
-
-void report_line(const Call& call, const std::string& text) {
-  call.report("jetpack " + std::string(call.command()) + ": " + text + '\n');
-}
-
-// nullopt when the conditions of this node cannot be used; says why.
-std::optional<support::ConditionFile> open_state(const Call& call) {
-  try {
-    return std::optional<support::ConditionFile>(
-        std::in_place, call.service<jetpack::Config>(),
-        [&call](const std::string& text) { report_line(call, text); });
-  } catch (const Error& e) {
-    report_line(call, std::string("not recorded on this node: ") + e.what());
-    return std::nullopt;
-  }
-}
-
-std::string checked_name(std::string_view name) {
-  if (name.empty() || name.size() > max_name || support::one_line(name) != name)
-    throw Error(Errc::usage, "'" + support::one_line(name.substr(0, 80)) +
-                                 "' is not a valid condition name; expected 1 to " +
-                                 std::to_string(max_name) + " bytes of printable text");
-  return std::string(name);
+Conditions::Warn report_to(const Call& call) {
+  return [&call](std::string_view text) {
+    call.report("jetpack " + std::string(call.command()) + ": " + std::string(text) + '\n');
+  };
 }
 
 Condition condition_of(const Call& call) {
   if (call.given("action-type") != call.given("ghr-category"))
     throw Error(Errc::usage, "--action-type and --ghr-category must be used together");
+  const auto text = [&](const char* option) { return std::string(call.text(option).value_or("")); };
   Condition condition;
-  for (const auto& [option, member] : condition_texts) {
-    const auto text = call.text(option);
-    if (!text) continue;
-    condition[member] = support::well_formed(*text);
-    if (condition[member].size() <= support::max_condition_text) continue;
-    call.report("jetpack condition set: --" + std::string(option) + " has " +
-                std::to_string(condition[member].size()) + " bytes, the limit is " +
-                std::to_string(support::max_condition_text) + ", the rest is cut\n");
-    condition[member] = support::cut(condition[member], support::max_condition_text);
-  }
+  condition.name = text("name");
+  condition.health = jetpack::health_of(text("status"));
+  condition.message = text("message");
+  condition.description = text("description");
+  condition.recommendations = text("recommendations");
+  condition.details = text("details");
+  condition.action_type = text("action-type");
+  condition.ghr_category = text("ghr-category");
   return condition;
 }
 
-// Publishes while it holds the lock, so that the server receives changes in their order.
 int set_condition(const Call& call) {
-  const std::string name = checked_name(*call.text("name"));
-  const Condition condition = condition_of(call);
-  const std::string data = support::condition_message(name, condition);
-  auto state = open_state(call);
-  if (state && condition.at("status") == "OK") {
-    state->remove(name);
-  } else if (state) {
-    state->set(name, condition);
-  }
+  const auto conditions = call.service<Conditions>();
   jetpack::Sender sender(call);
-  sender.publish("condition", data);
+  sender.record(conditions.set(condition_of(call), sender.time_left(), report_to(call)));
   return sender.finish();
 }
 
 int clear_condition(const Call& call) {
   const auto given = call.text("NAME");
   if (given.has_value() == call.flag("all")) throw Error(Errc::usage, "specify NAME, or --all");
-  std::optional<std::string> single;
-  if (given) single = checked_name(*given);
-  auto state = open_state(call);
-  if (!state && !single) throw Error(Errc::failed, "the conditions of this node are not known");
-  std::vector<std::string> names;
-  if (single && state && state->all().find(*single) == state->all().end()) {
-    call.report("jetpack condition clear: no condition '" + *single +
-                "' is set on this node; 'jetpack condition list' shows them\n");
-    if (call.flag("json")) call.print("[]\n");
-    return 0;
-  }
-  if (single) names.push_back(*single);
-  if (!single)
-    for (const auto& [name, condition] : state->all()) names.push_back(name);
+  const auto conditions = call.service<Conditions>();
   jetpack::Sender sender(call);
-  for (const auto& name : names) {
-    if (state) state->remove(name);
-    sender.publish("condition", support::condition_message(name, {{"status", "OK"}}),
-                   "'" + support::one_line(name) + "'");
+  const auto record = [&](std::string_view name, const jetpack::Receipt& receipt) {
+    sender.record(receipt, "'" + support::one_line(name) + "'");
+  };
+  if (!given) {
+    conditions.clear_all(sender.time_left(), record, report_to(call));
+  } else if (const auto receipt = conditions.clear(*given, sender.time_left(), report_to(call))) {
+    record(*given, *receipt);
+  } else {
+    call.report("jetpack condition clear: no condition '" + support::one_line(*given) +
+                "' is set on this node; 'jetpack condition list' shows them\n");
   }
   return sender.finish();
 }
 
-std::string list_as_json(const Conditions& conditions) {
-  const auto add = [](support::JsonWriter& json, const auto& entry) {
-    Object condition(json);
-    condition.text("name", entry.first);
-    add_texts(condition, entry.second);
-  };
-  return support::shown_json(support::json_array(conditions, add));
-}
-
-std::string list_as_text(const Conditions& conditions) {
-  const auto get = [](const Condition& condition, const char* key) {
-    const auto found = condition.find(key);
-    return found == condition.end() ? std::string() : support::one_line(found->second);
-  };
-  size_t width = std::string_view("NAME").size();
-  for (const auto& [name, condition] : conditions)
-    width = std::max(width, support::one_line(name).size());
-  std::string text =
-      support::padded("NAME", width) + "  STATUS   SINCE                     MESSAGE\n";
-  for (const auto& [name, condition] : conditions)
-    text += support::padded(support::one_line(name), width) + "  " +
-            support::padded(get(condition, "status"), 7) + "  " +
-            support::padded(get(condition, "since"), 24) + "  " + get(condition, "message") + '\n';
-  return text;
+std::string list_as_json(const std::vector<Condition>& conditions) {
+  jetpack::Json all = jetpack::Json::array();
+  for (const auto& condition : conditions) {
+    jetpack::Json entry = jetpack::Json::object();
+    const auto add = [&](const char* member, const std::string& text) {
+      if (!text.empty()) entry.set(member, text);
+    };
+    add("name", condition.name);
+    add("action_type", condition.action_type);
+    add("description", condition.description);
+    add("details", condition.details);
+    add("ghr_category", condition.ghr_category);
+    add("message", condition.message);
+    add("recommendations", condition.recommendations);
+    add("since", condition.since);
+    entry.set("status", jetpack::health_text(condition.health));
+    all.add(std::move(entry));
+  }
+  return all.pretty();
 }
 
 int list_conditions(const Call& call) {
-  const auto all =
-      support::read_conditions(call.service<jetpack::Config>().path("run/conditions.json"));
+  const auto all = call.service<Conditions>().list();
   if (call.flag("json")) {
     call.print(list_as_json(all));
   } else if (call.flag("names")) {
-    for (const auto& entry : all) call.print(support::one_line(entry.first) + '\n');
+    for (const auto& condition : all) call.print(support::one_line(condition.name) + '\n');
   } else if (all.empty()) {
     call.report("No conditions are set.\n");
   } else {
-    call.print(list_as_text(all));
+    jetpack::Table table({"NAME", "STATUS", "SINCE", "MESSAGE"});
+    for (const auto& condition : all)
+      table.row({support::one_line(condition.name),
+                 std::string(jetpack::health_text(condition.health)), condition.since,
+                 support::one_line(condition.message)});
+    call.print(table.text());
   }
   return 0;
 }
@@ -165,7 +103,7 @@ int list_conditions(const Call& call) {
 }  // namespace
 
 JETPACK_PLUGIN(
-    "jetpack.condition", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Config>(),
+    "jetpack.condition", "1.0.0", jetpack::needs<jetpack::Session, jetpack::Conditions>(),
     jetpack::command(
         "condition set", "Report a condition of this node", set_condition,
         jetpack::option("name", 'n', "NAME", "Name of the condition, such as gpu, network or disk")

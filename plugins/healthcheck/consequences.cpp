@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include <jetpack/conditions.hpp>
 #include <jetpack/config.hpp>
 #include <jetpack/log.hpp>
-#include "support/conditions.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/keepalive.hpp"
@@ -59,18 +59,23 @@ std::string summary(const Outcome& outcome) {
                       max_words);
 }
 
-support::Condition condition_of(const Outcome& outcome) {
-  support::Condition condition;
-  condition["status"] = outcome.state == State::unhealthy ? "Error"
-                        : !outcome.spoken.status.empty()  ? outcome.spoken.status
-                        : outcome.state == State::passed  ? "OK"
-                                                          : "Warning";
-  condition["message"] = summary(outcome);
-  std::string details = outcome.spoken.details;
-  if (details.empty() && outcome.state != State::passed)
-    details = outcome.err + (outcome.err.empty() || outcome.err.ends_with('\n') ? "" : "\n") +
-              outcome.out;
-  if (!details.empty()) condition["details"] = support::cut(details, support::max_condition_text);
+// The name of a check is that of a file; a condition's is shorter, and printable.
+Condition condition_of(const std::string& name, const Outcome& outcome) {
+  constexpr size_t max_name = 128;
+  constexpr size_t max_details = 64 << 10;
+  Condition condition;
+  condition.name = support::beginning_of(support::one_line(name), max_name);
+  condition.health = outcome.state == State::unhealthy ? jetpack::Health::error
+                     : !outcome.spoken.status.empty()  ? health_of(outcome.spoken.status)
+                     : outcome.state == State::passed  ? jetpack::Health::ok
+                                                       : jetpack::Health::warning;
+  condition.message = summary(outcome);
+  condition.details = outcome.spoken.details;
+  if (condition.details.empty() && outcome.state != State::passed)
+    condition.details = outcome.err +
+                        (outcome.err.empty() || outcome.err.ends_with('\n') ? "" : "\n") +
+                        outcome.out;
+  condition.details = support::cut(condition.details, max_details);
   return condition;
 }
 
@@ -245,45 +250,22 @@ void Consequences::send_termination(const std::string& name) {
   }
 }
 
-// nullptr when the conditions of this node cannot be used; the cluster hears of them all the same.
-std::unique_ptr<support::ConditionFile> Consequences::open_conditions() const {
-  try {
-    return std::make_unique<support::ConditionFile>(
-        call_.service<Config>(), [this](const std::string& text) { report(text); });
-  } catch (const Error& e) {
-    report(std::string("conditions are not recorded on this node: ") + e.what());
-    return nullptr;
-  }
-}
-
 void Consequences::report_conditions() {
-  struct Change {
-    std::string name;
-    support::Condition condition;
-  };
-  std::vector<Change> changes;
+  const auto conditions = call_.service<Conditions>();
   for (auto& [name, record] : health_.checks) {
     const bool is_gone = !seen_.contains(name);
     if (!is_gone && record.last.state == State::passed && record.passes < settings_.recovery &&
         !record.reported.empty())
       continue;
-    support::Condition condition = condition_of(is_gone ? Outcome{} : record.last);
-    const bool is_ok = condition["status"] == "OK";
-    const std::string reported = is_ok ? "" : condition["status"] + ' ' + condition["message"];
-    if (reported != record.reported) changes.push_back({name, std::move(condition)});
-  }
-  if (!changes.empty()) {
-    const auto file = open_conditions();
-    for (const auto& [name, condition] : changes) {
-      const bool is_ok = condition.at("status") == "OK";
-      if (file && is_ok) file->remove(name);
-      if (file && !is_ok) file->set(name, condition);
-      const std::string data = support::condition_message(
-          name, is_ok ? support::Condition{{"status", "OK"}} : condition);
-      noted(call_.service<Session>().publish("condition", data, wait()));
-      health_.checks[name].reported =
-          is_ok ? "" : condition.at("status") + ' ' + condition.at("message");
-    }
+    Condition condition = condition_of(name, is_gone ? Outcome{} : record.last);
+    const bool is_ok = condition.health == jetpack::Health::ok;
+    std::string reported;
+    if (!is_ok) reported = std::string(health_text(condition.health)) + ' ' + condition.message;
+    if (reported == record.reported) continue;
+    if (is_ok) condition.message = condition.details = "";
+    noted(conditions.set(condition, wait(),
+                         [this](std::string_view text) { report(std::string(text)); }));
+    record.reported = reported;
   }
   std::erase_if(health_.checks, [&](const auto& entry) { return !seen_.contains(entry.first); });
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,7 +10,6 @@
 #include <jetpack/session.hpp>
 #include "healthcheck/cycle.hpp"
 #include "healthcheck/health_file.hpp"
-#include "support/conditions.hpp"
 #include "support/log_file.hpp"
 
 namespace jetpack::healthcheck {
@@ -36,7 +34,6 @@ class Consequences {
   void withdraw();
   void request_termination();
   void send_termination(const std::string& name);
-  std::unique_ptr<support::ConditionFile> open_conditions() const;
   void report_conditions();
   // Once something could not be delivered the rest is only queued.
   std::optional<std::chrono::milliseconds> wait() const;

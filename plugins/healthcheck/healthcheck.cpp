@@ -121,7 +121,8 @@ int show_history(const Call& call) {
 
 JETPACK_PLUGIN(
     "jetpack.healthcheck", "1.0.0",
-    jetpack::needs<jetpack::Session, jetpack::Config, jetpack::Process, jetpack::Log>(),
+    jetpack::needs<jetpack::Session, jetpack::Config, jetpack::Process, jetpack::Log,
+                   jetpack::Conditions>(),
     jetpack::command(
         "healthcheck", "Run the health checks of this node once", run_cycle,
         jetpack::flag("json", "Print JSON"),

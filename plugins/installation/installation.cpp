@@ -1,23 +1,18 @@
 // `jetpack installation set`: reports how the installation of this node went.
 #include <jetpack/plugin.hpp>
-#include "support/json_writer.hpp"
-#include "support/utf8.hpp"
 
 namespace {
 
-namespace support = jetpack::support;
-
-constexpr size_t max_message = 64 << 10;
+jetpack::Installation status_of(std::string_view status) {
+  if (status == "ok") return jetpack::Installation::ok;
+  if (status == "warning") return jetpack::Installation::warning;
+  return status == "error" ? jetpack::Installation::error : jetpack::Installation::running;
+}
 
 int set_installation(const jetpack::Call& call) {
-  const std::string message =
-      support::cut(support::well_formed(call.text("message").value_or("")), max_message);
-  const std::string data = support::json_object([&](support::Object& report) {
-    report.text("status", *call.text("STATUS"));
-    if (!message.empty()) report.text("message", message);
-  });
   jetpack::Sender sender(call);
-  sender.publish("installation", data);
+  sender.publish(jetpack::installation_message(status_of(*call.text("STATUS")),
+                                               {.message = call.text("message").value_or("")}));
   return sender.finish();
 }
 

@@ -1,7 +1,6 @@
 // `jetpack log`: sends a message to the cluster's event log, which the cluster page shows.
 #include <jetpack/plugin.hpp>
 #include "support/files.hpp"
-#include "support/json_writer.hpp"
 #include "support/utf8.hpp"
 
 namespace {
@@ -10,13 +9,17 @@ namespace support = jetpack::support;
 using jetpack::Errc;
 using jetpack::Error;
 
-constexpr size_t max_message = 64 << 10;
 constexpr size_t max_input = 16 << 20;  // from which a message is taken
 
-std::string to_json(std::string_view level, std::string_view message, std::string_view priority) {
-  return support::json_object([&](support::Object& data) {
-    data.text("level", level).text("message", message).text("priority", priority);
-  });
+jetpack::Severity severity_of(std::string_view level) {
+  if (level == "error") return jetpack::Severity::error;
+  return level == "warn" ? jetpack::Severity::warn : jetpack::Severity::info;
+}
+
+std::optional<jetpack::Priority> priority_of(std::optional<std::string_view> priority) {
+  if (!priority) return std::nullopt;
+  if (*priority == "high") return jetpack::Priority::high;
+  return *priority == "low" ? jetpack::Priority::low : jetpack::Priority::medium;
 }
 
 void write_to_local_log(const jetpack::Log& log, std::string_view level, std::string_view message) {
@@ -40,11 +43,11 @@ std::string checked_message(const jetpack::Call& call) {
   if (message != given)
     call.report(
         "jetpack log: the message is not valid UTF-8; invalid bytes are sent as \xEF\xBF\xBD\n");
-  if (message.size() > max_message)
+  if (message.size() > jetpack::max_message_text)
     call.report("jetpack log: the message has " + std::to_string(message.size()) +
-                " bytes, the limit is " + std::to_string(max_message) +
+                " bytes, the limit is " + std::to_string(jetpack::max_message_text) +
                 ", the rest is cut; upload whole files with 'jetpack report_issue'\n");
-  return support::cut(message, max_message);
+  return jetpack::cut_text(message);
 }
 
 int log(const jetpack::Call& call) {
@@ -55,12 +58,10 @@ int log(const jetpack::Call& call) {
     return 0;
   }
   const std::string_view level = *call.text("level");
-  const std::string_view usual = level == "error" ? "high" : "medium";
-  const std::string_view priority = call.text("priority").value_or(usual);
-
   write_to_local_log(call.service<jetpack::Log>(), level, message);
   jetpack::Sender sender(call);
-  sender.publish("log", to_json(level, message, priority));
+  sender.publish(
+      jetpack::log_message(message, severity_of(level), priority_of(call.text("priority"))));
   return sender.finish();
 }
 

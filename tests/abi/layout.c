@@ -296,6 +296,46 @@ MEMBER(jp_log, redactor_feed, 32, int32_t (*)(void*, void*, jp_str, jp_sink, jp_
 MEMBER(jp_log, redactor_finish, 40, int32_t (*)(void*, void*, jp_sink, uint64_t*, jp_error*));
 MEMBER(jp_log, redactor_close, 48, void (*)(void*, void*));
 
+TEXT(JP_SELF, "jetpack.self/1");
+GROWS(jp_self, 56);
+MEMBER(jp_self, size, 0, uint32_t);
+MEMBER(jp_self, reserved, 4, uint32_t);
+MEMBER(jp_self, self, 8, void*);
+MEMBER(jp_self, id, 16, int32_t (*)(void*, jp_sink, jp_error*));
+MEMBER(jp_self, plugin_dir, 24, int32_t (*)(void*, jp_sink, jp_error*));
+MEMBER(jp_self, state_dir, 32, int32_t (*)(void*, jp_sink, jp_error*));
+MEMBER(jp_self, temp_dir, 40, int32_t (*)(void*, jp_sink, jp_error*));
+MEMBER(jp_self, cancelled, 48, int32_t (*)(void*));
+
+TEXT(JP_CONDITIONS, "jetpack.conditions/1");
+FIXED(jp_health, 4);
+VALUE(JP_HEALTH_OK, 1);
+VALUE(JP_HEALTH_NA, 2);
+VALUE(JP_HEALTH_WARNING, 3);
+VALUE(JP_HEALTH_ERROR, 4);
+GROWS(jp_condition, 120);
+MEMBER(jp_condition, size, 0, uint32_t);
+MEMBER(jp_condition, health, 4, uint32_t);
+MEMBER(jp_condition, name, 8, jp_str);
+MEMBER(jp_condition, message, 24, jp_str);
+MEMBER(jp_condition, description, 40, jp_str);
+MEMBER(jp_condition, recommendations, 56, jp_str);
+MEMBER(jp_condition, details, 72, jp_str);
+MEMBER(jp_condition, action_type, 88, jp_str);
+MEMBER(jp_condition, ghr_category, 104, jp_str);
+FIXED(jp_cleared, 16);
+MEMBER(jp_cleared, ctx, 0, void*);
+MEMBER(jp_cleared, take, 8, void (*)(void*, jp_str, const jp_receipt*));
+GROWS(jp_conditions, 40);
+MEMBER(jp_conditions, size, 0, uint32_t);
+MEMBER(jp_conditions, reserved, 4, uint32_t);
+MEMBER(jp_conditions, self, 8, void*);
+MEMBER(jp_conditions, set, 16,
+       int32_t (*)(void*, const jp_condition*, int64_t, jp_receipt*, jp_sink, jp_error*));
+MEMBER(jp_conditions, list, 24, int32_t (*)(void*, jp_sink, jp_error*));
+MEMBER(jp_conditions, clear, 32,
+       int32_t (*)(void*, jp_str, int64_t, jp_cleared, jp_sink, jp_error*));
+
 FIXED(jp_type, 4);
 VALUE(JP_FLAG, 1);
 VALUE(JP_TEXT, 2);
@@ -312,6 +352,7 @@ MEMBER(jp_value, numbers, 40, const int64_t*);
 
 VALUE(JP_OUT_IS_TERMINAL, 1);
 VALUE(JP_ERR_IS_TERMINAL, 2);
+VALUE(JP_IN_IS_TERMINAL, 4);
 GROWS(jp_call, 72);
 MEMBER(jp_call, size, 0, uint32_t);
 MEMBER(jp_call, terminal, 4, uint32_t);

@@ -45,7 +45,13 @@ AgentLog::AgentLog(std::string path, support::LogFile::Origin origin)
       table_{sizeof(jp_log), 0, this, nullptr, open_redactor, feed_redactor, finish_redactor,
              close_redactor} {
   table_.write = [](void* self, uint32_t level, jp_str message) {
-    static_cast<const AgentLog*>(self)->file_.write(level, boundary::view(message));
+    const auto& log = *static_cast<const AgentLog*>(self);
+    if (log.start_.empty()) return log.file_.write(level, boundary::view(message));
+    try {
+      log.file_.write(level, log.start_ + std::string(boundary::view(message)));
+    } catch (...) {
+      // By contract, a failure to log is never an error.
+    }
   };
 }
 

@@ -18,9 +18,12 @@ class AgentLog {
   AgentLog& operator=(const AgentLog&) = delete;
 
   const jp_log& table() const { return table_; }
+  // What stands before each message from now on: "com.example.gpu: ".
+  void begin_lines_with(std::string text) { start_ = std::move(text); }
 
  private:
   support::LogFile file_;
+  std::string start_;
   jp_log table_;
 };
 

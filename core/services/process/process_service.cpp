@@ -10,6 +10,7 @@
 #include <jetpack/boundary.hpp>
 #include "services/process/running.hpp"
 #include "services/results.hpp"
+#include "services/self/cancellation.hpp"
 
 namespace jetpack {
 
@@ -105,9 +106,15 @@ int32_t run(void*, const jp_process_spec* spec, jp_process_result* result, jp_si
             jp_sink err_out, jp_error* error) {
   return boundary::guard(error, [&] {
     const auto running = started(*spec);
+    bool is_ending = false;
     while (!running->advance()) {
-      pollfd event{running->descriptor(), POLLIN, 0};
-      ::poll(&event, 1, -1);
+      if (!is_ending && arrived_signal() != 0) {
+        running->end();
+        is_ending = true;
+      }
+      pollfd events[] = {{running->descriptor(), POLLIN, 0},
+                         {is_ending ? -1 : cancellation_descriptor(), POLLIN, 0}};
+      ::poll(events, 2, -1);
     }
     hand_out_result(*running, result, out, err_out);
   });

@@ -14,8 +14,12 @@
  *   5. A function that can fail returns a jp_status and then fills `err`, which may be NULL.
  *   6. A service is named "jetpack.NAME/REVISION". A revision's table only grows; a change that
  *      cannot be made by growing is a new revision beside the old one.
- *   7. Calls may come from any thread of the plugin, one at a time for each service table unless
- *      its header says otherwise.
+ *   7. A callback is called by the thread that made the call. In brackets stands from which thread a
+ *      function may be called, in all headers: in its comment, or that of its class or file.
+ *        [main-thread]   the thread on which the host opens and runs the plugin
+ *        [any-thread]    any thread of the plugin, one call at a time for each table or object
+ *        [thread-safe]   any thread of the plugin, several calls at once
+ *        [compile-time]  the compiler calls it
  */
 #ifndef JETPACK_ABI_H
 #define JETPACK_ABI_H
@@ -30,8 +34,12 @@ extern "C" {
 #include <jetpack/abi/log.h>
 #include <jetpack/abi/plugin.h>
 #include <jetpack/abi/process.h>
+#include <jetpack/abi/self.h>
 #include <jetpack/abi/session.h>
 #include <jetpack/abi/storage.h>
+
+/* With receipts of the session. */
+#include <jetpack/abi/conditions.h>
 
 #ifdef __cplusplus
 }

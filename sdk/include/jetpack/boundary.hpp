@@ -1,5 +1,5 @@
 // jetpack/boundary.hpp: how C++ text, errors and functions cross the C boundary of <jetpack/abi.h>,
-// in either direction.
+// in either direction. [thread-safe]
 #pragma once
 
 #include <jetpack/error.hpp>

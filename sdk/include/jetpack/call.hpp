@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jetpack/boundary.hpp>
+#include <jetpack/self.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -13,7 +14,7 @@
 namespace jetpack {
 
 // Valid while the command runs. Values are asked for by the name they were declared with, and as what
-// they were declared; anything else is Errc::internal.
+// they were declared; anything else is Errc::internal. [any-thread]
 class Call {
  public:
   Call(const jp_host& host, const jp_call& call) noexcept : host_(&host), call_(&call) {}
@@ -93,6 +94,7 @@ class Call {
     call_->err.write(call_->err.ctx, text.data(), text.size());
   }
 
+  bool in_is_terminal() const noexcept { return (call_->terminal & JP_IN_IS_TERMINAL) != 0; }
   bool out_is_terminal() const noexcept { return (call_->terminal & JP_OUT_IS_TERMINAL) != 0; }
   bool err_is_terminal() const noexcept { return (call_->terminal & JP_ERR_IS_TERMINAL) != 0; }
 
@@ -101,6 +103,13 @@ class Call {
   Service service() const {
     return boundary::find_service<Service>(*host_);
   }
+
+  // Whether the command should end: SIGINT or SIGTERM has arrived; see Self::cancelled.
+  bool cancelled() const { return service<Self>().cancelled(); }
+  // Directories of the plugin; see Self.
+  std::string state_dir() const { return service<Self>().state_dir(); }
+  std::string plugin_dir() const { return service<Self>().plugin_dir(); }
+  std::string temp_dir() const { return service<Self>().temp_dir(); }
 
   // This jetpack's version: "8.10.0-100".
   std::string_view host_version() const noexcept { return boundary::view(host_->version); }

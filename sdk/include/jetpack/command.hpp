@@ -1,5 +1,5 @@
 // jetpack/command.hpp: how a plugin declares its commands, once, as compile-time values from which
-// help, usage errors, completion and the values handed to the command are all made.
+// help, usage errors, completion and the values handed to the command are all made. [compile-time]
 #pragma once
 
 #include <jetpack/call.hpp>

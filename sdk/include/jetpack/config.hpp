@@ -20,7 +20,7 @@ enum class Format : uint32_t {
 };
 
 // Reads are from the files as they are at the call: an edit is seen by the next one. Every member
-// throws Error; Errc::corrupt names file, line and column.
+// throws Error; Errc::corrupt names file, line and column. [any-thread]
 class Config {
  public:
   static constexpr std::string_view id = JP_CONFIG;

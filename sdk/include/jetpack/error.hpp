@@ -1,4 +1,4 @@
-// jetpack/error.hpp: what a service call or a command throws.
+// jetpack/error.hpp: what a service call or a command throws. [thread-safe]
 #pragma once
 
 #include <jetpack/detail/requirements.hpp>

@@ -1,4 +1,4 @@
-// jetpack/log.hpp: the agent's own log, logs/jetpack.log, and how it masks secrets.
+// jetpack/log.hpp: the agent's own log, logs/jetpack.log, and how it masks secrets. [any-thread]
 #pragma once
 
 #include <jetpack/boundary.hpp>

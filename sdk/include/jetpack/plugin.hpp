@@ -16,10 +16,12 @@
 #pragma once
 
 #include <jetpack/command.hpp>
+#include <jetpack/conditions.hpp>
 #include <jetpack/config.hpp>
 #include <jetpack/detail/note.hpp>
 #include <jetpack/json.hpp>
 #include <jetpack/log.hpp>
+#include <jetpack/messages.hpp>
 #include <jetpack/process.hpp>
 #include <jetpack/sender.hpp>
 #include <jetpack/session.hpp>

@@ -1,5 +1,5 @@
 // jetpack/process.hpp: run a script with a deadline and bounded capture; nothing it started is
-// left.
+// left. [thread-safe]
 #pragma once
 
 #include <jetpack/boundary.hpp>
@@ -121,7 +121,7 @@ int32_t ask_for_result(ProcessResult& result, jp_error& err, Ask&& ask) {
 
 }  // namespace detail
 
-// A program that runs beside its caller. For one thread at a time.
+// A program that runs beside its caller. For one thread at a time. [any-thread]
 class RunningProcess {
  public:
   RunningProcess(const jp_process& table, ProcessSpec spec)
@@ -184,7 +184,8 @@ class Process {
 
   explicit Process(const Table& table) noexcept : table_(&table) {}
 
-  // Throws Errc::not_found or Errc::denied when the program could not be started.
+  // Throws Errc::not_found or Errc::denied when the program could not be started. Where
+  // Call::cancelled has been asked, SIGINT and SIGTERM end the program as RunningProcess::kill does.
   ProcessResult run(const ProcessSpec& spec) const {
     const detail::RawProcessSpec raw(spec);
     ProcessResult result;

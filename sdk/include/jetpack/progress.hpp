@@ -24,7 +24,7 @@
 
 namespace jetpack {
 
-// "512 B", "1.5 MiB".
+// "512 B", "1.5 MiB". [thread-safe]
 inline std::string size_text(double bytes) {
   constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
   constexpr double step = 1024;
@@ -38,7 +38,7 @@ inline std::string size_text(double bytes) {
   return text.data();
 }
 
-// "0:07", "12:40", "3:00:00"; at most "99:59:59".
+// "0:07", "12:40", "3:00:00"; at most "99:59:59". [thread-safe]
 inline std::string clock_text(double seconds) {
   constexpr double longest = 359'999;
   const auto whole = static_cast<long>(std::clamp(seconds, 0.0, longest));
@@ -51,7 +51,7 @@ inline std::string clock_text(double seconds) {
   return text.data();
 }
 
-// The columns of the terminal that standard error is; 80 where that is not known.
+// The columns of the terminal that standard error is; 80 where not known. [thread-safe]
 inline size_t terminal_width() {
   constexpr size_t usual = 80;
   winsize size{};
@@ -62,7 +62,7 @@ inline size_t terminal_width() {
 // What erases the line that the cursor is in, and returns to its beginning.
 inline constexpr std::string_view erase_line = "\r\x1b[K";
 
-// Writes to standard error, only when that is a terminal; otherwise does nothing. For one thread.
+// Writes to standard error, only when that is a terminal; else does nothing. [any-thread]
 class ProgressBar {
  public:
   // `call` must outlive it.

@@ -1,4 +1,4 @@
-// jetpack/sender.hpp: for commands that send messages: the option --wait, and what they report.
+// jetpack/sender.hpp: for commands that send messages: --wait, and what they report. [any-thread]
 #pragma once
 
 #include <jetpack/command.hpp>
@@ -15,7 +15,7 @@
 
 namespace jetpack {
 
-// The option --wait, which Sender obeys.
+// The option --wait, which Sender obeys. [compile-time]
 consteval Parameter wait_option() {
   return option("wait", "DURATION", "Fail unless delivered within this time (10, 90s, 5m)")
       .duration();
@@ -27,15 +27,30 @@ consteval Parameter wait_option() {
 // delivered the rest is only queued, so that a dead server is waited for once.
 class Sender {
  public:
-  explicit Sender(const Call& call)
-      : call_(call), session_(call.service<Session>()), wait_(call.duration("wait")) {}
+  explicit Sender(const Call& call) : call_(call), wait_(call.duration("wait")) {}
 
   // `what` names one of several in the report: "node array 'execute'". Throws when it is rejected.
   void publish(std::string_view type, std::string_view data, const std::string& what = {}) {
-    record(what, session_.publish(type, data, time_left()));
+    record(session().publish(type, data, time_left()), what);
+  }
+  void publish(const Message& message, const std::string& what = {}) {
+    publish(message.type, message.data, what);
   }
   void send(const Letter& letter, const std::string& what = {}) {
-    record(what, session_.send(letter, time_left()));
+    record(session().send(letter, time_left()), what);
+  }
+
+  // For what reports by itself, such as Conditions: how long it may wait, and what became of it.
+  std::optional<std::chrono::milliseconds> time_left() const {
+    using std::chrono::milliseconds;
+    if (!wait_) return queued_why_.empty() ? std::nullopt : std::optional(milliseconds{0});
+    const auto spent = std::chrono::steady_clock::now() - start_;
+    return std::max(*wait_ - std::chrono::duration_cast<milliseconds>(spent), milliseconds{0});
+  }
+  void record(Receipt receipt, const std::string& what = {}) {
+    if (!receipt.delivered && queued_why_.empty()) queued_why_ = receipt.note;
+    if (!receipt.delivered) receipt.note = queued_why_;
+    all_.push_back({what, std::move(receipt)});
   }
 
   // Reports what became of each and returns the exit code: 1 when --wait was not met.
@@ -68,17 +83,9 @@ class Sender {
                : "delivered directly, because it could not be queued: " + receipt.note;
   }
 
-  std::optional<std::chrono::milliseconds> time_left() const {
-    using std::chrono::milliseconds;
-    if (!wait_) return queued_why_.empty() ? std::nullopt : std::optional(milliseconds{0});
-    const auto spent = std::chrono::steady_clock::now() - start_;
-    return std::max(*wait_ - std::chrono::duration_cast<milliseconds>(spent), milliseconds{0});
-  }
-
-  void record(const std::string& what, Receipt receipt) {
-    if (!receipt.delivered && queued_why_.empty()) queued_why_ = receipt.note;
-    if (!receipt.delivered) receipt.note = queued_why_;
-    all_.push_back({what, std::move(receipt)});
+  const Session& session() {
+    if (!session_) session_ = call_.service<Session>();
+    return *session_;
   }
 
   std::string to_json() const {
@@ -95,7 +102,7 @@ class Sender {
   }
 
   const Call& call_;
-  Session session_;
+  std::optional<Session> session_;  // from the first message on
   std::optional<std::chrono::milliseconds> wait_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::string queued_why_;

@@ -1,8 +1,10 @@
-// jetpack/session.hpp: this node's conversation with its cluster's server.
+// jetpack/session.hpp: this node's conversation with its cluster's server. [thread-safe]
 #pragma once
 
 #include <jetpack/boundary.hpp>
+#include <jetpack/message.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -18,6 +20,12 @@ struct Receipt {
   std::string id;          // the message's UUID
   std::string note;        // not delivered: why it is queued; else why it could not be
 };
+
+// A receipt as the C table has it. [thread-safe]
+inline Receipt receipt_of(const jp_receipt& raw) {
+  return {raw.delivery == JP_DELIVERED, raw.id,
+          std::string(raw.note, std::min<size_t>(raw.note_size, sizeof raw.note))};
+}
 
 struct Request {
   std::string_view method = "GET";
@@ -95,7 +103,12 @@ class Session {
     receipt.size = sizeof receipt;
     jp_error err{};
     boundary::check(table_->publish(table_->self, &message, &receipt, &err), err);
-    return from(receipt);
+    return receipt_of(receipt);
+  }
+
+  Receipt publish(const Message& message,
+                  std::optional<std::chrono::milliseconds> wait = std::nullopt) const {
+    return publish(message.type, message.data, wait);
   }
 
   // As publish, for a letter.
@@ -122,7 +135,7 @@ class Session {
     receipt.size = sizeof receipt;
     jp_error err{};
     boundary::check(table_->send(table_->self, &raw, &receipt, &err), err);
-    return from(receipt);
+    return receipt_of(receipt);
   }
 
   // For the daemon alone: delivers what is queued for at most `time`; see jp_session.deliver.
@@ -228,11 +241,6 @@ class Session {
     if (fact == "broker")
       return "set [broker] url = amqps://USER:PASSWORD@HOST:PORT/VHOST in config/jetpack.ini";
     return "enroll the node, or create config/connection.json";
-  }
-
-  static Receipt from(const jp_receipt& receipt) {
-    return {receipt.delivery == JP_DELIVERED, receipt.id,
-            std::string(receipt.note, std::min<size_t>(receipt.note_size, sizeof receipt.note))};
   }
 
   const Table* table_;

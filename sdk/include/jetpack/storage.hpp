@@ -1,5 +1,5 @@
 // jetpack/storage.hpp: the node's locker: list, download one or many, sync,
-// upload, remove, sign.
+// upload, remove, sign. [thread-safe]
 #pragma once
 
 #include <jetpack/boundary.hpp>

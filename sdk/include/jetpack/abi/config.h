@@ -1,4 +1,4 @@
-/* jetpack.config/1: what this node was told.
+/* jetpack.config/1: what this node was told. [any-thread]
  * Part of jetpack/abi.h; include that. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* jetpack.log/1: the agent's own log.
+/* jetpack.log/1: the agent's own log. [any-thread]
  * Part of jetpack/abi.h; include that. */
 #pragma once
 

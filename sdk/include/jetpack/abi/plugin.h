@@ -8,7 +8,7 @@ typedef struct jp_host {
   uint16_t abi_minor;
   void* self;
   jp_str version; /* what `jetpack --version` prints: "8.10.0-100" */
-  /* Sets *table to the service's table, valid until the process ends. JP_UNSUPPORTED when this
+  /* [any-thread] Sets *table to a service's table, valid until the end. JP_UNSUPPORTED when this
    * jetpack does not offer it; a service that exists and cannot start says why. */
   int32_t (*service)(void* self, jp_str id, const void** table, jp_error* err);
 } jp_host;
@@ -33,13 +33,14 @@ typedef struct jp_value {
 
 enum {
   JP_OUT_IS_TERMINAL = 1, /* jp_call.terminal */
-  JP_ERR_IS_TERMINAL = 2
+  JP_ERR_IS_TERMINAL = 2,
+  JP_IN_IS_TERMINAL = 4
 };
 
 /* One invocation of a command. */
 typedef struct jp_call {
   uint32_t size;
-  uint32_t terminal;             /* JP_OUT_IS_TERMINAL | JP_ERR_IS_TERMINAL */
+  uint32_t terminal;             /* JP_OUT_IS_TERMINAL | JP_ERR_IS_TERMINAL | JP_IN_IS_TERMINAL */
   jp_str command;                /* "condition set" */
   const jp_value* const* values; /* every declared option, then every argument, as declared */
   uint32_t value_count;
@@ -52,11 +53,11 @@ typedef struct jp_plugin {
   uint32_t size;
   uint16_t abi_major;
   uint16_t abi_minor; /* the least it needs */
-  /* Called once, before run. */
+  /* [main-thread] Called once, before run. */
   int32_t (*open)(const jp_host* host, void** self, jp_error* err);
-  /* Runs a command. On JP_OK the process ends with *exit_code, else with 1 (JP_USAGE: 2). */
+  /* [main-thread] Runs a command. On JP_OK the exit code is *exit_code, else 1 (JP_USAGE: 2). */
   int32_t (*run)(void* self, const jp_call* call, int32_t* exit_code, jp_error* err);
-  /* Called once, after run, if open returned JP_OK. The library stays loaded. */
+  /* [main-thread] Called once, after run, if open returned JP_OK. The library stays loaded. */
   void (*close)(void* self);
 } jp_plugin;
 

@@ -1,4 +1,4 @@
-/* jetpack.process/1: running scripts.
+/* jetpack.process/1: running scripts. [thread-safe]
  * Part of jetpack/abi.h; include that. */
 #pragma once
 
@@ -43,7 +43,8 @@ typedef struct jp_process {
   uint32_t size;
   uint32_t reserved;
   void* self;
-  /* Runs a program to its end; nothing that it started is left. JP_OK whatever its exit code, which
+  /* Runs a program to its end; nothing that it started is left. Once jp_self.cancelled was asked,
+   * SIGINT and SIGTERM ask the program to end, as `kill` does. JP_OK whatever its exit code, which
    * is in `result`; JP_NOT_FOUND or JP_DENIED when it could not be started. Where a stream was
    * longer than capture_bytes, the line "[... N bytes left out ...]" stands in the middle. */
   int32_t (*run)(void* self, const jp_process_spec* spec, jp_process_result* result, jp_sink out,

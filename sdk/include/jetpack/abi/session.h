@@ -1,4 +1,4 @@
-/* jetpack.session/1: this node's conversation with its cluster.
+/* jetpack.session/1: this node's conversation with its cluster. [thread-safe]
  * Part of jetpack/abi.h; include that. */
 #pragma once
 

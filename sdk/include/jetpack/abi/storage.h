@@ -1,4 +1,4 @@
-/* jetpack.storage/1: the node's locker.
+/* jetpack.storage/1: the node's locker. [thread-safe]
  *
  * A blob's name is its path in the locker: "projects/p/blobs/x.tgz". A name that is empty, holds a
  * NUL or begins with "/", or has a segment "." or "..", is JP_USAGE.

@@ -1,4 +1,4 @@
-/* What crosses the boundary between jetpack and plugins: text, streams, errors.
+/* What crosses the boundary between jetpack and plugins: text, streams, errors. [any-thread]
  * Part of jetpack/abi.h; include that. */
 #pragma once
 

@@ -1,0 +1,60 @@
+// Remembers the first SIGINT or SIGTERM.
+#include "services/self/cancellation.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <mutex>
+
+namespace jetpack {
+
+namespace {
+
+// What a signal handler reaches can only be global.
+std::atomic<int> arrived{0};      // NOLINT
+std::atomic<int> descriptor{-1};  // NOLINT
+static_assert(std::atomic<int>::is_always_lock_free);
+
+void remember(int signal) {
+  const int before = errno;
+  ::signal(SIGINT, SIG_DFL);
+  ::signal(SIGTERM, SIG_DFL);
+  arrived.store(signal);
+  const uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(descriptor.load(), &one, sizeof one);
+  errno = before;
+}
+
+void watch(int signal) {
+  struct sigaction action {
+  }, before{};
+  // Without SA_RESTART, so that a read from a terminal ends.
+  action.sa_handler = remember;
+  sigemptyset(&action.sa_mask);
+  sigaddset(&action.sa_mask, SIGINT);
+  sigaddset(&action.sa_mask, SIGTERM);
+  if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_DFL)
+    ::sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+int cancelling_signal() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    descriptor.store(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    watch(SIGINT);
+    watch(SIGTERM);
+  });
+  return arrived.load();
+}
+
+int arrived_signal() noexcept { return arrived.load(); }
+
+int cancellation_descriptor() noexcept { return descriptor.load(); }
+
+}  // namespace jetpack

@@ -1,0 +1,82 @@
+// jetpack/table.hpp: a table as commands print it: a heading, and columns as wide as their texts.
+//
+//   jetpack::Table table({"GPU", "NAME", {"MEMORY", jetpack::Align::right}});
+//   table.row({"0", "A100", "80 GiB"});
+//   call.print(table.text());
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace jetpack {
+
+enum class Align { left, right };
+
+struct Column {
+  std::string heading;  // by custom in capitals
+  Align align = Align::left;
+
+  Column(const char* text) : heading(text) {}  // NOLINT: {"NAME", "AGE"}
+  Column(std::string text, Align side = Align::left) : heading(std::move(text)), align(side) {}
+};
+
+// For one thread. Nothing in it fails, but for want of memory. [thread-safe]
+class Table {
+ public:
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {
+    for (const Column& column : columns_) widths_.push_back(width_of(column.heading));
+  }
+
+  // Adds a row. Texts that are missing are empty, and those beyond the last column are left out.
+  // Control characters and line breaks are shown as "?".
+  void row(std::vector<std::string> texts) {
+    texts.resize(columns_.size());
+    for (size_t i = 0; i < texts.size(); ++i) {
+      for (char& c : texts[i])
+        if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+      widths_[i] = std::max(widths_[i], width_of(texts[i]));
+    }
+    rows_.push_back(std::move(texts));
+  }
+
+  bool empty() const noexcept { return rows_.empty(); }
+  size_t size() const noexcept { return rows_.size(); }
+
+  // The heading and the rows, each a line; two blanks between columns, none at the end of a line.
+  std::string text() const {
+    std::vector<std::string> headings;
+    for (const Column& column : columns_) headings.push_back(column.heading);
+    std::string lines = line(headings);
+    for (const auto& texts : rows_) lines += line(texts);
+    return lines;
+  }
+
+ private:
+  // In code points, which is what most terminals show one column wide.
+  static size_t width_of(std::string_view text) {
+    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+    }));
+  }
+
+  std::string line(const std::vector<std::string>& texts) const {
+    std::string line;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      if (i > 0) line += "  ";
+      const std::string blanks(widths_[i] - width_of(texts[i]), ' ');
+      line += columns_[i].align == Align::right ? blanks + texts[i] : texts[i] + blanks;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line + '\n';
+  }
+
+  std::vector<Column> columns_;
+  std::vector<size_t> widths_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace jetpack
