@@ -17,6 +17,7 @@ struct Listing {
 
   int64_t schema = 0;
   std::string id, version;
+  std::string program;  // of a note that stands beside an executable
   std::vector<uint64_t> abi;
   std::vector<std::string> needed;
   std::vector<Command> commands;
