@@ -19,6 +19,7 @@
 #include <jetpack/config.hpp>
 #include <jetpack/json.hpp>
 #include <jetpack/log.hpp>
+#include <jetpack/offers.hpp>
 #include <jetpack/process.hpp>
 #include <jetpack/sender.hpp>
 #include <jetpack/session.hpp>
@@ -26,23 +27,36 @@
 
 namespace jetpack::detail {
 
-template <size_t N>
+template <class... Part>
 struct Plugin {
   std::string_view id;
   std::string_view version;
   Needs needed;
-  std::array<Command, N> commands;
+  OfferList<Command, Part...> commands;
+  Offers<Part...> offers;
+
+  constexpr void add(const Needs& needs) { needed = needs; }
+  constexpr void add(const Command& command) { commands.add(command); }
+  template <class Offer>
+  requires is_offer<Offer>
+  constexpr void add(const Offer& offer) { offers.add(offer); }
+
+  // Whether it has anything that jetpack can run.
+  constexpr bool declares_something() const {
+    return commands.size() > 0 || offers.declares_something();
+  }
 };
 
-template <class... C>
-consteval auto plugin(std::string_view id, std::string_view version, const Needs& needed,
-                      const C&... commands) {
+template <class... Part>
+consteval auto plugin(std::string_view id, std::string_view version, const Part&... parts) {
   require(!id.empty() && !version.empty(), "a plugin needs an id and a version");
-  return Plugin<sizeof...(C)>{id, version, needed, {commands...}};
-}
-template <class... C>
-consteval auto plugin(std::string_view id, std::string_view version, const C&... commands) {
-  return plugin(id, version, Needs{}, commands...);
+  Plugin<Part...> p;
+  p.id = id;
+  p.version = version;
+  (p.add(parts), ...);
+  require(p.declares_something(), "a plugin declares nothing");
+  check_offers(p.offers, p.commands);
+  return p;
 }
 
 // Writes the note's JSON text through `put`, a character at a time. The form is defined in
@@ -53,8 +67,8 @@ class NoteWriter {
  public:
   constexpr explicit NoteWriter(Put put) : put_(put) {}
 
-  template <size_t N>
-  constexpr void write(const Plugin<N>& p) {
+  template <class... Part>
+  constexpr void write(const Plugin<Part...>& p) {
     raw("{\"schema\":1,\"id\":");
     text(p.id);
     raw(",\"version\":");
@@ -70,18 +84,23 @@ class NoteWriter {
       raw("]");
     }
     raw(",\"commands\":[");
-    for (size_t i = 0; i < N; ++i) {
+    for (size_t i = 0; i < p.commands.size(); ++i) {
       raw(i > 0 ? ",{\"name\":" : "{\"name\":");
-      text(p.commands[i].name);
-      member("summary", p.commands[i].summary);
+      text(p.commands.items[i].name);
+      member("summary", p.commands.items[i].summary);
       raw("}");
     }
     raw("],\"details\":[");
-    for (size_t i = 0; i < N; ++i) {
+    for (size_t i = 0; i < p.commands.size(); ++i) {
       if (i > 0) raw(",");
-      write_details(p.commands[i]);
+      write_details(p.commands.items[i]);
     }
-    raw("]}");
+    raw("]");
+    OfferWriter([this](std::string_view value) { raw(value); },
+                [this](std::string_view value) { text(value); },
+                [this](int64_t value) { number(value); })
+        .write(p.offers);
+    raw("}");
   }
 
  private:
@@ -240,13 +259,15 @@ struct Handler {
 template <const auto& P>
 consteval auto handlers() {
   std::array<Handler, P.commands.size()> all{};
-  for (size_t i = 0; i < all.size(); ++i) all[i] = {P.commands[i].name, P.commands[i].run};
+  for (size_t i = 0; i < all.size(); ++i)
+    all[i] = {P.commands.items[i].name, P.commands.items[i].run};
   return all;
 }
 
 template <const auto& P>
 struct Entry {
   static constexpr auto commands = handlers<P>();
+  static constexpr auto offers = offer_handlers<P>();
 
   static int32_t open(const jp_host* host, void** self, jp_error* err) noexcept {
     return boundary::guard(err, [&] { *self = const_cast<jp_host*>(host); });
@@ -260,6 +281,10 @@ struct Entry {
         *exit_code = command.run(invocation);
         return;
       }
+      if (const auto code = run_offer(offers, invocation)) {
+        *exit_code = *code;
+        return;
+      }
       throw Error(Errc::not_found, "no such command: " + std::string(invocation.command()));
     });
   }
@@ -270,7 +295,7 @@ struct Entry {
 }  // namespace jetpack::detail
 
 // Defines a plugin's entry point and its ELF note, once in each plugin:
-//   JETPACK_PLUGIN(ID, VERSION, [jetpack::needs<jetpack::Session>(),] command, ...);
+//   JETPACK_PLUGIN(ID, VERSION, [jetpack::needs<jetpack::Session>(),] command, check, ...);
 #define JETPACK_PLUGIN(...)                                                                    \
   namespace {                                                                                  \
   constexpr auto jp_declaration = ::jetpack::detail::plugin(__VA_ARGS__);                      \
