@@ -15,6 +15,8 @@
 #include "cli/help.hpp"
 #include "cli/report.hpp"
 #include "cli/run_command.hpp"
+#include "cli/run_offer.hpp"
+#include "cli/run_program.hpp"
 #include "commands/commands.hpp"
 #include "loader/refusal.hpp"
 #include "services/config/home.hpp"
@@ -142,6 +144,7 @@ int run_found(const Registry::Found& found, const std::vector<std::string>& word
     const auto values = parse_values(command, arguments, registry);
     if (!values) return run_incomplete(registry, words);
     if (plugin.origin == Origin::host) return run_host_command(command, *values, registry);
+    if (!plugin.program.empty()) return run_program(plugin, command, *values, home);
     HostServices services(home, prefix + JETPACK_SERVICE_DIR);
     return run_command(plugin, command, *values, services);
   });
@@ -173,6 +176,7 @@ int dispatch(GlobalOptions options) {
     tell(overview(registry.commands(), help_width(STDERR_FILENO)));
     return exit_usage;
   }
+  if (is_offer_call(rest)) return run_offer(rest, registry, home, prefix + JETPACK_SERVICE_DIR);
   const Registry::Found found = registry.find(rest);
   if (found.plugin == nullptr) return run_incomplete(registry, rest);
   return run_found(found, rest, registry, home, prefix);

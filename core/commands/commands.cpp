@@ -28,12 +28,14 @@ constexpr auto declaration = detail::plugin(
             example("jetpack help config", "Show the options of `jetpack config` and examples"),
             example("jetpack help settings", "List every setting with its default"),
             example("jetpack help files", "List every file of this node, and what it is for")),
-    command("plugin list", "List the plugins and what they provide", nullptr,
-            flag("json", "Print JSON"),
-            description("Plugins are read, not loaded. One that is refused is listed with the "
-                        "reason; one whose command another plugin provides first is listed as "
-                        "shadowed."),
-            example("jetpack plugin list", "List the plugins, refused ones included")),
+    command(
+        "plugin list", "List the plugins and what they provide", nullptr,
+        flag("json", "Print JSON"),
+        flag("offers", "List what they offer besides commands: checks, timers, hooks, settings"),
+        description("Plugins are read, not loaded. One that is refused is listed with the "
+                    "reason; one whose command another plugin provides first is listed as "
+                    "shadowed."),
+        example("jetpack plugin list", "List the plugins, refused ones included")),
     command("version", "Print the version", nullptr,
             flag("json", "Print JSON, with our own version, the plugin ABI and the compiler"),
             description("The first line is the version of the reference whose behaviour jetpack "

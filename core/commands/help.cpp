@@ -4,6 +4,7 @@
 #include "cli/answer.hpp"
 #include "cli/help.hpp"
 #include "commands/commands.hpp"
+#include "commands/plugin_offers.hpp"
 #include "loader/refusal.hpp"
 #include "support/files.hpp"
 #include "support/home_files.hpp"
@@ -37,29 +38,58 @@ std::string notes_json(Registry& registry) {
       support::json_object([&](support::Object& json) { json.list("plugins", notes, add_note); }));
 }
 
-std::string settings_text() {
+// "a whole number from 1 to 64"; "" for a text.
+std::string expected_of(const SettingNote& setting) {
+  if (setting.type == "flag") return "true or false";
+  if (setting.type == "duration") return "a duration such as 90 (seconds), 10m, 6h or 2d";
+  if (setting.type != "integer") return "";
+  std::string text = "a whole number";
+  if (setting.min) text += " from " + std::to_string(*setting.min);
+  if (setting.max) text += (setting.min ? " to " : " up to ") + std::to_string(*setting.max);
+  return text;
+}
+
+void add_setting_text(std::string& text, std::string_view key, std::string_view help,
+                      std::string_view expected, std::string_view fallback) {
+  text.append("\n").append(key).append("\n    ").append(help) += '\n';
+  if (!expected.empty()) text.append("    Values: ").append(expected) += '\n';
+  if (!fallback.empty()) text.append("    Default: ").append(fallback) += '\n';
+}
+
+std::string settings_text(Registry& registry) {
   std::string text =
       "Dotted keys belong to the node's configuration, keys after a [section] to\n"
       "config/jetpack.ini. An invalid value is a warning, and the default is used.\n";
-  for (const auto& setting : support::settings()) {
-    const std::string expected = setting.expected();
-    text += '\n' + std::string(setting.key) + '\n';
-    text += "    " + std::string(setting.help) + '\n';
-    if (!expected.empty()) text += "    Values: " + expected + '\n';
-    if (!setting.fallback.empty()) text += "    Default: " + std::string(setting.fallback) + '\n';
+  for (const auto& setting : support::settings())
+    add_setting_text(text, setting.key, setting.help, setting.expected(), setting.fallback);
+  for (const auto& [plugin, offers] : all_offers(registry)) {
+    if (offers.settings.empty()) continue;
+    text += "\nPlugin " + plugin->note->id() + ":\n";
+    for (const auto& setting : offers.settings)
+      add_setting_text(text, setting.key, setting.help, expected_of(setting),
+                       setting.fallback.value_or(""));
   }
   return text;
 }
 
-std::string settings_json() {
-  const auto add_setting = [](support::JsonWriter& json, const support::Setting& setting) {
-    support::Object(json)
-        .text("key", setting.key)
-        .text("expected", setting.expected())
-        .text("default", setting.fallback)
-        .text("help", setting.help);
+std::string settings_json(Registry& registry) {
+  const auto add = [](support::JsonWriter& json, std::string_view plugin, std::string_view key,
+                      const std::string& expected, std::string_view fallback,
+                      std::string_view help) {
+    support::Object object(json);
+    object.text("key", key).text("expected", expected).text("default", fallback).text("help", help);
+    if (!plugin.empty()) object.text("plugin", plugin);
   };
-  return support::shown_json(support::json_array(support::settings(), add_setting));
+  return support::shown_json(support::json_text([&](support::JsonWriter& json) {
+    json.StartArray();
+    for (const auto& setting : support::settings())
+      add(json, "", setting.key, setting.expected(), setting.fallback, setting.help);
+    for (const auto& [plugin, offers] : all_offers(registry))
+      for (const auto& setting : offers.settings)
+        add(json, plugin->note->id(), setting.key, expected_of(setting),
+            setting.fallback.value_or(""), setting.help);
+    json.EndArray();
+  }));
 }
 
 // "" where the mode is not the agent's to decide.
@@ -107,7 +137,7 @@ std::string files_json() {
 int help(const Values& values, Registry& registry) {
   const auto words = values.texts("COMMAND");
   if (words == std::vector<std::string>{"settings"})
-    return answer(values.flag("json") ? settings_json() : settings_text());
+    return answer(values.flag("json") ? settings_json(registry) : settings_text(registry));
   if (words == std::vector<std::string>{"files"})
     return answer(values.flag("json") ? files_json() : files_text());
   if (values.flag("json")) return answer(notes_json(registry));

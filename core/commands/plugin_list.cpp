@@ -1,6 +1,7 @@
 // `jetpack plugin list`: every plugin that was found, with its commands or why it is refused.
 #include "cli/answer.hpp"
 #include "commands/commands.hpp"
+#include "commands/plugin_offers.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
 
@@ -38,6 +39,7 @@ std::string plugins_json(Registry& registry) {
                            std::to_string(plugin.note->abi_minor()));
     object.text("origin", origin_name(plugin.origin));
     if (!plugin.path.empty()) object.text("path", plugin.path);
+    if (!plugin.program.empty()) object.text("program", plugin.program);
     using Entries = std::remove_cvref_t<decltype(plugin.note->commands())>;
     object.list("commands", plugin.note ? plugin.note->commands() : Entries(), add_command);
     if (!plugin.refusal.empty()) object.text("refused", plugin.refusal);
@@ -68,6 +70,7 @@ std::string plugins_text(Registry& registry) {
 
 int plugin_list(const Values& values, Registry& registry) {
   tell_ignored(registry);
+  if (values.flag("offers")) return plugin_offers(values, registry);
   return answer(values.flag("json") ? plugins_json(registry) : plugins_text(registry));
 }
 

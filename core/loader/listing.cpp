@@ -66,6 +66,7 @@ class PlainReader {
     const auto value = string();
     if (value && key == "id") found.id = *value;
     if (value && key == "version") found.version = *value;
+    if (value && key == "program") found.program = *value;
     return value.has_value();
   }
 
@@ -203,6 +204,7 @@ Listing read_any(std::string_view text, std::vector<char>& copy) {
   found.schema = schema != nullptr && schema->IsInt() && schema->GetInt() == 1 ? 1 : 0;
   found.id = text_in(support::find_member(root, "id"), "id");
   found.version = text_in(support::find_member(root, "version"), "version");
+  found.program = text_in(support::find_member(root, "program"), "program");
   each_of(root, "abi", [&](const rapidjson::Value& number) {
     if (!number.IsUint64()) throw Refusal("'abi' is not [MAJOR, MINOR]");
     add_abi(number.GetUint64(), found);

@@ -136,9 +136,15 @@ void read_details(const Value& details, CommandNote& command) {
 
 }  // namespace
 
-Note::Note(NoteText text) : text_(std::move(text)) {
+Note::Note(NoteText text, Kind kind) : text_(std::move(text)) {
   from_note([&] {
-    Listing listing = read_listing(text_.text, "details", listing_);
+    // A program's note is written by hand, so its members may stand in any order.
+    Listing listing = read_listing(text_.text, kind == Kind::library ? "details" : "", listing_);
+    program_ = std::move(listing.program);
+    if (kind == Kind::program && listing.abi_count == 0) {
+      listing.abi = {JP_ABI_MAJOR, JP_ABI_MINOR};
+      listing.abi_count = 2;
+    }
     if (listing.schema != 1) refuse("schema 1 is expected; the plugin may need a newer jetpack");
     if (listing.abi_count != 2 || listing.abi[0] > UINT16_MAX || listing.abi[1] > UINT16_MAX)
       refuse("'abi' is not [MAJOR, MINOR]");
@@ -154,7 +160,7 @@ Note::Note(NoteText text) : text_(std::move(text)) {
         refuse("'" + std::string(name) + "' cannot be a command");
       if (summary.empty()) refuse("command '" + std::string(name) + "' has no summary");
     }
-    if (entries_.empty()) refuse("it declares no command");
+    if (entries_.empty() && !has_offers()) refuse("it declares no command");
   });
 }
 
@@ -167,6 +173,14 @@ bool Note::has_group(std::string_view name) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     return entry.name.size() > name.size() && entry.name.starts_with(name) &&
            entry.name[name.size()] == ' ';
+  });
+}
+
+bool Note::has_offers() const {
+  // In a text of another kind it costs a look by read_offers(), and nothing else.
+  constexpr std::string_view keys[] = {"\"checks\"", "\"timers\"", "\"hooks\"", "\"settings\""};
+  return std::any_of(std::begin(keys), std::end(keys), [&](std::string_view key) {
+    return text_.text.rfind(key) != std::string_view::npos;
   });
 }
 

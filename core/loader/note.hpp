@@ -51,8 +51,11 @@ class Note {
   // Valid as long as the note, even when it is moved.
   using Entry = Listing::Command;
 
+  // Where the note was: one beside a program needs no ABI, for no code of it is loaded.
+  enum class Kind { library, program };
+
   // Throws Refusal when the text is not a note of a schema that we know.
-  explicit Note(NoteText text);
+  explicit Note(NoteText text, Kind kind = Kind::library);
   Note(Note&&) noexcept = default;
   Note& operator=(Note&&) noexcept = default;
 
@@ -61,6 +64,8 @@ class Note {
   uint16_t abi_major() const { return abi_major_; }
   uint16_t abi_minor() const { return abi_minor_; }
   const std::vector<std::string_view>& needed_services() const { return needed_; }
+  // Of a note beside a program: what "program" says.
+  const std::string& program() const { return program_; }
 
   // In the order of the note.
   const std::vector<Entry>& commands() const { return entries_; }
@@ -72,6 +77,10 @@ class Note {
   // Throws Refusal when the declaration is faulty. The name must be one of commands().
   CommandNote command(std::string_view name) const;
 
+  // Whether it declares something besides commands: checks, timers, hooks or settings. What, says
+  // read_offers().
+  bool has_offers() const;
+
   // The whole note, as it was written; only its listing has been checked.
   std::string_view text() const { return text_.text; }
 
@@ -80,6 +89,7 @@ class Note {
   std::vector<char> listing_;  // what entries point into that do not point into the text
   std::string id_;
   std::string version_;
+  std::string program_;
   uint16_t abi_major_ = 0, abi_minor_ = 0;
   std::vector<std::string_view> needed_;
   std::vector<Entry> entries_;

@@ -12,15 +12,14 @@
 
 #include "loader/elf_note.hpp"
 #include "loader/manifest.hpp"
+#include "loader/program.hpp"
 #include "loader/refusal.hpp"
 #include "services/offered.hpp"
 #include "support/files.hpp"
 
 namespace jetpack {
 
-namespace {
-
-void check_abi(const Note& note) {
+void check_requirements(const Note& note) {
   if (note.abi_major() != JP_ABI_MAJOR || note.abi_minor() > JP_ABI_MINOR)
     throw Refusal("built for plugin ABI " + std::to_string(note.abi_major()) + "." +
                   std::to_string(note.abi_minor()) + ", this jetpack offers " +
@@ -32,8 +31,6 @@ void check_abi(const Note& note) {
       throw Refusal("it needs the service " + std::string(service) +
                     ", which this jetpack does not offer; update jetpack");
 }
-
-}  // namespace
 
 std::vector<std::string> command_names(const std::vector<std::string>& words) {
   std::vector<std::string> names;
@@ -48,12 +45,17 @@ Plugin inspect(const std::string& path, Origin origin) {
   Plugin plugin;
   plugin.origin = origin;
   plugin.path = path;
+  if (path.ends_with(".json")) {
+    if (auto found = inspect_program(path, origin)) return *std::move(found);
+    plugin.refusal = "its note names no program";
+    return plugin;
+  }
   try {
     // O_NONBLOCK: a FIFO with a library's name must not hang a listing.
     const support::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd) throw Refusal("cannot be read: " + support::system_message(errno));
     plugin.note.emplace(read_note(FileReader(fd.get())));
-    check_abi(*plugin.note);
+    check_requirements(*plugin.note);
   } catch (const Refusal& refusal) {
     plugin.refusal = refusal.what();
   }
@@ -69,20 +71,25 @@ Registry::Registry(SearchPath path, std::string_view host_note) : path_(std::mov
 
 // A built-in named after a command's first word comes before all else: no need to look further.
 const Plugin* Registry::builtin_named(const std::string& word) {
-  const std::string path = path_.builtin_dir + '/' + word + ".so";
+  std::string path = path_.builtin_dir + '/' + word + ".so";
   struct stat info {};
-  if (word.find('/') != std::string::npos || ::stat(path.c_str(), &info) != 0) return nullptr;
+  if (word.find('/') != std::string::npos) return nullptr;
+  if (::stat(path.c_str(), &info) != 0) {
+    path.replace(path.size() - 2, 2, "json");
+    if (::stat(path.c_str(), &info) != 0) return nullptr;
+  }
   const Plugin& plugin = quick_.emplace_back(inspect(path, Origin::builtin));
   return plugin.refusal.empty() ? &plugin : nullptr;
 }
 
 const Plugin* Registry::provider(std::string_view command) {
-  const std::string file_name = '/' + std::string(command) + ".so";
+  const std::string start = '/' + std::string(command);
   const Plugin* refused = nullptr;
   for (const auto& plugin : all()) {
     // Of a file without a readable note only the name tells what it was to provide.
-    const bool provides =
-        plugin.note ? plugin.note->has_command(command) : plugin.path.ends_with(file_name);
+    const bool provides = plugin.note ? plugin.note->has_command(command)
+                                      : plugin.path.ends_with(start + ".so") ||
+                                            plugin.path.ends_with(start + ".json");
     if (!provides) continue;
     if (plugin.refusal.empty()) return &plugin;
     if (refused == nullptr) refused = &plugin;
@@ -183,8 +190,14 @@ void Registry::add_refused(const std::string& path, Origin origin, const std::st
 
 void Registry::scan_directory(const std::string& directory, Origin origin) {
   const std::string start = directory + '/';
-  for (const auto& name : names_in(directory, origin))
-    if (name.ends_with(".so")) plugins_.push_back(inspect(start + name, origin));
+  for (const auto& name : names_in(directory, origin)) {
+    if (name.ends_with(".so")) {
+      plugins_.push_back(inspect(start + name, origin));
+    } else if (name.ends_with(".json")) {
+      if (auto program = inspect_program(start + name, origin))
+        plugins_.push_back(*std::move(program));
+    }
+  }
 }
 
 void Registry::scan_bundles() {

@@ -16,7 +16,8 @@ enum class Origin { host, builtin, bundle, directory };
 // A plugin that was found. Refused ones stay in the list, with the reason.
 struct Plugin {
   Origin origin = Origin::builtin;
-  std::string path;  // the shared library; of the host's own commands: empty
+  std::string path;     // the shared library or JSON note; of the host's own commands: empty
+  std::string program;  // the executable that a JSON note names; of a library: empty
   std::optional<Note> note;
   std::string refusal;  // why it cannot be used; empty when it can
 };
@@ -93,7 +94,10 @@ class Registry {
 // The names of commands that a command line can begin with: of its first word, of two, of three.
 std::vector<std::string> command_names(const std::vector<std::string>& words);
 
-// Reads a library's note and checks that this host can run it. Never throws for a bad file.
+// Throws Refusal when this host does not offer what the note asks for.
+void check_requirements(const Note& note);
+
+// Reads the note of a library, or the JSON note of a program, and checks that this host can run it. Never throws for a bad file.
 Plugin inspect(const std::string& path, Origin origin);
 
 }  // namespace jetpack

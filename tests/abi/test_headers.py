@@ -8,7 +8,7 @@ import pytest
 
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror", "-fsyntax-only"]
 HEADERS = (
-    "abi.h boundary.hpp call.hpp command.hpp config.hpp error.hpp json.hpp log.hpp plugin.hpp "
+    "abi.h boundary.hpp call.hpp command.hpp config.hpp error.hpp json.hpp log.hpp offers.hpp plugin.hpp "
     "process.hpp progress.hpp sender.hpp session.hpp storage.hpp"
 )
 

@@ -22,6 +22,7 @@
 #include <jetpack/json.hpp>
 #include <jetpack/log.hpp>
 #include <jetpack/messages.hpp>
+#include <jetpack/offers.hpp>
 #include <jetpack/process.hpp>
 #include <jetpack/sender.hpp>
 #include <jetpack/session.hpp>
@@ -38,13 +39,15 @@ struct Handler {
 template <const auto& P>
 consteval auto handlers() {
   std::array<Handler, P.commands.size()> all{};
-  for (size_t i = 0; i < all.size(); ++i) all[i] = {P.commands[i].name, P.commands[i].run};
+  for (size_t i = 0; i < all.size(); ++i)
+    all[i] = {P.commands.items[i].name, P.commands.items[i].run};
   return all;
 }
 
 template <const auto& P>
 struct Entry {
   static constexpr auto commands = handlers<P>();
+  static constexpr auto offers = offer_handlers<P>();
 
   static int32_t open(const jp_host* host, void** self, jp_error* err) noexcept {
     return boundary::guard(err, [&] { *self = const_cast<jp_host*>(host); });
@@ -58,6 +61,10 @@ struct Entry {
         *exit_code = command.run(invocation);
         return;
       }
+      if (const auto code = run_offer(offers, invocation)) {
+        *exit_code = *code;
+        return;
+      }
       throw Error(Errc::not_found, "no such command: " + std::string(invocation.command()));
     });
   }
@@ -68,7 +75,7 @@ struct Entry {
 }  // namespace jetpack::detail
 
 // Defines a plugin's entry point and its ELF note, once in each plugin:
-//   JETPACK_PLUGIN(ID, VERSION, command, [jetpack::needs<jetpack::Session>(),] ...);
+//   JETPACK_PLUGIN(ID, VERSION, [jetpack::needs<jetpack::Session>(),] command, check, ...);
 #define JETPACK_PLUGIN(...)                                                                    \
   namespace {                                                                                  \
   constexpr auto jp_declaration = ::jetpack::detail::plugin(__VA_ARGS__);                      \

@@ -12,7 +12,7 @@ namespace jetpack::detail {
 #define JETPACK_MISTAKES(X)                                                                       \
   X(bad_id, "a plugin's id is letters, digits, '.', '-' and '_': \"com.example.gpu\"")            \
   X(bad_version, "a plugin's version is letters, digits, '.', '-', '+', '_' and '~'")             \
-  X(nothing_declared, "a plugin declares no command")                                             \
+  X(nothing_declared, "a plugin declares no command, check, timer, hook or setting")              \
   X(same_command, "two commands have the same name")                                              \
   X(needs_twice, "needs<>() stands twice; list all services in one")                              \
   X(too_long, "the plugin's texts exceed JP_NOTE_MAX, 65536 bytes")                               \
@@ -47,7 +47,19 @@ namespace jetpack::detail {
   X(fallback_not_duration, "the fallback is not a duration such as \"90\", \"250ms\" or \"10m\"") \
   X(bad_key, "from_config() needs a dotted key such as \"gpu.count\"")                            \
   X(argument_after_repeated, "an argument follows one that takes all that is left")               \
-  X(required_after_optional, "a required argument follows an optional one")
+  X(required_after_optional, "a required argument follows an optional one")                       \
+  X(bad_offer_name, "the name of a check or timer is one lower-case word")                        \
+  X(no_offer_summary, "a check or timer needs a summary")                                         \
+  X(no_offer_function, "a check, timer or hook needs a function")                                 \
+  X(bad_interval, "every() needs a duration from \"1s\" to a year, such as \"60s\"")              \
+  X(bad_deadline, "deadline() needs a duration up to a year, such as \"10s\"")                    \
+  X(bad_event,                                                                                    \
+    "a hook is \"on-ready\", \"on-config-change\", \"on-condition\" or \"on-shutdown\"")          \
+  X(bad_setting_key, "a setting needs a dotted key such as \"gpu.count\"")                        \
+  X(no_setting_help, "a setting needs a help text")                                               \
+  X(bad_setting_fallback, "the fallback of a setting is not valid for its type")                  \
+  X(same_offer, "two checks, timers, hooks or settings have the same name")                       \
+  X(offer_is_command, "a command has the name of a check, timer or hook")
 
 #define JETPACK_NAME_MISTAKE(name, text) name,
 enum class Mistake { none, JETPACK_MISTAKES(JETPACK_NAME_MISTAKE) };

@@ -48,7 +48,13 @@ class NoteWriter {
       if (i > 0) raw(",");
       write_details(p.commands[i]);
     }
-    raw("]}");
+    raw("]");
+    of_ = p.id;
+    OfferWriter([this](std::string_view value) { raw(value); },
+                [this](std::string_view value) { text(value); },
+                [this](int64_t value) { number(value); })
+        .write(p.offers);
+    raw("}");
   }
 
   // The command, or plugin, of a text with a control character, which no note may have; "" when all

@@ -3,28 +3,13 @@
 #pragma once
 
 #include <jetpack/command.hpp>
+#include <jetpack/detail/list.hpp>
+#include <jetpack/detail/offers.hpp>
 
-#include <array>
 #include <cstddef>
 #include <string_view>
-#include <type_traits>
 
 namespace jetpack::detail {
-
-// The parts of one kind, as many as the declaration has.
-template <class Kind, class... Part>
-struct List {
-  static constexpr size_t capacity = (size_t{std::is_same_v<Kind, Part>} + ... + 0);
-
-  std::array<Kind, capacity> items{};
-  size_t count = 0;
-
-  constexpr void add(const Kind& item) { items[count++] = item; }
-  constexpr size_t size() const { return count; }
-  constexpr const Kind& operator[](size_t i) const { return items[i]; }
-  constexpr auto begin() const { return items.begin(); }
-  constexpr auto end() const { return items.end(); }
-};
 
 template <class... Part>
 struct Plugin {
@@ -32,6 +17,7 @@ struct Plugin {
   std::string_view version;
   Needs needed;
   List<Command, Part...> commands;
+  Offers<Part...> offers;
   Mistake mistake = Mistake::none;  // the first that is not a command's own
 
   constexpr void add(const Needs& needs) {
@@ -40,12 +26,17 @@ struct Plugin {
   }
   constexpr void add(const Command& command) { commands.add(command); }
   template <class Other>
-  constexpr void add(const Other&) {
-    static_assert(sizeof(Other) == 0, "a plugin's parts are needs<>() and command()");
+  constexpr void add(const Other& other) {
+    static_assert(
+        is_offer<Other>,
+        "a plugin's parts are needs<>(), command(), check(), timer(), hook() and setting()");
+    if constexpr (is_offer<Other>) offers.add(other);
   }
 
   // Whether it has anything that jetpack can run.
-  constexpr bool declares_something() const { return commands.size() > 0; }
+  constexpr bool declares_something() const {
+    return commands.size() > 0 || offers.declares_something();
+  }
 };
 
 template <class... Part>
@@ -88,7 +79,7 @@ constexpr Finding finding_in(const Plugin<Part...>& p) {
       return found;
     }
   }
-  return found;
+  return finding_in(p.offers, p.commands);
 }
 
 }  // namespace jetpack::detail
