@@ -145,8 +145,8 @@ Limits Manifest::limits() const {
     read("memory", limits.memory);
     read("processes", limits.processes);
     read("files", limits.files);
-    read("cpu", limits.cpu);
-    read("wall", limits.wall);
+    read("cpu", limits.cpu_ms);
+    read("wall", limits.wall_ms);
   });
   return limits;
 }

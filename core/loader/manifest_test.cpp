@@ -34,8 +34,8 @@ TEST_CASE("what is asked for is read, wherever it stands") {
   CHECK(manifest.libraries() == std::vector<std::string>{"lib/x.so"});
   CHECK(manifest.capabilities() == std::vector<std::string>{"ptrace", "bpf"});
   CHECK(manifest.limits().memory == 1024);
-  CHECK(manifest.limits().wall == 250);
-  CHECK_FALSE(manifest.limits().cpu.has_value());
+  CHECK(manifest.limits().wall_ms == 250);
+  CHECK_FALSE(manifest.limits().cpu_ms.has_value());
   REQUIRE(manifest.file("lib/x.so"));
   CHECK(manifest.file("lib/x.so")->sha256 == digest);
   CHECK(manifest.file("lib/x.so")->size == 7);
