@@ -53,10 +53,10 @@ void read_exactly(const ByteReader& file, uint64_t offset, std::span<char> to, c
     throw Refusal(std::string("truncated: the file ends within its ") + what);
 }
 
-void check_header(const Elf64_Ehdr& header) {
+void check_header(const Elf64_Ehdr& header, Machine machine) {
   if (header.e_ident[EI_CLASS] != ELFCLASS64) throw Refusal("not a 64-bit library");
   if (header.e_ident[EI_DATA] != ELFDATA2LSB) throw Refusal("built for a big-endian machine");
-  if (header.e_machine != native_machine)
+  if (machine == Machine::native && header.e_machine != native_machine)
     throw Refusal("built for " + machine_name(header.e_machine) + ", this machine is " +
                   machine_name(native_machine));
   if (header.e_type != ET_DYN) throw Refusal("not a shared library");
@@ -112,7 +112,7 @@ size_t MemoryReader::read(uint64_t offset, std::span<char> to) const {
   return size;
 }
 
-NoteText read_note(const ByteReader& file) {
+NoteText read_note(const ByteReader& file, Machine machine) {
   std::array<char, 4096> start;  // not cleared: this is read for each plugin of a listing
   const size_t start_size = file.read(0, start);
   if (start_size < SELFMAG || std::memcmp(start.data(), ELFMAG, SELFMAG) != 0)
@@ -127,7 +127,7 @@ NoteText read_note(const ByteReader& file) {
 
   Elf64_Ehdr header{};
   fetch(0, {reinterpret_cast<char*>(&header), sizeof header}, "ELF header");
-  check_header(header);
+  check_header(header, machine);
   std::array<Elf64_Phdr, max_program_headers> space;  // not cleared, as above
   const std::span segments = std::span(space).first(header.e_phnum);
   fetch(header.e_phoff, {reinterpret_cast<char*>(segments.data()), segments.size_bytes()},
@@ -155,6 +155,13 @@ NoteText read_note(const ByteReader& file) {
   }
   throw Refusal("no " JP_NOTE_SECTION
                 " note: not a jetpack plugin, or a packaging tool stripped the note");
+}
+
+std::string machine_of(const ByteReader& file) {
+  Elf64_Ehdr header{};
+  read_exactly(file, 0, {reinterpret_cast<char*>(&header), sizeof header}, "ELF header");
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) throw Refusal("not an ELF file");
+  return machine_name(header.e_machine);
 }
 
 }  // namespace jetpack

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace jetpack {
@@ -46,9 +47,14 @@ struct NoteText {
   std::string_view text;
 };
 
+enum class Machine { native, any };
+
 // The descriptor of the first note with owner JP_NOTE_OWNER and type JP_NOTE_TYPE: JSON text that
-// is not yet checked. Throws Refusal that says what was found: no ELF file, another machine,
-// truncated, no note. Reads at most a few KiB beside the note, which is at most JP_NOTE_MAX bytes.
-NoteText read_note(const ByteReader& file);
+// is not yet checked. Throws Refusal that says what was found: no ELF file, another machine
+// than this one, truncated, no note. Reads at most a few KiB beside the note, which is at most JP_NOTE_MAX bytes.
+NoteText read_note(const ByteReader& file, Machine machine = Machine::native);
+
+// "x86_64": what an ELF file is for. Throws Refusal when it is none.
+std::string machine_of(const ByteReader& file);
 
 }  // namespace jetpack

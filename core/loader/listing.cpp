@@ -63,6 +63,10 @@ class PlainReader {
       found.commands.reserve(usual);
       return read_list([&] { return read_command(found.commands.emplace_back()); });
     }
+    // Of a manifest, and not for a listing.
+    if (key == "capabilities" || key == "platforms")
+      return read_list([&] { return string().has_value(); });
+    if (key == "limits") return pass_numbers();
     const auto value = string();
     if (value && key == "id") found.id = *value;
     if (value && key == "version") found.version = *value;
@@ -79,6 +83,15 @@ class PlainReader {
       if (!value) return false;
       if (*key == "name") command.name = *value;
       if (*key == "summary") command.summary = *value;
+    } while (take(','));
+    return take('}');
+  }
+
+  // An object whose values are numbers, one at least.
+  bool pass_numbers() {
+    if (!take('{')) return false;
+    do {
+      if (!string() || !take(':') || !read_number([](uint64_t) {})) return false;
     } while (take(','));
     return take('}');
   }

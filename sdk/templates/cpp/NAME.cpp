@@ -7,7 +7,7 @@ int run(const jetpack::Call& call) {
   const auto config = call.service<jetpack::Config>();
   const std::string node = config.get_or("cyclecloud.node.name", "a node without a name");
   if (call.flag("json")) {
-    call.print("{\"node\":" + jetpack::json_quoted(node) + "}\n");
+    call.print("{\"node\":" + jetpack::json_string(node) + "}\n");
   } else {
     call.print("@NAME@ runs on " + node + "\n");
   }

@@ -1,0 +1,22 @@
+// What a plugin that runs in a process of its own may use.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace jetpack {
+
+// Unset: no limit is given. `unlimited`: none, whatever the default is.
+struct Limits {
+  static constexpr uint64_t unlimited = UINT64_MAX;
+
+  std::optional<uint64_t> memory;     // bytes of address space of each process
+  std::optional<uint64_t> processes;  // at one time, all that the plugin started
+  std::optional<uint64_t> files;      // open files of each process
+  std::optional<uint64_t> cpu_ms;     // time on a processor of each process; whole seconds count
+  std::optional<uint64_t> wall_ms;    // from its start to its end
+
+  bool operator==(const Limits&) const = default;
+};
+
+}  // namespace jetpack
