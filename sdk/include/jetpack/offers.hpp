@@ -24,15 +24,15 @@
 namespace jetpack {
 
 // What a check found. It becomes a condition of the node, named after the check.
-enum class Health {
-  healthy,    // condition OK: it is cleared
-  warning,    // Warning: look at it
-  failed,     // Error, and the node stays
-  unhealthy,  // Error, and the cluster is asked to terminate the node
-  unknown,    // NA: the check could not find out
-};
-
 struct Verdict {
+  enum class Health {
+    healthy,    // condition OK: it is cleared
+    warning,    // Warning: look at it
+    failed,     // Error, and the node stays
+    unhealthy,  // Error, and the cluster is asked to terminate the node
+    unknown,    // NA: the check could not find out
+  };
+
   Health health = Health::healthy;
   std::string message;  // one line
   std::string details;  // more of it

@@ -168,6 +168,7 @@ consteval auto offer_handlers() {
 
 // Says what a check found in the form that healthcheck reads: a line of JSON, and the exit code.
 inline int tell_verdict(const Call& call, const Verdict& verdict) {
+  using Health = Verdict::Health;
   constexpr int unhealthy = 254;
   const bool is_healthy = verdict.health == Health::healthy;
   const char* status = is_healthy                          ? "OK"
