@@ -105,8 +105,10 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   table.close(self);
   if (out.error() != 0) fail_to_print(out.error());
   boundary::check(status, err);
-  // What a process cannot end with is at least not a success.
-  return exit_code >= 0 && exit_code <= 255 ? exit_code : exit_failed;
+  if (exit_code < 0 || exit_code > 255)
+    throw Error(Errc::internal, "the command returned " + std::to_string(exit_code) +
+                                    "; an exit code is from 0 to 255");
+  return exit_code;
 }
 
 }  // namespace
