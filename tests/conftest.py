@@ -127,8 +127,7 @@ class Sdk:
         }
 
     def flags(self, *what):
-        # A release is not installed where its .pc file says.
-        return shlex.split(self.run("pkg-config", f"--define-variable=prefix={self.prefix}", *what, "jetpack-plugin"))
+        return shlex.split(self.run("pkg-config", *what, "jetpack-plugin"))
 
     def run(self, *command, **options):
         result = subprocess.run(

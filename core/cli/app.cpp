@@ -12,6 +12,7 @@
 #include <jetpack/error.hpp>
 #include "cli/answer.hpp"
 #include "cli/command_line.hpp"
+#include "cli/configured.hpp"
 #include "cli/help.hpp"
 #include "cli/report.hpp"
 #include "cli/run_command.hpp"
@@ -119,9 +120,10 @@ int run_incomplete(Registry& registry, const std::vector<std::string>& rest) {
 // nullopt when the command is also the first word of others, one of which must have been meant:
 // "jetpack props", "jetpack props gte".
 std::optional<Values> parse_values(const CommandNote& command,
-                                   const std::vector<std::string>& arguments, Registry& registry) {
+                                   const std::vector<std::string>& arguments, Registry& registry,
+                                   const Home& home) {
   try {
-    return Values::parse(command, arguments);
+    return Values::parse(command, arguments, configured_in(home));
   } catch (const UsageError&) {
     const bool has_option = !arguments.empty() && arguments.front().starts_with('-');
     if (has_option || !registry.has_group(command.name)) throw;
@@ -141,7 +143,7 @@ int run_found(const Registry::Found& found, const std::vector<std::string>& word
     command = plugin.note->command(found.name);
     if (asks_for_help(command, arguments))
       return answer(command_help(command, help_width(STDOUT_FILENO)));
-    const auto values = parse_values(command, arguments, registry);
+    const auto values = parse_values(command, arguments, registry, home);
     if (!values) return run_incomplete(registry, words);
     if (plugin.origin == Origin::host) return run_host_command(command, *values, registry);
     if (!plugin.program.empty()) return run_program(plugin, command, *values, home);

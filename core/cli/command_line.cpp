@@ -12,6 +12,9 @@
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/value_semantic.hpp>
 
+#include <jetpack/detail/values.hpp>
+#include <jetpack/error.hpp>
+#include "loader/refusal.hpp"
 #include "support/suggest.hpp"
 #include "support/text.hpp"
 
@@ -181,12 +184,6 @@ po::parsed_options run_parser(const CommandNote& command, const std::vector<std:
   }
 }
 
-// The beginning is what callers of the reference know: "Invalid level: fatal".
-[[noreturn]] void invalid(const ParameterNote& parameter, const std::string& text,
-                          const std::string& advice) {
-  throw UsageError("Invalid " + parameter.name + ": " + text.substr(0, 200) + "; " + advice);
-}
-
 std::string range(const ParameterNote& p) {
   if (p.min && p.max)
     return "a whole number from " + std::to_string(*p.min) + " to " + std::to_string(*p.max);
@@ -195,35 +192,57 @@ std::string range(const ParameterNote& p) {
   return "a whole number";
 }
 
-int64_t to_integer(const ParameterNote& parameter, const std::string& text) {
-  int64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, failure] = std::from_chars(text.data(), end, number);
-  if (failure != std::errc{} || rest != end || (parameter.min && number < *parameter.min) ||
-      (parameter.max && number > *parameter.max))
-    invalid(parameter, text, "expected " + range(parameter));
-  return number;
+// As the command line has it: "--count", "NODE".
+std::string shown_name(const ParameterNote& parameter) {
+  return (parameter.is_argument ? "" : "--") + parameter.name;
 }
 
-int64_t to_milliseconds(const ParameterNote& parameter, const std::string& text) {
-  static const std::map<std::string_view, int64_t> units = {
-      {"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-  int64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, failure] = std::from_chars(text.data(), end, number);
-  const auto unit = units.find(std::string_view(rest, static_cast<size_t>(end - rest)));
-  int64_t milliseconds = 0;
-  if (failure != std::errc{} || unit == units.end() || number < 0 ||
-      __builtin_mul_overflow(number, unit->second, &milliseconds))
-    invalid(parameter, text, "expected a duration such as 90 (seconds), 10m, 6h or 2d");
+// What a value must be that is not valid.
+struct NotValid {
+  std::string advice;
+};
+
+// As a number, for the types that have one. Throws NotValid.
+std::optional<int64_t> number_of(const ParameterNote& parameter, const std::string& text) {
+  if (parameter.type == JP_FLAG) {
+    if (text != "true" && text != "false") throw NotValid{"expected true or false"};
+    return text == "true" ? 1 : 0;
+  }
+  if (parameter.type == JP_INTEGER) {
+    const auto number = detail::integer_in(text);
+    if (!number || (parameter.min && *number < *parameter.min) ||
+        (parameter.max && *number > *parameter.max))
+      throw NotValid{"expected " + range(parameter)};
+    return number;
+  }
+  if (parameter.type != JP_DURATION) return std::nullopt;
+  const auto milliseconds = detail::milliseconds_in(text);
+  if (!milliseconds) throw NotValid{"expected a duration such as 90 (seconds), 10m, 6h or 2d"};
   return milliseconds;
 }
 
-// The choice that `text` is, in whatever case it was typed, as it was declared.
+// The choice that `text` is, in whatever case it was typed, as it was declared. Throws NotValid.
 const std::string& choice_of(const ParameterNote& parameter, const std::string& text) {
   for (const auto& choice : parameter.choices)
     if (support::lower_case(choice) == support::lower_case(text)) return choice;
-  invalid(parameter, text, "use " + join(parameter.choices, "or"));
+  throw NotValid{"use " + join(parameter.choices, "or")};
+}
+
+// Where a value comes from.
+enum class Source { arguments, configuration, declaration };
+
+[[noreturn]] void refuse_value(const ParameterNote& parameter, Source source,
+                               const std::string& text, const std::string& advice) {
+  const std::string shown = text.substr(0, 200);
+  if (source == Source::configuration)
+    throw Error(Errc::failed, "invalid value of " + parameter.from_config +
+                                  " in the configuration: " + shown + "; " + advice + ", or give " +
+                                  shown_name(parameter) + " to override it");
+  if (source == Source::declaration)
+    throw Refusal("its note is faulty: the default of '" + parameter.name + "' is '" + shown +
+                  "'; " + advice);
+  // The beginning is what callers of the reference know: "Invalid level: fatal".
+  throw UsageError("Invalid " + parameter.name + ": " + shown + "; " + advice);
 }
 
 struct Given {
@@ -266,7 +285,8 @@ bool asks_for_help(const CommandNote& command, const std::vector<std::string>& a
   return false;
 }
 
-Values Values::parse(const CommandNote& command, const std::vector<std::string>& arguments) {
+Values Values::parse(const CommandNote& command, const std::vector<std::string>& arguments,
+                     const Configured& configured) {
   if (arguments.size() > max_arguments)
     throw UsageError("too many arguments: " + std::to_string(arguments.size()) + "; the limit is " +
                      std::to_string(max_arguments));
@@ -276,20 +296,24 @@ Values Values::parse(const CommandNote& command, const std::vector<std::string>&
 
   Values values;
   std::vector<std::string> missing;
+  const auto add = [&](const ParameterNote& parameter, std::vector<std::string> texts) {
+    values.add(parameter, std::move(texts), configured);
+    if (!parameter.required || values.raw_.back()->count > 0) return;
+    missing.push_back(shown_name(parameter));
+    if (!parameter.from_config.empty())
+      missing.back() += " (or " + parameter.from_config + " in the configuration)";
+  };
   for (const auto& option : command.options) {
     auto texts = option.type == JP_FLAG ? flag_words(parsed, option.name)
                                         : std::move(given.options[option.name]);
     if (!option.repeated && texts.size() > 1) texts.erase(texts.begin(), texts.end() - 1);
-    const bool is_given = !texts.empty();
-    if (!is_given && option.required) missing.push_back("--" + option.name);
-    values.add(option, std::move(texts), is_given);
+    add(option, std::move(texts));
   }
   auto next = given.arguments.begin();
   for (const auto& argument : command.arguments) {
     const auto left = given.arguments.end() - next;
     const auto take = argument.repeated ? left : std::min<ptrdiff_t>(1, left);
-    if (take == 0 && argument.required) missing.push_back(argument.name);
-    values.add(argument, {next, next + take}, take > 0);
+    add(argument, {next, next + take});
     next += take;
   }
   if (!missing.empty()) throw UsageError("missing " + join(missing, "and"));
@@ -298,17 +322,31 @@ Values Values::parse(const CommandNote& command, const std::vector<std::string>&
   return values;
 }
 
-void Values::add(const ParameterNote& parameter, std::vector<std::string> given, bool is_given) {
+void Values::add(const ParameterNote& parameter, std::vector<std::string> given,
+                 const Configured& configured) {
   Slot& slot = slots_.emplace_back();
   slot.name = parameter.name;
   slot.texts = std::move(given);
-  if (!is_given && parameter.fallback) slot.texts.push_back(*parameter.fallback);
+  Source source = Source::arguments;
+  const bool is_given = !slot.texts.empty();
+  if (!is_given && !parameter.from_config.empty() && configured) {
+    source = Source::configuration;
+    slot.texts = configured(parameter.from_config).value_or(std::vector<std::string>{});
+    if (slot.texts.size() > 1 && !parameter.repeated)
+      refuse_value(parameter, source, "a list", "expected one value");
+  }
+  if (slot.texts.empty() && parameter.fallback) {
+    source = Source::declaration;
+    slot.texts.push_back(*parameter.fallback);
+  }
   for (auto& text : slot.texts) {
-    if (!parameter.choices.empty()) text = choice_of(parameter, text);
+    try {
+      if (!parameter.choices.empty()) text = choice_of(parameter, text);
+      if (const auto number = number_of(parameter, text)) slot.numbers.push_back(*number);
+    } catch (const NotValid& fault) {
+      refuse_value(parameter, source, text, fault.advice);
+    }
     slot.borrowed.push_back({text.data(), text.size()});
-    if (parameter.type == JP_FLAG) slot.numbers.push_back(text == "true" ? 1 : 0);
-    if (parameter.type == JP_INTEGER) slot.numbers.push_back(to_integer(parameter, text));
-    if (parameter.type == JP_DURATION) slot.numbers.push_back(to_milliseconds(parameter, text));
   }
   slot.value.size = sizeof slot.value;
   slot.value.type = parameter.type;

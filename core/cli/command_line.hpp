@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -21,6 +23,9 @@ class UsageError : public std::runtime_error {
 // Whether -h or --help is among the arguments, as an option and not as the value of one.
 bool asks_for_help(const CommandNote& command, const std::vector<std::string>& arguments);
 
+// What the node's configuration has at a key, as one would type it; nullopt when it has nothing.
+using Configured = std::function<std::optional<std::vector<std::string>>(const std::string& key)>;
+
 // The checked values of one invocation, in the form that crosses to the plugin.
 class Values {
  public:
@@ -29,8 +34,11 @@ class Values {
   // short as long as it begins only one option. The word after an
   // option that takes a value is its value, whatever it looks like; a negative number and a word
   // with a blank are arguments although they begin with a dash. Of an option that is given several
-  // times the last counts, unless it is declared as repeated. Throws UsageError.
-  static Values parse(const CommandNote& command, const std::vector<std::string>& arguments);
+  // times the last counts, unless it is declared as repeated. What is not given is taken from
+  // `configured`, where the note says so, or is the note's default. Throws UsageError; Errc::failed
+  // for a configured value that is not valid; Refusal for a default that is not.
+  static Values parse(const CommandNote& command, const std::vector<std::string>& arguments,
+                      const Configured& configured = {});
 
   // Every option, then every argument, as declared. Valid as long as this object.
   const std::vector<const jp_value*>& raw() const { return raw_; }
@@ -48,7 +56,8 @@ class Values {
     std::vector<int64_t> numbers;
   };
 
-  void add(const ParameterNote& parameter, std::vector<std::string> given, bool is_given);
+  void add(const ParameterNote& parameter, std::vector<std::string> given,
+           const Configured& configured);
   const Slot* find(std::string_view name) const;
 
   std::list<Slot> slots_;  // a list, because the ABI points into its elements

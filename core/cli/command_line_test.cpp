@@ -3,6 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+
+#include <jetpack/error.hpp>
+#include "loader/refusal.hpp"
+
 namespace jetpack {
 
 namespace {
@@ -32,7 +37,7 @@ CommandNote log_command() {
   command.options = {level, priority, wait, count, upload};
   ParameterNote message;
   message.name = "MESSAGE";
-  message.required = true;
+  message.is_argument = message.required = true;
   command.arguments = {message};
   return command;
 }
@@ -167,6 +172,73 @@ TEST_CASE("help is asked for by an option, not by the value of one") {
   CHECK_FALSE(asks({"m", "-p", "-h"}));
   CHECK_FALSE(asks({"m", "--priority", "--help"}));
   CHECK_FALSE(asks({"--", "--help"}));
+}
+
+TEST_CASE("what is not given comes from the configuration, else from the declaration") {
+  CommandNote command;
+  command.name = "gpu list";
+  const auto option = [&](const char* name, jp_type type, const char* key) -> ParameterNote& {
+    ParameterNote& p = command.options.emplace_back();
+    p.name = name;
+    p.type = type;
+    p.from_config = key;
+    return p;
+  };
+  option("count", JP_INTEGER, "gpu.count").fallback = "4";
+  command.options.back().max = 8;
+  option("wait", JP_DURATION, "gpu.wait");
+  option("name", JP_TEXT, "gpu.names").repeated = true;
+  option("force", JP_FLAG, "gpu.force");
+  option("user", JP_TEXT, "gpu.user").required = true;
+  std::map<std::string, std::vector<std::string>> configuration;
+  const auto parsed = [&](const std::vector<std::string>& arguments) {
+    return Values::parse(command, arguments, [&](const std::string& key) {
+      const auto found = configuration.find(key);
+      return found == configuration.end() ? std::nullopt : std::optional(found->second);
+    });
+  };
+  const auto refused = [&](const std::vector<std::string>& arguments) -> std::string {
+    try {
+      parsed(arguments);
+    } catch (const UsageError& e) {
+      return std::string("usage: ") + e.what();
+    } catch (const Refusal& e) {
+      return std::string("refused: ") + e.what();
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+
+  CHECK(refused({}) == "usage: missing --user (or gpu.user in the configuration)");
+  configuration["gpu.user"] = {"ann"};
+  CHECK(number(parsed({}), "count") == 4);
+  CHECK(text(parsed({}), "wait") == "(none)");
+  configuration["gpu.count"] = {"6"};
+  configuration["gpu.wait"] = {"2m"};
+  configuration["gpu.names"] = {"a", "b"};
+  configuration["gpu.force"] = {"true"};
+  const Values values = parsed({});
+  CHECK(number(values, "count") == 6);
+  CHECK(number(values, "wait") == 120'000);
+  CHECK(values.texts("name") == std::vector<std::string>{"a", "b"});
+  CHECK(values.flag("force"));
+  CHECK(text(values, "user") == "ann");
+  CHECK(values.raw()[0]->given == 0);
+  CHECK(number(parsed({"--count", "1"}), "count") == 1);
+  CHECK(parsed({"--name", "c"}).texts("name") == std::vector<std::string>{"c"});
+
+  configuration["gpu.count"] = {"9"};
+  CHECK(
+      refused({}) ==
+      "invalid value of gpu.count in the configuration: 9; expected a whole number, 8 or less, or "
+      "give --count to override it");
+  CHECK(refused({"--count=8"}).empty());
+  configuration["gpu.count"] = {"1", "2"};
+  CHECK(refused({}).starts_with("invalid value of gpu.count in the configuration: a list"));
+  configuration.erase("gpu.count");
+  command.options[0].fallback = "many";
+  CHECK(refused({}).starts_with("refused: its note is faulty: the default of 'count' is 'many'"));
 }
 
 }  // namespace jetpack

@@ -115,17 +115,22 @@ std::string metavar_of(const ParameterNote& option) {
   return joined + "}";
 }
 
+// Whether the command line must have it: it cannot be in the configuration instead.
+bool is_required_here(const ParameterNote& parameter) {
+  return parameter.required && parameter.from_config.empty();
+}
+
 std::string option_usage(const ParameterNote& option) {
   std::string text = "--" + option.name;
   if (option.negatable) text += "/--no-" + option.name;
   if (option.type != JP_FLAG) text += ' ' + metavar_of(option);
-  if (!option.required) text = '[' + text + ']';
+  if (!is_required_here(option)) text = '[' + text + ']';
   return option.repeated ? text + "..." : text;
 }
 
 std::string argument_usage(const ParameterNote& argument) {
   const std::string text = argument.name + (argument.repeated ? " ..." : "");
-  return argument.required ? text : '[' + text + ']';
+  return is_required_here(argument) ? text : '[' + text + ']';
 }
 
 std::string option_term(const ParameterNote& option) {
@@ -141,8 +146,14 @@ std::string parameter_text(const ParameterNote& parameter) {
   std::string choices;
   for (const auto& choice : parameter.choices) choices += (choices.empty() ? "" : ", ") + choice;
   if (!choices.empty() && !parameter.metavar.empty()) text += " (" + choices + ")";
-  if (parameter.fallback && !parameter.fallback->empty())
-    text += " [default: " + *parameter.fallback + "]";
+  const std::string fallback = parameter.fallback.value_or("");
+  if (!parameter.from_config.empty()) {
+    text += " [default: " + parameter.from_config + " of the configuration";
+    if (!fallback.empty()) text += ", else " + fallback;
+    text += ']';
+  } else if (!fallback.empty()) {
+    text += " [default: " + fallback + "]";
+  }
   return text;
 }
 

@@ -109,8 +109,10 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   boundary::check(status, err);
   // A command that was cancelled and did not succeed ends as the signal would have ended it.
   if (exit_code != 0 && arrived_signal() != 0) return 128 + arrived_signal();
-  // What a process cannot end with is at least not a success.
-  return exit_code >= 0 && exit_code <= 255 ? exit_code : exit_failed;
+  if (exit_code < 0 || exit_code > 255)
+    throw Error(Errc::internal, "the command returned " + std::to_string(exit_code) +
+                                    "; an exit code is from 0 to 255");
+  return exit_code;
 }
 
 // Whatever ends the command.

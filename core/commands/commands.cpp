@@ -7,10 +7,13 @@ namespace jetpack {
 
 namespace {
 
+// Stands for all of them: run_host_command knows them by name.
+int by_name(const Call&) { return 0; }
+
 constexpr auto declaration = detail::plugin(
     "jetpack.host", JETPACK_PROJECT_VERSION,
     command(
-        "completion", "Print a script that completes commands in a shell", nullptr,
+        "completion", "Print a script that completes commands in a shell", by_name,
         argument("SHELL", "Shell that the script is for; 'words' prints the candidates for WORD")
             .choices("bash", "zsh", "fish", "words"),
         argument("WORD", "Words behind jetpack on a command line, the last one to be completed")
@@ -20,7 +23,7 @@ constexpr auto declaration = detail::plugin(
         example("source <(jetpack completion bash)", "Complete in this shell"),
         example("jetpack completion bash > /etc/bash_completion.d/jetpack",
                 "Complete in every shell")),
-    command("help", "Show how a command is used", nullptr,
+    command("help", "Show how a command is used", by_name,
             argument("COMMAND", "The command, of one to three words, or 'settings' or 'files'")
                 .optional()
                 .repeated(),
@@ -29,19 +32,20 @@ constexpr auto declaration = detail::plugin(
             example("jetpack help settings", "List every setting with its default"),
             example("jetpack help files", "List every file of this node, and what it is for")),
     command(
-        "plugin list", "List the plugins and what they provide", nullptr,
+        "plugin list", "List the plugins and what they provide", by_name,
         flag("json", "Print JSON"),
         flag("offers", "List what they offer besides commands: checks, timers, hooks, settings"),
         description("Plugins are read, not loaded. One that is refused is listed with the "
                     "reason; one whose command another plugin provides first is listed as "
                     "shadowed."),
         example("jetpack plugin list", "List the plugins, refused ones included")),
-    command("version", "Print the version", nullptr,
+    command("version", "Print the version", by_name,
             flag("json", "Print JSON, with our own version, the plugin ABI and the compiler"),
             description("The first line is the version of the reference whose behaviour jetpack "
                         "matches, and our build number: what callers compare."),
             example("jetpack version --json", "Print our own version, too")));
 
+static_assert(detail::refuse_mistake<declaration>());
 constexpr auto own_note = detail::make_note<declaration>();
 
 }  // namespace

@@ -64,11 +64,14 @@ std::string output_of(const std::string& command) {
 // The candidates for one word.
 class Candidates {
  public:
-  explicit Candidates(std::string word) : word_(std::move(word)) {}
+  // `lead` is what stands before each, in the same word: "--level=".
+  explicit Candidates(std::string word, std::string lead = {})
+      : word_(std::move(word)), lead_(std::move(lead)) {}
 
   void add(const std::string& candidate, std::string_view description = {}) {
     if (!candidate.starts_with(word_) || !added_.insert(candidate).second) return;
-    text_ += candidate + (description.empty() ? "" : '\t' + support::one_line(description)) + '\n';
+    text_ += lead_ + candidate +
+             (description.empty() ? "" : '\t' + support::one_line(description)) + '\n';
   }
 
   void add_values(const ParameterNote& parameter) {
@@ -116,6 +119,7 @@ class Candidates {
   }
 
   std::string word_;
+  std::string lead_;
   std::set<std::string> added_;  // ten thousand nodes are candidates, too
   std::string text_;
 };
@@ -145,9 +149,28 @@ const ParameterNote* argument_at(const CommandNote& command,
   return command.arguments.back().repeated ? &command.arguments.back() : nullptr;
 }
 
+// "--level=inf": as bash passes it, three words, or as others do, one. The candidates' lead, after
+// which `words` are as if the value stood in a word of its own.
+std::string take_equals_sign(std::vector<std::string>& words) {
+  const size_t count = words.size();
+  if (count > 1 && words[count - 1] == "=" && words[count - 2].starts_with("--")) {
+    words.back().clear();
+  } else if (count > 2 && words[count - 2] == "=" && words[count - 3].starts_with("--")) {
+    words.erase(words.end() - 2);
+  } else if (const size_t sign = words.back().find('=');
+             words.back().starts_with("--") && sign != std::string::npos) {
+    const std::string lead = words.back().substr(0, sign + 1);
+    words.back().erase(0, sign + 1);
+    words.insert(words.end() - 1, lead.substr(0, sign));
+    return lead;
+  }
+  return {};
+}
+
 std::string candidates_for(std::vector<std::string> words, Registry& registry) {
   if (words.empty()) return {};
-  Candidates candidates(words.back());
+  const std::string lead = take_equals_sign(words);
+  Candidates candidates(words.back(), lead);
   const std::string word = words.back();
   words.pop_back();
   const auto found = registry.find(words);

@@ -99,6 +99,7 @@ jp_type type_of(const Value& parameter) {
 ParameterNote read_parameter(const Value& value, bool argument) {
   if (!value.IsObject()) refuse("a parameter is not an object");
   ParameterNote p;
+  p.is_argument = argument;
   p.name = text_of(value, "name");
   if (argument ? p.name.empty() : !is_name(p.name, 1) || p.name == "help")
     refuse("'" + p.name + "' cannot be the name of a parameter");
@@ -117,6 +118,7 @@ ParameterNote read_parameter(const Value& value, bool argument) {
   p.max = integer_of(value, "max");
   p.metavar = argument ? p.name : optional_text(value, "metavar");
   p.values_from = optional_text(value, "values_from");
+  p.from_config = optional_text(value, "from_config");
   p.help = optional_text(value, "help");
   return p;
 }

@@ -19,6 +19,7 @@ inline constexpr size_t max_command_words = 3;
 struct ParameterNote {
   std::string name;
   char letter = 0;
+  bool is_argument = false;
   jp_type type = JP_TEXT;
   bool required = false;
   bool repeated = false;
@@ -28,6 +29,7 @@ struct ParameterNote {
   std::optional<int64_t> min, max;
   std::string metavar;
   std::string values_from;  // the command whose output a shell offers; "": none
+  std::string from_config;  // the configuration's key that has the default; "": none
   std::string help;
 };
 

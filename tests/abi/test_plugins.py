@@ -2,6 +2,7 @@
 any C++ runtime, any debug mode; as meson project and by hand; in C++ and in C."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,31 @@ def test_a_meson_project_of_its_own(repository, sdk, tmp_path, try_out, project,
     installed = tmp_path / "destination"
     sdk.run("meson", "install", "-C", "build", "--destdir", installed, cwd=directory)
     assert (installed / str(sdk.plugin_dir).lstrip("/") / f"{command}.so").exists()
+
+
+def test_what_is_undefined_is_an_error_of_the_linker(sdk, tmp_path):
+    source = tmp_path / "missing.cpp"
+    source.write_text("""#include <jetpack/plugin.hpp>
+int of_another_library();
+static int run(const jetpack::Call&) { return of_another_library(); }
+JETPACK_PLUGIN("com.example.missing", "1", jetpack::command("missing", "Miss a library", run));
+""")
+    with pytest.raises(AssertionError, match=r"undefined reference to `of_another_library\(\)'"):
+        sdk.build(source, tmp_path / "p/missing.so")
+
+
+def test_the_sdk_can_be_moved(repository, sdk, tmp_path):
+    moved = tmp_path / "moved"
+    for part in ("include", "share/pkgconfig", "share/jetpack"):
+        shutil.copytree(sdk.prefix / part, moved / part)
+    flags = sdk.run("env", f"PKG_CONFIG_PATH={moved}/share/pkgconfig", "pkg-config", "--cflags", "--libs",
+                    "jetpack-plugin")
+    assert str(sdk.prefix) not in flags and flags.count(str(moved)) == 2
+    plugin_dir = sdk.run("env", f"PKG_CONFIG_PATH={moved}/share/pkgconfig", "pkg-config", "--variable=plugindir",
+                         "jetpack-plugin")
+    assert Path(plugin_dir.strip()).resolve() == moved / "lib/jetpack/plugins"
+    assert sdk.run("pkg-config", "--modversion", "jetpack-plugin") == "1.0\n"
+    assert "JP_ABI_MAJOR 1\n" in (sdk.include / "jetpack/abi/types.h").read_text()
 
 
 WORDS = r"""#include <jetpack/plugin.hpp>

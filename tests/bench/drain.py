@@ -25,9 +25,7 @@ def build_plugin(directory, source, name):
     include = measure.BUILT_HOME / "include"
     library = directory / f"plugins/{name}.so"
     library.parent.mkdir(exist_ok=True)
-    # A release is not installed where its .pc file says.
-    prefix = f"--define-variable=prefix={measure.BUILT_HOME}"
-    flags = subprocess.run(["pkg-config", prefix, "--cflags", "--libs", "jetpack-plugin"], text=True,
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "jetpack-plugin"], text=True,
                            capture_output=True, check=True, env={
                                **os.environ, "PKG_CONFIG_PATH": str(measure.BUILT_HOME / "share/pkgconfig")
                            }).stdout

@@ -33,15 +33,25 @@ def placeholder(parameter):
     return parameter.get("metavar") or VALUES.get(parameter.get("type"), parameter["name"].upper())
 
 
+def is_required(parameter):
+    """Whether the command line must have it: it cannot be in the configuration instead."""
+    return parameter.get("required") and not parameter.get("from_config")
+
+
 def remarks(parameter):
     """What the help says behind the text."""
     found = []
-    if parameter.get("required"):
+    if is_required(parameter):
         found.append("required")
     if parameter.get("repeated"):
         found.append("can be repeated")
+    defaults = []
+    if parameter.get("from_config"):
+        defaults.append(f"{parameter['from_config']} of the configuration")
     if parameter.get("default") not in (None, ""):
-        found.append(f"default: {parameter['default']}")
+        defaults.append(parameter["default"])
+    if defaults:
+        found.append("default: " + ", else ".join(defaults))
     return f" [{', '.join(found)}]" if found else ""
 
 
@@ -60,10 +70,10 @@ def synopsis(name, details):
     for option in details.get("options", []):
         value = "" if option.get("type") == "flag" else f" \\fI{roff(placeholder(option))}\\fR"
         word = f"\\fB\\-\\-{roff(option['name'])}\\fR{value}"
-        words.append(word if option.get("required") else f"[{word}]")
+        words.append(word if is_required(option) else f"[{word}]")
     for argument in details.get("arguments", []):
         word = f"\\fI{roff(argument['name'])}\\fR" + (" ..." if argument.get("repeated") else "")
-        words.append(word if argument.get("required") else f"[{word}]")
+        words.append(word if is_required(argument) else f"[{word}]")
     return " ".join(words)
 
 
