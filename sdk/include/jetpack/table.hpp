@@ -16,6 +16,7 @@ namespace jetpack {
 
 enum class Align { left, right };
 
+// [thread-safe]
 struct Column {
   std::string heading;  // by custom in capitals
   Align align = Align::left;
