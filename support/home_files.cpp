@@ -143,6 +143,7 @@ constexpr HomeFile all_files[] = {
     {"lib/...", 0, "various", "installation", "Built-in plugins, services, the Python module"},
     {"share/...", 0, "various", "installation", "Man pages, units, completion, licences"},
     {"plugins/...", 0, "various", "installation", "Plugin bundles, such as the hub"},
+    {"var/plugins/ID/...", 0, "various", "plugins", "What the plugin of this id keeps"},
     {"hub/...", 0, "various", "hub serve", "Data of a hub that was started without --data"},
     {"DIRECTORY/NAME.corrupt-TIME", 0, "various", "the agent",
      "A damaged file, moved aside; remove it when it is no longer needed"},

@@ -93,8 +93,8 @@ int list_conditions(const Call& call) {
     jetpack::Table table({"NAME", "STATUS", "SINCE", "MESSAGE"});
     for (const auto& condition : all)
       table.row({support::one_line(condition.name),
-                 std::string(jetpack::health_text(condition.health)), condition.since,
-                 support::one_line(condition.message)});
+                 std::string(jetpack::health_text(condition.health)),
+                 support::one_line(condition.since), support::one_line(condition.message)});
     call.print(table.text());
   }
   return 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <jetpack/messages.hpp>
 #include "support/json_writer.hpp"
 #include "support/random.hpp"
 
@@ -71,9 +72,7 @@ std::string ClusterReport::converge_data(const Run& run, const std::string& mess
 }
 
 void ClusterReport::announce(const Run& run, const std::string& what) {
-  publish("installation", support::json_object([&](support::Object& data) {
-            data.text("status", "running").text("message", what);
-          }));
+  publish("installation", installation_message(Installation::running, {.message = what}).data);
   publish("converge", converge_data(run, what));
 }
 

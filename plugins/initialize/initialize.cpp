@@ -205,8 +205,8 @@ int initialize(const Call& call) {
   Check(call, steps).run();
   steps.add(configure(call, log, steps.is_ok()));
   if (steps.is_ok()) {
-    call.service<jetpack::Session>().publish("installation", R"({"status":"running"})",
-                                             call.duration("timeout"));
+    call.service<jetpack::Session>().publish(
+        jetpack::installation_message(jetpack::Installation::running), call.duration("timeout"));
     if (!call.flag("no-start")) steps.add(Services(call).start());
   }
   if (call.flag("json")) call.print(to_json(steps.all(), steps.is_ok()));

@@ -11,6 +11,7 @@
 #include <random>
 
 #include <jetpack/error.hpp>
+#include <jetpack/messages.hpp>
 #include "jetpackd/threads.hpp"
 #include "support/json_writer.hpp"
 
@@ -325,13 +326,12 @@ void EventMonitor::report(uint32_t level, const std::string& text) {
   log_.write(std::max<uint32_t>(level, JP_LEVEL_INFO), text);
   if (level < JP_LEVEL_INFO) return;
   const bool is_error = level >= JP_LEVEL_ERROR, is_warning = level >= JP_LEVEL_WARNING;
-  publish("log", support::json_object([&](support::Object& json) {
-            json.text("level", is_error     ? "error"
-                               : is_warning ? "warn"
-                                            : "info")
-                .text("message", text)
-                .text("priority", is_error || is_warning ? "high" : "medium");
-          }));
+  const Severity severity = is_error     ? Severity::error
+                            : is_warning ? Severity::warn
+                                         : Severity::info;
+  publish(
+      "log",
+      log_message(text, severity, is_error || is_warning ? Priority::high : Priority::medium).data);
 }
 
 // In a thread of its own: where the queue cannot be written, delivery is waited for.

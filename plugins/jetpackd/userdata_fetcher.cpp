@@ -5,8 +5,8 @@
 #include <utility>
 
 #include <jetpack/error.hpp>
+#include <jetpack/messages.hpp>
 #include "support/converged.hpp"
-#include "support/json_writer.hpp"
 #include "support/times.hpp"
 
 namespace jetpack::jetpackd {
@@ -122,13 +122,12 @@ void UserdataFetcher::report_installation(const support::Userdata& userdata,
   std::set<std::string> left_out(userdata.left_out.begin(), userdata.left_out.end());
   left_out.insert(outcome.left_out.begin(), outcome.left_out.end());
   const bool is_ok = outcome.is_complete && left_out.empty();
-  const std::string data = support::json_object([&](support::Object& report) {
-    report.text("status", is_ok ? "ok" : "warning");
-    if (!is_ok) report.text("message", warning_of(left_out));
-  });
-  if (std::exchange(reported_, userdata.version + ' ' + data) == userdata.version + ' ' + data)
-    return;
-  session_.publish("installation", data, milliseconds{0});
+  const std::string warning = is_ok ? "" : warning_of(left_out);
+  const Message message =
+      installation_message(is_ok ? Installation::ok : Installation::warning, {.message = warning});
+  const std::string report = userdata.version + ' ' + message.data;
+  if (std::exchange(reported_, report) == report) return;
+  session_.publish(message, milliseconds{0});
 }
 
 void UserdataFetcher::fail(const std::string& text, bool needs_person) {

@@ -27,6 +27,9 @@ TEST_CASE("a row that is short, long, or holds control characters does no harm")
   table.row({"1", "2", "3"});
   table.row({"\x1b[31m", "a\nb"});
   CHECK(table.text() == "A      B\n\n1      2\n?[31m  a?b\n");
+  jetpack::Table hostile({"A"});
+  hostile.row({"\u009b\u202e\u2066\u200f\u061c\u2028\xFF\x7f\u00e9\u2013"});
+  CHECK(hostile.text() == "A\n????????\u00e9\u2013\n");
 }
 
 TEST_CASE("a log message has the priority of its level, unless it is given") {

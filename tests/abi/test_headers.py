@@ -8,8 +8,9 @@ import pytest
 
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror", "-fsyntax-only"]
 HEADERS = (
-    "abi.h boundary.hpp call.hpp command.hpp config.hpp error.hpp json.hpp log.hpp offers.hpp plugin.hpp "
-    "process.hpp progress.hpp sender.hpp session.hpp storage.hpp"
+    "abi.h boundary.hpp call.hpp command.hpp conditions.hpp config.hpp error.hpp json.hpp "
+    "json_reader.hpp log.hpp message.hpp messages.hpp offers.hpp plugin.hpp process.hpp progress.hpp prompt.hpp "
+    "self.hpp sender.hpp session.hpp storage.hpp table.hpp testing.hpp"
 )
 
 
@@ -42,6 +43,13 @@ def test_the_binary_contract_is_strict_cpp(sdk, command):
 
 def test_the_list_of_headers_is_whole(sdk):
     assert sorted(path.name for path in (sdk.include / "jetpack").glob("*.h*")) == HEADERS.split()
+
+
+@pytest.mark.parametrize("name", ["command_line", "config", "node", "note", "process", "session", "storage"])
+def test_each_part_of_the_test_host_stands_alone(sdk, name):
+    text = f"#include <jetpack/testing/{name}.hpp>\n" * 2
+    result = compile_text(sdk, text, "c++", "g++", "-std=c++20")
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("command", ["g++", "clang++", "clang++ -stdlib=libc++"])

@@ -20,7 +20,8 @@ def blocks(text, language):
 def test_every_command_prints_what_the_readme_says(readme, sdk, home, copied_home, tmp_path):
     directory = tmp_path / "author"
     directory.mkdir(mode=0o755)
-    (directory / "greet.cpp").write_text(blocks(readme, "cpp")[0])
+    for text in blocks(readme, "cpp"):
+        (directory / re.match(r"// (\w+\.cpp):", text)[1]).write_text(text)
     # The plugin is installed into a copy of the tree, which its pkg-config file finds by itself.
     for part in ("include", "share"):
         shutil.copytree(sdk.prefix / part, copied_home / part, symlinks=True)
@@ -39,7 +40,14 @@ def test_every_command_prints_what_the_readme_says(readme, sdk, home, copied_hom
                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
             assert result.stdout == expected, command
             ran += 1
-    assert ran >= 12
+    assert ran >= 20
+
+
+def test_the_examples_of_the_readme_are_the_files(readme, repository):
+    """sdk/examples has what an author copies; the larger one is short."""
+    for name in ("gpu.cpp", "gpu_test.cpp"):
+        assert (repository / "sdk/examples" / name).read_text() in blocks(readme, "cpp")
+    assert len((repository / "sdk/examples/gpu.cpp").read_text().splitlines()) <= 60
 
 
 def test_every_key_of_the_note_is_in_the_readme(readme, repository):

@@ -29,7 +29,7 @@ def test_set_list_clear(jetpack, server):
     assert condition == expected
     listing = jetpack.answer("condition", "list")
     assert listing.splitlines()[0].split() == ["NAME", "STATUS", "SINCE", "MESSAGE"]
-    assert "gpu   Error    " in listing and "line 1" not in listing
+    assert "gpu   Error   2" in listing and "line 1" not in listing
 
     assert jetpack("condition", "set", "-n", "gpu", "-s", "OK").returncode == 0
     assert server.messages[-1]["data"] == {"name": "gpu", "status": "OK"}

@@ -1,13 +1,12 @@
 // Remembers the first SIGINT or SIGTERM.
 #include "services/self/cancellation.hpp"
 
-#include <sys/eventfd.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
 #include <mutex>
 
 namespace jetpack {
@@ -15,8 +14,9 @@ namespace jetpack {
 namespace {
 
 // What a signal handler reaches can only be global.
-std::atomic<int> arrived{0};      // NOLINT
-std::atomic<int> descriptor{-1};  // NOLINT
+std::atomic<int> arrived{0};    // NOLINT
+std::atomic<int> readable{-1};  // NOLINT
+std::atomic<int> writable{-1};  // NOLINT
 static_assert(std::atomic<int>::is_always_lock_free);
 
 void remember(int signal) {
@@ -24,8 +24,7 @@ void remember(int signal) {
   ::signal(SIGINT, SIG_DFL);
   ::signal(SIGTERM, SIG_DFL);
   arrived.store(signal);
-  const uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(descriptor.load(), &one, sizeof one);
+  [[maybe_unused]] const auto written = ::write(writable.load(), "", 1);
   errno = before;
 }
 
@@ -46,7 +45,11 @@ void watch(int signal) {
 int cancelling_signal() {
   static std::once_flag once;
   std::call_once(once, [] {
-    descriptor.store(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
+      readable.store(ends[0]);
+      writable.store(ends[1]);
+    }
     watch(SIGINT);
     watch(SIGTERM);
   });
@@ -55,6 +58,6 @@ int cancelling_signal() {
 
 int arrived_signal() noexcept { return arrived.load(); }
 
-int cancellation_descriptor() noexcept { return descriptor.load(); }
+int cancellation_descriptor() noexcept { return readable.load(); }
 
 }  // namespace jetpack

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <filesystem>
+#include <utility>
 
 #include <jetpack/boundary.hpp>
 #include "services/results.hpp"
@@ -21,7 +21,7 @@ namespace jetpack {
 namespace {
 
 constexpr mode_t private_mode = 0700;
-constexpr mode_t var_mode = 0755;
+constexpr mode_t shared_mode = 0755;
 
 // Whether an id can be the name of a directory.
 bool is_file_name(std::string_view id) {
@@ -32,18 +32,30 @@ bool is_file_name(std::string_view id) {
          id.find_first_not_of(letters) == std::string_view::npos;
 }
 
-// Creates a directory below one that is open, where it is missing, and opens it. No link is followed.
-support::Fd open_below(const support::Fd& parent, const std::string& name, mode_t mode,
-                       const std::string& path) {
-  if (::mkdirat(parent.get(), name.c_str(), mode) != 0 && errno != EEXIST)
+// Creates a directory where it is missing, and opens it; it may be no link. What is above it is ours,
+// so that nobody else can change what the path leads to.
+support::Fd open_directory(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
     throw Error(errno == EACCES || errno == EPERM ? Errc::denied : Errc::unavailable,
                 "cannot create " + path + ": " + support::system_message(errno));
-  support::Fd directory(
-      ::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  support::Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory)
     throw Error(Errc::denied, "cannot open " + path + ": " + support::system_message(errno) +
                                   "; it must be a directory, and no link");
   return directory;
+}
+
+// Follows no link. (std::filesystem would be a twentieth of the host, and each function of the C
+// library that is new in it slows the start of every command.)
+void remove_tree(const std::string& path) {
+  if (::unlink(path.c_str()) == 0 || errno != EISDIR) return;
+  if (const support::Directory directory{::opendir(path.c_str())}) {
+    while (const dirent* entry = ::readdir(directory.get())) {
+      const std::string_view name(entry->d_name);
+      if (name != "." && name != "..") remove_tree(path + '/' + std::string(name));
+    }
+  }
+  ::rmdir(path.c_str());
 }
 
 // Throws unless nobody but root and we can change what is in the directory.
@@ -93,10 +105,11 @@ void SelfService::choose_temp_dir() {
 }
 
 void SelfService::end() const noexcept {
-  struct stat info {};
-  if (temp_.empty() || ::lstat(temp_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return;
-  std::error_code ignored;
-  std::filesystem::remove_all(temp_, ignored);
+  try {
+    if (!temp_.empty()) remove_tree(temp_);
+  } catch (...) {
+    // Without memory it stays.
+  }
 }
 
 std::string SelfService::plugin_dir() const {
@@ -120,17 +133,13 @@ std::string SelfService::state_dir() const {
                                  "' cannot be the name of a directory; use letters, digits, dots "
                                  "and dashes");
   home_.check();
-  const support::Fd home(::open(home_.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!home)
-    throw Error(Errc::denied,
-                "cannot open " + home_.root() + ": " + support::system_message(errno));
-  const std::string plugins = home_.path("var/plugins");
-  const support::Fd var = open_below(home, "var", var_mode, home_.path("var"));
-  require_own(var, home_.path("var"));
-  const support::Fd all = open_below(var, "plugins", var_mode, plugins);
-  require_own(all, plugins);
-  const std::string path = plugins + '/' + id_;
-  require_own(open_below(all, id_, private_mode, path), path);
+  std::string path;
+  for (const auto& [name, mode] : {std::pair<std::string, mode_t>{"var", shared_mode},
+                                   {"var/plugins", shared_mode},
+                                   {"var/plugins/" + id_, private_mode}}) {
+    path = home_.path(name);
+    require_own(open_directory(path, mode), path);
+  }
   return path;
 }
 

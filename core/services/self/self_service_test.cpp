@@ -49,7 +49,11 @@ Errc code_of(const std::function<void()>& body) {
 // The wait status of a child that runs `body`: signals are for whole processes.
 int status_of_child(const std::function<int()>& body) {
   const pid_t child = ::fork();
-  if (child == 0) ::_exit(body());
+  if (child == 0) {
+    // Those of the test's framework.
+    for (const int signal : {SIGINT, SIGTERM, SIGABRT}) ::signal(signal, SIG_DFL);
+    ::_exit(body());
+  }
   int status = 0;
   ::waitpid(child, &status, 0);
   return status;

@@ -15,7 +15,7 @@
 
 namespace jetpack {
 
-// The flag --yes, which confirm() obeys.
+// The flag --yes, which confirm() obeys. [compile-time]
 consteval Parameter yes_option() { return flag("yes", 'y', "Answer yes to all questions"); }
 
 namespace detail {

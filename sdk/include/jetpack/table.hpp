@@ -5,6 +5,8 @@
 //   call.print(table.text());
 #pragma once
 
+#include <jetpack/json.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <string>
@@ -16,6 +18,7 @@ namespace jetpack {
 
 enum class Align { left, right };
 
+// [thread-safe]
 struct Column {
   std::string heading;  // by custom in capitals
   Align align = Align::left;
@@ -32,12 +35,12 @@ class Table {
   }
 
   // Adds a row. Texts that are missing are empty, and those beyond the last column are left out.
-  // Control characters and line breaks are shown as "?".
+  // Control characters, line breaks, characters that change the direction of text and bytes that are
+  // not UTF-8 are shown as "?": a text from elsewhere cannot steer the terminal.
   void row(std::vector<std::string> texts) {
     texts.resize(columns_.size());
     for (size_t i = 0; i < texts.size(); ++i) {
-      for (char& c : texts[i])
-        if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+      texts[i] = harmless(texts[i]);
       widths_[i] = std::max(widths_[i], width_of(texts[i]));
     }
     rows_.push_back(std::move(texts));
@@ -56,6 +59,26 @@ class Table {
   }
 
  private:
+  static bool steers(std::string_view sequence) {
+    if (sequence.empty()) return true;
+    if (sequence.size() == 1) return sequence[0] < ' ' || sequence[0] == '\x7f';
+    const auto within = [&](std::string_view first, std::string_view last) {
+      return sequence >= first && sequence <= last;
+    };
+    return within("\u0080", "\u009F") || sequence == "\u061C" || within("\u200E", "\u200F") ||
+           within("\u2028", "\u202E") || within("\u2066", "\u2069");
+  }
+
+  static std::string harmless(std::string_view text) {
+    std::string shown;
+    while (!text.empty()) {
+      const std::string_view sequence = text.substr(0, detail::utf8_length(text));
+      shown += steers(sequence) ? "?" : sequence;
+      text.remove_prefix(std::max<size_t>(sequence.size(), 1));
+    }
+    return shown;
+  }
+
   // In code points, which is what most terminals show one column wide.
   static size_t width_of(std::string_view text) {
     return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {

@@ -27,7 +27,7 @@ typedef struct jp_condition {
   jp_str ghr_category;    /* with action_type "GHR": its impact category; else empty */
 } jp_condition;
 
-/* Takes a condition that was cleared, and what became of its message. */
+/* Takes a condition that was cleared, and what became of its message. [any-thread] */
 typedef struct jp_cleared {
   void* ctx;
   void (*take)(void* ctx, jp_str name, const jp_receipt* receipt);
