@@ -263,6 +263,7 @@ void Consequences::report_conditions() {
   };
   std::vector<Change> changes;
   for (auto& [name, record] : health_.checks) {
+    if (kept_.contains(name)) continue;
     const bool is_gone = !seen_.contains(name);
     if (!is_gone && record.last.state == State::passed && record.passes < settings_.recovery &&
         !record.reported.empty())
@@ -285,7 +286,9 @@ void Consequences::report_conditions() {
           is_ok ? "" : condition.at("status") + ' ' + condition.at("message");
     }
   }
-  std::erase_if(health_.checks, [&](const auto& entry) { return !seen_.contains(entry.first); });
+  std::erase_if(health_.checks, [&](const auto& entry) {
+    return !seen_.contains(entry.first) && !kept_.contains(entry.first);
+  });
 }
 
 std::optional<milliseconds> Consequences::wait() const {
