@@ -239,8 +239,11 @@ void OfferRunner::advance(Slot& slot) {
     const auto result = slot.process->result();
     if (!result) return;
     slot.process.reset();
-    if (const std::string why = failure_of(*result); !why.empty())
-      log_.warning(title(slot.offer) + ": " + why);
+    const std::string why = failure_of(*result);
+    if (why != slot.failure)
+      log_.write(why.empty() ? JP_LEVEL_INFO : JP_LEVEL_WARNING,
+                 title(slot.offer) + ": " + (why.empty() ? "works again" : why));
+    slot.failure = why;
   }
   if (!slot.waiting.empty()) {
     const Event event = std::move(slot.waiting.front());

@@ -53,6 +53,7 @@ class OfferRunner {
     Clock::time_point next = Clock::time_point::max();
     std::deque<Event> waiting;
     std::optional<RunningProcess> process;
+    std::string failure;  // of the last run, which is logged when it changes
   };
 
   void run();
