@@ -20,6 +20,8 @@ def test_every_command_prints_what_the_readme_says(readme, sdk, home, copied_hom
     directory = tmp_path / "author"
     directory.mkdir(mode=0o755)
     (directory / "greet.cpp").write_text(blocks(readme, "cpp")[0])
+    for name, language in (("site.json", "json"), ("site.sh", "bash")):
+        (directory / name).write_text(next(b for b in blocks(readme, language) if "site power" in b))
     # The plugin is installed into a copy of the tree, whose pkg-config file says so.
     pkg_config = tmp_path / "pkgconfig"
     pkg_config.mkdir()

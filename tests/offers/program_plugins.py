@@ -30,7 +30,9 @@ class Plugins:
     def __init__(self, home, directory):
         self.directory = directory
         directory.mkdir(mode=0o755)
-        home.write("config/jetpack.ini", f"[plugins]\npath = {directory}\n")
+        ini = home / "config/jetpack.ini"
+        before = ini.read_text() if ini.exists() else ""
+        home.write("config/jetpack.ini", f"{before}[plugins]\npath = {directory}\n")
 
     def add(self, note, script, name=None, mode=0o755):
         """A program with its note, both named after the program; returns the program's path."""

@@ -47,7 +47,7 @@ def test_a_check_of_a_plugin_becomes_a_condition(jetpack, home, plugins):
     assert json.loads((home / "run/health.json").read_text())["checks"]["rack"]["passes"] == 1
 
 
-def test_a_check_that_exits_with_254_is_unhealthy(jetpack, home, plugins, server):
+def test_a_check_that_exits_with_254_is_unhealthy(jetpack, home, server, plugins):
     plugins.add(check(), CHECK)
     answer(plugins, "echo gone; exit 254")
     assert states(jetpack)["rack"]["state"] == "unhealthy"

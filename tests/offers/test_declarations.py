@@ -7,14 +7,14 @@ import pytest
 
 SOURCE = """#include <jetpack/plugin.hpp>
 constexpr auto gpu_count = jetpack::setting("gpu.count", "GPUs the node must have").integer(0, 64).fallback("8");
-constexpr auto pause = jetpack::setting("gpu.pause", "How long to wait").duration().fallback("2m");
+constexpr auto gpu_pause = jetpack::setting("gpu.pause", "How long to wait").duration().fallback("2m");
 constexpr auto strict = jetpack::setting("gpu.strict", "Be strict").flag();
 constexpr auto label = jetpack::setting("gpu.label", "A word");
 
 static jetpack::Verdict found(const jetpack::Call& call) {
   const std::string what = jetpack::read_text(call, label).value_or("healthy");
   const std::string values = std::to_string(*jetpack::read_integer(call, gpu_count)) + " " +
-      std::to_string(jetpack::read_duration(call, pause)->count()) + " " +
+      std::to_string(jetpack::read_duration(call, gpu_pause)->count()) + " " +
       std::to_string(jetpack::read_flag(call, strict));
   if (what == "warning") return jetpack::Verdict::warning("a \\"warning\\"", "line\\nline");
   if (what == "failed") return jetpack::Verdict::failed("it failed");
@@ -29,7 +29,7 @@ static int ready(const jetpack::Call& call) { call.print(jetpack::event_data(cal
 JETPACK_PLUGIN("com.example.gpu", "1.0.0", jetpack::needs<jetpack::Config>(),
                jetpack::check("gpus", "All GPUs answer", found).every("90s").deadline("10s"),
                jetpack::timer("tick", "Tick", tick).every("1h"),
-               jetpack::hook("on-ready", ready), gpu_count, pause, strict, label);
+               jetpack::hook("on-ready", ready), gpu_count, gpu_pause, strict, label);
 """
 
 
@@ -107,6 +107,17 @@ def test_what_is_not_offered(jetpack, plugin, words, code, text):
 def test_a_plugin_without_commands_is_no_command(jetpack, plugin):
     assert jetpack("gpus").returncode == 127
     assert "gpu" not in jetpack.answer("--help")
+
+
+def test_the_example_of_the_readme(jetpack, home, sdk, repository, tmp_path):
+    home.node({})
+    blocks = (repository / "sdk/README.md").read_text().split("```c++\n")[1:]
+    source, = (block.split("```")[0] for block in blocks if "jetpack::timer(" in block)
+    (tmp_path / "site.cpp").write_text(source)
+    sdk.build(tmp_path / "site.cpp", tmp_path / "plugins/site.so")
+    result = jetpack("--plugin-path", tmp_path / "plugins", "plugin", "offer", "com.example.site", "check", "racks")
+    assert json.loads(result.stdout)["condition"] == {
+        "status": "Warning", "message": "rack 3 has no power", "details": "of 4 racks"}
 
 
 MISTAKES = {

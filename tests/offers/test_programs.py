@@ -27,11 +27,16 @@ def test_values_arrive_as_json_and_as_variables(jetpack, plugins, home):
         "arguments": {"NAME": "Ada"}, "given": ["times", "wait", "dry-run", "tag", "word", "NAME"]}
     variables = variables_of(result)
     assert variables.pop("JETPACK_VALUES_FD").isdigit()
+    variables.pop("JETPACK_JOURNAL_SOCKET", None)  # of all tests
     assert variables == {
         "JETPACK_COMMAND": "greet", "JETPACK_HOME": str(home.path), "JETPACK_PLUGIN_DIR": str(program.parent),
         "JETPACK_OPTION_TIMES": "3", "JETPACK_OPTION_WAIT": "120000", "JETPACK_OPTION_DRY_RUN": "1",
         "JETPACK_OPTION_TAG": "a", "JETPACK_OPTION_WORD": "Hi", "JETPACK_ARGUMENT_NAME": "Ada"}
-    assert "\nb c\n" in result.stdout  # the second line of JETPACK_OPTION_TAG
+
+
+def test_values_that_are_repeated_are_lines(jetpack, plugins):
+    plugins.add(GREET, "#!/bin/sh\nprintf '%s.' \"$JETPACK_OPTION_TAG\"\n")
+    assert jetpack.answer("greet", "x", "--tag=a", "--tag", "b c") == "a\nb c."
 
 
 def test_what_is_not_given_is_null_and_no_variable(jetpack, plugins):
@@ -50,7 +55,7 @@ def test_help_usage_errors_and_listings_come_from_the_note(jetpack, plugins):
     assert "did you mean '--times'" in jetpack("greet", "--tims=1", "Ada").stderr
     listed = {plugin.get("id"): plugin for plugin in json.loads(jetpack.answer("plugin", "list", "--json"))}
     assert listed["com.example.greet"]["program"].endswith("/greet.sh")
-    assert "--dry-run" in jetpack.answer("completion", "words", "greet", "--d")
+    assert "--dry-run" in jetpack.answer("completion", "words", "--", "greet", "--d")
     notes = json.loads(jetpack.answer("help", "--json"))["plugins"]
     assert "com.example.greet" in [note["id"] for note in notes]
 
