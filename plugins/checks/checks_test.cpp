@@ -41,13 +41,13 @@ TEST_CASE("the worst finding is the message, and all are details") {
   Findings findings;
   CHECK(findings.verdict("fine", true).message == "fine");
   findings.warn("hot");
-  CHECK(findings.verdict("fine", true).health == Health::warning);
+  CHECK(findings.verdict("fine", true).health == Verdict::warning("").health);
   findings.fail("gone");
   const auto verdict = findings.verdict("fine", false);
-  CHECK(verdict.health == Health::failed);
+  CHECK(verdict.health == Verdict::failed("").health);
   CHECK(verdict.message == "gone (and 1 more)");
   CHECK(verdict.details == "gone\nhot\n");
-  CHECK(findings.verdict("fine", true).health == Health::unhealthy);
+  CHECK(findings.verdict("fine", true).health == Verdict::unhealthy("").health);
 }
 
 TEST_CASE("kernel messages count for the window") {
@@ -63,7 +63,7 @@ TEST_CASE("kernel messages count for the window") {
   CHECK(messages->back().text == "newest");
   const Recorded without;
   CHECK_FALSE(kernel_messages(without.machine(), std::chrono::seconds(10)));
-  CHECK(check_oom(without.machine(), {}).health == Health::unknown);
+  CHECK(check_oom(without.machine(), {}).health == Verdict::unknown("").health);
 }
 
 TEST_CASE("numbers and fields of recorded files") {

@@ -34,6 +34,9 @@ class Plugins:
         before = ini.read_text() if ini.exists() else ""
         home.write("config/jetpack.ini", f"{before}[plugins]\npath = {directory}\n")
 
+        # For root, a directory of plugins that are not signed has to be named here, too.
+        home.write("config/plugins.ini", f"[trust]\ndirectories = {directory}\n")
+
     def add(self, note, script, name=None, mode=0o755):
         """A program with its note, both named after the program; returns the program's path."""
         program = self.directory / note.get("program", "x")

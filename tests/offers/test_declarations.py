@@ -39,6 +39,7 @@ def _plugin(sdk, home, tmp_path):
     (tmp_path / "gpu.cpp").write_text(SOURCE)
     sdk.build(tmp_path / "gpu.cpp", tmp_path / "plugins/gpu.so")
     home.write("config/jetpack.ini", f"[plugins]\npath = {tmp_path / 'plugins'}\n")
+    home.write("config/plugins.ini", f"[trust]\ndirectories = {tmp_path / 'plugins'}\n")
 
 
 def run_check(jetpack):
