@@ -121,17 +121,19 @@ def test_the_example_of_the_readme(jetpack, home, sdk, repository, tmp_path):
         "status": "Warning", "message": "rack 3 has no power", "details": "of 4 racks"}
 
 
+# The text, and a beginning of it with underscores: how it is said depends on where it is found.
 MISTAKES = {
-    "a_check_or_timer_needs_a_name_of_one_lower_case_word": 'jetpack::check("Gpus", "s", c)',
-    "a_check_or_timer_needs_a_summary": 'jetpack::timer("gpus", "", t)',
-    "every_needs_a_duration_from_1s_to_a_year_such_as_60s": 'jetpack::check("g", "s", c).every("soon")',
-    "deadline_needs_a_duration_up_to_a_year_such_as_10s": 'jetpack::check("g", "s", c).deadline("1w")',
-    "a_hook_is_on_ready_on_config_change_on_condition_or_on_shutdown": 'jetpack::hook("on-boot", t)',
-    "a_setting_needs_a_dotted_key_such_as_gpu_count": 'jetpack::setting("gpu count", "h")',
-    "the_fallback_of_a_setting_is_not_valid_for_its_type": 'jetpack::setting("g", "h").integer(1, 5).fallback("9")',
-    "two_offers_of_one_kind_have_the_same_name": 'jetpack::check("g", "s", c), jetpack::check("g", "t", c)',
-    "a_command_has_the_name_of_a_check_timer_or_hook": 'jetpack::check("g", "s", c), jetpack::command("check g", "s", t)',
+    "the name of a check or timer is one lower-case word": 'jetpack::check("Gpus", "s", c)',
+    "a check or timer needs a summary": 'jetpack::timer("gpus", "", t)',
+    "every() needs a duration": 'jetpack::check("g", "s", c).every("soon")',
+    "deadline() needs a duration": 'jetpack::check("g", "s", c).deadline("1w")',
+    "a hook is ": 'jetpack::hook("on-boot", t)',
+    "a setting needs a dotted key": 'jetpack::setting("gpu count", "h")',
+    "the fallback of a setting is not valid for its type": 'jetpack::setting("g", "h").integer(1, 5).fallback("9")',
 }
+UNDERSCORED = {
+    "the name of a check or timer is one lower-case word": "a_check_or_timer_needs_a_name_of_one_lower_case_word",
+    "every() needs a duration": "every_needs_a_duration", "deadline() needs a duration": "deadline_needs_a_duration"}
 
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
@@ -143,4 +145,5 @@ def test_a_mistake_does_not_compile(sdk, compiler, mistake):
               f'JETPACK_PLUGIN("a.b", "1", {MISTAKES[mistake]});\n')
     result = subprocess.run([compiler, "-std=c++20", "-fsyntax-only", f"-I{sdk.include}", "-x", "c++", "-"],
                             input=source, capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode != 0 and mistake in result.stderr
+    underscored = UNDERSCORED.get(mistake, mistake.replace(" ", "_"))
+    assert result.returncode != 0 and (mistake in result.stderr or underscored in result.stderr)
