@@ -94,6 +94,7 @@ constexpr HomeFile all_files[] = {
     {"run/outbox.lock", 0660, "lock", "the agent", "Held while messages are delivered"},
     {"run/outbox.NAME.lock", 0660, "lock", "the agent",
      "Held while the database is changed as a whole"},
+    {"run/checks.json", 0640, "JSON", "jetpack.checks", "Counters of the InfiniBand ports"},
     {"run/conditions.json", 0660, "JSON", "condition, healthcheck",
      "Conditions that are set: use 'jetpack condition'"},
     {"run/health.json", 0640, "JSON", "healthcheck", "Results of the health checks"},

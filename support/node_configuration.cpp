@@ -178,8 +178,8 @@ void NodeConfiguration::forget_other_instance() const {
   for (const char* name :
        {"config/userdata.json", "config/properties.base.json", "config/configuration.json",
         "config/properties.json", "config/auth.json", "config/converge.json", "run/conditions.json",
-        "run/health.json", "run/health.prom", "run/keepalive.json", "run/scheduled_shutdown",
-        "run/shutdown.json"})
+        "run/checks.json", "run/health.json", "run/health.prom", "run/keepalive.json",
+        "run/scheduled_shutdown", "run/shutdown.json"})
     remove_state(config_.path(name));
 }
 

@@ -3,6 +3,7 @@
 #include "doctor/areas.hpp"
 #include "support/ini.hpp"
 #include "support/json.hpp"
+#include "support/plugin_offers.hpp"
 #include "support/settings.hpp"
 
 namespace jetpack::doctor {
@@ -50,6 +51,16 @@ void examine_identity(const Call& call, Report& report) {
   }
 }
 
+// Of the settings that plugins read. Plugins that cannot be listed are another area's finding.
+std::vector<std::string> plugin_problems(const Call& call, const Config& config) {
+  try {
+    return support::plugin_setting_problems(
+        config, support::read_plugin_offers(call.service<Process>(), config.path("")));
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 void examine_configuration(const Call& call, Report& report) {
@@ -58,7 +69,8 @@ void examine_configuration(const Call& call, Report& report) {
   // The same files again: what is wrong with them is said once.
   if (report.has_error()) return;
   examine_identity(call, report);
-  const auto problems = support::setting_problems(config);
+  auto problems = support::setting_problems(config);
+  for (auto& problem : plugin_problems(call, config)) problems.push_back(std::move(problem));
   for (const auto& problem : problems)
     report.found(problem.starts_with("unknown ") ? "setting-unknown" : "setting-invalid", problem);
   if (problems.empty()) report.passed("all settings are valid");

@@ -1,17 +1,20 @@
 // The checks of a node: which there are, and what a run of one has shown.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace jetpack::healthcheck {
 
-// A script of config/healthcheck.d.
+// A script of config/healthcheck.d, or what a plugin offers.
 struct Check {
-  std::string name;               // the file's
-  std::vector<std::string> argv;  // how to run it; empty: not at all
-  std::string problem;            // why not
+  std::string name;                       // the file's, or the offer's
+  std::vector<std::string> argv;          // how to run it; empty: not at all
+  std::string problem;                    // why not
+  std::chrono::milliseconds interval{0};  // of a plugin's: at least between two runs
+  std::chrono::milliseconds deadline{0};  // of a plugin's; 0: that of all
 };
 
 // The scripts in the directory by name, also those that must not run; none when the directory does

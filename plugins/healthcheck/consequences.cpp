@@ -253,6 +253,7 @@ void Consequences::send_termination(const std::string& name) {
 void Consequences::report_conditions() {
   const auto conditions = call_.service<Conditions>();
   for (auto& [name, record] : health_.checks) {
+    if (kept_.contains(name)) continue;
     const bool is_gone = !seen_.contains(name);
     if (!is_gone && record.last.state == State::passed && record.passes < settings_.recovery &&
         !record.reported.empty())
@@ -267,7 +268,9 @@ void Consequences::report_conditions() {
                          [this](std::string_view text) { report(std::string(text)); }));
     record.reported = reported;
   }
-  std::erase_if(health_.checks, [&](const auto& entry) { return !seen_.contains(entry.first); });
+  std::erase_if(health_.checks, [&](const auto& entry) {
+    return !seen_.contains(entry.first) && !kept_.contains(entry.first);
+  });
 }
 
 std::optional<milliseconds> Consequences::wait() const {

@@ -20,6 +20,8 @@ class Consequences {
   Consequences(const Call& call, const Settings& settings, Health& health, std::string now);
 
   void record(const std::string& name, const Outcome& outcome);
+  // The check was not run this time: what is known of it stays.
+  void keep(const std::string& name) { kept_.insert(name); }
 
   // After all have been recorded: tells the cluster. What fails is reported and tried again in the
   // next cycle.
@@ -45,7 +47,7 @@ class Consequences {
   Health& health_;
   std::string now_;
   support::LogFile log_;
-  std::set<std::string> seen_;
+  std::set<std::string> seen_, kept_;
   bool is_queueing_ = false;
 };
 

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
+#include <set>
 
 #include <jetpack/log.hpp>
 #include <jetpack/process.hpp>
 #include "healthcheck/builtins.hpp"
 #include "healthcheck/consequences.hpp"
+#include "healthcheck/offered.hpp"
 #include "support/converged.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
@@ -50,19 +52,41 @@ std::vector<std::string> environment(const Config& config) {
           "PATH=" + home + "/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
 }
 
-// The scripts, without those of which the kernel still holds a process.
-std::vector<Check> scripts(const Config& config, const Health& known) {
+// The scripts.
+std::vector<Check> scripts(const Config& config) {
   auto checks = find_checks(config.path("config/healthcheck.d"));
-  for (auto& check : checks) {
+  for (auto& check : checks)
     if (check.name == converge_timeout_name || check.name == scheduled_shutdown_name)
       check.name = "healthcheck.d/" + check.name;
-    const auto record = known.checks.find(check.name);
-    if (record == known.checks.end()) continue;
-    const Outcome& last = record->second.last;
-    if (last.left_pid == 0 || last.left_start == 0) continue;
-    if (start_of_process(last.left_pid) == last.left_start) check.argv.clear();
+  return checks;
+}
+
+// All but the built-in ones. Of plugins that cannot be listed the checks are as they were: `missed` is
+// called with each that is known.
+template <class Missed>
+std::vector<Check> all_checks(const Call& call, const Config& config, const Health& known,
+                              Missed missed) {
+  auto checks = scripts(config);
+  std::set<std::string> names{converge_timeout_name, scheduled_shutdown_name};
+  for (const auto& check : checks) names.insert(check.name);
+  try {
+    for (auto& check : offered_checks(call.service<Process>(), config, names))
+      checks.push_back(std::move(check));
+  } catch (const Error& e) {
+    call.report(std::string("jetpack healthcheck: ") + e.what() + '\n');
+    for (const auto& [name, record] : known.checks)
+      if (!names.contains(name)) missed(name);
   }
   return checks;
+}
+
+// What is known of the check when the kernel still holds a process of it.
+const Outcome* hung_process(const Check& check, const Health& known) {
+  const auto record = known.checks.find(check.name);
+  if (record == known.checks.end()) return nullptr;
+  const Outcome& last = record->second.last;
+  if (last.left_pid == 0 || last.left_start == 0) return nullptr;
+  return start_of_process(last.left_pid) == last.left_start ? &last : nullptr;
 }
 
 Outcome still_hung(const Outcome& last) {
@@ -103,6 +127,63 @@ bool is_configured(const Config& config) {
          support::was_configured(config);
 }
 
+std::vector<Result> run_builtins(const Config& config, const Settings& settings,
+                                 const std::string& name) {
+  const auto is_wanted = [&](std::string_view check) { return name.empty() || name == check; };
+  std::vector<Result> results;
+  if (is_wanted(converge_timeout_name))
+    results.push_back(
+        {converge_timeout_name,
+         check_converge_timeout(is_configured(config), settings.converge_timeout,
+                                time_to_configure({config.path("config/connection.json"),
+                                                   config.path("config/jetpack.ini"),
+                                                   config.path("config/configuration.json")}))});
+  if (is_wanted(scheduled_shutdown_name))
+    results.push_back(
+        {scheduled_shutdown_name, check_scheduled_shutdown(config.path("run/scheduled_shutdown"),
+                                                           std::chrono::system_clock::now())});
+  return results;
+}
+
+// Sorts out which checks run now; the others are kept, or reported as still hung.
+class Choice {
+ public:
+  Choice(const Selection& selection, const Health& known, Ran& ran)
+      : selection_(selection), known_(known), ran_(ran) {}
+
+  std::vector<Check> of(std::vector<Check> checks) {
+    std::vector<Check> to_run;
+    for (auto& check : checks) {
+      if (!selection_.name.empty() && selection_.name != check.name) continue;
+      if (!is_to_run(check)) {
+        ran_.kept.push_back(check.name);
+      } else if (const Outcome* hung = hung_process(check, known_)) {
+        ran_.results.push_back({check.name, still_hung(*hung)});
+      } else {
+        to_run.push_back(std::move(check));
+      }
+    }
+    return to_run;
+  }
+
+ private:
+  bool is_to_run(const Check& check) {
+    constexpr milliseconds slack{500};  // a timer may be early
+    if (check.interval.count() == 0) return !selection_.is_plugins_only;
+    const auto record = known_.checks.find(check.name);
+    auto left = time_until_due(check, record == known_.checks.end() ? "" : record->second.ran,
+                               std::chrono::system_clock::now());
+    const bool is_due = !selection_.is_due_only || left <= slack;
+    if (is_due) left = check.interval;
+    ran_.next = std::min(left, ran_.next.value_or(left));
+    return is_due;
+  }
+
+  const Selection& selection_;
+  const Health& known_;
+  Ran& ran_;
+};
+
 }  // namespace
 
 Settings read_settings(const Call& call) {
@@ -115,45 +196,35 @@ Settings read_settings(const Call& call) {
   return settings;
 }
 
-std::vector<Result> run_all(const Call& call, const Settings& settings, const std::string& name,
-                            const Health& known) {
+Ran run_all(const Call& call, const Settings& settings, const Selection& selection,
+            const Health& known) {
   // Each would start all the others, and itself, again.
   if (std::getenv(inside_check) != nullptr)
     throw Error(Errc::failed, "a check cannot run the checks");
   const auto config = call.service<Config>();
-  std::vector<Result> results;
-  const auto is_wanted = [&](std::string_view check) { return name.empty() || name == check; };
-  if (is_wanted(converge_timeout_name))
-    results.push_back(
-        {converge_timeout_name,
-         check_converge_timeout(is_configured(config), settings.converge_timeout,
-                                time_to_configure({config.path("config/connection.json"),
-                                                   config.path("config/jetpack.ini"),
-                                                   config.path("config/configuration.json")}))});
-  if (is_wanted(scheduled_shutdown_name))
-    results.push_back(
-        {scheduled_shutdown_name, check_scheduled_shutdown(config.path("run/scheduled_shutdown"),
-                                                           std::chrono::system_clock::now())});
-  auto checks = scripts(config, known);
-  std::erase_if(checks, [&](const Check& check) { return !is_wanted(check.name); });
-  if (results.empty() && checks.empty())
-    throw Error(Errc::not_found, "no check '" + support::one_line(name) +
-                                     "'; 'jetpack healthcheck list' shows them");
-  std::vector<Check> to_run;
-  for (const auto& check : checks) {
-    if (check.argv.empty() && check.problem.empty()) {
-      results.push_back({check.name, still_hung(known.checks.at(check.name).last)});
-    } else {
-      to_run.push_back(check);
-    }
+  Ran ran;
+  if (selection.is_plugins_only) {
+    ran.kept = {converge_timeout_name, scheduled_shutdown_name};
+  } else {
+    ran.results = run_builtins(config, settings, selection.name);
   }
+  const bool is_builtin = !selection.name.empty() && !ran.results.empty();
+  std::vector<Check> checks;
+  if (!is_builtin)
+    checks =
+        all_checks(call, config, known, [&](const std::string& name) { ran.kept.push_back(name); });
+  const auto to_run = Choice(selection, known, ran).of(std::move(checks));
+  if (!selection.name.empty() && ran.results.empty() && to_run.empty())
+    throw Error(Errc::not_found, "no check '" + support::one_line(selection.name) +
+                                     "'; 'jetpack healthcheck list' shows them");
   auto outcomes = run_checks(call.service<Process>(), to_run, environment(config), settings.limits);
   for (size_t i = 0; i < to_run.size(); ++i)
-    results.push_back({to_run[i].name, std::move(outcomes[i])});
-  return results;
+    ran.results.push_back({to_run[i].name, std::move(outcomes[i])});
+  return ran;
 }
 
-Health list_checks(const Config& config, const Health& known) {
+Health list_checks(const Call& call, const Health& known) {
+  const auto config = call.service<Config>();
   Health listed;
   const auto add = [&](const std::string& name, const std::string& problem) {
     Record& record = listed.checks[name];
@@ -165,20 +236,23 @@ Health list_checks(const Config& config, const Health& known) {
   };
   add(converge_timeout_name, "");
   add(scheduled_shutdown_name, "");
-  for (const auto& check : scripts(config, known)) add(check.name, check.problem);
+  const auto checks =
+      all_checks(call, config, known, [&](const std::string& name) { add(name, ""); });
+  for (const auto& check : checks) add(check.name, check.problem);
   return listed;
 }
 
-std::vector<Result> run_cycle(const Call& call, const Settings& settings) {
+Ran run_cycle(const Call& call, const Settings& settings, const Selection& selection) {
   const auto config = call.service<Config>();
   const auto lock = only_cycle(call, config);
   const std::string path = health_path(config);
   Health health = load(call, path);
   const auto begin = Clock::now();
   const std::string now = support::iso_8601(std::chrono::system_clock::now());
-  auto results = run_all(call, settings, "", health);
+  auto ran = run_all(call, settings, selection, health);
   Consequences consequences(call, settings, health, now);
-  for (const auto& [name, outcome] : results) consequences.record(name, outcome);
+  for (const auto& [name, outcome] : ran.results) consequences.record(name, outcome);
+  for (const auto& name : ran.kept) consequences.keep(name);
   health.started = now;
   health.elapsed_ms = std::chrono::duration_cast<milliseconds>(Clock::now() - begin).count();
   consequences.draw();
@@ -188,7 +262,7 @@ std::vector<Result> run_cycle(const Call& call, const Settings& settings) {
   } catch (const Error& e) {
     call.report(std::string("jetpack healthcheck: not recorded: ") + e.what() + '\n');
   }
-  return results;
+  return ran;
 }
 
 }  // namespace jetpack::healthcheck

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,16 +32,31 @@ struct Result {
   Outcome outcome;
 };
 
-// Runs the checks, or the one of this name, and does nothing else. Throws Errc::not_found when
-// there is none. Of those in `known` that the kernel still does not end none is started again.
-std::vector<Result> run_all(const Call& call, const Settings& settings, const std::string& name,
-                            const Health& known);
+// Which of the checks run.
+struct Selection {
+  std::string name = {};         // this one alone; empty: all
+  bool is_due_only = false;      // those of plugins when they are due
+  bool is_plugins_only = false;  // no others
+};
+
+// What a run of checks has shown.
+struct Ran {
+  std::vector<Result> results;
+  std::vector<std::string> kept;  // checks that were left out
+  // Until the next check of a plugin is due; none when plugins have no checks.
+  std::optional<std::chrono::milliseconds> next;
+};
+
+// Runs the checks and does nothing else. Throws Errc::not_found when there is none of the name. Of
+// those in `known` that the kernel still does not end none is started again.
+Ran run_all(const Call& call, const Settings& settings, const Selection& selection,
+            const Health& known);
 
 // The checks that there are now, with what is known of each.
-Health list_checks(const Config& config, const Health& known);
+Health list_checks(const Call& call, const Health& known);
 
-// Runs all checks, writes run/health.json, reports conditions, and asks the cluster to terminate
+// Runs the checks, writes run/health.json, reports conditions, and asks the cluster to terminate
 // the node for which a check asks.
-std::vector<Result> run_cycle(const Call& call, const Settings& settings);
+Ran run_cycle(const Call& call, const Settings& settings, const Selection& selection);
 
 }  // namespace jetpack::healthcheck

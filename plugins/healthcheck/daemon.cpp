@@ -18,6 +18,7 @@
 #include <jetpack/config.hpp>
 #include <jetpack/process.hpp>
 #include "healthcheck/cycle.hpp"
+#include "healthcheck/offered.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/log_file.hpp"
@@ -56,7 +57,7 @@ class Daemon {
     notifier_.notify("READY=1\nSTATUS=running the first cycle\nMAINPID=" +
                      std::to_string(::getpid()));
     while (!is_stopping_) {
-      if (!cycle_ && Clock::now() >= next_) start_cycle();
+      if (!cycle_ && Clock::now() >= std::min(next_, next_due_)) start_cycle();
       wait();
       if (cycle_) collect();
       // The service manager is notified only while the cycles make progress.
@@ -86,11 +87,14 @@ class Daemon {
 
   void start_cycle() {
     const Settings settings = read_settings(call_);
-    next_ = Clock::now() + interval(settings);
+    const bool is_full = Clock::now() >= next_;
+    if (is_full) next_ = Clock::now() + interval(settings);
+    next_due_ = Clock::time_point::max();
     const auto one = settings.limits.deadline + settings.limits.grace + seconds(2);
-    ProcessSpec spec{{support::program_path(), "healthcheck"}, {"JETPACK_HOME=" + home_}};
+    ProcessSpec spec{{support::program_path(), "healthcheck", "--due"}, {"JETPACK_HOME=" + home_}};
+    if (!is_full) spec.argv.emplace_back("--plugins");
     spec.directory = "/";
-    spec.deadline = one * (1 + 256 / settings.limits.at_once) + overhead;
+    spec.deadline = one * (1 + 256 / settings.limits.at_once) + longest_deadline + overhead;
     spec.capture_bytes = 64 << 10;
     overdue_ = Clock::now() + spec.deadline + overhead;
     try {
@@ -107,6 +111,7 @@ class Daemon {
       if (result->timed_out) log_.error("the cycle timed out and was ended");
       if (result->signal != 0)
         log_.error("the cycle was killed by signal " + std::to_string(result->signal));
+      note_next(result->out);
       // Exit code 1 is a check that has not passed.
       const std::string_view said = support::trimmed(result->err);
       if (!said.empty()) log_.write(JP_LEVEL_WARNING, said);
@@ -117,6 +122,16 @@ class Daemon {
     notifier_.notify("STATUS=waiting for the next cycle");
   }
 
+  // The cycle says on its first line when the next check of a plugin is due.
+  void note_next(std::string_view out) {
+    constexpr std::string_view start = "next: ";
+    constexpr milliseconds least{1000};
+    if (!out.starts_with(start)) return;
+    int64_t ms = 0;
+    if (std::from_chars(out.data() + start.size(), out.data() + out.size(), ms).ec == std::errc{})
+      next_due_ = Clock::now() + std::max(milliseconds{ms}, least);
+  }
+
   void wait() {
     std::array<pollfd, 2> events{
         {{signals_.get(), POLLIN, 0}, {cycle_ ? cycle_->descriptor() : -1, POLLIN, 0}}};
@@ -124,7 +139,7 @@ class Daemon {
     if (const auto limit = notifier_.watchdog())
       time = std::min(time, std::chrono::duration_cast<milliseconds>(*limit / 3));
     if (!cycle_) {
-      const auto left = std::chrono::ceil<milliseconds>(next_ - Clock::now());
+      const auto left = std::chrono::ceil<milliseconds>(std::min(next_, next_due_) - Clock::now());
       time = std::clamp(left, milliseconds{0}, time);
     }
     ::poll(events.data(), events.size(), static_cast<int>(time.count()));
@@ -146,6 +161,7 @@ class Daemon {
   support::Fd signals_;
   std::optional<RunningProcess> cycle_;
   Clock::time_point next_ = Clock::now(), overdue_ = Clock::now();
+  Clock::time_point next_due_ = Clock::time_point::max();  // of a plugin's check
   bool is_stopping_ = false;
 };
 

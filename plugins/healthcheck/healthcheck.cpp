@@ -64,7 +64,14 @@ int finish(const Call& call, const std::vector<Result>& results) {
 }
 
 int run_cycle(const Call& call) {
-  return finish(call, health::run_cycle(call, health::read_settings(call)));
+  health::Selection selection;
+  selection.is_due_only = call.flag("due");
+  selection.is_plugins_only = call.flag("plugins");
+  const auto ran = health::run_cycle(call, health::read_settings(call), selection);
+  // For the service, which sleeps until then.
+  if (selection.is_due_only && ran.next && !call.flag("json"))
+    call.print("next: " + std::to_string(ran.next->count()) + " ms\n");
+  return finish(call, ran.results);
 }
 
 health::Health known_health(const Call& call) {
@@ -73,7 +80,10 @@ health::Health known_health(const Call& call) {
 
 int run_checks(const Call& call) {
   const std::string name(call.text("NAME").value_or(""));
-  const auto results = health::run_all(call, health::read_settings(call), name, known_health(call));
+  health::Selection selection;
+  selection.name = name;
+  const auto results =
+      health::run_all(call, health::read_settings(call), selection, known_health(call)).results;
   const int code = finish(call, results);
   if (call.flag("json")) return code;
   for (const auto& [check, outcome] : results)
@@ -85,7 +95,7 @@ int run_checks(const Call& call) {
 }
 
 int list_checks(const Call& call) {
-  const auto listed = health::list_checks(call.service<jetpack::Config>(), known_health(call));
+  const auto listed = health::list_checks(call, known_health(call));
   if (call.flag("json")) {
     call.print(health::checks_as_json(listed));
     return 0;
@@ -126,10 +136,13 @@ JETPACK_PLUGIN(
     jetpack::command(
         "healthcheck", "Run the health checks of this node once", run_cycle,
         jetpack::flag("json", "Print JSON"),
+        jetpack::flag("due", "Leave out checks of plugins that are not due by their interval"),
+        jetpack::flag("plugins", "Run the checks of plugins only"),
         jetpack::description(
             "Does what the service does in each cycle: runs converge_timeout, scheduled_shutdown "
-            "and all of config/healthcheck.d (NAME.sh, NAME.py, and executables) side by side, "
-            "records what they show in run/health.json and logs/healthcheck.log, and reports those "
+            "all of config/healthcheck.d (NAME.sh, NAME.py, and executables) and the checks that "
+            "plugins offer side by side, records what they show in run/health.json and "
+            "logs/healthcheck.log, and reports those "
             "that do not pass to the cluster as conditions.\n\n"
             "A check that exits with 254 asks for the end of its node: the cluster is requested to "
             "terminate it, with the check's output as the reason. Other exit codes are recorded "

@@ -23,10 +23,10 @@ std::string seconds_of(int64_t ms) {
   return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
 }
 
-std::string described(const ProcessResult& result, const Limits& limits) {
+std::string described(const ProcessResult& result, std::chrono::milliseconds deadline) {
   std::string text;
   if (result.timed_out) {
-    text = "timed out after " + seconds_of(limits.deadline.count());
+    text = "timed out after " + seconds_of(deadline.count());
     if (result.killed > 0) text += ", killed with " + std::to_string(result.killed) + " children";
   } else if (result.signal != 0) {
     text = "killed by signal " + std::to_string(result.signal) + " (" + ::strsignal(result.signal) +
@@ -41,7 +41,7 @@ std::string described(const ProcessResult& result, const Limits& limits) {
   return text;
 }
 
-Outcome outcome_of(const ProcessResult& result, const Limits& limits) {
+Outcome outcome_of(const ProcessResult& result, std::chrono::milliseconds deadline) {
   Outcome outcome;
   outcome.state = result.timed_out                     ? State::hung
                   : result.exit_code == unhealthy_code ? State::unhealthy
@@ -49,7 +49,7 @@ Outcome outcome_of(const ProcessResult& result, const Limits& limits) {
                   : result.exit_code == 0              ? State::passed
                                                        : State::failed;
   outcome.exit_code = result.exit_code;
-  outcome.message = described(result, limits);
+  outcome.message = described(result, deadline);
   outcome.out = support::redact(support::well_formed(result.out));
   outcome.err = support::redact(support::well_formed(result.err));
   outcome.spoken = spoken_in(outcome.out);
@@ -98,7 +98,7 @@ class Runner {
     ProcessSpec spec{check.argv, env_};
     // Ours may have been removed.
     spec.directory = "/";
-    spec.deadline = limits_.deadline;
+    spec.deadline = deadline_of(index);
     spec.grace = limits_.grace;
     spec.capture_bytes = capture_bytes;
     try {
@@ -106,6 +106,11 @@ class Runner {
     } catch (const Error& e) {
       outcomes_[index] = invalid(e.what());
     }
+  }
+
+  std::chrono::milliseconds deadline_of(size_t index) const {
+    const auto own = checks_[index].deadline;
+    return own.count() > 0 ? own : limits_.deadline;
   }
 
   void wait() {
@@ -122,7 +127,7 @@ class Runner {
           ++i;
           continue;
         }
-        outcomes_[slots_[i].index] = outcome_of(*result, limits_);
+        outcomes_[slots_[i].index] = outcome_of(*result, deadline_of(slots_[i].index));
       } catch (const Error& e) {
         outcomes_[slots_[i].index] = invalid(e.what());
       }

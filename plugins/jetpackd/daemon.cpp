@@ -18,10 +18,12 @@
 #include "jetpackd/event_monitor.hpp"
 #include "jetpackd/http_server.hpp"
 #include "jetpackd/memory.hpp"
+#include "jetpackd/offer_runner.hpp"
 #include "jetpackd/worker.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/json_writer.hpp"
 #include "support/log_file.hpp"
 #include "support/notifier.hpp"
 #include "support/settings.hpp"
@@ -62,7 +64,11 @@ class Daemon {
       : call_(call),
         config_(call.service<jetpack::Config>()),
         log_(support::node_log(config_, "jetpackd", "jetpackd")),
-        worker_(call, board_, log_, {options.root, userdata_interval()}),
+        offers_(call, log_),
+        worker_(
+            call, board_, log_,
+            {options.root, userdata_interval(), [this] { tell_hooks("on-ready"); },
+             [this] { tell_hooks("on-config-change"); }, [this] { offers_.conditions_written(); }}),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         watchdog_(loop_),
         shutdown_timer_(loop_) {
@@ -84,14 +90,18 @@ class Daemon {
     for (const auto& problem : support::setting_problems(config_)) log_.warning(problem);
     serve_http();
     wait_for_signal();
+    offers_.start();
     worker_.start();
-    events_.emplace(call_, std::make_unique<AzureEvents>(call_.service<jetpack::Session>()), board_,
-                    log_, [this] { worker_.state_changed(); });
+    events_.emplace(
+        call_, std::make_unique<AzureEvents>(call_.service<jetpack::Session>()), board_, log_,
+        [this] { worker_.state_changed(); },
+        [this](const CloudEvent& event) { tell_of_end(event); });
     events_->start();
     notifier_.notify("READY=1\nSTATUS=delivering\nMAINPID=" + std::to_string(::getpid()));
     feed_watchdog();
     loop_.run();
     worker_.join();
+    offers_.stop();
     constexpr milliseconds patience{500};
     const bool is_over = events_->join(patience);
     log_.info("jetpackd stopped");
@@ -101,6 +111,24 @@ class Daemon {
   }
 
  private:
+  void tell_hooks(const std::string& event) {
+    offers_.happened(
+        event, support::json_object([&](support::Object& json) {
+          json.text("event", event).text("configuration", board_.read().userdata_version);
+        }));
+  }
+
+  // The cloud is about to take the node away.
+  void tell_of_end(const CloudEvent& event) {
+    offers_.happened("on-shutdown", support::json_object([&](support::Object& json) {
+                       json.text("event", "on-shutdown")
+                           .text("id", event.id)
+                           .text("type", event.kind)
+                           .text("not_before", event.not_before);
+                     }),
+                     event.time_left);
+  }
+
   milliseconds userdata_interval() {
     return std::chrono::seconds(configured(config_, log_, "cyclecloud.jetpack.userdata_interval"));
   }
@@ -209,6 +237,7 @@ class Daemon {
   jetpack::Config config_;
   support::LogFile log_;
   Board board_;
+  OfferRunner offers_;
   Worker worker_;
   std::optional<EventMonitor> events_;
   support::Notifier notifier_;

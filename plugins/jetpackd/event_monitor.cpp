@@ -52,10 +52,12 @@ std::string announcement(const CloudEvent& event) {
 }  // namespace
 
 EventMonitor::EventMonitor(const jetpack::Call& call, std::unique_ptr<CloudEvents> cloud,
-                           Board& board, support::LogFile& log, std::function<void()> changed)
+                           Board& board, support::LogFile& log, std::function<void()> changed,
+                           std::function<void(const CloudEvent&)> ending)
     : board_(board),
       log_(log),
       changed_(std::move(changed)),
+      ending_(std::move(ending)),
       config_(call.service<jetpack::Config>()),
       process_(call.service<jetpack::Process>()),
       session_(call.service<jetpack::Session>()),
@@ -231,6 +233,7 @@ void EventMonitor::announce(const CloudEvent& event) {
                   .text("reason", text);
             }));
   report(JP_LEVEL_WARNING, text);
+  if (ends_the_node(event.kind)) ending_(event);
 }
 
 void EventMonitor::advance() {

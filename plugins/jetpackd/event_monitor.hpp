@@ -34,9 +34,11 @@ namespace jetpack::jetpackd {
 
 class EventMonitor {
  public:
-  // `changed` is called from the monitor's thread when the events on the board have changed.
+  // Called from the monitor's thread: `changed` when the events on the board have changed, `ending`
+  // once with each that ends the node.
   EventMonitor(const jetpack::Call& call, std::unique_ptr<CloudEvents> cloud, Board& board,
-               support::LogFile& log, std::function<void()> changed);
+               support::LogFile& log, std::function<void()> changed,
+               std::function<void(const CloudEvent&)> ending);
   EventMonitor(const EventMonitor&) = delete;
   EventMonitor& operator=(const EventMonitor&) = delete;
   ~EventMonitor();
@@ -73,6 +75,7 @@ class EventMonitor {
   Board& board_;
   support::LogFile& log_;
   std::function<void()> changed_;
+  std::function<void(const CloudEvent&)> ending_;
   jetpack::Config config_;
   jetpack::Process process_;
   jetpack::Session session_;

@@ -67,7 +67,7 @@ void Watcher::wait() {
 }
 
 void Watcher::read() {
-  bool queued = false, configured = false, changed = false;
+  bool queued = false, configured = false, changed = false, merged = false, conditions = false;
   alignas(inotify_event) std::array<char, 16384> buffer;
   for (;;) {
     const ssize_t size = ::read(inotify_.native_handle(), buffer.data(), buffer.size());
@@ -78,16 +78,21 @@ void Watcher::read() {
       const char* name = event.len > 0 ? buffer.data() + at + sizeof event : "";
       at += static_cast<ssize_t>(sizeof event + event.len);
       // The kernel dropped events; assume all.
-      if ((event.mask & IN_Q_OVERFLOW) != 0) queued = configured = changed = true;
+      if ((event.mask & IN_Q_OVERFLOW) != 0)
+        queued = configured = changed = merged = conditions = true;
       if (event.wd == run_watch_) {
         queued = queued || std::string_view(name).starts_with(outbox_prefix);
+        conditions = conditions || std::string_view(name) == "conditions.json";
       } else {
         configured = configured || configures_the_connection(name);
         changed = changed || is_part_of_node_json(name);
+        merged = merged || std::string_view(name) == "node.json";
       }
     }
   }
   if (changed) events_.changed();
+  if (merged) events_.merged();
+  if (conditions) events_.conditions();
   if (configured) {
     events_.configured();
   } else if (queued) {

@@ -15,6 +15,8 @@ class Watcher {
     std::function<void()> queued;      // the outbox was written to, possibly by this process
     std::function<void()> configured;  // connection.json, jetpack.ini or ca.pem was replaced
     std::function<void()> changed;     // a file that config/node.json is made of was
+    std::function<void()> merged;      // config/node.json was
+    std::function<void()> conditions;  // run/conditions.json was
   };
 
   // Throws Errc::unavailable when the system is out of inotify watches.

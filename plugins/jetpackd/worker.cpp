@@ -36,6 +36,7 @@ Worker::Worker(const jetpack::Call& call, Board& board, support::LogFile& log,
                const Options& options)
     : board_(board),
       log_(log),
+      options_(options),
       config_(call.service<jetpack::Config>()),
       session_(call.service<jetpack::Session>()),
       work_(loop_.get_executor()),
@@ -66,7 +67,8 @@ std::unique_ptr<Watcher> Worker::watch() {
                                                        fetcher_.reset();
                                                        fetch_after(milliseconds{0});
                                                      },
-                                                     [this] { fetcher_.write_node_json(); }});
+                                                     [this] { fetcher_.write_node_json(); },
+                                                     options_.merged, options_.conditions});
   } catch (const Error& e) {
     log_.warning(std::string(e.what()) + "; polling the outbox every second instead");
     return nullptr;
@@ -236,6 +238,7 @@ void Worker::fetch_after(milliseconds pause) {
   fetch_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || is_stopping_) return;
     const auto next = fetcher_.fetch();
+    if (fetcher_.is_current() && !std::exchange(is_ready_, true)) options_.ready();
     release_memory();
     if (!is_stopping_) fetch_after(next);
   });

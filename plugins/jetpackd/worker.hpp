@@ -28,6 +28,9 @@ class Worker {
   struct Options {
     std::string root;  // the root directory whose users are managed; empty: this system
     std::chrono::milliseconds userdata_interval{60000};
+    std::function<void()> ready = [] {};       // the node has its configuration
+    std::function<void()> merged = [] {};      // config/node.json was replaced
+    std::function<void()> conditions = [] {};  // run/conditions.json was
   };
 
   Worker(const jetpack::Call& call, Board& board, support::LogFile& log, const Options& options);
@@ -58,6 +61,7 @@ class Worker {
 
   Board& board_;
   support::LogFile& log_;
+  Options options_;
   jetpack::Config config_;
   jetpack::Session session_;
   boost::asio::io_context loop_{1};
@@ -70,7 +74,8 @@ class Worker {
   std::string saved_;
   std::chrono::steady_clock::time_point saved_at_;
   std::atomic<bool> is_stopping_ = false;
-  bool has_metadata_ = false, is_reading_facts_ = false, read_facts_again_ = false;
+  bool has_metadata_ = false, is_ready_ = false, is_reading_facts_ = false,
+       read_facts_again_ = false;
   std::thread thread_, facts_thread_;
 };
 

@@ -22,6 +22,8 @@ def test_every_command_prints_what_the_readme_says(readme, sdk, home, copied_hom
     directory.mkdir(mode=0o755)
     for text in blocks(readme, "cpp"):
         (directory / re.match(r"// (\w+\.cpp):", text)[1]).write_text(text)
+    for name, language in (("site.json", "json"), ("site.sh", "bash")):
+        (directory / name).write_text(next(b for b in blocks(readme, language) if "site power" in b))
     # The plugin is installed into a copy of the tree, which its pkg-config file finds by itself.
     for part in ("include", "share"):
         shutil.copytree(sdk.prefix / part, copied_home / part, symlinks=True)

@@ -74,11 +74,12 @@ def make_manifest(bundle):
     """The manifest, as an object."""
     files = files_of(bundle)
     manifest = {"schema": 1}
-    commands = []
+    commands, libraries = [], []
     for name, path in files.items():
         if not name.startswith("lib/") or not name.endswith(".so"):
             continue
         machine, note = read_note(path)
+        libraries.append(name)
         for key in ("id", "version", "abi"):
             if manifest.setdefault(key, note[key]) != note[key]:
                 raise BadLibrary(f"{path}: its {key} differs from that of another library")
@@ -87,10 +88,10 @@ def make_manifest(bundle):
         required += [service for service in note.get("requires", []) if service not in required]
         commands += [{"name": command["name"], "summary": command["summary"], "library": name}
                      for command in note["commands"]]
-    if not commands:
+    if not libraries:
         raise BadLibrary(f"{bundle}: there is no plugin in lib/")
     # First, so that a listing needs to read no more; its commands are in the notes.
-    manifest["libraries"] = list(dict.fromkeys(command["library"] for command in commands))
+    manifest["libraries"] = libraries
     manifest["commands"] = commands
     manifest["files"] = {
         name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

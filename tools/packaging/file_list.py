@@ -14,6 +14,7 @@ import sys
 INSTALLED = ("bin", "include", "lib", "plugins", "share", "system")
 # Whose name begins with the first that fits; the rest is the agent's.
 PACKAGES = {"hub": ("plugins/store/jetpack.hub/", "plugins/active/jetpack.hub"),
+            "checks": ("plugins/store/jetpack.checks/", "plugins/active/jetpack.checks"),
             "sdk": ("include/", "share/pkgconfig/", "share/jetpack/jetpack-plugin.map", "share/jetpack/sdk/",
                     "lib/jetpack/plugins/authoring.so")}
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Makes the .deb and .rpm packages of a staged home tree: jetpack, jetpack-hub, jetpack-sdk.
+"""Makes the .deb and .rpm packages of a staged home tree: jetpack, jetpack-hub,
+jetpack-checks, jetpack-sdk.
 
 usage: packages.py [--compression xz|none] [--formats deb,rpm] ARCHITECTURE VERSION HOME OUTPUT
 
@@ -23,12 +24,15 @@ GROUP = "cyclecloud"
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}
 MAINTAINER = "The jetpack authors <maintainers@jetpack.invalid>"
 SUMMARIES = {"agent": "agent of a node in an HPC cluster", "hub": "server for nodes with jetpack",
+             "checks": "health checks for nodes with jetpack",
              "sdk": "headers for plugins of jetpack"}
 DESCRIPTIONS = {
     "agent": "jetpack runs on each node of an HPC cluster. Scripts, schedulers and people\n"
              "use it to read the node's configuration, to report to the cluster's server,\n"
              "and to find out what went wrong.",
     "hub": "jetpack hub is a server for clusters without Azure CycleCloud, for development\nand for tests.",
+    "checks": "Health checks that jetpack runs on a node: GPUs, InfiniBand, memory, file systems,\n"
+              "disks, the clock, and processes that were killed for want of memory.",
     "sdk": "Headers and settings that a plugin, a subcommand of jetpack, is compiled with.",
 }
 # A script is the head, the steps, and these lines; what a package manager passes to it is in $1.
@@ -59,6 +63,7 @@ DEB_SCRIPTS = {
         "postrm": 'case $1 in\n  remove) remove_remains ;;\n  purge) purge ;;\nesac\n',
     },
     "hub": {"postinst": when('[ "$1" = configure ]', OWN)},
+    "checks": {"postinst": when('[ "$1" = configure ]', OWN)},
     "sdk": {"postinst": when('[ "$1" = configure ]', OWN)},
 }
 RPM_SCRIPTS = {
@@ -69,6 +74,7 @@ RPM_SCRIPTS = {
         "postun": when('[ "$1" -eq 0 ]', "remove_remains\n"),
     },
     "hub": {},
+    "checks": {},
     "sdk": {},
 }
 # Why each error of lintian is none here; warnings are not looked at.
