@@ -11,7 +11,6 @@
 #include "bundles/store.hpp"
 #include "bundles/verbs.hpp"
 #include "loader/refusal.hpp"
-#include "loader/registry.hpp"
 #include "support/json_writer.hpp"
 #include "support/program.hpp"
 #include "support/text.hpp"
@@ -126,10 +125,7 @@ std::string runs_instead(const std::string& home, const std::string& id,
   const std::string prefix = support::parent_directory(support::parent_directory(program));
   const std::string builtin =
       prefix + "/" JETPACK_PLUGIN_DIR "/" + command.substr(0, command.find(' ')) + ".so";
-  if (exists(builtin)) {
-    const Plugin plugin = inspect(builtin, Origin::builtin);
-    if (plugin.refusal.empty() && plugin.note->has_command(command)) return plugin.note->id();
-  }
+  if (exists(builtin) && library_has_command(builtin, command)) return "the built-in";
   const Store store(home);
   for (const auto& other : store.ids()) {
     if (other >= id) break;
