@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "bundles/directory_content.hpp"
 #include "bundles/index.hpp"
 #include "bundles/install.hpp"
+#include "bundles/judge.hpp"
 #include "bundles/sources.hpp"
 #include "bundles/store.hpp"
 #include "bundles/verbs.hpp"
@@ -111,7 +111,7 @@ Installed put(const Fetcher& fetcher, const std::string& home, const Wanted& wan
   struct stat info {};
   const std::string& source = wanted.source;
   if (!Fetcher::is_remote(source) && ::stat(source.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
-    return install(DirectoryContent(source), home, source, verb, wanted.expected);
+    return install_directory(source, home, verb);
   const Spool spool;
   const support::Fd file = fetcher.open(source, spool, max_bundle_file);
   // Of a URL, the query may hold a secret.
