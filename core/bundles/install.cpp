@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <jetpack/error.hpp>
+#include "bundles/directory_content.hpp"
 #include "bundles/store.hpp"
 #include "bundles/unpack.hpp"
 #include "bundles/verify.hpp"
@@ -71,7 +72,9 @@ Installed put(const Content& content, const Judged& bundle, const std::string& h
       manifest.id, manifest.version, bundle.key, store.active(manifest.id).value_or(""), {}, false};
   for (const auto& command : manifest.commands) done.commands.push_back(command.name);
   done.is_unchanged = done.before == manifest.version && is_there(store, bundle);
-  if (!done.is_unchanged) {
+  if (done.is_unchanged) {
+    check_digests(content, bundle);
+  } else {
     const std::string staging = change.staging();
     try {
       unpack(content, bundle, staging);
@@ -86,7 +89,17 @@ Installed put(const Content& content, const Judged& bundle, const std::string& h
   return done;
 }
 
-}  // namespace
+// What `open` opens; when it refuses to, that is logged.
+template <class Open>
+auto opened(const std::string& home, const std::string& source, const std::string& verb,
+            Open open) {
+  try {
+    return open();
+  } catch (const Refusal& refusal) {
+    log_decision(home, verb, {}, false, source + ": " + refusal.what());
+    throw;
+  }
+}
 
 Installed install(const Content& content, const std::string& home, const std::string& source,
                   const std::string& verb, const Expected& expected) {
@@ -105,19 +118,23 @@ Installed install(const Content& content, const std::string& home, const std::st
   }
 }
 
+}  // namespace
+
 Installed install_file(int fd, const std::string& home, const std::string& source,
                        const std::string& verb, const Expected& expected) {
   const FileReader reader(fd);
-  const auto zip = [&] {
-    try {
-      if (!expected.sha256.empty()) check_digest(reader, expected.sha256);
-      return std::make_unique<ZipReader>(reader);
-    } catch (const Refusal& refusal) {
-      log_decision(home, verb, {}, false, source + ": " + refusal.what());
-      throw;
-    }
-  }();
+  const auto zip = opened(home, source, verb, [&] {
+    if (!expected.sha256.empty()) check_digest(reader, expected.sha256);
+    return std::make_unique<ZipReader>(reader);
+  });
   return install(*zip, home, source, verb, expected);
+}
+
+Installed install_directory(const std::string& directory, const std::string& home,
+                            const std::string& verb) {
+  const auto content =
+      opened(home, directory, verb, [&] { return std::make_unique<DirectoryContent>(directory); });
+  return install(*content, home, directory, verb, {});
 }
 
 }  // namespace jetpack::bundles

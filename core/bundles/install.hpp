@@ -4,9 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "bundles/content.hpp"
-#include "bundles/judge.hpp"
-
 namespace jetpack::bundles {
 
 struct Installed {
@@ -23,13 +20,14 @@ struct Expected {
   std::string sha256;  // of the bundle's file
 };
 
-// `source` names the bundle in messages and in the audit log; `verb` is "install" or "update". Throws
-// Refusal when the bundle is not acceptable: then nothing has changed. Each decision is logged.
-Installed install(const Content& content, const std::string& home, const std::string& source,
-                  const std::string& verb, const Expected& expected = {});
-
-// The same for a file. Its bytes are read through `fd`.
+// Installs the file whose bytes are read through `fd`. `source` names it in messages and in the audit
+// log; `verb` is "install" or "update". Throws Refusal when the bundle is not acceptable: then nothing
+// has changed. Each decision is logged.
 Installed install_file(int fd, const std::string& home, const std::string& source,
                        const std::string& verb, const Expected& expected = {});
+
+// The same for a bundle that is unpacked in a directory.
+Installed install_directory(const std::string& directory, const std::string& home,
+                            const std::string& verb);
 
 }  // namespace jetpack::bundles

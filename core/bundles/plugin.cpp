@@ -13,7 +13,7 @@ using jetpack::flag;
 using jetpack::option;
 
 constexpr auto json = flag("json", "Print JSON");
-constexpr auto id = argument("ID", "Id of an installed bundle").values_from("plugin list --names");
+constexpr auto id = argument("ID", "Id of an installed bundle").values_from("plugin info");
 
 }  // namespace
 
@@ -32,8 +32,10 @@ JETPACK_PLUGIN(
             example("jetpack plugin index --key my.key *.jpb",
                     "Write index.json and index.json.sig")),
     command("plugin info", "Show what is in a bundle", info_verb,
-            argument("BUNDLE", "Id of an installed bundle, or a file or directory"), json,
-            description("Signature and files are not checked; see 'jetpack plugin verify'."),
+            argument("BUNDLE",
+                     "Id of an installed bundle, or a file or directory; default lists all")
+                .optional(),
+            json, description("Signature and files are not checked; see 'jetpack plugin verify'."),
             example("jetpack plugin info gpu-1.2.0.jpb", "Show a bundle before it is installed")),
     command("plugin install", "Install a bundle of plugins", install_verb,
             argument("SOURCE",

@@ -9,8 +9,9 @@
 #include <jetpack/error.hpp>
 #include "loader/elf_note.hpp"
 #include "loader/listing.hpp"
+#include "loader/note.hpp"
 #include "loader/refusal.hpp"
-#include "loader/registry.hpp"
+#include "services/offered.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 
@@ -37,9 +38,19 @@ PluginFile from_listing(std::string_view note) {
   return file;
 }
 
-PluginFile read_library(const std::string& path) {
-  const support::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+support::Fd open_library(const std::string& path) {
+  support::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) throw Refusal("cannot be read: " + support::system_message(errno));
+  return fd;
+}
+
+Note native_note(const std::string& path) {
+  const support::Fd fd = open_library(path);
+  return Note(read_note(FileReader(fd.get())));
+}
+
+PluginFile read_library(const std::string& path) {
+  const support::Fd fd = open_library(path);
   const FileReader reader(fd.get());
   const NoteText note = read_note(reader, Machine::any);
   PluginFile file = from_listing(note.text);
@@ -78,13 +89,26 @@ PluginFile read_plugin_file(const std::string& path) {
 }
 
 void check_runs_here(const std::string& path) {
-  if (path.ends_with(note_suffix)) {
-    read_plugin_file(path);
-    return;
+  const PluginFile file = read_plugin_file(path);
+  if (file.abi_major != JP_ABI_MAJOR || file.abi_minor > JP_ABI_MINOR)
+    throw Refusal("built for plugin ABI " + std::to_string(file.abi_major) + "." +
+                  std::to_string(file.abi_minor) + ", this jetpack offers " +
+                  std::to_string(JP_ABI_MAJOR) + "." + std::to_string(JP_ABI_MINOR));
+  for (const auto& service : file.needed)
+    if (!is_offered(service))
+      throw Refusal("it needs the service " + service +
+                    ", which this jetpack does not offer; update jetpack");
+  if (!file.program.empty()) return;
+  const Note note = native_note(path);
+  for (const auto& entry : note.commands()) note.command(entry.name);
+}
+
+bool library_has_command(const std::string& path, std::string_view command) {
+  try {
+    return native_note(path).has_command(command);
+  } catch (const Refusal&) {
+    return false;
   }
-  const Plugin plugin = inspect(path, Origin::bundle);
-  if (!plugin.refusal.empty()) throw Refusal(plugin.refusal);
-  for (const auto& entry : plugin.note->commands()) plugin.note->command(entry.name);
 }
 
 }  // namespace jetpack::bundles

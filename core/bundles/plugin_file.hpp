@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace jetpack::bundles {
@@ -28,6 +29,9 @@ PluginFile read_plugin_file(const std::string& path);
 
 // Throws Refusal unless this jetpack can run it.
 void check_runs_here(const std::string& path);
+
+// Whether a library for this machine declares the command.
+bool library_has_command(const std::string& path, std::string_view command);
 
 // Whether the file of a bundle is a plugin's, by its name: a library, or a note.
 bool is_plugin_file(const std::string& path);

@@ -61,6 +61,18 @@ void create_parents(const std::string& root, const std::string& path,
   }
 }
 
+void copy_checked(const Content& content, size_t index, const Judged& bundle, const Sink& to) {
+  const std::string& path = content.entries()[index].path;
+  const std::string digest = digest_of(content, index, to);
+  if (digest != bundle.manifest.files.at(path).sha256)
+    throw Refusal("its file '" + path + "' is not what its manifest says: its SHA-256 is " +
+                  digest);
+}
+
+bool is_listed(const Entry& entry) {
+  return entry.path != manifest_name && entry.path != signature_name;
+}
+
 }  // namespace
 
 std::string digest_of(const Content& content, size_t index, const Sink& also) {
@@ -72,18 +84,19 @@ std::string digest_of(const Content& content, size_t index, const Sink& also) {
   return support::hex(digest.finish());
 }
 
+void check_digests(const Content& content, const Judged& bundle) {
+  for (size_t i = 0; i < content.entries().size(); ++i)
+    if (is_listed(content.entries()[i])) copy_checked(content, i, bundle, nullptr);
+}
+
 void unpack(const Content& content, const Judged& bundle, const std::string& directory) {
   std::set<std::string> created;
   for (size_t i = 0; i < content.entries().size(); ++i) {
     const Entry& entry = content.entries()[i];
-    if (entry.path == manifest_name || entry.path == signature_name) continue;
+    if (!is_listed(entry)) continue;
     create_parents(directory, entry.path, created);
     const NewFile file(directory + '/' + entry.path, entry.is_executable);
-    const std::string digest =
-        digest_of(content, i, [&](std::string_view piece) { file.write(piece); });
-    if (digest != bundle.manifest.files.at(entry.path).sha256)
-      throw Refusal("its file '" + entry.path + "' is not what its manifest says: its SHA-256 is " +
-                    digest);
+    copy_checked(content, i, bundle, [&](std::string_view piece) { file.write(piece); });
     file.finish();
   }
   // The manifest as it was judged, not as it would be read now.

@@ -11,6 +11,9 @@ namespace jetpack::bundles {
 // the manifest says, Error when it cannot be written.
 void unpack(const Content& content, const Judged& bundle, const std::string& directory);
 
+// Checks the files in the same way, and writes nothing.
+void check_digests(const Content& content, const Judged& bundle);
+
 // The SHA-256 of the file at this index, in hexadecimal; `also` gets its bytes.
 std::string digest_of(const Content& content, size_t index, const Sink& also);
 

@@ -4,14 +4,13 @@
 
 #include <algorithm>
 
-#include "bundles/directory_content.hpp"
 #include "bundles/index.hpp"
 #include "bundles/install.hpp"
+#include "bundles/judge.hpp"
 #include "bundles/sources.hpp"
 #include "bundles/store.hpp"
 #include "bundles/verbs.hpp"
 #include "loader/refusal.hpp"
-#include "loader/registry.hpp"
 #include "support/json_writer.hpp"
 #include "support/program.hpp"
 #include "support/text.hpp"
@@ -112,7 +111,7 @@ Installed put(const Fetcher& fetcher, const std::string& home, const Wanted& wan
   struct stat info {};
   const std::string& source = wanted.source;
   if (!Fetcher::is_remote(source) && ::stat(source.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
-    return install(DirectoryContent(source), home, source, verb, wanted.expected);
+    return install_directory(source, home, verb);
   const Spool spool;
   const support::Fd file = fetcher.open(source, spool, max_bundle_file);
   // Of a URL, the query may hold a secret.
@@ -126,10 +125,7 @@ std::string runs_instead(const std::string& home, const std::string& id,
   const std::string prefix = support::parent_directory(support::parent_directory(program));
   const std::string builtin =
       prefix + "/" JETPACK_PLUGIN_DIR "/" + command.substr(0, command.find(' ')) + ".so";
-  if (exists(builtin)) {
-    const Plugin plugin = inspect(builtin, Origin::builtin);
-    if (plugin.refusal.empty() && plugin.note->has_command(command)) return plugin.note->id();
-  }
+  if (exists(builtin) && library_has_command(builtin, command)) return "the built-in";
   const Store store(home);
   for (const auto& other : store.ids()) {
     if (other >= id) break;

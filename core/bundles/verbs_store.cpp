@@ -126,6 +126,18 @@ std::string info_text(const Known& known, const Store& store, const BundleState&
   return text;
 }
 
+int list_installed(const Call& call) {
+  const Store store(home_of(call));
+  const auto ids = store.ids();
+  std::string text;
+  for (const auto& id : ids) text += id + ' ' + store.active(id).value_or("?") + '\n';
+  const auto add = [&](support::JsonWriter& writer, const std::string& id) {
+    support::Object(writer).text("id", id).text("version", store.active(id).value_or(""));
+  };
+  print_either(call, support::json_array(ids, add), text);
+  return 0;
+}
+
 int set_state(const Call& call, bool is_disabled, const std::string& reason) {
   const std::string home = home_of(call), id = id_of(call);
   const Store store(home);
@@ -147,6 +159,7 @@ int set_state(const Call& call, bool is_disabled, const std::string& reason) {
 }  // namespace
 
 int info_verb(const Call& call) {
+  if (!call.given("BUNDLE")) return list_installed(call);
   const std::string name = text_of(call, "BUNDLE");
   return judged(call, name, [&] {
     const std::string home = home_of(call);

@@ -14,6 +14,7 @@
 #include "cli/command_line.hpp"
 #include "cli/configured.hpp"
 #include "cli/help.hpp"
+#include "cli/named_plugin.hpp"
 #include "cli/report.hpp"
 #include "cli/run_command.hpp"
 #include "cli/run_offer.hpp"
@@ -152,6 +153,15 @@ int run_found(const Registry::Found& found, const std::vector<std::string>& word
   });
 }
 
+// "plugin run ID COMMAND ...".
+int run_named(std::vector<std::string> words, Registry& registry, const Home& home,
+              const std::string& prefix) {
+  const Registry::Found found = find_named(words, registry);
+  if (found.plugin == nullptr) return exit_unknown_command;
+  words.erase(words.begin(), words.begin() + named_plugin_words);
+  return run_found(found, words, registry, home, prefix);
+}
+
 // "jetpack", and what packagers make of it: "jetpack-8.10", "jetpack.real". Not "jetpackd".
 bool is_our_own(const std::string& name) {
   constexpr std::string_view own = "jetpack";
@@ -179,6 +189,7 @@ int dispatch(GlobalOptions options) {
     return exit_usage;
   }
   if (is_offer_call(rest)) return run_offer(rest, registry, home, prefix + JETPACK_SERVICE_DIR);
+  if (names_plugin(rest)) return run_named(std::move(rest), registry, home, prefix);
   const Registry::Found found = registry.find(rest);
   if (found.plugin == nullptr) return run_incomplete(registry, rest);
   return run_found(found, rest, registry, home, prefix);

@@ -193,11 +193,22 @@ std::string_view group_of_two(std::string_view command) {
   return second == std::string_view::npos ? std::string_view{} : command.substr(0, second + 1);
 }
 
-// Commands of three words are shown by their first two: "hub node ...  add, list, remove".
+// Commands of three words are shown by their first two: "hub node ...  add, list, remove". Those of
+// two words are, by their first, when there are many: "plugin ...  enable, info, install, ...".
 struct Rows {
   std::array<std::vector<Row>, groups.size() + 1> of;
   std::list<std::string> texts;  // what rows show
 };
+
+// How many commands, from this one on, begin with its first word and have two.
+size_t count_of_two(const std::vector<Registry::Listed>& commands, size_t from,
+                    std::string_view word) {
+  size_t i = from;
+  while (i < commands.size() && is_below(commands[i].name, word) &&
+         commands[i].name.find(' ', word.size() + 1) == std::string_view::npos)
+    ++i;
+  return i - from;
+}
 
 Rows grouped(const std::vector<Registry::Listed>& commands) {
   Rows rows;
@@ -207,11 +218,21 @@ Rows grouped(const std::vector<Registry::Listed>& commands) {
   for (size_t i = 0; i < commands.size(); ++i) {
     const auto& command = commands[i];
     const std::string_view group = group_of_two(command.name);
-    if (word.empty() || !is_below(command.name, word)) {
+    const bool is_first = word.empty() || !is_below(command.name, word);
+    if (is_first) {
       word = command.name.substr(0, command.name.find(' '));
       at = group_of(word);
     }
     auto& list = rows.of.at(at);
+    constexpr size_t many = 7;
+    if (const size_t count = is_first ? count_of_two(commands, i, word) : 0; count >= many) {
+      std::string& names = rows.texts.emplace_back();
+      for (size_t end = i + count; i < end; ++i)
+        names.append(names.empty() ? "" : ", ").append(commands[i].name.substr(word.size() + 1));
+      --i;
+      list.push_back({rows.texts.emplace_back(std::string(word) + " ..."), names});
+      continue;
+    }
     if (!group.empty() && group == last) {
       rows.texts.back().append(", ").append(command.name.substr(group.size()));
       list.back().text = rows.texts.back();

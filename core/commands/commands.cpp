@@ -39,6 +39,12 @@ constexpr auto declaration = detail::plugin(
                     "reason; one whose command another plugin provides first is listed as "
                     "shadowed."),
         example("jetpack plugin list", "List the plugins, refused ones included")),
+    command("plugin run", "Run a command of one particular plugin", by_name,
+            argument("ID", "Id of the plugin or bundle"),
+            argument("COMMAND", "Its command, with options and arguments").repeated(),
+            description("Also one that another plugin provides first."),
+            example("jetpack plugin run com.example.gpu status --json",
+                    "Run 'status' of com.example.gpu")),
     command("version", "Print the version", by_name,
             flag("json", "Print JSON, with our own version, the plugin ABI and the compiler"),
             description("The first line is the version of the reference whose behaviour jetpack "

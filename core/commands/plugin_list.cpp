@@ -1,7 +1,11 @@
 // `jetpack plugin list`: every plugin that was found, with its commands or why it is refused.
+#include <optional>
+
+#include <jetpack/error.hpp>
 #include "cli/answer.hpp"
 #include "commands/commands.hpp"
 #include "commands/plugin_offers.hpp"
+#include "support/json.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
 
@@ -23,6 +27,24 @@ const char* origin_name(Origin origin) {
   return "";
 }
 
+// Why the bundle of a plugin is switched off; nullopt when it is not, or is not known to be.
+std::optional<std::string> switched_off(const Plugin& plugin) {
+  constexpr std::string_view active = "/plugins/active/";
+  const size_t at = plugin.path.find(active);
+  if (plugin.origin != Origin::bundle || at == std::string::npos) return std::nullopt;
+  const size_t start = at + active.size();
+  const std::string id = plugin.path.substr(start, plugin.path.find('/', start) - start);
+  try {
+    const auto state =
+        support::Json::read(plugin.path.substr(0, at) + "/plugins/state/" + id + ".json");
+    const auto* disabled = state ? support::find_member(state->root(), "disabled") : nullptr;
+    if (disabled == nullptr || !disabled->IsTrue()) return std::nullopt;
+    return support::text_or(state->root(), "reason", "");
+  } catch (const Error&) {
+    return std::nullopt;  // running it reports it
+  }
+}
+
 std::string plugins_json(Registry& registry) {
   const auto add_plugin = [&](support::JsonWriter& json, const Plugin& plugin) {
     const auto add_command = [&](support::JsonWriter&, const auto& entry) {
@@ -42,6 +64,7 @@ std::string plugins_json(Registry& registry) {
     if (!plugin.program.empty()) object.text("program", plugin.program);
     using Entries = std::remove_cvref_t<decltype(plugin.note->commands())>;
     object.list("commands", plugin.note ? plugin.note->commands() : Entries(), add_command);
+    if (const auto reason = switched_off(plugin)) object.text("disabled", *reason);
     if (!plugin.refusal.empty()) object.text("refused", plugin.refusal);
   };
   return support::shown_json(support::json_array(registry.all(), add_plugin));
@@ -53,6 +76,8 @@ std::string plugins_text(Registry& registry) {
     const std::string path = support::one_line(plugin.path);
     text += plugin.note ? plugin.note->id() + ' ' + plugin.note->version() : path;
     text += std::string(" (") + origin_name(plugin.origin) + ")\n";
+    if (const auto reason = switched_off(plugin))
+      text += "    disabled: " + support::one_line(*reason) + '\n';
     if (!plugin.refusal.empty()) text += "    refused: " + support::one_line(plugin.refusal) + '\n';
     if (plugin.note && !plugin.path.empty()) text += "    " + path + '\n';
     if (!plugin.note) continue;

@@ -15,7 +15,7 @@ namespace jetpack {
 
 namespace {
 
-constexpr uint64_t max_file = 1 << 20;
+constexpr uint64_t max_policy = 1 << 20;
 
 using Unit = std::pair<std::string_view, uint64_t>;
 constexpr std::array byte_units{Unit{"", 1}, Unit{"k", 1 << 10}, Unit{"m", 1 << 20},
@@ -177,7 +177,7 @@ Policy Policy::parse(std::string_view text, const std::string& name) {
 
 Policy Policy::read(const std::string& tree) {
   const std::string path = tree + "/config/plugins.ini";
-  const auto text = support::read_private_file(path, max_file);
+  const auto text = support::read_private_file(path, max_policy);
   return text ? parse(*text, path) : Policy{};
 }
 

@@ -1,10 +1,14 @@
 """Runs each libFuzzer target from a small corpus and finds nothing: no crash, no sanitizer report, no
 slow input, no leak. Each for $JETPACK_FUZZ_SECONDS; by default 60."""
 
+import base64
+import hashlib
+import io
 import json
 import os
 import struct
 import subprocess
+import zipfile
 
 import pytest
 
@@ -41,9 +45,43 @@ def elf(*segments):
     return content + b"".join(segments)
 
 
+def bundle(method):
+    """A zip that a bundle could be."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, content in (("plugin.json", "{}"), ("lib/x.so", "x" * 100), ("share/a/b.txt", "text")):
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return out.getvalue()
+
+
+MANIFEST = {
+    "schema": 1, "id": "a.b", "version": "1.0-rc1", "abi": [1, 0], "requires": ["jetpack.config/1"],
+    "libraries": ["lib/linux-x86_64/x.so", "lib/linux-aarch64/x.so"], "capabilities": ["ptrace"],
+    "limits": {"memory": 1 << 30, "wall": 250}, "platforms": ["linux-aarch64", "linux-x86_64"],
+    "commands": [{"name": "c d", "summary": "s", "library": "lib/linux-x86_64/x.so"}],
+    "files": {f"lib/linux-{machine}/x.so": {"sha256": "0123456789abcdef" * 4, "size": 9}
+              for machine in ("aarch64", "x86_64")}}
+INDEX = {"schema": 1, "bundles": [{"id": "a.b", "version": "2", "summary": "s", "platforms": [], "commands": ["c"],
+                                   "url": "x.jpb", "sha256": "0" * 64, "size": 1}]}
+KEY = bytes(range(32))
+SIGNATURE = b" ".join([hashlib.sha256(KEY).hexdigest()[:16].encode(), base64.b64encode(b"s" * 64),
+                       base64.b64encode(KEY)]) + b"\n"
+
+
+def pem(kind, start):
+    """A key as OpenSSL writes it."""
+    body = base64.b64encode(bytes.fromhex(start) + KEY)
+    return b"-----BEGIN %s-----\n%s\n-----END %s-----\n" % (kind, body, kind)
+
+
 ours = note(b"jetpack\0", 0x4A500001, NOTE)
 gnu = note(b"GNU\0", 3, b"\x11" * 20)
 CORPUS = {
+    "fuzz_bundle": [bundle(zipfile.ZIP_DEFLATED), bundle(zipfile.ZIP_STORED), bundle(zipfile.ZIP_STORED)[:-1]],
+    "fuzz_manifest": [json.dumps(MANIFEST, separators=(",", ":")).encode() + b"\n", json.dumps(MANIFEST).encode(),
+                      json.dumps(INDEX).encode()],
+    "fuzz_signature": [SIGNATURE, pem(b"PRIVATE KEY", "302e020100300506032b657004220420"),
+                       pem(b"PUBLIC KEY", "302a300506032b6570032100"), b"# a comment\n" + SIGNATURE],
     "fuzz_note": [elf(ours), elf(gnu, gnu + ours), elf(gnu), elf(ours)[:-1], b"\x7fELF"],
     "fuzz_config": [
         b'{"a":{"b":1,"c":[true,false,null,-1.5e-9]},"d.e":"x"}\xff{"a":{"b":{"z":"\xc3\xa9"}}}\xffa.b.z',

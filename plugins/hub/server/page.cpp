@@ -76,7 +76,7 @@ fs::path bundled_page_directory() {
   if (dladdr(reinterpret_cast<const void*>(&bundled_page_directory), &info) == 0 ||
       info.dli_fname == nullptr)
     throw Error(Errc::internal, "failed to locate the hub's own file");
-  return fs::weakly_canonical(info.dli_fname).parent_path().parent_path() / "page";
+  return fs::weakly_canonical(info.dli_fname).parent_path().parent_path() / "share/page";
 }
 
 }  // namespace jetpack::hub
