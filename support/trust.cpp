@@ -1,6 +1,7 @@
 // Whether a file may be loaded as code: who could have written it.
 #include "support/trust.hpp"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -80,9 +82,7 @@ bool others_can_write(const std::string& path, const struct stat& info) {
 
 [[noreturn]] void refuse(const std::string& why) { throw Error(Errc::denied, why); }
 
-void check_component(const std::string& path, uid_t owner_of_program, bool is_file) {
-  struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0) fail_on_file("look at", path, errno);
+void judge(const std::string& path, const struct stat& info, uid_t owner_of_program, bool is_file) {
   if (is_file ? !S_ISREG(info.st_mode) : !S_ISDIR(info.st_mode))
     refuse(path + (is_file ? " is not a regular file" : " is not a directory"));
   if (info.st_uid != 0 && info.st_uid != ::geteuid() && info.st_uid != owner_of_program)
@@ -93,19 +93,87 @@ void check_component(const std::string& path, uid_t owner_of_program, bool is_fi
     refuse(path + " can be written by others than its owner (chmod go-w it)");
 }
 
+struct stat look_at(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) fail_on_file("look at", path, errno);
+  return info;
+}
+
+void judge_directories_of(const std::string& real, uid_t owner) {
+  for (size_t slash = real.rfind('/'); slash != std::string::npos && slash > 0;
+       slash = real.rfind('/', slash - 1)) {
+    const std::string directory = real.substr(0, slash);
+    judge(directory, look_at(directory), owner, false);
+  }
+  judge("/", look_at("/"), owner, false);
+}
+
+std::string real_path(const std::string& path) {
+  std::array<char, PATH_MAX> buffer{};
+  if (::realpath(path.c_str(), buffer.data()) == nullptr) fail_on_file("find", path, errno);
+  return buffer.data();
+}
+
+// Whether a default access control list lets others write what is created in the directory: they
+// could open a new file before it is given its mode. The form is that of
+// linux/posix_acl_xattr.h.
+bool lets_others_write_new_files(const std::string& directory) {
+  struct Entry {
+    uint16_t tag, permissions;
+    uint32_t id;
+  };
+  constexpr uint16_t tag_user = 0x02, tag_group = 0x08, tag_mask = 0x10, tag_other = 0x20;
+  constexpr uint16_t may_write = 2;
+  constexpr size_t most_entries = 512;
+  std::array<char, sizeof(uint32_t) + most_entries * sizeof(Entry)> list;
+  const ssize_t size =
+      ::lgetxattr(directory.c_str(), "system.posix_acl_default", list.data(), list.size());
+  if (size < 0) return errno == ERANGE;
+  uint16_t mask = may_write;
+  bool named = false, other = false;
+  for (size_t at = sizeof(uint32_t); at + sizeof(Entry) <= static_cast<size_t>(size);
+       at += sizeof(Entry)) {
+    Entry entry{};
+    std::memcpy(&entry, list.data() + at, sizeof entry);
+    if (entry.tag == tag_mask) mask = entry.permissions & may_write;
+    if ((entry.permissions & may_write) == 0) continue;
+    named = named || entry.tag == tag_group ||
+            (entry.tag == tag_user && entry.id != 0 && entry.id != ::geteuid());
+    other = other || entry.tag == tag_other;
+  }
+  return other || (named && mask != 0);
+}
+
 }  // namespace
 
 std::string trusted_path(const std::string& path) {
-  std::array<char, PATH_MAX> buffer{};
-  if (::realpath(path.c_str(), buffer.data()) == nullptr) fail_on_file("find", path, errno);
-  std::string real = buffer.data();
+  std::string real = real_path(path);
   const uid_t owner = program_owner();
-  check_component(real, owner, true);
-  for (size_t slash = real.rfind('/'); slash != std::string::npos && slash > 0;
-       slash = real.rfind('/', slash - 1))
-    check_component(real.substr(0, slash), owner, false);
-  check_component("/", owner, false);
+  judge(real, look_at(real), owner, true);
+  judge_directories_of(real, owner);
   return real;
+}
+
+TrustedFile open_trusted(const std::string& path) {
+  TrustedFile file;
+  file.path = real_path(path);
+  file.fd = Fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat info {};
+  if (!file.fd || ::fstat(file.fd.get(), &info) != 0) fail_on_file("open", file.path, errno);
+  const uid_t owner = program_owner();
+  judge(file.path, info, owner, true);
+  judge_directories_of(file.path, owner);
+  const std::string directory = parent_directory(file.path);
+  if (lets_others_write_new_files(directory))
+    refuse(directory +
+           " has a default access control list that lets others write new files (setfacl -k it)");
+  // A file of the right owner from elsewhere must not have been in its place meanwhile.
+  const struct stat there = look_at(file.path);
+  if (there.st_dev != info.st_dev || there.st_ino != info.st_ino)
+    refuse(file.path + " was replaced while it was looked at; try again");
+  file.links = info.st_nlink;
+  file.size = static_cast<uint64_t>(info.st_size);
+  return file;
 }
 
 }  // namespace jetpack::support
