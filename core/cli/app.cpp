@@ -83,6 +83,7 @@ void add_plugin_directories(SearchPath& path, const Home& home, const GlobalOpti
     }
     path.directories.push_back(directory);
   }
+  path.named = path.directories.size();
   const char* from_environment = ::secure_getenv("JETPACK_PLUGIN_PATH");
   if (from_environment != nullptr && ::geteuid() == 0) {
     path.ignored.emplace_back("JETPACK_PLUGIN_PATH is ignored for root; use --plugin-path");
@@ -161,6 +162,7 @@ int dispatch(GlobalOptions options) {
   SearchPath path{prefix + JETPACK_PLUGIN_DIR,
                   {home.root() + "/plugins/active", prefix + "plugins/active"},
                   {},
+                  0,
                   {}};
   add_plugin_directories(path, home, options);
   // Never destroyed: to take apart what was read of all plugins is a tenth of the work of --help.

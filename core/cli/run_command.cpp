@@ -8,7 +8,10 @@
 #include <jetpack/boundary.hpp>
 #include "cli/report.hpp"
 #include "cli/standard_streams.hpp"
+#include "loader/admission.hpp"
+#include "loader/audit.hpp"
 #include "loader/isolation.hpp"
+#include "loader/plugin_state.hpp"
 #include "loader/refusal.hpp"
 #include "support/files.hpp"
 #include "support/library.hpp"
@@ -53,17 +56,22 @@ jp_sink person() noexcept {
           }};
 }
 
-const jp_plugin& load(const Plugin& plugin) {
-  const std::string path = [&] {
-    try {
-      return support::trusted_path(plugin.path);
-    } catch (const Error& e) {
-      throw Refusal(e.what());
-    }
-  }();
+std::string trusted(const std::string& path) {
+  try {
+    return support::trusted_path(path);
+  } catch (const Error& e) {
+    throw Refusal(e.what());
+  }
+}
+
+// Without an admission: a built-in.
+const jp_plugin& load(const Plugin& plugin, const Admission* admission) {
   const jp_plugin* entry = nullptr;
   try {
-    entry = support::load_object<jp_plugin>(path, JP_ENTRY);
+    entry = static_cast<const jp_plugin*>(
+        admission != nullptr
+            ? support::load_open_symbol(admission->library.get(), admission->path, JP_ENTRY)
+            : support::load_symbol(trusted(plugin.path), JP_ENTRY));
   } catch (const Error& e) {
     throw Refusal(std::string("it cannot be loaded: ") + e.what());
   }
@@ -84,9 +92,9 @@ uint32_t terminals() {
   return flags;
 }
 
-int run_here(const Plugin& plugin, const CommandNote& command, const Values& values,
-             HostServices& services) {
-  const jp_plugin& table = load(plugin);
+int run_here(const Plugin& plugin, const Admission* admission, const CommandNote& command,
+             const Values& values, HostServices& services) {
+  const jp_plugin& table = load(plugin, admission);
   void* self = nullptr;
   jp_error err{};
   boundary::check(table.open(&services.table(), &self, &err), err);
@@ -109,16 +117,51 @@ int run_here(const Plugin& plugin, const CommandNote& command, const Values& val
   return exit_code >= 0 && exit_code <= 255 ? exit_code : exit_failed;
 }
 
+// Counts what a bundle does to itself; the third time disables it.
+void remember_crash(const Admission& admission, const std::string& what) {
+  try {
+    const PluginState state = record_crash(admission.tree, admission.id, what);
+    if (!state.disabled) return;
+    tell("jetpack: plugin " + admission.id + " is now disabled, because it crashed " +
+         std::to_string(state.crashes) + " times; enable it with 'jetpack plugin enable " +
+         admission.id + "'");
+    write_audit(admission.tree, {"disable", admission.id, "", "", true, what});
+  } catch (const Error&) {
+    // Who may not write the tree cannot disable a plugin for others.
+  }
+}
+
+void log_fault(const HostServices& services, const std::string& name, const Ending& ending) {
+  std::string text = "plugin " + name + ' ' + ending.fault;
+  if (!ending.last_words.empty()) text += "; it wrote last:\n" + ending.last_words;
+  const jp_log& log = services.log().table();
+  log.write(log.self, JP_LEVEL_ERROR, boundary::borrow(text));
+}
+
+int run_apart(const Plugin& plugin, const Admission& admission, const CommandNote& command,
+              const Values& values, HostServices& services) {
+  Isolation isolation;
+  isolation.name = plugin.note->id() + " in 'jetpack " + command.name + "'";
+  isolation.limits = admission.limits;
+  if (admission.is_bundle) isolation.granted = admission.capabilities;
+  const Ending ending = run_isolated(isolation, [&] {
+    if (admission.is_bundle) services.restrict_to(admission.services);
+    return report_failure(command, plugin,
+                          [&] { return run_here(plugin, &admission, command, values, services); });
+  });
+  if (!ending.fault.empty()) log_fault(services, isolation.name, ending);
+  if (ending.crashed && admission.is_bundle)
+    remember_crash(admission, "jetpack " + command.name + ' ' + ending.fault);
+  return ending.code;
+}
+
 }  // namespace
 
 int run_command(const Plugin& plugin, const CommandNote& command, const Values& values,
                 HostServices& services) {
   services.begin_command(command.name);
-  if (plugin.origin == Origin::builtin) return run_here(plugin, command, values, services);
-  return run_isolated(plugin.note->id() + " in 'jetpack " + command.name + "'", [&] {
-    return report_failure(command, plugin,
-                          [&] { return run_here(plugin, command, values, services); });
-  });
+  if (plugin.origin == Origin::builtin) return run_here(plugin, nullptr, command, values, services);
+  return run_apart(plugin, admit(plugin, services.home().root()), command, values, services);
 }
 
 }  // namespace jetpack

@@ -3,7 +3,9 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <jetpack/abi.h>
 #include "services/config/config_service.hpp"
@@ -23,11 +25,16 @@ class HostServices {
 
   const jp_host& table() const { return table_; }
   const AgentLog& log() const { return log_; }
+  const Home& home() const { return home_; }
+  // From now on, only these services are given.
+  void restrict_to(std::vector<std::string> services) { allowed_ = std::move(services); }
   // Whose entries follow in the log.
   void begin_command(std::string name) { verb_ = std::move(name); }
 
  private:
   static int32_t service(void* self, jp_str id, const void** table, jp_error* err);
+  static int32_t module_service(void* self, jp_str id, const void** table, jp_error* err);
+  void check_allowed(std::string_view id) const;
   const void* find(std::string_view id);
   const void* load_module(std::string_view id);
 
@@ -37,7 +44,9 @@ class HostServices {
   std::string verb_;
   AgentLog log_;
   std::map<std::string, const void*, std::less<>> modules_;
+  std::optional<std::vector<std::string>> allowed_;  // unset: all
   jp_host table_;
+  jp_host module_table_;  // what a service that is a module needs is not the plugin's affair
 };
 
 }  // namespace jetpack

@@ -13,7 +13,7 @@ import sys
 
 INSTALLED = ("bin", "include", "lib", "plugins", "share", "system")
 # Whose name begins with the first that fits; the rest is the agent's.
-PACKAGES = {"hub": ("plugins/store/jetpack.hub/", "plugins/active/jetpack.hub"),
+PACKAGES = {"hub": ("plugins/store/jetpack.hub/", "plugins/active/jetpack.hub", "plugins/keys/"),
             "sdk": ("include/", "share/pkgconfig/", "share/jetpack/jetpack-plugin.map")}
 
 
