@@ -20,6 +20,7 @@
 #include "services/config/home.hpp"
 #include "support/files.hpp"
 #include "support/ini.hpp"
+#include "support/trust.hpp"
 
 namespace jetpack {
 
@@ -91,10 +92,17 @@ void add_plugin_directories(SearchPath& path, const Home& home, const GlobalOpti
     add_directories(path, "JETPACK_PLUGIN_PATH", from_environment);
   }
   // A damaged file is reported by the commands that need it; help must work all the same.
+  const std::string file = home.path("config/jetpack.ini");
   try {
-    if (const auto ini = support::Ini::read(home.path("config/jetpack.ini")))
-      add_directories(path, "[plugins] path", ini->get("plugins", "path").value_or(""));
-  } catch (const Error&) {
+    const auto ini = support::Ini::read(file);
+    const std::string list = ini ? ini->get("plugins", "path").value_or("") : "";
+    if (list.empty()) return;
+    // Root's environment may name the home of another, whose file must not name what root runs.
+    if (::geteuid() == 0) support::trusted_path(file);
+    add_directories(path, "[plugins] path", list);
+  } catch (const Error& e) {
+    if (e.code() == Errc::denied)
+      path.ignored.push_back(std::string("ignoring [plugins] path: ") + e.what());
   }
 }
 

@@ -312,6 +312,10 @@ static void attack(void) {
   if (is("service")) undeclared_service();
 }
 
+#ifdef HELPED
+const char* helper_says(void);
+#endif
+
 static int32_t open_plugin(const jp_host* given, void** self, jp_error* err) {
   (void)err;
   host = given;
@@ -329,6 +333,9 @@ static int32_t run(void* self, const jp_call* given, int32_t* exit_code, jp_erro
   use_too_much();
   attack();
   if (is("right")) say("right\n");
+#ifdef HELPED
+  if (is("helper")) say(helper_says());
+#endif
   return JP_OK;
 }
 

@@ -243,6 +243,65 @@ def test_a_fifo_in_its_place(bundle, jetpack):
     assert jetpack("hostile").returncode == 126
 
 
+# -- Plugins in directories ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unsigned(home, built, tmp_path):
+    """A directory with the library, which config/jetpack.ini names."""
+    home.node({})
+    directory = tmp_path / "site"
+    directory.mkdir(mode=0o755)
+    (directory / "hostile.so").write_bytes(built())
+    home.write("config/jetpack.ini", f"[plugins]\npath = {directory}\n")
+    return directory
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is not trusted to mean it")
+def test_root_runs_unsigned_plugins_only_from_directories_that_are_named(jetpack, home, unsigned, tmp_path):
+    environment = {"HOSTILE": "right", "TEST_MARKER": str(tmp_path / "marker")}
+    result = jetpack("hostile", env=environment)
+    assert result.returncode == 126, result
+    assert "it is not signed; for root, name its directory with --plugin-path" in result.stderr
+    assert not (tmp_path / "marker").exists()
+    assert jetpack.answer("--plugin-path", unsigned, "hostile", env=environment) == "right\n"
+    for policy in (f"[trust]\ndirectories = /elsewhere {unsigned}\n", "[trust]\nsignatures = optional\n"):
+        home.write("config/plugins.ini", policy)
+        assert jetpack.answer("hostile", env=environment) == "right\n"
+    home.write("config/plugins.ini", f"[trust]\ndirectories = {unsigned}x\n")
+    assert jetpack("hostile", env=environment).returncode == 126
+    home.write("config/plugins.ini", "nonsense\n")
+    assert jetpack("--plugin-path", unsigned, "hostile", env=environment).returncode == 126
+
+
+def test_another_user_runs_what_belongs_to_root(jetpack, unsigned, as_user):
+    prefix = as_user()
+    assert jetpack.answer("hostile", env={"HOSTILE": "right"}, prefix=prefix) == "right\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_configuration_of_another_user_names_no_plugins_for_root(jetpack, home, unsigned):
+    os.chown(home / "config/jetpack.ini", 1234, -1)
+    assert jetpack("hostile", env={"HOSTILE": "right"}).returncode == 127
+    listed = jetpack("plugin", "list")
+    assert "ignoring [plugins] path" in listed.stdout + listed.stderr
+
+
+def test_a_library_that_looks_beside_itself(sdk, home, jetpack, built, key, tmp_path):
+    """What it needs is found where the bundle is, not where descriptors are."""
+    helper = tmp_path / "helper.c"
+    helper.write_text('const char* helper_says(void);\nconst char* helper_says(void) { return "from the helper\\n"; }\n')
+    home.node({})
+    bundle = Bundle(home.path, built(), key)
+    sdk.run("gcc", "-shared", "-fPIC", "-Wl,-soname,libhelper.so", helper, "-o",
+            bundle.library.with_name("libhelper.so"))
+    library = sdk.build(HERE / "hostile.c", tmp_path / "hostile.so", flags=["-DHELPED", "-Wno-infinite-recursion"],
+                        links=["-lpthread", f"-L{bundle.library.parent}", "-lhelper", "-Wl,-rpath,$ORIGIN"])
+    bundle.library.write_bytes(library.read_bytes())
+    bundle.sign()
+    assert jetpack.answer("hostile", env={"HOSTILE": "helper"}) == "from the helper\n"
+
+
 def test_swapped_between_check_and_load(bundle, built, jetpack, tmp_path):
     """Another library takes its place again and again: what runs is always what the manifest says."""
     good, bad = tmp_path / "good.so", tmp_path / "bad.so"
