@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -82,10 +83,10 @@ bool others_can_write(const std::string& path, const struct stat& info) {
 
 [[noreturn]] void refuse(const std::string& why) { throw Error(Errc::denied, why); }
 
-void judge(const std::string& path, const struct stat& info, uid_t owner_of_program, bool is_file) {
+void judge(const std::string& path, const struct stat& info, bool is_file) {
   if (is_file ? !S_ISREG(info.st_mode) : !S_ISDIR(info.st_mode))
     refuse(path + (is_file ? " is not a regular file" : " is not a directory"));
-  if (info.st_uid != 0 && info.st_uid != ::geteuid() && info.st_uid != owner_of_program)
+  if (info.st_uid != 0 && info.st_uid != ::geteuid() && info.st_uid != program_owner())
     refuse(path + " belongs to user " + std::to_string(info.st_uid) +
            "; it must belong to root or to you (chown it)");
   const bool is_sticky_directory = !is_file && (info.st_mode & S_ISVTX) != 0;
@@ -99,13 +100,13 @@ struct stat look_at(const std::string& path) {
   return info;
 }
 
-void judge_directories_of(const std::string& real, uid_t owner) {
+void judge_directories_of(const std::string& real) {
   for (size_t slash = real.rfind('/'); slash != std::string::npos && slash > 0;
        slash = real.rfind('/', slash - 1)) {
     const std::string directory = real.substr(0, slash);
-    judge(directory, look_at(directory), owner, false);
+    judge(directory, look_at(directory), false);
   }
-  judge("/", look_at("/"), owner, false);
+  judge("/", look_at("/"), false);
 }
 
 std::string real_path(const std::string& path) {
@@ -148,32 +149,68 @@ bool lets_others_write_new_files(const std::string& directory) {
 
 std::string trusted_path(const std::string& path) {
   std::string real = real_path(path);
-  const uid_t owner = program_owner();
-  judge(real, look_at(real), owner, true);
-  judge_directories_of(real, owner);
+  judge(real, look_at(real), true);
+  judge_directories_of(real);
   return real;
 }
 
-TrustedFile open_trusted(const std::string& path) {
+namespace {
+
+TrustedFile open_and_judge(std::string path) {
   TrustedFile file;
-  file.path = real_path(path);
+  file.path = std::move(path);
   file.fd = Fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.fd && errno == ELOOP) refuse(file.path + " is a symbolic link");
   struct stat info {};
   if (!file.fd || ::fstat(file.fd.get(), &info) != 0) fail_on_file("open", file.path, errno);
-  const uid_t owner = program_owner();
-  judge(file.path, info, owner, true);
-  judge_directories_of(file.path, owner);
-  const std::string directory = parent_directory(file.path);
-  if (lets_others_write_new_files(directory))
-    refuse(directory +
-           " has a default access control list that lets others write new files (setfacl -k it)");
-  // A file of the right owner from elsewhere must not have been in its place meanwhile.
-  const struct stat there = look_at(file.path);
-  if (there.st_dev != info.st_dev || there.st_ino != info.st_ino)
-    refuse(file.path + " was replaced while it was looked at; try again");
+  judge(file.path, info, true);
   file.links = info.st_nlink;
   file.size = static_cast<uint64_t>(info.st_size);
   return file;
+}
+
+void judge_default_list(const std::string& directory) {
+  if (lets_others_write_new_files(directory))
+    refuse(directory +
+           " has a default access control list that lets others write new files (setfacl -k it)");
+}
+
+}  // namespace
+
+// Each directory is judged before what is in it is opened: from then on nobody else can change what
+// is there.
+TrustedFile open_trusted(const std::string& path) {
+  const std::string real = real_path(path);
+  judge_directories_of(real);
+  judge_default_list(parent_directory(real));
+  return open_and_judge(real);
+}
+
+TrustedTree::TrustedTree(const std::string& directory) : path_(real_path(directory)) {
+  judge(path_, look_at(path_), false);
+  if (path_ != "/") judge_directories_of(path_);
+}
+
+void TrustedTree::judge_directory(const std::string& name) {
+  for (size_t slash = name.find('/');; slash = name.find('/', slash + 1)) {
+    const std::string part = name.substr(0, slash);
+    if (std::find(judged_.begin(), judged_.end(), part) == judged_.end()) {
+      const std::string directory = path_ + '/' + part;
+      judge(directory, look_at(directory), false);
+      // It counts for the files in the directory; those below would show what they have inherited.
+      if (slash == std::string::npos) judge_default_list(directory);
+      judged_.push_back(part);
+    }
+    if (slash == std::string::npos) return;
+  }
+}
+
+TrustedFile TrustedTree::open(const std::string& name) {
+  if (('/' + name + '/').find("/../") != std::string::npos)
+    refuse("'" + name + "' is not a path inside " + path_);
+  if (const size_t slash = name.rfind('/'); slash != std::string::npos)
+    judge_directory(name.substr(0, slash));
+  return open_and_judge(path_ + '/' + name);
 }
 
 }  // namespace jetpack::support

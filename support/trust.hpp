@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "support/files.hpp"
 
@@ -26,5 +27,25 @@ struct TrustedFile {
 // Opens the file and judges what it opened, as trusted_path does. Its directory must also have no
 // default access control list that lets others write new files.
 TrustedFile open_trusted(const std::string& path);
+
+// A directory that can be trusted, as can those above it; and files in it that are reached through no
+// symbolic link, of which each directory is judged once.
+class TrustedTree {
+ public:
+  // Throws as trusted_path does.
+  explicit TrustedTree(const std::string& directory);
+
+  // Without symbolic links.
+  const std::string& path() const { return path_; }
+
+  // Opens and judges a file, by its path in the tree; a symbolic link is refused.
+  TrustedFile open(const std::string& name);
+  // Judges a directory in the tree, and those between.
+  void judge_directory(const std::string& name);
+
+ private:
+  std::string path_;
+  std::vector<std::string> judged_;
+};
 
 }  // namespace jetpack::support

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 
 #include <jetpack/error.hpp>
 #include "loader/audit.hpp"
@@ -24,24 +26,38 @@ namespace {
 
 constexpr uint64_t max_manifest = 16 << 20;
 constexpr uint64_t max_signature = 4096;
+constexpr std::string_view active = "/plugins/active/";
 
 // What holds where neither the policy nor the bundle says otherwise.
 constexpr uint64_t default_memory = uint64_t{8} << 30;
 constexpr uint64_t default_processes = 1024;
 
 // A file of the bundle, which must not be a link.
-support::TrustedFile open_in_bundle(const std::string& path) {
-  support::TrustedFile file = support::open_trusted(path);
-  if (file.path != path) throw Refusal(path + " is a symbolic link");
-  if (file.links > 1) throw Refusal(path + " has several hard links");
+support::TrustedFile open_plain(support::TrustedTree& tree, const std::string& name) {
+  support::TrustedFile file = tree.open(name);
+  if (file.links > 1) throw Refusal(file.path + " has several hard links");
   return file;
 }
 
-std::string read_in_bundle(const std::string& path, uint64_t max_bytes) {
-  const auto file = open_in_bundle(path);
-  auto text = support::read_bounded(file.fd.get(), max_bytes, path);
-  if (!text) throw Refusal(path + " is larger than the limit of " + std::to_string(max_bytes));
+std::string read_plain(support::TrustedTree& tree, const std::string& name, uint64_t max_bytes) {
+  const auto file = open_plain(tree, name);
+  auto text = support::read_bounded(file.fd.get(), max_bytes, file.path);
+  if (!text) throw Refusal(file.path + " is larger than the limit of " + std::to_string(max_bytes));
   return *std::move(text);
+}
+
+// "plugins/store/ID/VERSION", where the link plugins/active/NAME leads to.
+std::string active_place(support::TrustedTree& tree, const std::string& name) {
+  tree.judge_directory("plugins/active");
+  const std::string link = tree.path() + "/plugins/active/" + name;
+  std::array<char, 1024> target;
+  const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
+  if (size < 0 && errno == EINVAL) return "plugins/active/" + name;
+  const std::string_view text(target.data(), size < 0 ? 0 : static_cast<size_t>(size));
+  constexpr std::string_view start = "../store/";
+  if (!text.starts_with(start) || text.size() == target.size())
+    throw Refusal(link + " is not a link to ../store/ID/VERSION");
+  return "plugins/store/" + std::string(text.substr(start.size()));
 }
 
 // The whole of a file as it is now.
@@ -79,10 +95,15 @@ void check_note(const support::TrustedFile& file, const Plugin& plugin) {
 }
 
 // plugin.json.sig: "KEY_ID SIGNATURE PUBLIC_KEY".
-std::string key_of(const std::string& bundle, const std::string& tree) {
-  const std::string path = bundle + "/plugin.json.sig";
-  if (::access(path.c_str(), F_OK) != 0) return {};
-  const std::string record = read_in_bundle(path, max_signature);
+std::string key_of(support::TrustedTree& tree, const std::string& place) {
+  const std::string path = place + "/plugin.json.sig";
+  std::string record;
+  try {
+    record = read_plain(tree, path, max_signature);
+  } catch (const Error& error) {
+    if (error.code() == Errc::not_found) return {};
+    throw;
+  }
   const std::string_view line = support::trimmed(record);
   const size_t first = line.find(' ');
   const size_t last = line.rfind(' ');
@@ -94,10 +115,10 @@ std::string key_of(const std::string& bundle, const std::string& tree) {
   if (!raw || key.size() != id_digits || support::sha256_hex(*raw).substr(0, id_digits) != key)
     throw Refusal(path + " is damaged: the key's identifier is not that of its public key");
   try {
-    support::open_trusted(tree + "/plugins/keys/" + key + ".pub");
+    tree.open("plugins/keys/" + key + ".pub");
   } catch (const Error& error) {
     if (error.code() != Errc::not_found) throw;
-    throw Refusal("its key " + key + " is not among the trusted keys in " + tree +
+    throw Refusal("its key " + key + " is not among the trusted keys in " + tree.path() +
                   "/plugins/keys; see 'jetpack plugin trust'");
   }
   return key;
@@ -119,33 +140,33 @@ Limits limits_for(const Limits& asked, const Limits& most) {
 // Judges a bundle step by step; what is known so far is what a refusal is logged with.
 class BundleJudge {
  public:
-  explicit BundleJudge(const Plugin& plugin) : plugin_(plugin) {}
+  // `at` is where the path of the bundle goes on with /plugins/active/.
+  BundleJudge(const Plugin& plugin, size_t at)
+      : plugin_(plugin),
+        tree_(plugin.bundle.substr(0, at)),
+        place_(active_place(tree_, plugin.bundle.substr(at + active.size()))) {}
 
   Admission judge() {
-    const support::TrustedFile seen = support::open_trusted(plugin_.bundle + "/plugin.json");
-    bundle_ = support::parent_directory(seen.path);
-    tree_ = plugin_.bundle.substr(0, plugin_.bundle.rfind("/plugins/active/"));
-    // From here on, nobody else can write the tree: what is decided can be logged in it.
-    is_logged_ = true;
-    const Manifest manifest = Manifest::parse(
-        read_in_bundle(bundle_ + "/plugin.json", max_manifest), bundle_ + "/plugin.json");
+    const std::string name = place_ + "/plugin.json";
+    const Manifest manifest =
+        Manifest::parse(read_plain(tree_, name, max_manifest), tree_.path() + '/' + name);
     id_ = manifest.id();
     version_ = manifest.version();
-    const Policy policy = Policy::read(tree_);
+    const Policy policy = Policy::read(tree_.path());
     judge_policy(policy);
     judge_state();
     return open(manifest, policy);
   }
 
   void log(const std::string& reason) const {
-    if (is_logged_) write_audit(tree_, {"load", id_, version_, key_, false, reason});
+    write_audit(tree_.path(), {"load", id_, version_, key_, false, reason});
   }
 
  private:
   void judge_policy(const Policy& policy) {
     std::string fault;
     try {
-      key_ = key_of(bundle_, tree_);
+      key_ = key_of(tree_, place_);
     } catch (const Refusal& refusal) {
       if (policy.signatures_required) fault = refusal.what();
     }
@@ -156,15 +177,15 @@ class BundleJudge {
   }
 
   void judge_state() const {
-    const PluginState state = PluginState::read(tree_, id_);
+    const PluginState state = PluginState::read(tree_.path(), id_);
     if (!state.disabled) return;
     throw Refusal("it is disabled" + (state.reason.empty() ? "" : " (" + state.reason + ")") +
                   "; enable it with 'jetpack plugin enable " + id_ + "'");
   }
 
-  Admission open(const Manifest& manifest, const Policy& policy) const {
+  Admission open(const Manifest& manifest, const Policy& policy) {
     const std::string library = plugin_.path.substr(plugin_.bundle.size() + 1);
-    support::TrustedFile file = open_in_bundle(bundle_ + '/' + library);
+    support::TrustedFile file = open_plain(tree_, place_ + '/' + library);
     const auto expected = manifest.file(library);
     if (!expected) throw Refusal("its manifest does not list " + library);
     check_content(file, *expected);
@@ -173,7 +194,7 @@ class BundleJudge {
     admission.library = std::move(file.fd);
     admission.path = std::move(file.path);
     admission.is_bundle = true;
-    admission.tree = tree_;
+    admission.tree = tree_.path();
     admission.id = id_;
     admission.services = plugin_.note->needed_services();
     for (const auto& capability : manifest.capabilities())
@@ -183,14 +204,16 @@ class BundleJudge {
   }
 
   const Plugin& plugin_;
-  bool is_logged_ = false;
-  std::string bundle_;  // without symbolic links
-  std::string tree_;
+  support::TrustedTree tree_;
+  std::string place_;  // of the bundle in the tree
   std::string id_, version_, key_;
 };
 
 Admission admit_bundle(const Plugin& plugin) {
-  BundleJudge judge(plugin);
+  const size_t at = plugin.bundle.rfind(active);
+  if (at == std::string::npos) throw Refusal(plugin.bundle + " is not in plugins/active");
+  // Until the tree has been judged, nothing is written to it.
+  BundleJudge judge(plugin, at);
   try {
     return judge.judge();
   } catch (const std::runtime_error& error) {
@@ -227,8 +250,8 @@ Admission admit_from_directory(const Plugin& plugin, const std::string& home) {
 }  // namespace
 
 Admission admit(const Plugin& plugin, const std::string& home) {
-  if (plugin.origin == Origin::bundle) return admit_bundle(plugin);
   try {
+    if (plugin.origin == Origin::bundle) return admit_bundle(plugin);
     return admit_from_directory(plugin, home);
   } catch (const Error& error) {
     throw Refusal(error.what());
