@@ -1,12 +1,13 @@
-// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) for short texts such as ids, request signatures
-// and manifests, without loading a library. For large data use OpenSSL, which uses the processor's
-// SHA instructions.
+// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104), without loading a library. On x86-64, pieces of
+// 4 KiB and more are as fast as with OpenSSL.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "support/sha256_blocks.hpp"
 
 namespace jetpack::support {
 
@@ -19,11 +20,9 @@ class Sha256 {
   Sha256Digest finish();
 
  private:
-  void add_block(const unsigned char* block);
-
-  std::array<uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  std::array<unsigned char, 64> partial_{};
+  Sha256State state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  std::array<unsigned char, sha256_block> partial_{};
   uint64_t size_ = 0;
 };
 

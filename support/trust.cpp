@@ -1,17 +1,20 @@
 // Whether a file may be loaded as code: who could have written it.
 #include "support/trust.hpp"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -80,12 +83,10 @@ bool others_can_write(const std::string& path, const struct stat& info) {
 
 [[noreturn]] void refuse(const std::string& why) { throw Error(Errc::denied, why); }
 
-void check_component(const std::string& path, uid_t owner_of_program, bool is_file) {
-  struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0) fail_on_file("look at", path, errno);
+void judge(const std::string& path, const struct stat& info, bool is_file) {
   if (is_file ? !S_ISREG(info.st_mode) : !S_ISDIR(info.st_mode))
     refuse(path + (is_file ? " is not a regular file" : " is not a directory"));
-  if (info.st_uid != 0 && info.st_uid != ::geteuid() && info.st_uid != owner_of_program)
+  if (info.st_uid != 0 && info.st_uid != ::geteuid() && info.st_uid != program_owner())
     refuse(path + " belongs to user " + std::to_string(info.st_uid) +
            "; it must belong to root or to you (chown it)");
   const bool is_sticky_directory = !is_file && (info.st_mode & S_ISVTX) != 0;
@@ -93,19 +94,123 @@ void check_component(const std::string& path, uid_t owner_of_program, bool is_fi
     refuse(path + " can be written by others than its owner (chmod go-w it)");
 }
 
+struct stat look_at(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) fail_on_file("look at", path, errno);
+  return info;
+}
+
+void judge_directories_of(const std::string& real) {
+  for (size_t slash = real.rfind('/'); slash != std::string::npos && slash > 0;
+       slash = real.rfind('/', slash - 1)) {
+    const std::string directory = real.substr(0, slash);
+    judge(directory, look_at(directory), false);
+  }
+  judge("/", look_at("/"), false);
+}
+
+std::string real_path(const std::string& path) {
+  std::array<char, PATH_MAX> buffer{};
+  if (::realpath(path.c_str(), buffer.data()) == nullptr) fail_on_file("find", path, errno);
+  return buffer.data();
+}
+
+// Whether a default access control list lets others write what is created in the directory: they
+// could open a new file before it is given its mode. The form is that of
+// linux/posix_acl_xattr.h.
+bool lets_others_write_new_files(const std::string& directory) {
+  struct Entry {
+    uint16_t tag, permissions;
+    uint32_t id;
+  };
+  constexpr uint16_t tag_user = 0x02, tag_group = 0x08, tag_mask = 0x10, tag_other = 0x20;
+  constexpr uint16_t may_write = 2;
+  constexpr size_t most_entries = 512;
+  std::array<char, sizeof(uint32_t) + most_entries * sizeof(Entry)> list;
+  const ssize_t size =
+      ::lgetxattr(directory.c_str(), "system.posix_acl_default", list.data(), list.size());
+  if (size < 0) return errno == ERANGE;
+  uint16_t mask = may_write;
+  bool named = false, other = false;
+  for (size_t at = sizeof(uint32_t); at + sizeof(Entry) <= static_cast<size_t>(size);
+       at += sizeof(Entry)) {
+    Entry entry{};
+    std::memcpy(&entry, list.data() + at, sizeof entry);
+    if (entry.tag == tag_mask) mask = entry.permissions & may_write;
+    if ((entry.permissions & may_write) == 0) continue;
+    named = named || entry.tag == tag_group ||
+            (entry.tag == tag_user && entry.id != 0 && entry.id != ::geteuid());
+    other = other || entry.tag == tag_other;
+  }
+  return other || (named && mask != 0);
+}
+
 }  // namespace
 
 std::string trusted_path(const std::string& path) {
-  std::array<char, PATH_MAX> buffer{};
-  if (::realpath(path.c_str(), buffer.data()) == nullptr) fail_on_file("find", path, errno);
-  std::string real = buffer.data();
-  const uid_t owner = program_owner();
-  check_component(real, owner, true);
-  for (size_t slash = real.rfind('/'); slash != std::string::npos && slash > 0;
-       slash = real.rfind('/', slash - 1))
-    check_component(real.substr(0, slash), owner, false);
-  check_component("/", owner, false);
+  std::string real = real_path(path);
+  judge(real, look_at(real), true);
+  judge_directories_of(real);
   return real;
+}
+
+namespace {
+
+TrustedFile open_and_judge(std::string path) {
+  TrustedFile file;
+  file.path = std::move(path);
+  file.fd = Fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.fd && errno == ELOOP) refuse(file.path + " is a symbolic link");
+  struct stat info {};
+  if (!file.fd || ::fstat(file.fd.get(), &info) != 0) fail_on_file("open", file.path, errno);
+  judge(file.path, info, true);
+  file.links = info.st_nlink;
+  file.size = static_cast<uint64_t>(info.st_size);
+  return file;
+}
+
+void judge_default_list(const std::string& directory) {
+  if (lets_others_write_new_files(directory))
+    refuse(directory +
+           " has a default access control list that lets others write new files (setfacl -k it)");
+}
+
+}  // namespace
+
+// Each directory is judged before what is in it is opened: from then on nobody else can change what
+// is there.
+TrustedFile open_trusted(const std::string& path) {
+  const std::string real = real_path(path);
+  judge_directories_of(real);
+  judge_default_list(parent_directory(real));
+  return open_and_judge(real);
+}
+
+TrustedTree::TrustedTree(const std::string& directory) : path_(real_path(directory)) {
+  judge(path_, look_at(path_), false);
+  if (path_ != "/") judge_directories_of(path_);
+}
+
+void TrustedTree::judge_directory(const std::string& name) {
+  for (size_t slash = name.find('/');; slash = name.find('/', slash + 1)) {
+    const std::string part = name.substr(0, slash);
+    if (std::find(judged_.begin(), judged_.end(), part) == judged_.end()) {
+      const std::string directory = path_ + '/' + part;
+      judge(directory, look_at(directory), false);
+      // It counts for the files in the directory; those below would show what they have inherited.
+      if (slash == std::string::npos) judge_default_list(directory);
+      judged_.push_back(part);
+    }
+    if (slash == std::string::npos) return;
+  }
+}
+
+TrustedFile TrustedTree::open(const std::string& name) {
+  if (('/' + name + '/').find("/../") != std::string::npos)
+    refuse("'" + name + "' is not a path inside " + path_);
+  if (const size_t slash = name.rfind('/'); slash != std::string::npos)
+    judge_directory(name.substr(0, slash));
+  return open_and_judge(path_ + '/' + name);
 }
 
 }  // namespace jetpack::support

@@ -28,8 +28,8 @@ PluginFile from_listing(std::string_view note) {
   PluginFile file;
   file.id = std::move(listing.id);
   file.version = std::move(listing.version);
-  file.needed = std::move(listing.needed);
-  if (listing.abi.size() == 2) {
+  file.needed.assign(listing.needed.begin(), listing.needed.end());
+  if (listing.abi_count == 2) {
     file.abi_major = static_cast<uint16_t>(listing.abi[0]);
     file.abi_minor = static_cast<uint16_t>(listing.abi[1]);
   }

@@ -24,6 +24,7 @@
 #include "services/config/home.hpp"
 #include "support/files.hpp"
 #include "support/ini.hpp"
+#include "support/trust.hpp"
 
 namespace jetpack {
 
@@ -87,6 +88,7 @@ void add_plugin_directories(SearchPath& path, const Home& home, const GlobalOpti
     }
     path.directories.push_back(directory);
   }
+  path.named = path.directories.size();
   const char* from_environment = ::secure_getenv("JETPACK_PLUGIN_PATH");
   if (from_environment != nullptr && ::geteuid() == 0) {
     path.ignored.emplace_back("JETPACK_PLUGIN_PATH is ignored for root; use --plugin-path");
@@ -94,10 +96,17 @@ void add_plugin_directories(SearchPath& path, const Home& home, const GlobalOpti
     add_directories(path, "JETPACK_PLUGIN_PATH", from_environment);
   }
   // A damaged file is reported by the commands that need it; help must work all the same.
+  const std::string file = home.path("config/jetpack.ini");
   try {
-    if (const auto ini = support::Ini::read(home.path("config/jetpack.ini")))
-      add_directories(path, "[plugins] path", ini->get("plugins", "path").value_or(""));
-  } catch (const Error&) {
+    const auto ini = support::Ini::read(file);
+    const std::string list = ini ? ini->get("plugins", "path").value_or("") : "";
+    if (list.empty()) return;
+    // Root's environment may name the home of another, whose file must not name what root runs.
+    if (::geteuid() == 0) support::trusted_path(file);
+    add_directories(path, "[plugins] path", list);
+  } catch (const Error& e) {
+    if (e.code() == Errc::denied)
+      path.ignored.push_back(std::string("ignoring [plugins] path: ") + e.what());
   }
 }
 
@@ -147,8 +156,8 @@ int run_found(const Registry::Found& found, const std::vector<std::string>& word
     const auto values = parse_values(command, arguments, registry, home);
     if (!values) return run_incomplete(registry, words);
     if (plugin.origin == Origin::host) return run_host_command(command, *values, registry);
-    if (!plugin.program.empty()) return run_program(plugin, command, *values, home);
     HostServices services(home, prefix + JETPACK_SERVICE_DIR);
+    if (!plugin.program.empty()) return run_program(plugin, command, *values, services);
     return run_command(plugin, command, *values, services);
   });
 }
@@ -176,6 +185,7 @@ int dispatch(GlobalOptions options) {
   SearchPath path{prefix + JETPACK_PLUGIN_DIR,
                   {home.root() + "/plugins/active", prefix + "plugins/active"},
                   {},
+                  0,
                   {}};
   add_plugin_directories(path, home, options);
   // Never destroyed: to take apart what was read of all plugins is a tenth of the work of --help.

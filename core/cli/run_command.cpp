@@ -7,8 +7,9 @@
 
 #include <jetpack/boundary.hpp>
 #include "cli/report.hpp"
+#include "cli/run_apart.hpp"
 #include "cli/standard_streams.hpp"
-#include "loader/isolation.hpp"
+#include "loader/admission.hpp"
 #include "loader/refusal.hpp"
 #include "services/self/cancellation.hpp"
 #include "support/files.hpp"
@@ -54,17 +55,22 @@ jp_sink person() noexcept {
           }};
 }
 
-const jp_plugin& load(const Plugin& plugin) {
-  const std::string path = [&] {
-    try {
-      return support::trusted_path(plugin.path);
-    } catch (const Error& e) {
-      throw Refusal(e.what());
-    }
-  }();
+std::string trusted(const std::string& path) {
+  try {
+    return support::trusted_path(path);
+  } catch (const Error& e) {
+    throw Refusal(e.what());
+  }
+}
+
+// Without an admission: a built-in.
+const jp_plugin& load(const Plugin& plugin, const Admission* admission) {
   const jp_plugin* entry = nullptr;
   try {
-    entry = support::load_object<jp_plugin>(path, JP_ENTRY);
+    entry = static_cast<const jp_plugin*>(
+        admission != nullptr
+            ? support::load_open_symbol(admission->library.get(), admission->path, JP_ENTRY)
+            : support::load_symbol(trusted(plugin.path), JP_ENTRY));
   } catch (const Error& e) {
     throw Refusal(std::string("it cannot be loaded: ") + e.what());
   }
@@ -86,9 +92,9 @@ uint32_t terminals() {
   return flags;
 }
 
-int run_here(const Plugin& plugin, const CommandNote& command, const Values& values,
-             HostServices& services) {
-  const jp_plugin& table = load(plugin);
+int run_here(const Plugin& plugin, const Admission* admission, const CommandNote& command,
+             const Values& values, HostServices& services) {
+  const jp_plugin& table = load(plugin, admission);
   void* self = nullptr;
   jp_error err{};
   boundary::check(table.open(&services.table(), &self, &err), err);
@@ -128,11 +134,12 @@ int run_command(const Plugin& plugin, const CommandNote& command, const Values& 
   services.begin_command(command.name);
   services.begin_plugin(plugin.note->id(), plugin.path, plugin.origin == Origin::builtin);
   const RemoveTempDir removal{services.self()};
-  if (plugin.origin == Origin::builtin) return run_here(plugin, command, values, services);
+  if (plugin.origin == Origin::builtin) return run_here(plugin, nullptr, command, values, services);
   services.self().choose_temp_dir();
-  return run_isolated(plugin.note->id() + " in 'jetpack " + command.name + "'", [&] {
-    return report_failure(command, plugin,
-                          [&] { return run_here(plugin, command, values, services); });
+  const Admission admission = admit(plugin, services.home().root());
+  return run_apart(plugin, admission, command, services, false, [&] {
+    if (admission.is_bundle) services.restrict_to(admission.services);
+    return run_here(plugin, &admission, command, values, services);
   });
 }
 

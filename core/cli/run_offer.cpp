@@ -61,16 +61,16 @@ int run_offer(const std::vector<std::string>& words, Registry& registry, const H
     if (!plugin->refusal.empty()) throw Refusal(plugin->refusal);
     if (!read_offers(plugin->note->text()).has(kind, name))
       throw Error(Errc::not_found, "plugin " + id + " has no " + what);
+    HostServices services(home, module_directory);
     if (!plugin->program.empty()) {
       command.arguments.clear();
-      return run_program(*plugin, command, Values::parse(command, {}), home,
+      return run_program(*plugin, command, Values::parse(command, {}), services,
                          {"JETPACK_OFFER=" + kind, "JETPACK_OFFER_NAME=" + name});
     }
     std::vector<std::string> arguments;
     if (kind == "hook")
       arguments = {"--",
                    support::read_bounded(STDIN_FILENO, max_event, "standard input").value_or("")};
-    HostServices services(home, module_directory);
     return run_command(*plugin, command, Values::parse(command, arguments), services);
   });
 }

@@ -11,7 +11,8 @@
 
 #include <jetpack/error.hpp>
 #include "cli/report.hpp"
-#include "loader/isolation.hpp"
+#include "cli/run_apart.hpp"
+#include "loader/admission.hpp"
 #include "loader/program.hpp"
 #include "loader/refusal.hpp"
 #include "support/files.hpp"
@@ -107,9 +108,9 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return all;
 }
 
-[[noreturn]] void become(const Plugin& plugin, const CommandNote& command, const Values& values,
-                         const Home& home, const ProgramVariables& more) {
-  std::vector<std::string> argv{trusted_program(plugin)};
+[[noreturn]] void become(const std::string& program, const CommandNote& command,
+                         const Values& values, const Home& home, const ProgramVariables& more) {
+  std::vector<std::string> argv{program};
   std::vector<std::string> variables = values_as_variables(command, values);
   for (char** variable = environ; *variable != nullptr; ++variable)
     if (!is_reserved(*variable)) variables.emplace_back(*variable);
@@ -168,12 +169,15 @@ std::vector<std::string> values_as_variables(const CommandNote& command, const V
 }
 
 int run_program(const Plugin& plugin, const CommandNote& command, const Values& values,
-                const Home& home, const ProgramVariables& more) {
-  if (plugin.origin != Origin::bundle) become(plugin, command, values, home, more);
-  return run_isolated(plugin.note->id() + " in 'jetpack " + command.name + "'", [&]() -> int {
-    return report_failure(command, plugin,
-                          [&]() -> int { become(plugin, command, values, home, more); });
-  });
+                HostServices& services, const ProgramVariables& more) {
+  const Home& home = services.home();
+  if (plugin.origin == Origin::builtin)
+    become(trusted_program(plugin), command, values, home, more);
+  const Admission admission = admit(plugin, home.root());
+  check_executable(admission.path);
+  if (!admission.is_bundle) become(admission.path, command, values, home, more);
+  return run_apart(plugin, admission, command, services, true,
+                   [&]() -> int { become(admission.path, command, values, home, more); });
 }
 
 }  // namespace jetpack

@@ -6,7 +6,7 @@
 
 #include "cli/command_line.hpp"
 #include "loader/registry.hpp"
-#include "services/config/home.hpp"
+#include "services/host_services.hpp"
 
 namespace jetpack {
 
@@ -18,7 +18,7 @@ using ProgramVariables = std::vector<std::string>;
 // ours. One of a bundle runs in a child, as a bundle's libraries do. Throws Refusal when the program
 // must not or cannot be executed, and Error.
 int run_program(const Plugin& plugin, const CommandNote& command, const Values& values,
-                const Home& home, const ProgramVariables& more = {});
+                HostServices& services, const ProgramVariables& more = {});
 
 // For tests: the values as JSON, and the variables that stand for them.
 std::string values_as_json(const CommandNote& command, const Values& values);

@@ -1,99 +1,145 @@
-// Runs code in a child process, so that its crash is reported and does not crash us.
+// Runs a plugin in a child process, with limits, so that its end is reported and is not ours.
 #include "loader/isolation.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 
 #include <jetpack/error.hpp>
+#include "loader/call_filter.hpp"
+#include "loader/fork_counter.hpp"
+#include "loader/monitor.hpp"
 #include "support/files.hpp"
 
 namespace jetpack {
 
 namespace {
 
-constexpr int passed_on[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT, SIGCONT};
+constexpr int refused = 126;
 
-sigset_t watched_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGCHLD);
-  for (const int signal : passed_on) sigaddset(&set, signal);
-  return set;
+[[noreturn]] void fail_to_start() {
+  throw Error(Errc::unavailable,
+              "cannot start a process for the plugin: " + support::system_message(errno));
 }
 
-// Of what a process dies of by itself; sigabbrev_np is newer than glibc 2.28.
-std::string signal_name(int signal) {
-  switch (signal) {
-    case SIGABRT:
-      return "SIGABRT";
-    case SIGBUS:
-      return "SIGBUS";
-    case SIGFPE:
-      return "SIGFPE";
-    case SIGILL:
-      return "SIGILL";
-    case SIGKILL:
-      return "SIGKILL";
-    case SIGSEGV:
-      return "SIGSEGV";
-    case SIGSYS:
-      return "SIGSYS";
-    case SIGXCPU:
-      return "SIGXCPU";
-    default:
-      return "signal " + std::to_string(signal);
+// Two connected descriptors, closed on exec.
+struct Ends {
+  support::Fd ours;
+  support::Fd theirs;
+};
+
+Ends make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) fail_to_start();
+  return {support::Fd(ends[0]), support::Fd(ends[1])};
+}
+
+Ends make_sockets() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) fail_to_start();
+  return {support::Fd(ends[0]), support::Fd(ends[1])};
+}
+
+// Whether what the plugin writes to stderr goes through us. A terminal must stay one; and what goes
+// to the same place as stdout must stay in order with it.
+bool keeps_last_words() {
+  struct stat out {
+  }, err{};
+  if (::isatty(STDERR_FILENO) != 0 || ::fstat(STDERR_FILENO, &err) != 0) return false;
+  return ::fstat(STDOUT_FILENO, &out) != 0 || out.st_dev != err.st_dev || out.st_ino != err.st_ino;
+}
+
+// Memory that the child shares with us.
+class SharedRecord {
+ public:
+  SharedRecord()
+      : memory_(::mmap(nullptr, sizeof(ReturnRecord), PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    if (memory_ == MAP_FAILED) fail_to_start();
   }
-}
+  SharedRecord(const SharedRecord&) = delete;
+  SharedRecord& operator=(const SharedRecord&) = delete;
+  ~SharedRecord() { ::munmap(memory_, sizeof(ReturnRecord)); }
+  ReturnRecord& operator*() const { return *static_cast<ReturnRecord*>(memory_); }
 
-// The child is our own and not yet reaped, so its number is its own.
-int wait_for(pid_t child, const sigset_t& watched, const std::string& name) {
-  int status = 0;
-  while (true) {
-    const pid_t ended = ::waitpid(child, &status, WNOHANG);
-    if (ended == child) break;
-    siginfo_t info{};
-    const int signal = ::sigwaitinfo(&watched, &info);
-    // The terminal sends its signals to the child as well.
-    if (signal > 0 && signal != SIGCHLD && info.si_code <= 0) ::kill(child, signal);
+ private:
+  void* memory_;
+};
+
+class Isolated {
+ public:
+  explicit Isolated(const Isolation& isolation) : isolation_(isolation) {
+    counts_forks_ = isolation.granted && isolation.limits.processes &&
+                    *isolation.limits.processes != Limits::unlimited && can_count_forks();
   }
-  if (WIFEXITED(status)) return WEXITSTATUS(status);
-  const int signal = WTERMSIG(status);
-  // Whoever pressed ^C, ended us or closed the pipe knows.
-  if (signal == SIGINT || signal == SIGTERM || signal == SIGPIPE) return 128 + signal;
-  const std::string text = "jetpack: plugin " + name + " died of " + signal_name(signal) + " (" +
-                           ::strsignal(signal) + ")\n";
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
-  return 128 + signal;
-}
+
+  Ending run(const std::function<int()>& body) {
+    if (keeps_last_words()) errors_ = make_pipe();
+    if (counts_forks_) handover_ = make_sockets();
+    ::signal(SIGCHLD, SIG_DFL);
+    const MonitorSignals signals;
+    const MonitoredTree tree;
+    const pid_t child = ::fork();
+    if (child < 0) fail_to_start();
+    if (child == 0) run_child(signals, body);
+    errors_.theirs.close();
+    handover_.theirs.close();
+    Monitor monitor(isolation_, *record_, signals, tree,
+                    {child, std::move(errors_.ours), std::move(handover_.ours)});
+    return monitor.watch();
+  }
+
+ private:
+  [[noreturn]] void run_child(const MonitorSignals& signals, const std::function<int()>& body) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent_) ::_exit(128 + SIGKILL);
+    if (errors_.theirs) ::dup2(errors_.theirs.get(), STDERR_FILENO);
+    errors_ = {};
+    signals.restore();
+    confine();
+    const int code = body();
+    (*record_).code = code;
+    (*record_).has_returned = true;
+    // Not _exit: what the plugin registered for the end must run, once.
+    std::exit(code);
+  }
+
+  void confine() {
+    try {
+      isolation_.limits.apply();
+      if (!isolation_.granted) return;
+      const auto filter = call_filter(*isolation_.granted, parent_, counts_forks_);
+      const support::Fd listener = deny_calls(filter, counts_forks_);
+      if (counts_forks_) send_descriptor(handover_.theirs, listener);
+      handover_ = {};
+    } catch (const std::exception& error) {
+      const std::string line =
+          "jetpack: plugin " + isolation_.name + " was refused: " + error.what() + '\n';
+      support::write_all(STDERR_FILENO, line);
+      (*record_).has_returned = true;
+      ::_exit(refused);
+    }
+  }
+
+  const Isolation& isolation_;
+  pid_t parent_ = ::getpid();
+  bool counts_forks_ = false;
+  SharedRecord record_;
+  Ends errors_;
+  Ends handover_;  // of the descriptor to which forks are reported
+};
 
 }  // namespace
 
-int run_isolated(const std::string& name, const std::function<int()>& body) {
-  const sigset_t watched = watched_signals();
-  sigset_t before;
-  ::signal(SIGCHLD, SIG_DFL);
-  ::sigprocmask(SIG_BLOCK, &watched, &before);
-  const pid_t parent = ::getpid();
-  const pid_t child = ::fork();
-  if (child < 0)
-    throw Error(Errc::unavailable,
-                "cannot start a process for the plugin: " + support::system_message(errno));
-  if (child > 0) {
-    const int code = wait_for(child, watched, name);
-    ::sigprocmask(SIG_SETMASK, &before, nullptr);
-    return code;
-  }
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(128 + SIGKILL);
-  ::sigprocmask(SIG_SETMASK, &before, nullptr);
-  // Not _exit: what the plugin registered for the end must run, once.
-  std::exit(body());
+Ending run_isolated(const Isolation& isolation, const std::function<int()>& body) {
+  return Isolated(isolation).run(body);
 }
 
 }  // namespace jetpack

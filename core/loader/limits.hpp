@@ -16,6 +16,10 @@ struct Limits {
   std::optional<uint64_t> cpu_ms;     // time on a processor of each process; whole seconds count
   std::optional<uint64_t> wall_ms;    // from its start to its end
 
+  // Sets those that the kernel keeps for a process: memory, files and cpu, of this process and all
+  // that it starts. Throws Errc::unsupported.
+  void apply() const;
+
   bool operator==(const Limits&) const = default;
 };
 

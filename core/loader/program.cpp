@@ -79,9 +79,13 @@ std::string trusted_program(const Plugin& plugin) {
   } catch (const Error& e) {
     throw Refusal(e.what());
   }
+  check_executable(program);
+  return program;
+}
+
+void check_executable(const std::string& program) {
   if (::access(program.c_str(), X_OK) != 0)
     throw Refusal(program + " is not executable (chmod +x it)");
-  return program;
 }
 
 std::string why_not_executed(const std::string& program, int error) {

@@ -17,6 +17,9 @@ std::optional<Plugin> inspect_program(const std::string& path, Origin origin);
 // note and the program, and the program can be executed.
 std::string trusted_program(const Plugin& plugin);
 
+// Throws Refusal unless the program can be executed.
+void check_executable(const std::string& program);
+
 // Why the system did not execute a trusted program, for what execve(2) returned.
 std::string why_not_executed(const std::string& program, int error);
 

@@ -158,7 +158,11 @@ void Registry::scan() {
   scanned_ = true;
   scan_directory(path_.builtin_dir, Origin::builtin);
   scan_bundles();
-  for (const auto& directory : path_.directories) scan_directory(directory, Origin::directory);
+  for (size_t i = 0; i < path_.directories.size(); ++i) {
+    const size_t first = plugins_.size();
+    scan_directory(path_.directories[i], Origin::directory);
+    for (size_t of = first; of < plugins_.size(); ++of) plugins_[of].is_named = i < path_.named;
+  }
 }
 
 // Names in a directory, sorted; none when it does not exist. One that cannot be read, or is that of
@@ -216,6 +220,7 @@ void Registry::add_bundle(const std::string& directory) {
     for (const auto& library : manifest.libraries()) {
       Plugin plugin = inspect(start + library, Origin::bundle);
       if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note);
+      plugin.bundle = directory;
       plugins_.push_back(std::move(plugin));
     }
   } catch (const Refusal& refusal) {

@@ -19,7 +19,9 @@ struct Plugin {
   std::string path;     // the shared library or JSON note; of the host's own commands: empty
   std::string program;  // the executable that a JSON note names; of a library: empty
   std::optional<Note> note;
-  std::string refusal;  // why it cannot be used; empty when it can
+  std::string refusal;    // why it cannot be used; empty when it can
+  std::string bundle;     // the bundle's directory, as it is found in plugins/active; else empty
+  bool is_named = false;  // the command line names its directory
 };
 
 // Where plugins are looked for.
@@ -27,7 +29,8 @@ struct SearchPath {
   std::string builtin_dir;
   // Directories that hold a link to each active bundle. Of two with one name the first counts.
   std::vector<std::string> bundle_dirs;
-  std::vector<std::string> directories;  // configured, or given by --plugin-path
+  std::vector<std::string> directories;  // given by --plugin-path, then configured
+  size_t named = 0;                      // how many are given by --plugin-path
   std::vector<std::string> ignored;      // what was given and is not used, with the reason
 };
 

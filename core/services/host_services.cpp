@@ -1,6 +1,8 @@
 // The host as a plugin sees it: the table from which services are asked for.
 #include "services/host_services.hpp"
 
+#include <algorithm>
+
 #include <jetpack/boundary.hpp>
 #include "services/module.hpp"
 #include "services/offered.hpp"
@@ -26,7 +28,10 @@ HostServices::HostServices(Home home, std::string module_directory)
              JP_ABI_MINOR,
              this,
              {JETPACK_VERSION, sizeof JETPACK_VERSION - 1},
-             service} {}
+             service},
+      module_table_(table_) {
+  module_table_.service = module_service;
+}
 
 void HostServices::begin_plugin(const std::string& id, const std::string& library,
                                 bool is_builtin) {
@@ -35,8 +40,22 @@ void HostServices::begin_plugin(const std::string& id, const std::string& librar
 }
 
 int32_t HostServices::service(void* self, jp_str id, const void** table, jp_error* err) {
+  return boundary::guard(err, [&] {
+    auto& services = *static_cast<HostServices*>(self);
+    services.check_allowed(boundary::view(id));
+    *table = services.find(boundary::view(id));
+  });
+}
+
+int32_t HostServices::module_service(void* self, jp_str id, const void** table, jp_error* err) {
   return boundary::guard(
       err, [&] { *table = static_cast<HostServices*>(self)->find(boundary::view(id)); });
+}
+
+void HostServices::check_allowed(std::string_view id) const {
+  if (!allowed_ || std::find(allowed_->begin(), allowed_->end(), id) != allowed_->end()) return;
+  throw Error(Errc::denied, "the plugin does not declare that it needs " + std::string(id) +
+                                "; a bundle gets only the services that it declares");
 }
 
 const void* HostServices::find(std::string_view id) {
@@ -71,7 +90,7 @@ const void* HostServices::load_module(std::string_view id) {
   if (module == nullptr) throw unusable(path + " does not export " + service_module_symbol);
   const void* table = nullptr;
   jp_error err{};
-  boundary::check(module->open(&table_, &table, &err), err);
+  boundary::check(module->open(&module_table_, &table, &err), err);
   modules_.emplace(id, table);
   return table;
 }

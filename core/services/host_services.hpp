@@ -3,7 +3,9 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <jetpack/abi.h>
 #include "services/conditions/conditions_service.hpp"
@@ -25,6 +27,9 @@ class HostServices {
 
   const jp_host& table() const { return table_; }
   const AgentLog& log() const { return log_; }
+  const Home& home() const { return home_; }
+  // From now on, only these services are given.
+  void restrict_to(std::vector<std::string> services) { allowed_ = std::move(services); }
   // Whose entries follow in the log.
   void begin_command(std::string name) { verb_ = std::move(name); }
   // Which plugin runs; lines of others than built-ins have its name in the log.
@@ -33,6 +38,8 @@ class HostServices {
 
  private:
   static int32_t service(void* self, jp_str id, const void** table, jp_error* err);
+  static int32_t module_service(void* self, jp_str id, const void** table, jp_error* err);
+  void check_allowed(std::string_view id) const;
   const void* find(std::string_view id);
   const void* load_module(std::string_view id);
 
@@ -44,7 +51,9 @@ class HostServices {
   ConditionsService conditions_;
   SelfService self_;
   std::map<std::string, const void*, std::less<>> modules_;
+  std::optional<std::vector<std::string>> allowed_;  // unset: all
   jp_host table_;
+  jp_host module_table_;  // what a service that is a module needs is not the plugin's affair
 };
 
 }  // namespace jetpack

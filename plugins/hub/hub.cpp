@@ -1,6 +1,8 @@
 // Declares the hub's commands.
 
+#include <jetpack/config.hpp>
 #include <jetpack/plugin.hpp>
+#include <jetpack/session.hpp>
 #include "commands/commands.hpp"
 
 namespace {
@@ -110,7 +112,7 @@ consteval jetpack::Description works_on_simulation() {
 }  // namespace
 
 JETPACK_PLUGIN(
-    "jetpack.hub", JETPACK_HUB_VERSION,
+    "jetpack.hub", JETPACK_HUB_VERSION, jetpack::needs<jetpack::Config, jetpack::Session>(),
     command("hub serve", "Run an application server for clusters", hub::serve,
             description("Receives the messages of enrolled nodes over HTTPS, stores them, and "
                         "serves the cluster page. Prints one JSON line when it is ready: the "

@@ -52,6 +52,20 @@ def good_plugin(sdk, tmp_path_factory):
     return library.read_bytes()
 
 
+@pytest.fixture(scope="session")
+def throws(sdk, tmp_path_factory):
+    """throws(COMPILER): the library of throws.cpp, built once by each compiler."""
+    directory = tmp_path_factory.mktemp("throws")
+
+    def library(compiler):
+        path = directory / f"{compiler}.so"
+        if not path.exists():
+            sdk.build(HERE / "throws.cpp", path, compiler=compiler)
+        return path.read_bytes()
+
+    return library
+
+
 @pytest.fixture
 def run(jetpack, home, directory, tmp_path):
     """run(ARGS...) with the plugin directory; the marker of bad.c's constructor is tmp_path/marker."""
@@ -446,16 +460,16 @@ def test_open_that_fails(build, run):
     ],
 )
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
-def test_exceptions_stay_inside(sdk, directory, run, compiler, command, code, text):
-    sdk.build(HERE / "throws.cpp", directory / "throws.so", compiler=compiler)
+def test_exceptions_stay_inside(throws, directory, run, compiler, command, code, text):
+    (directory / "throws.so").write_bytes(throws(compiler))
     result = run("throw", command)
     assert (result.returncode, result.stdout) == (code, ""), result
     assert text in result.stderr
 
 
 @pytest.mark.parametrize("command", ["huge", "negative"])
-def test_an_impossible_exit_code_is_not_success(sdk, directory, run, command):
-    sdk.build(HERE / "throws.cpp", directory / "throws.so")
+def test_an_impossible_exit_code_is_not_success(throws, directory, run, command):
+    (directory / "throws.so").write_bytes(throws("g++"))
     assert run("throw", command).returncode not in (0, None)
 
 

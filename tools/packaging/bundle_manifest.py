@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a bundle's plugin.json from the ELF notes of its libraries and the files that are there.
+"""Writes a bundle's plugin.json from the ELF notes of its libraries and the files that are there, and signs it.
 
 Run by meson as an install script, so that what is hashed is what was installed, stripped or not.
 """
@@ -9,8 +9,11 @@ import json
 import os
 import pathlib
 import struct
+import subprocess
 import sys
 import tempfile
+
+import sign_bundle
 
 NOTE_OWNER = b"jetpack\0"
 NOTE_TYPE = 0x4A500001
@@ -123,7 +126,8 @@ def main():
     try:
         manifest = make_manifest(bundle)
         write_durably(bundle / MANIFEST, json.dumps(manifest, separators=(",", ":")) + "\n")
-    except (BadLibrary, OSError, KeyError, ValueError, struct.error) as error:
+        sign_bundle.sign(bundle)
+    except (BadLibrary, subprocess.CalledProcessError, OSError, KeyError, ValueError, struct.error) as error:
         sys.exit(f"bundle_manifest: cannot write the manifest of {bundle}: {error}")
 
 

@@ -19,7 +19,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <memory>
@@ -27,6 +26,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/process/control_group.hpp"
+#include "services/process/descendants.hpp"
 
 namespace jetpack {
 
@@ -34,30 +34,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-// Pairs of process and parent, as /proc has them now.
-std::vector<std::pair<pid_t, pid_t>> process_parents() {
-  std::vector<std::pair<pid_t, pid_t>> pairs;
-  const support::Directory dir(::opendir("/proc"));
-  while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
-    const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
-    if (pid <= 0) continue;
-    char text[512];
-    const support::Fd fd(
-        ::open(("/proc/" + std::string(entry->d_name) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-    const ssize_t size = fd ? ::read(fd.get(), text, sizeof text - 1) : -1;
-    if (size <= 0) continue;
-    text[size] = '\0';
-    // The name is in parentheses and may hold anything; the fields follow the last one.
-    const char* fields = std::string_view(text).rfind(')') == std::string_view::npos
-                             ? nullptr
-                             : text + std::string_view(text).rfind(')');
-    int parent = 0;
-    if (fields != nullptr && std::sscanf(fields, ") %*c %d", &parent) == 1)
-      pairs.emplace_back(pid, parent);
-  }
-  return pairs;
-}
 
 // Without close_range(2), which is newer than Linux 5.9, those that /proc or the limit names.
 void close_between(int first, int last) {
@@ -72,21 +48,6 @@ void close_between(int first, int last) {
     for (int fd = first; fd < ::sysconf(_SC_OPEN_MAX); ++fd) open.push_back(fd);
   for (const int fd : open)
     if (fd >= first && fd <= last && (!directory || fd != ::dirfd(directory.get()))) ::close(fd);
-}
-
-std::vector<pid_t> descendants() {
-  // What loses its parent becomes our child: without a child there is no descendant, and no need to
-  // look at all processes.
-  siginfo_t child{};
-  if (::waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD)
-    return {};
-  const auto pairs = process_parents();
-  std::vector<pid_t> found{::getpid()};
-  for (size_t i = 0; i < found.size(); ++i)
-    for (const auto& [pid, parent] : pairs)
-      if (parent == found[i]) found.push_back(pid);
-  found.erase(found.begin());
-  return found;
 }
 
 // Closes every descriptor from 3 on but these.
