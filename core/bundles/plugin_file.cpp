@@ -21,9 +21,10 @@ namespace {
 
 constexpr std::string_view library_suffix = ".so", note_suffix = ".json";
 
-PluginFile from_listing(std::string_view note) {
+// `end`: see read_listing().
+PluginFile from_listing(std::string_view note, std::string_view end) {
   std::vector<char> copy;
-  Listing listing = read_listing(note, "details", copy);
+  Listing listing = read_listing(note, end, copy);
   if (listing.schema != 1) throw Refusal("its note is not of schema 1");
   PluginFile file;
   file.id = std::move(listing.id);
@@ -53,7 +54,7 @@ PluginFile read_library(const std::string& path) {
   const support::Fd fd = open_library(path);
   const FileReader reader(fd.get());
   const NoteText note = read_note(reader, Machine::any);
-  PluginFile file = from_listing(note.text);
+  PluginFile file = from_listing(note.text, "details");
   file.platform = "linux-" + machine_of(reader);
   return file;
 }
@@ -61,7 +62,7 @@ PluginFile read_library(const std::string& path) {
 PluginFile read_note_file(const std::string& path) {
   const auto text = support::read_file(path, JP_NOTE_MAX);
   if (!text) throw Refusal("not found");
-  PluginFile file = from_listing(*text);
+  PluginFile file = from_listing(*text, "");  // its members may stand in any order
   const auto json = support::Json::parse(*text, path, {}, support::JsonRules::strict);
   file.program = support::text_or(json.root(), "program", "");
   if (file.program.empty() || file.program.find('/') != std::string::npos)
