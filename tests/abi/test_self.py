@@ -89,7 +89,9 @@ def test_directories(me, jetpack, home, library, tmp_path, end):
 
 
 def start(jetpack, *words):
-    process = jetpack.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Where the tests run in the background of a script, SIGINT is ignored, and stays so.
+    process = jetpack.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert process.stdout.readline() == "ready\n"
     return process
 
