@@ -173,6 +173,8 @@ TEST_CASE("unknown commands, errors and exit codes") {
   CHECK(h.run("kit fail").code == 1);
   CHECK(h.run("kit fail").err == "jetpack kit fail: not allowed\n");
   CHECK(h.run("kit much").code == 1);
+  CHECK(h.run("kit much").err.find("internal error: the command returned 300") !=
+        std::string::npos);
 }
 
 TEST_CASE("configuration, properties, identity and log") {

@@ -117,7 +117,7 @@ std::string SelfService::plugin_dir() const {
   if (::realpath(library_.c_str(), real) == nullptr)
     throw Error(Errc::unavailable,
                 "cannot find " + library_ + ": " + support::system_message(errno));
-  const std::string directory = support::parent_directory(real);
+  std::string directory = support::parent_directory(real);
   // A bundle has its libraries in lib/, or in lib/PLATFORM/.
   std::string root = directory;
   for (int levels = 0; levels < 2; ++levels) {

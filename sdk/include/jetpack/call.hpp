@@ -1,4 +1,5 @@
 // jetpack/call.hpp: one invocation of a command: its checked values, its output, and the services.
+// [any-thread]
 #pragma once
 
 #include <jetpack/boundary.hpp>
@@ -14,7 +15,7 @@
 namespace jetpack {
 
 // Valid while the command runs. Values are asked for by the name they were declared with, and as what
-// they were declared; anything else is Errc::internal. [any-thread]
+// they were declared; anything else is Errc::internal.
 class Call {
  public:
   Call(const jp_host& host, const jp_call& call) noexcept : host_(&host), call_(&call) {}

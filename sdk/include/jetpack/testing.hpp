@@ -257,7 +257,10 @@ class FakeHost {
     const int32_t status = plugin_.run(self, &call, &code, &err);
     plugin_.close(self);
     boundary::check(status, err);
-    return code >= 0 && code <= 255 ? code : 1;
+    if (code < 0 || code > 255)
+      throw Error(Errc::internal, "the command returned " + std::to_string(code) +
+                                      "; an exit code is from 0 to 255");
+    return code;
   }
 
   const void* find(std::string_view id) {
