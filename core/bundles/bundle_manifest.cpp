@@ -190,9 +190,9 @@ std::string BundleManifest::text() const {
                  .text("library", command.library);
            });
            json.object("files", [&](support::Object& all) {
-             for (const auto& [path, file] : files)
-               all.object(path, [&](support::Object& entry) {
-                 entry.text("sha256", file.sha256).number("size", file.size);
+             for (const auto& listed : files)
+               all.object(listed.first, [&](support::Object& entry) {
+                 entry.text("sha256", listed.second.sha256).number("size", listed.second.size);
                });
            });
          }) +

@@ -15,6 +15,9 @@ using jetpack::option;
 constexpr auto json = flag("json", "Print JSON");
 constexpr auto id = argument("ID", "Id of an installed bundle").values_from("plugin info");
 
+constexpr auto its_key =
+    option("key", 'k', "FILE", "Private key to sign it with; - is standard input");
+
 }  // namespace
 
 JETPACK_PLUGIN(
@@ -27,8 +30,8 @@ JETPACK_PLUGIN(
             example("jetpack plugin enable com.example.gpu", "Use it again")),
     command("plugin index", "Write an index of bundles", index_verb,
             argument("BUNDLE", "Bundle file; it must lie beside the index").repeated(),
-            option("output", 'o', "FILE", "Index to write").fallback("index.json"),
-            option("key", 'k', "FILE", "Private key to sign the index with"), json,
+            option("output", 'o', "PATH", "Where to write it").fallback("index.json"), its_key,
+            json,
             example("jetpack plugin index --key my.key *.jpb",
                     "Write index.json and index.json.sig")),
     command("plugin info", "Show what is in a bundle", info_verb,
@@ -49,21 +52,22 @@ JETPACK_PLUGIN(
             example("jetpack plugin install locker:plugins/gpu-1.2.0.jpb",
                     "Install from the node's locker")),
     command("plugin keygen", "Create a key to sign bundles with", keygen_verb,
-            argument("FILE", "Private key to create; the public one is FILE.pub"), json,
+            argument("PATH", "Private key to create; the public one is PATH.pub"), json,
             description("Ed25519, in PEM. An existing file is never replaced."),
             example("jetpack plugin keygen my.key", "Create my.key and my.key.pub")),
     command("plugin pack", "Make a bundle from plugins", pack_verb,
             argument("PLUGIN", "Library, note of an executable plugin, or directory with lib/")
                 .repeated(),
-            option("output", 'o', "FILE", "Bundle to write; default is ID-VERSION.jpb"),
-            option("key", 'k', "FILE", "Private key to sign the bundle with"),
+            option("output", 'o', "PATH", "Where to write it; default is ID-VERSION.jpb"), its_key,
             option("share", "DIR", "Directory whose content goes to share/"),
             option("id", "ID", "Id of a bundle of several plugins"),
             option("version", "VERSION", "Version of a bundle of several plugins"),
             option("capability", "NAME", "What the bundle asks to be granted")
                 .choices("ptrace", "mount", "kexec", "modules", "bpf")
                 .repeated(),
-            option("limit", "NAME=VALUE", "memory, processes, files, cpu or wall").repeated(), json,
+            option("limit", "NAME=VALUE", "Limit to ask for: memory, processes, files, cpu or wall")
+                .repeated(),
+            json,
             description("The manifest is made from the notes of the plugins. The same input gives "
                         "the same bytes."),
             example("jetpack plugin pack gpu.so --key my.key",
@@ -80,13 +84,13 @@ JETPACK_PLUGIN(
             example("jetpack plugin search gpu", "Find bundles for GPUs")),
     command(
         "plugin sign", "Sign a bundle or an index", sign_verb,
-        argument("FILE",
-                 "Bundle, which is signed in place, or index, beside which FILE.sig is written"),
-        option("key", 'k', "FILE", "Private key").required(), json,
+        argument("PATH",
+                 "Bundle, which is signed in place, or index, beside which PATH.sig is written"),
+        its_key.required(), json,
         example("jetpack plugin sign gpu-1.2.0.jpb --key my.key", "Sign a bundle")),
     command(
         "plugin trust", "Trust the owner of a key to sign bundles", trust_verb,
-        argument("FILE", "Public key in PEM, or - for standard input").optional().repeated(),
+        argument("FILE", "Public key in PEM; - is standard input").optional().repeated(),
         option("remove", "KEY", "Id of a key not to be trusted any longer"), json,
         description("Prints the ids of all trusted keys. Compare an id with what its owner says."),
         example("jetpack plugin trust vendor.pub", "Trust a key")),

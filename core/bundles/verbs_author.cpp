@@ -97,7 +97,7 @@ int pack_verb(const Call& call) {
 }
 
 int sign_verb(const Call& call) {
-  const std::string file = text_of(call, "FILE");
+  const std::string file = text_of(call, "PATH");
   return judged(call, file, [&] {
     const auto key = key_of(call);
     const std::string id = key->public_key().id();
@@ -140,7 +140,7 @@ int index_verb(const Call& call) {
 }
 
 int keygen_verb(const Call& call) {
-  const std::string file = text_of(call, "FILE");
+  const std::string file = text_of(call, "PATH");
   if (exists(file) || exists(file + ".pub"))
     throw Error(Errc::failed, "cannot create " + file +
                                   ": it, or its .pub, exists; bundles that were signed with a key "

@@ -59,7 +59,7 @@ class PlainReader {
     if (key == "requires") return read_texts(found.needed);
     if (key == "libraries") return read_texts(found.libraries);
     if (key == "commands") {
-      constexpr size_t usual = 5;
+      constexpr size_t usual = 16;
       found.commands.reserve(usual);
       return read_list([&] { return read_command(found.commands.emplace_back()); });
     }
@@ -75,6 +75,7 @@ class PlainReader {
   }
 
   bool read_command(Listing::Command& command) {
+    if (read_usual_command(command)) return true;
     if (!take('{')) return false;
     do {
       const auto key = string();
@@ -85,6 +86,28 @@ class PlainReader {
       if (*key == "summary") command.summary = *value;
     } while (take(','));
     return take('}');
+  }
+
+  // {"name":"...","summary":"..."}, which is what notes have: found with two searches. Nothing is
+  // read when it is in another form.
+  bool read_usual_command(Listing::Command& command) {
+    constexpr std::string_view start = R"({"name":")", middle = R"(","summary":")", close = "\"}";
+    // Sizes that are known here are compared without a call.
+    const auto has = [&](size_t at, const auto& expected) {
+      return at <= text_.size() && text_.size() - at >= expected.size() &&
+             std::memcmp(text_.data() + at, expected.data(), expected.size()) == 0;
+    };
+    if (!has(at_, start)) return false;
+    const size_t name = at_ + start.size();
+    const size_t name_end = text_.find('"', name);
+    if (!has(name_end, middle)) return false;
+    const size_t summary = name_end + middle.size();
+    const size_t summary_end = text_.find('"', summary);
+    if (!has(summary_end, close) || !is_plain_to(summary_end)) return false;
+    command.name = text_.substr(name, name_end - name);
+    command.summary = text_.substr(summary, summary_end - summary);
+    at_ = summary_end + close.size();
+    return true;
   }
 
   // An object whose values are numbers, one at least.

@@ -2,6 +2,7 @@
 #include "loader/note.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <jetpack/error.hpp>
 #include "loader/listing.hpp"
@@ -73,18 +74,28 @@ void for_each(const Value& object, const char* name, Use use) {
   for (const auto& element : member->GetArray()) use(element);
 }
 
+// What a character of a name may be.
+enum : unsigned char { no_part = 0, letter = 1, other = 2, space = 4 };
+constexpr std::array<unsigned char, 256> parts_of_names = [] {
+  std::array<unsigned char, 256> parts{};
+  for (unsigned char c = 'a'; c <= 'z'; ++c) parts[c] = letter;
+  for (unsigned char c = '0'; c <= '9'; ++c) parts[c] = other;
+  parts['-'] = parts['_'] = other;
+  parts[' '] = space;
+  return parts;
+}();
+
 // A command's or option's name: lower-case words, as they can be typed.
 bool is_name(std::string_view name, size_t words) {
   if (name.empty() || name.size() > 64) return false;
-  bool is_first = true;  // of a word
+  unsigned allowed = letter;  // first of a word
   for (const char c : name) {
-    const bool is_letter = c >= 'a' && c <= 'z';
-    const bool is_other = (c >= '0' && c <= '9') || c == '-' || c == '_' || c == ' ';
-    if (!is_letter && (is_first || !is_other)) return false;
-    is_first = c == ' ';
-    if (is_first && --words == 0) return false;
+    const unsigned part = parts_of_names[static_cast<unsigned char>(c)];
+    if ((part & allowed) == 0) return false;
+    allowed = part == space ? letter : letter | other | space;
+    if (part == space && --words == 0) return false;
   }
-  return !is_first;
+  return allowed != letter;
 }
 
 jp_type type_of(const Value& parameter) {

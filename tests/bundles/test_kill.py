@@ -82,8 +82,9 @@ def test_one_whole_version_is_active(name, kill_at, trusting, home, bundles, tmp
     numbers = range(1, total + 1)
     seen = set()
     for number in numbers if LONG else sorted({1 + i * (total - 1) // (SAMPLES - 1) for i in range(SAMPLES)}):
-        code, _ = run(number)
-        assert code == 137, (number, code)
+        code, made = run(number)
+        # The last few may not be reached: how many calls a run makes depends a little on what it meets.
+        assert code == 137 or (code == 0 and made < number and number > total - 10), (number, code, made, total)
         version = active_version(home)
         assert version in allowed, (number, version)
         seen.add(version)
