@@ -63,7 +63,8 @@ bool searches_beside_itself(int fd) {
     std::array<char, 4096> text{};
     const ssize_t size =
         ::pread(fd, text.data(), text.size() - 1, static_cast<off_t>(strings + path));
-    if (size > 0 && std::strstr(text.data(), "ORIGIN") != nullptr) return true;
+    if (size > 0 && std::string_view(text.data()).find("ORIGIN") != std::string_view::npos)
+      return true;
   }
   return false;
 }
@@ -84,10 +85,9 @@ const void* load_open_symbol(int fd, const std::string& path, const char* symbol
     return load_symbol(path, symbol);
   void* library = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (library == nullptr) throw Error(Errc::failed, linker_message(name, path));
-  // Never freed, as the library is never unloaded.
-  link_map* map = nullptr;
-  if (::dlinfo(library, RTLD_DI_LINKMAP, &map) == 0 && map != nullptr)
-    map->l_name = ::strdup(path.c_str());
+  // The handle is the library's entry in the list for debuggers, as dlinfo(3) has it. Never freed,
+  // as the library is never unloaded.
+  if (char* copy = ::strdup(path.c_str())) static_cast<link_map*>(library)->l_name = copy;
   return ::dlsym(library, symbol);
 }
 

@@ -1,12 +1,12 @@
 // Decides whether a plugin may be loaded, and what it may do then.
 #include "loader/admission.hpp"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
 
 #include <jetpack/error.hpp>
 #include "loader/audit.hpp"
@@ -60,31 +60,28 @@ std::string active_place(support::TrustedTree& tree, const std::string& name) {
   return "plugins/store/" + std::string(text.substr(start.size()));
 }
 
-// The whole of a file as it is now.
-class Mapping {
- public:
-  Mapping(const support::Fd& fd, uint64_t size) : size_(size) {
-    if (size_ == 0) return;
-    data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd.get(), 0);
-    if (data_ == MAP_FAILED) throw Refusal("cannot be read: " + support::system_message(errno));
+std::string hash_of(const support::TrustedFile& file) {
+  constexpr size_t piece_size = 256 << 10;
+  const auto piece = std::make_unique_for_overwrite<char[]>(
+      std::min<uint64_t>(piece_size, std::max<uint64_t>(file.size, 1)));
+  support::Sha256 hash;
+  for (uint64_t at = 0; at < file.size;) {
+    const ssize_t size =
+        ::pread(file.fd.get(), piece.get(), std::min<uint64_t>(piece_size, file.size - at),
+                static_cast<off_t>(at));
+    if (size < 0) throw Refusal("cannot be read: " + support::system_message(errno));
+    if (size == 0) break;
+    hash.update({piece.get(), static_cast<size_t>(size)});
+    at += static_cast<uint64_t>(size);
   }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() {
-    if (size_ > 0) ::munmap(data_, size_);
-  }
-  std::string_view text() const { return {static_cast<const char*>(data_), size_}; }
-
- private:
-  uint64_t size_;
-  void* data_ = nullptr;
-};
+  return support::hex(hash.finish());
+}
 
 void check_content(const support::TrustedFile& file, const BundleFile& expected) {
   if (file.size != expected.size)
     throw Refusal("it has " + std::to_string(file.size) + " bytes, its manifest says " +
                   std::to_string(expected.size) + "; install the bundle again");
-  if (support::sha256_hex(Mapping(file.fd, file.size).text()) != expected.sha256)
+  if (hash_of(file) != expected.sha256)
     throw Refusal("its SHA-256 is not that of its manifest; install the bundle again");
 }
 
@@ -147,8 +144,8 @@ class BundleJudge {
   // `at` is where the path of the bundle goes on with /plugins/active/.
   BundleJudge(const Plugin& plugin, size_t at)
       : plugin_(plugin),
-        tree_(plugin.bundle.substr(0, at)),
-        place_(active_place(tree_, plugin.bundle.substr(at + active.size()))) {}
+        tree_(plugin.path.substr(0, at)),
+        place_(active_place(tree_, plugin.bundle().substr(at + active.size()))) {}
 
   Admission judge() {
     const std::string name = place_ + "/plugin.json";
@@ -189,7 +186,7 @@ class BundleJudge {
 
   // A file of the bundle that is what the manifest says.
   support::TrustedFile open_listed(const Manifest& manifest, const std::string& path) {
-    const std::string name = path.substr(plugin_.bundle.size() + 1);
+    const std::string name = path.substr(plugin_.bundle_size + 1);
     support::TrustedFile file = open_plain(tree_, place_ + '/' + name);
     const auto expected = manifest.file(name);
     if (!expected) throw Refusal("its manifest does not list " + name);
@@ -222,8 +219,8 @@ class BundleJudge {
 };
 
 Admission admit_bundle(const Plugin& plugin) {
-  const size_t at = plugin.bundle.rfind(active);
-  if (at == std::string::npos) throw Refusal(plugin.bundle + " is not in plugins/active");
+  const size_t at = plugin.bundle().rfind(active);
+  if (at == std::string::npos) throw Refusal(plugin.bundle() + " is not in plugins/active");
   // Until the tree has been judged, nothing is written to it.
   BundleJudge judge(plugin, at);
   try {

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "loader/bare_calls.hpp"
 #include "support/files.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
@@ -33,7 +34,7 @@ std::string line_of(const Decision& decision) {
                .text("key", shown(decision.key))
                .text("decision", decision.allowed ? "allowed" : "refused")
                .text("reason", shown(decision.reason))
-               .number("user", ::getuid());
+               .number("user", bare::getuid());
          }) +
          '\n';
 }

@@ -19,6 +19,7 @@
 #include <linux/seccomp.h>
 
 #include <jetpack/error.hpp>
+#include "loader/bare_calls.hpp"
 
 namespace jetpack {
 
@@ -182,7 +183,7 @@ long seccomp(unsigned operation, unsigned long flags, void* argument) {
 bool can_count_forks() {
   utsname system{};
   int major = 0, minor = 0;
-  if (::uname(&system) != 0 || std::sscanf(system.release, "%d.%d", &major, &minor) != 2)
+  if (bare::uname(&system) != 0 || std::sscanf(system.release, "%d.%d", &major, &minor) != 2)
     return false;
   return major > 5 || (major == 5 && minor >= 5);
 }
@@ -199,7 +200,7 @@ std::vector<sock_filter> call_filter(const std::vector<std::string>& granted, pi
   for (const auto& [capability, call] : denied)
     if (std::find(granted.begin(), granted.end(), capability) == granted.end())
       program.return_if_equal(call, fail_with(EPERM));
-  protect_monitor(program, monitor, ::getpgrp());
+  protect_monitor(program, monitor, bare::getpgrp());
   program.for_value(__NR_ioctl, [&] {
     program.load_argument(1);
     program.return_if_equal(TIOCSTI, fail_with(EPERM));

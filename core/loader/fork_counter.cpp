@@ -10,6 +10,7 @@
 #include <linux/seccomp.h>
 
 #include <jetpack/error.hpp>
+#include "loader/bare_calls.hpp"
 
 namespace jetpack {
 
@@ -50,14 +51,14 @@ void send_descriptor(const support::Fd& socket, const support::Fd& descriptor) {
   header->cmsg_len = CMSG_LEN(sizeof(int));
   const int number = descriptor.get();
   std::memcpy(CMSG_DATA(header), &number, sizeof number);
-  if (::sendmsg(socket.get(), &parcel.message, MSG_NOSIGNAL) != 1)
+  if (bare::sendmsg(socket.get(), &parcel.message, MSG_NOSIGNAL) != 1)
     throw Error(Errc::unavailable,
                 "cannot hand over a descriptor: " + support::system_message(errno));
 }
 
 support::Fd receive_descriptor(const support::Fd& socket) {
   Parcel parcel;
-  if (::recvmsg(socket.get(), &parcel.message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1) return {};
+  if (bare::recvmsg(socket.get(), &parcel.message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1) return {};
   const cmsghdr* header = CMSG_FIRSTHDR(&parcel.message);
   if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return {};
   int number = -1;

@@ -13,6 +13,7 @@
 #include <cstdlib>
 
 #include <jetpack/error.hpp>
+#include "loader/bare_calls.hpp"
 #include "loader/call_filter.hpp"
 #include "loader/fork_counter.hpp"
 #include "loader/monitor.hpp"
@@ -43,7 +44,7 @@ Ends make_pipe() {
 
 Ends make_sockets() {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) fail_to_start();
+  if (bare::socketpair(SOCK_SEQPACKET | SOCK_CLOEXEC, ends) != 0) fail_to_start();
   return {support::Fd(ends[0]), support::Fd(ends[1])};
 }
 
@@ -59,14 +60,12 @@ bool keeps_last_words() {
 // Memory that the child shares with us.
 class SharedRecord {
  public:
-  SharedRecord()
-      : memory_(::mmap(nullptr, sizeof(ReturnRecord), PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+  SharedRecord() : memory_(bare::map_shared(sizeof(ReturnRecord))) {
     if (memory_ == MAP_FAILED) fail_to_start();
   }
   SharedRecord(const SharedRecord&) = delete;
   SharedRecord& operator=(const SharedRecord&) = delete;
-  ~SharedRecord() { ::munmap(memory_, sizeof(ReturnRecord)); }
+  ~SharedRecord() { bare::unmap(memory_, sizeof(ReturnRecord)); }
   ReturnRecord& operator*() const { return *static_cast<ReturnRecord*>(memory_); }
 
  private:

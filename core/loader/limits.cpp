@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include <jetpack/error.hpp>
+#include "loader/bare_calls.hpp"
 #include "support/files.hpp"
 
 namespace jetpack {
@@ -17,9 +18,9 @@ namespace {
 void set_limit(int resource, const char* name, std::optional<uint64_t> value) {
   if (!value || *value == Limits::unlimited) return;
   rlimit limit{};
-  ::getrlimit(static_cast<__rlimit_resource>(resource), &limit);
+  bare::limit(resource, nullptr, &limit);
   limit.rlim_cur = limit.rlim_max = std::min<rlim_t>(*value, limit.rlim_max);
-  if (::setrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0)
+  if (bare::limit(resource, &limit, nullptr) != 0)
     throw Error(Errc::unsupported, std::string("its limit of ") + name +
                                        " cannot be set: " + support::system_message(errno));
 }

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include <jetpack/error.hpp>
+#include "loader/bare_calls.hpp"
 #include "services/process/descendants.hpp"
 #include "support/text.hpp"
 
@@ -37,6 +38,17 @@ sigset_t watched_signals() {
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
   for (const int signal : passed_on) sigaddset(&set, signal);
+  return set;
+}
+
+template <class Signals>
+sigset_t all_signals_but(const Signals& left_out) {
+  constexpr int last = 64;
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal = 1; signal <= last; ++signal)
+    if (std::find(std::begin(left_out), std::end(left_out), signal) == std::end(left_out))
+      sigaddset(&set, signal);
   return set;
 }
 
@@ -68,9 +80,7 @@ bool is_set(const std::optional<uint64_t>& limit) { return limit && *limit != Li
 }  // namespace
 
 MonitorSignals::MonitorSignals() {
-  sigset_t blocked;
-  sigfillset(&blocked);
-  for (const int signal : {SIGTSTP, SIGTTIN, SIGTTOU}) sigdelset(&blocked, signal);
+  const sigset_t blocked = all_signals_but(std::array{SIGTSTP, SIGTTIN, SIGTTOU});
   ::sigprocmask(SIG_BLOCK, &blocked, &before_);
   const sigset_t watched = watched_signals();
   fd_ = support::Fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -78,9 +88,7 @@ MonitorSignals::MonitorSignals() {
 
 MonitorSignals::~MonitorSignals() {
   // What the plugin sent us must not end us now; what we were to pass on may.
-  sigset_t others;
-  sigfillset(&others);
-  for (const int signal : passed_on) sigdelset(&others, signal);
+  const sigset_t others = all_signals_but(passed_on);
   const timespec at_once{};
   while (::sigtimedwait(&others, nullptr, &at_once) > 0) continue;
   restore();
@@ -181,7 +189,7 @@ void Monitor::pass_signal_on() {
 void Monitor::reap() {
   int status = 0;
   rusage usage{};
-  for (pid_t pid = 0; (pid = ::wait4(-1, &status, WNOHANG, &usage)) > 0;) {
+  for (pid_t pid = 0; (pid = bare::wait4(-1, &status, WNOHANG, &usage)) > 0;) {
     if (pid != child_.pid) continue;
     has_ended_ = true;
     status_ = status;

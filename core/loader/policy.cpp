@@ -55,6 +55,7 @@ template <size_t count>
 std::optional<uint64_t> amount(const Place& place, const std::array<Unit, count>& units,
                                const char* expected) {
   const std::string text = support::lower_case(place.entry.value);
+  if (text.empty()) return std::nullopt;
   if (text == "unlimited") return Limits::unlimited;
   uint64_t number = 0;
   uint64_t total = 0;

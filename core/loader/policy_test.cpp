@@ -96,6 +96,13 @@ TEST_CASE("a policy is read") {
   CHECK(policy.limits.wall_ms == 250);
 }
 
+TEST_CASE("an empty value is none") {
+  const Policy policy = parse("[trust]\ndirectories =\n[allow]\nids =\n[limits]\nwall =\n");
+  CHECK(policy.directories.empty());
+  CHECK(policy.allows_id("com.example.gpu"));
+  CHECK_FALSE(policy.limits.wall_ms);
+}
+
 TEST_CASE("what is not understood is a fault, not a default") {
   for (const char* text :
        {"[trust]\nsignatures = no\n", "[trust]\nsignature = required\n", "[trusted]\na = b\n",

@@ -220,7 +220,7 @@ void Registry::add_bundle(const std::string& directory) {
     for (const auto& library : manifest.libraries()) {
       Plugin plugin = inspect(start + library, Origin::bundle);
       if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note);
-      plugin.bundle = directory;
+      plugin.bundle_size = static_cast<uint32_t>(directory.size());
       plugins_.push_back(std::move(plugin));
     }
   } catch (const Refusal& refusal) {

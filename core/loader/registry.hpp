@@ -1,6 +1,7 @@
 // Finds plugins and reads their notes, in the order of precedence, without loading one.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
@@ -16,12 +17,15 @@ enum class Origin { host, builtin, bundle, directory };
 // A plugin that was found. Refused ones stay in the list, with the reason.
 struct Plugin {
   Origin origin = Origin::builtin;
-  std::string path;     // the shared library or JSON note; of the host's own commands: empty
-  std::string program;  // the executable that a JSON note names; of a library: empty
+  bool is_named = false;     // the command line names its directory
+  uint32_t bundle_size = 0;  // of the part of `path` that is the bundle's directory; 0: no bundle
+  std::string path;          // the shared library or JSON note; of the host's own commands: empty
+  std::string program;       // the executable that a JSON note names; of a library: empty
   std::optional<Note> note;
-  std::string refusal;    // why it cannot be used; empty when it can
-  std::string bundle;     // the bundle's directory, as it is found in plugins/active; else empty
-  bool is_named = false;  // the command line names its directory
+  std::string refusal;  // why it cannot be used; empty when it can
+
+  // The directory of its bundle, as it is found in plugins/active.
+  std::string bundle() const { return path.substr(0, bundle_size); }
 };
 
 // Where plugins are looked for.

@@ -75,7 +75,7 @@ def lateness(case):
     for behaviour in HANGING:
         taken = []
         for _ in range(5):
-            command = measure.Case("", ["sh", "-c", '"$0" "$@" 2>/dev/null; [ $? = 137 ]', *case.command],
+            command = measure.Case("", ["/bin/sh", "-c", '"$0" "$@" 2>/dev/null; [ $? = 137 ]', *case.command],
                                    {**case.environment, "HOSTILE": behaviour})
             taken.append(measure.run_once(command)[0] * 1000 - WALL_MS)
         late[behaviour] = statistics.median(taken)

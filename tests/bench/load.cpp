@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   const std::string bundle = argv[2];
   const std::string library = bundle + '/' + argv[3];
   jetpack::Plugin plugin = jetpack::inspect(library, jetpack::Origin::bundle);
-  plugin.bundle = bundle;
+  plugin.bundle_size = static_cast<uint32_t>(bundle.size());
   const auto start = std::chrono::steady_clock::now();
   const void* entry = nullptr;
   if (std::string(argv[1]) == "checked") {
