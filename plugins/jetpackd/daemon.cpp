@@ -95,7 +95,8 @@ class Daemon {
     events_.emplace(
         call_, std::make_unique<AzureEvents>(call_.service<jetpack::Session>()), board_, log_,
         [this] { worker_.state_changed(); },
-        [this](const CloudEvent& event) { tell_of_end(event); });
+        [this](const CloudEvent& event) { tell_of_end(event); },
+        [this] { return offers_.is_ending(); });
     events_->start();
     notifier_.notify("READY=1\nSTATUS=delivering\nMAINPID=" + std::to_string(::getpid()));
     feed_watchdog();

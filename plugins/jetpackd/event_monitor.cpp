@@ -53,11 +53,13 @@ std::string announcement(const CloudEvent& event) {
 
 EventMonitor::EventMonitor(const jetpack::Call& call, std::unique_ptr<CloudEvents> cloud,
                            Board& board, support::LogFile& log, std::function<void()> changed,
-                           std::function<void(const CloudEvent&)> ending)
+                           std::function<void(const CloudEvent&)> ending,
+                           std::function<bool()> is_held)
     : board_(board),
       log_(log),
       changed_(std::move(changed)),
       ending_(std::move(ending)),
+      is_held_(std::move(is_held)),
       config_(call.service<jetpack::Config>()),
       process_(call.service<jetpack::Process>()),
       session_(call.service<jetpack::Session>()),
@@ -242,7 +244,7 @@ void EventMonitor::advance() {
   std::erase_if(runs_, [](const EventRun& run) { return run.is_over(); });
   for (const auto& [id, event] : listed_) {
     const EventRecord* record = journal_.find(id);
-    if (record != nullptr && record->stage == Stage::succeeded) acknowledge(*record);
+    if (record != nullptr && record->stage == Stage::succeeded && !is_held_()) acknowledge(*record);
   }
   show();
 }

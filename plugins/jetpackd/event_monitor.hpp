@@ -35,10 +35,10 @@ namespace jetpack::jetpackd {
 class EventMonitor {
  public:
   // Called from the monitor's thread: `changed` when the events on the board have changed, `ending`
-  // once with each that ends the node.
+  // once with each that ends the node; `is_held` says whether the cloud must not go ahead yet.
   EventMonitor(const jetpack::Call& call, std::unique_ptr<CloudEvents> cloud, Board& board,
                support::LogFile& log, std::function<void()> changed,
-               std::function<void(const CloudEvent&)> ending);
+               std::function<void(const CloudEvent&)> ending, std::function<bool()> is_held);
   EventMonitor(const EventMonitor&) = delete;
   EventMonitor& operator=(const EventMonitor&) = delete;
   ~EventMonitor();
@@ -76,6 +76,7 @@ class EventMonitor {
   support::LogFile& log_;
   std::function<void()> changed_;
   std::function<void(const CloudEvent&)> ending_;
+  std::function<bool()> is_held_;
   jetpack::Config config_;
   jetpack::Process process_;
   jetpack::Session session_;

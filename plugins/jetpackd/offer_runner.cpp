@@ -32,6 +32,7 @@ constexpr milliseconds longest_wait{30'000};  // until a changed plugin is notic
 constexpr uint64_t capture_bytes = 8 << 10;
 constexpr size_t max_words = 512;
 constexpr size_t most_events = 16;  // that wait for one hook
+constexpr std::string_view ending = "on-shutdown";
 
 std::string title(const support::Offer& offer) {
   return offer.kind + ' ' + offer.name + " of plugin " + offer.plugin;
@@ -86,6 +87,7 @@ void OfferRunner::stop() {
 
 void OfferRunner::happened(std::string event, std::string data, milliseconds longest) {
   const std::lock_guard lock(mutex_);
+  if (event == ending && has_ending_hook_) is_ending_ = true;
   if (events_.size() == most_events) events_.pop_front();
   events_.push_back({std::move(event), std::move(data), longest, Clock::now()});
   ::eventfd_write(wake_.get(), 1);
@@ -112,6 +114,7 @@ void OfferRunner::run() {
       for (const auto& event : events) hand_out(event);
       if (are_conditions_due) compare_conditions();
       for (auto& slot : slots_) advance(slot);
+      if (is_ending_) note_ending();
     } catch (const std::exception& e) {
       // For example out of memory.
       log_.error(std::string("internal error in the runner of plugins: ") + e.what());
@@ -175,7 +178,20 @@ void OfferRunner::take_list(const std::string& json) {
     slot.offer = std::move(offer);
   }
   slots_ = std::move(slots);
+  has_ending_hook_ = has_hook(ending);
   if (has_hook("on-condition") && !conditions_) compare_conditions();
+}
+
+// Once all hooks of the end have ended.
+void OfferRunner::note_ending() {
+  const std::lock_guard lock(mutex_);
+  const bool is_busy =
+      std::any_of(events_.begin(), events_.end(),
+                  [](const Event& event) { return event.name == ending; }) ||
+      std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+        return slot.offer.name == ending && (slot.process || !slot.waiting.empty());
+      });
+  if (!is_busy) is_ending_ = false;
 }
 
 bool OfferRunner::has_hook(std::string_view event) const {

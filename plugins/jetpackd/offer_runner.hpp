@@ -35,6 +35,8 @@ class OfferRunner {
   // Runs the hooks of the event, which get `data`, a JSON object, for at most `longest`. From any thread.
   void happened(std::string event, std::string data,
                 std::chrono::milliseconds longest = std::chrono::hours(1));
+  // Whether a hook of "on-shutdown" has yet to end. From any thread.
+  bool is_ending() const { return is_ending_; }
   // run/conditions.json was written: "on-condition" for those that are not as they were.
   void conditions_written();
 
@@ -62,6 +64,7 @@ class OfferRunner {
   void hand_out(const Event& event);
   void compare_conditions();
   bool has_hook(std::string_view event) const;
+  void note_ending();
   void advance(Slot& slot);
   void begin(Slot& slot, const std::string& input, std::chrono::milliseconds longest);
   void wait();
@@ -73,6 +76,7 @@ class OfferRunner {
   std::string home_, prefix_;
   support::Fd wake_;
   std::atomic<bool> is_stopping_ = false;
+  std::atomic<bool> has_ending_hook_ = false, is_ending_ = false;
 
   std::mutex mutex_;
   std::deque<Event> events_;  // that were not yet handed out

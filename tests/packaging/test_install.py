@@ -42,7 +42,7 @@ def _installer(built_home, tmp_path):
     shutil.copytree(built_home, source, symlinks=True, copy_function=lambda one, two: os.link(one, two),
                     ignore=lambda path, names: {"config", "logs", "run", "scripts"} & set(names)
                     if path == str(built_home) else set())
-    for name in ("agent.sha256", "hub.sha256", "sdk.sha256", "install.sh", "steps.sh"):
+    for name in ("agent.sha256", "checks.sha256", "hub.sha256", "sdk.sha256", "install.sh", "steps.sh"):
         copy = source / "system/install" / name
         if copy.exists():
             content = copy.read_bytes()
@@ -124,7 +124,7 @@ def test_an_incomplete_tree_is_refused(installer):
     page.unlink()
     text = installer(code=1)
     assert "incomplete" in text and page.name in text
-    for name in ("agent", "hub", "sdk"):
+    for name in ("agent", "checks", "hub", "sdk"):
         (installer.source / f"system/install/{name}.sha256").unlink()
     assert "it has no list of files" in installer(code=1)
     assert installer.files() == before

@@ -69,6 +69,16 @@ def check_edits(machine):
     assert machine.exists(f"{UNITS}/multi-user.target.wants/jetpackd.service")
 
 
+def test_the_health_checks_are_active_with_their_package(machine, packages):
+    machine.run("dpkg", "-i", packages.deb(NEW), packages.deb(NEW, "-checks"))
+    matches("jetpack.checks", machine.jetpack("plugin", "list", "--offers").stdout)
+    assert "refused" not in machine.jetpack("plugin", "list").stdout
+    assert machine.jetpack("plugin", "offer", "jetpack.checks", "check", "memory").stdout.startswith('{"condition"')
+    machine.run("dpkg", "-r", "jetpack-checks")
+    assert "jetpack.checks" not in machine.jetpack("plugin", "list", "--offers").stdout
+    machine.run("dpkg", "-P", "jetpack-checks", "jetpack")
+
+
 def test_deb_install_upgrade_remove_and_purge(machine, packages):
     before = changed(machine)
     machine.run("dpkg", "-i", packages.deb(OLD), packages.deb(OLD, "-hub"), packages.deb(OLD, "-sdk"))

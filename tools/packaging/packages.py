@@ -35,6 +35,8 @@ DESCRIPTIONS = {
               "disks, the clock, and processes that were killed for want of memory.",
     "sdk": "Headers and settings that a plugin, a subcommand of jetpack, is compiled with.",
 }
+# The bundle that a package activates, which a build for development does not.
+ACTIVATED = {"checks": "jetpack.checks"}
 # A script is the head, the steps, and these lines; what a package manager passes to it is in $1.
 HEAD = """#!/bin/sh
 set -eu
@@ -97,7 +99,11 @@ class Package:
         self.options = options
         self.home = options.home
         self.epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
-        self.files = [name for name in file_list.names(self.home) if file_list.package_of(name) == part]
+        self.links = {f"plugins/active/{bundle}": f"../store/{bundle}/{version.name}"
+                      for bundle in ACTIVATED.get(part, "").split()
+                      for version in (self.home / "plugins/store" / bundle).iterdir()}
+        self.files = sorted({*self.links, *(name for name in file_list.names(self.home)
+                                            if file_list.package_of(name) == part)})
         self.files.append(f"system/install/{part}.sha256")
         self.steps = (self.home / "system/install/steps.sh").read_text()
 
@@ -116,6 +122,9 @@ class Package:
             target = home / name
             target.parent.mkdir(parents=True, exist_ok=True)
             source = self.home / name
+            if name in self.links:
+                target.symlink_to(self.links[name])
+                continue
             if source.is_symlink():
                 target.symlink_to(os.readlink(source))
                 continue
@@ -199,7 +208,7 @@ def rpm_files(package, payload):
         if path not in state:
             yield f"%dir %attr(0755,root,{GROUP}) /{PLACE}/{path}"
     for name in package.files:
-        mode = "-" if (package.home / name).is_symlink() else f"{(payload / PLACE / name).stat().st_mode & 0o777:04o}"
+        mode = "-" if (payload / PLACE / name).is_symlink() else f"{(payload / PLACE / name).stat().st_mode & 0o777:04o}"
         yield f"%attr({mode},root,{GROUP}) /{PLACE}/{name}"
 
 
