@@ -159,7 +159,7 @@ std::string take_equals_sign(std::vector<std::string>& words) {
     words.erase(words.end() - 2);
   } else if (const size_t sign = words.back().find('=');
              words.back().starts_with("--") && sign != std::string::npos) {
-    const std::string lead = words.back().substr(0, sign + 1);
+    std::string lead = words.back().substr(0, sign + 1);
     words.back().erase(0, sign + 1);
     words.insert(words.end() - 1, lead.substr(0, sign));
     return lead;

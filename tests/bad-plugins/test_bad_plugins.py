@@ -34,14 +34,14 @@ def directory(tmp_path):
 def build(sdk, directory):
     """build(MACRO=VALUE, ...) makes directory/bad.so; a `note` replaces the one in bad.c."""
 
-    def build_plugin(*, note=None, source="bad.c", name="bad.so", **macros):
+    def build_plugin(*, note=None, source="bad.c", name="bad.so", links=(), **macros):
         if note is not None:
             text = note if isinstance(note, str) else json.dumps(note)
             macros["NOTE"] = c_string(text)
         # Strict C promises no string longer than 4095 bytes; every compiler takes longer ones.
         flags = ["-Wno-overlength-strings"]
         flags += [f"-D{macro}={value}" for macro, value in macros.items()]
-        return sdk.build(HERE / source, directory / name, flags=flags)
+        return sdk.build(HERE / source, directory / name, flags=flags, links=links)
 
     return build_plugin
 
@@ -347,7 +347,8 @@ def test_no_entry_symbol(build, run, tmp_path, sdk, directory):
 
 
 def test_an_undefined_symbol_is_found_before_the_command_runs(build, run):
-    build(UNDEFINED=1, BEHAVIOUR="run_undefined")
+    # As a plugin is that was linked without the options of jetpack-plugin.pc.
+    build(UNDEFINED=1, BEHAVIOUR="run_undefined", links=["-Wl,-z,undefs"])
     result = run("bad")
     assert result.returncode == 126, result
     assert "jp_test_defined_nowhere" in result.stderr and result.stdout == ""
