@@ -8,7 +8,7 @@
 
 namespace jetpack {
 
-// The texts of commands point into what was read.
+// The texts of commands, and the program, point into what was read.
 struct Listing {
   struct Command {
     std::string_view name;
@@ -17,7 +17,7 @@ struct Listing {
 
   int64_t schema = 0;
   std::string id, version;
-  std::string program;  // of a note that stands beside an executable
+  std::string_view program;  // of a note that stands beside an executable
   std::vector<uint64_t> abi;
   std::vector<std::string> needed;
   std::vector<Command> commands;
