@@ -8,7 +8,7 @@
 
 namespace jetpack {
 
-// The texts of commands, and the program, point into what was read.
+// The texts of commands point into what was read.
 struct Listing {
   struct Command {
     std::string_view name;
