@@ -240,7 +240,7 @@ Listing read_any(std::string_view text, std::vector<char>& copy) {
   found.schema = schema != nullptr && schema->IsInt() && schema->GetInt() == 1 ? 1 : 0;
   found.id = text_in(support::find_member(root, "id"), "id");
   found.version = text_in(support::find_member(root, "version"), "version");
-  found.program = text_in(support::find_member(root, "program"), "program");
+  found.program = kept(text_in(support::find_member(root, "program"), "program"));
   each_of(root, "abi", [&](const rapidjson::Value& number) {
     if (!number.IsUint64()) throw Refusal("'abi' is not [MAJOR, MINOR]");
     add_abi(number.GetUint64(), found);

@@ -18,7 +18,7 @@ struct Listing {
 
   int64_t schema = 0;
   std::string id, version;
-  std::string program;  // of a note that stands beside an executable
+  std::string_view program;  // of a note that stands beside an executable
   std::array<uint64_t, 2> abi{};
   size_t abi_count = 0;  // of the numbers that it has for the two of `abi`
   std::vector<std::string_view> needed;

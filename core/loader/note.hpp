@@ -67,7 +67,7 @@ class Note {
   uint16_t abi_minor() const { return abi_minor_; }
   const std::vector<std::string_view>& needed_services() const { return needed_; }
   // Of a note beside a program: what "program" says.
-  const std::string& program() const { return program_; }
+  std::string_view program() const { return program_; }
 
   // In the order of the note.
   const std::vector<Entry>& commands() const { return entries_; }
@@ -91,7 +91,7 @@ class Note {
   std::vector<char> listing_;  // what entries point into that do not point into the text
   std::string id_;
   std::string version_;
-  std::string program_;
+  std::string_view program_;
   uint16_t abi_major_ = 0, abi_minor_ = 0;
   std::vector<std::string_view> needed_;
   std::vector<Entry> entries_;

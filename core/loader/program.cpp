@@ -62,7 +62,7 @@ std::optional<Plugin> inspect_program(const std::string& path, Origin origin) {
     NoteText text = read_text(path);
     if (text.text.find("\"program\"") == std::string_view::npos) return std::nullopt;
     plugin.note.emplace(std::move(text), Note::Kind::program);
-    plugin.program = program_beside(path, plugin.note->program());
+    plugin.program = program_beside(path, std::string(plugin.note->program()));
     check_requirements(*plugin.note);
   } catch (const Refusal& refusal) {
     plugin.refusal = refusal.what();

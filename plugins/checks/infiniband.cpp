@@ -1,6 +1,7 @@
 // InfiniBand ports that are not active, or that lose their link again and again.
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <jetpack/error.hpp>
 #include "checks/checks_of_machine.hpp"
@@ -42,12 +43,16 @@ std::vector<Port> ports_of(const Machine& machine) {
   const std::string devices = "/sys/class/infiniband";
   std::vector<Port> ports;
   for (const auto& device : machine.names(devices)) {
-    const std::string directory = devices + '/' + device + "/ports";
+    std::string directory = devices;
+    directory.append("/").append(device).append("/ports");
     for (const auto& number : machine.names(directory)) {
-      const std::string port = directory + '/' + number;
+      std::string port = directory;
+      port.append("/").append(number);
+      std::string title = device;
+      title.append("/").append(number);
       const auto text = [&](const char* name) { return machine.text(port + name).value_or(""); };
       if (text("/link_layer") != "InfiniBand") continue;
-      ports.push_back({device + '/' + number, word_of(text("/state")), word_of(text("/phys_state")),
+      ports.push_back({std::move(title), word_of(text("/state")), word_of(text("/phys_state")),
                        text("/rate"), machine.number(port + "/counters/link_downed").value_or(0)});
     }
   }
