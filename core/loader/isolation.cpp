@@ -74,10 +74,10 @@ class SharedRecord {
 
 class Isolated {
  public:
-  explicit Isolated(const Isolation& isolation) : isolation_(isolation) {
-    counts_forks_ = isolation.granted && isolation.limits.processes &&
-                    *isolation.limits.processes != Limits::unlimited && can_count_forks();
-  }
+  explicit Isolated(const Isolation& isolation)
+      : isolation_(isolation),
+        counts_forks_(isolation.granted && isolation.limits.processes &&
+                      *isolation.limits.processes != Limits::unlimited && can_count_forks()) {}
 
   Ending run(const std::function<int()>& body) {
     if (keeps_last_words()) errors_ = make_pipe();
@@ -129,7 +129,7 @@ class Isolated {
 
   const Isolation& isolation_;
   pid_t parent_ = ::getpid();
-  bool counts_forks_ = false;
+  bool counts_forks_;
   SharedRecord record_;
   Ends errors_;
   Ends handover_;  // of the descriptor to which forks are reported
