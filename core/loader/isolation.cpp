@@ -88,7 +88,7 @@ class Isolated {
     const pid_t child = ::fork();
     if (child < 0) fail_to_start();
     if (child == 0) run_child(signals, body);
-    errors_.theirs.close();
+    // Our end of stderr's pipe stays open: that the child closes it at its end need not wake us.
     handover_.theirs.close();
     Monitor monitor(isolation_, *record_, signals, tree,
                     {child, std::move(errors_.ours), std::move(handover_.ours)});
