@@ -74,10 +74,10 @@ class SharedRecord {
 
 class Isolated {
  public:
-  explicit Isolated(const Isolation& isolation) : isolation_(isolation) {
-    counts_forks_ = isolation.granted && isolation.limits.processes &&
-                    *isolation.limits.processes != Limits::unlimited && can_count_forks();
-  }
+  explicit Isolated(const Isolation& isolation)
+      : isolation_(isolation),
+        counts_forks_(isolation.granted && isolation.limits.processes &&
+                      *isolation.limits.processes != Limits::unlimited && can_count_forks()) {}
 
   Ending run(const std::function<int()>& body) {
     if (keeps_last_words()) errors_ = make_pipe();
@@ -88,7 +88,7 @@ class Isolated {
     const pid_t child = ::fork();
     if (child < 0) fail_to_start();
     if (child == 0) run_child(signals, body);
-    errors_.theirs.close();
+    // Our end of stderr's pipe stays open: that the child closes it at its end need not wake us.
     handover_.theirs.close();
     Monitor monitor(isolation_, *record_, signals, tree,
                     {child, std::move(errors_.ours), std::move(handover_.ours)});
@@ -129,7 +129,7 @@ class Isolated {
 
   const Isolation& isolation_;
   pid_t parent_ = ::getpid();
-  bool counts_forks_ = false;
+  bool counts_forks_;
   SharedRecord record_;
   Ends errors_;
   Ends handover_;  // of the descriptor to which forks are reported
