@@ -48,6 +48,12 @@ void check_segments(std::string_view path) {
 
 }  // namespace
 
+std::string path_below(const std::string& directory, std::string_view name) {
+  std::string path = directory;
+  path.append("/").append(name);
+  return path;
+}
+
 void check_path(std::string_view path) {
   if (path.empty()) refuse(path, "has no name");
   if (path.size() > longest_path) refuse(path, "has too long a path");

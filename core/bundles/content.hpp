@@ -47,6 +47,9 @@ class Content {
   std::string read_small(std::string_view path, uint64_t most) const;
 };
 
+// "DIRECTORY/NAME".
+std::string path_below(const std::string& directory, std::string_view name);
+
 // Throws Refusal unless the path may be in a bundle: plugin.json, plugin.json.sig, or a file below
 // lib/ or share/, in UTF-8, without anything that a file system, shell or terminal could take for
 // something else.

@@ -41,12 +41,12 @@ void DirectoryContent::list(int directory, const std::string& below, unsigned de
     const std::string path = below + name;
     struct stat info {};
     if (::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
-      support::fail_on_file("look at", path_ + '/' + path, errno);
+      support::fail_on_file("look at", path_below(path_, path), errno);
     if (S_ISDIR(info.st_mode)) {
       if (path != "lib" && path != "share") check_path(path);
       const support::Fd inner(
           ::openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (!inner) support::fail_on_file("open", path_ + '/' + path, errno);
+      if (!inner) support::fail_on_file("open", path_below(path_, path), errno);
       list(inner.get(), path + '/', depth + 1);
       continue;
     }
@@ -64,14 +64,14 @@ void DirectoryContent::read(size_t index, const Sink& sink) const {
       root_.get(), entry.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, support::Links::none);
   struct stat info {};
   if (!file || ::fstat(file.get(), &info) != 0)
-    support::fail_on_file("open", path_ + '/' + entry.path, errno);
+    support::fail_on_file("open", path_below(path_, entry.path), errno);
   check_mode(entry.path, info.st_mode);
   std::string piece(64 << 10, '\0');
   uint64_t size = 0;
   while (true) {
     const ssize_t got = ::read(file.get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) support::fail_on_file("read", path_ + '/' + entry.path, errno);
+    if (got < 0) support::fail_on_file("read", path_below(path_, entry.path), errno);
     if (got == 0) break;
     size += static_cast<uint64_t>(got);
     if (size > entry.size) break;

@@ -36,7 +36,7 @@ void add_directory(const std::string& directory, std::vector<Part>& parts) {
   const DirectoryContent content(directory);
   for (const auto& entry : content.entries())
     if (entry.path != manifest_name && entry.path != signature_name)
-      parts.push_back({entry.path, directory + '/' + entry.path, entry.is_executable});
+      parts.push_back({entry.path, path_below(directory, entry.path), entry.is_executable});
 }
 
 void add_share(const std::string& directory, const std::string& below, std::vector<Part>& parts) {
@@ -45,7 +45,7 @@ void add_share(const std::string& directory, const std::string& below, std::vect
   while (const dirent* entry = ::readdir(opened.get())) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
-    const std::string file = directory + '/' + name, path = below + '/' + name;
+    const std::string file = path_below(directory, name), path = path_below(below, name);
     struct stat info {};
     if (::lstat(file.c_str(), &info) != 0) support::fail_on_file("read", file, errno);
     check_path(path);
@@ -68,11 +68,11 @@ void add_plugins(const std::vector<std::string>& files, std::vector<Part>& parts
   }
   for (size_t i = 0; i < files.size(); ++i) {
     const bool is_apart = platforms.size() > 1 && !plugins[i].platform.empty();
-    const std::string start = is_apart ? "lib/" + plugins[i].platform + '/' : "lib/";
+    const std::string start = is_apart ? path_below("lib", plugins[i].platform) + '/' : "lib/";
     parts.push_back({start + name_of(files[i]), files[i], false});
     if (!plugins[i].program.empty())
       parts.push_back({start + plugins[i].program,
-                       support::parent_directory(files[i]) + '/' + plugins[i].program, true});
+                       path_below(support::parent_directory(files[i]), plugins[i].program), true});
   }
 }
 

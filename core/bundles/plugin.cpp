@@ -15,8 +15,7 @@ using jetpack::option;
 constexpr auto json = flag("json", "Print JSON");
 constexpr auto id = argument("ID", "Id of an installed bundle").values_from("plugin info");
 
-constexpr auto its_key =
-    option("key", 'k', "FILE", "Private key to sign it with; - is standard input");
+constexpr auto its_key = option("key", "FILE", "Private key to sign it with; - is standard input");
 
 }  // namespace
 
@@ -65,7 +64,7 @@ JETPACK_PLUGIN(
             option("capability", "NAME", "What the bundle asks to be granted")
                 .choices("ptrace", "mount", "kexec", "modules", "bpf")
                 .repeated(),
-            option("limit", "NAME=VALUE", "Limit to ask for: memory, processes, files, cpu or wall")
+            option("max", "NAME=VALUE", "Limit to ask for: memory, processes, files, cpu or wall")
                 .repeated(),
             json,
             description("The manifest is made from the notes of the plugins. The same input gives "
@@ -91,7 +90,7 @@ JETPACK_PLUGIN(
     command(
         "plugin trust", "Trust the owner of a key to sign bundles", trust_verb,
         argument("FILE", "Public key in PEM; - is standard input").optional().repeated(),
-        option("remove", "KEY", "Id of a key not to be trusted any longer"), json,
+        option("distrust", "KEY", "Id of a key not to trust any longer"), json,
         description("Prints the ids of all trusted keys. Compare an id with what its owner says."),
         example("jetpack plugin trust vendor.pub", "Trust a key")),
     command("plugin update", "Install newer versions from the indexes", update_verb,

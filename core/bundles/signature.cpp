@@ -41,7 +41,7 @@ Signature Signature::parse(std::string_view text) {
   const auto raw = support::base64_decoded(text.substr(second + 1));
   const auto key = raw ? PublicKey::from_bytes(*raw) : std::nullopt;
   if (!bytes || !key) throw fail("it is not base64 of the right length");
-  const Signature signature{*key, *bytes};
+  Signature signature{*key, *bytes};
   // There is one way to write a signature.
   if (signature.text() != std::string(text) + '\n') throw fail("its key id is another key's");
   return signature;

@@ -123,7 +123,7 @@ Store::Change::Change(const Store& store) : store_(store), lock_(locked(store.ro
 
 void Store::Change::sweep(const std::string& directory) const {
   for (const auto& name : names_in(directory))
-    if (name.starts_with(temporary)) remove_tree(directory + '/' + name);
+    if (name.starts_with(temporary)) remove_tree(path_below(directory, name));
 }
 
 std::string Store::Change::staging() {

@@ -53,7 +53,7 @@ void write_text(const std::string& path, std::string_view text) {
 void create_parents(const std::string& root, const std::string& path,
                     std::set<std::string>& created) {
   for (size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
-    const std::string directory = root + '/' + path.substr(0, at);
+    const std::string directory = path_below(root, path.substr(0, at));
     if (!created.insert(directory).second) continue;
     if (::mkdir(directory.c_str(), directory_mode) != 0 ||
         ::chmod(directory.c_str(), directory_mode) != 0)
@@ -95,7 +95,7 @@ void unpack(const Content& content, const Judged& bundle, const std::string& dir
     const Entry& entry = content.entries()[i];
     if (!is_listed(entry)) continue;
     create_parents(directory, entry.path, created);
-    const NewFile file(directory + '/' + entry.path, entry.is_executable);
+    const NewFile file(path_below(directory, entry.path), entry.is_executable);
     copy_checked(content, i, bundle, [&](std::string_view piece) { file.write(piece); });
     file.finish();
   }

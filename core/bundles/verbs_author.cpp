@@ -43,7 +43,7 @@ Limits limits_of(const std::vector<std::string>& given) {
     section += limit + '\n';
   }
   try {
-    return Policy::parse(section, "--limit").limits;
+    return Policy::parse(section, "--max").limits;
   } catch (const Error& error) {
     throw Error(Errc::usage, error.what());
   }
@@ -81,7 +81,7 @@ int pack_verb(const Call& call) {
     request.id = text_of(call, "id");
     request.version = text_of(call, "version");
     request.capabilities = all_of(call, "capability");
-    request.limits = limits_of(all_of(call, "limit"));
+    request.limits = limits_of(all_of(call, "max"));
     const auto key = key_of(call);
     const Packing packing = prepare(request);
     const auto& manifest = packing.manifest;
@@ -161,10 +161,10 @@ int trust_verb(const Call& call) {
   const std::string home = home_of(call);
   const TrustedKeys keys(home + "/plugins/keys");
   const auto files = all_of(call, "FILE");
-  if (call.given("remove") && !files.empty())
-    throw Error(Errc::usage, "specify FILE or --remove, not both");
-  if (call.given("remove")) {
-    const std::string id = text_of(call, "remove");
+  if (call.given("distrust") && !files.empty())
+    throw Error(Errc::usage, "specify FILE or --distrust, not both");
+  if (call.given("distrust")) {
+    const std::string id = text_of(call, "distrust");
     if (!keys.remove(id)) throw Error(Errc::not_found, "key " + id + " is not trusted");
     write_audit(home, {"trust", {}, {}, id, false, "no longer trusted"});
   }

@@ -142,11 +142,12 @@ std::string runs_instead(const std::string& home, const std::string& id,
   return {};
 }
 
-void warn_of_shadows(const Call& call, const std::string& home, const Installed& done) {
-  for (const auto& command : done.commands)
-    if (const std::string other = runs_instead(home, done.id, command); !other.empty())
-      tell(call, "note: 'jetpack " + command + "' runs " + other +
-                     "; run this one with 'jetpack plugin run " + done.id + ' ' + command + "'");
+void warn_of_shadow(const Call& call, const std::string& home, const std::string& id,
+                    const std::string& command) {
+  const std::string other = runs_instead(home, id, command);
+  if (other.empty()) return;
+  tell(call, "note: 'jetpack " + command + "' runs " + other +
+                 "; run this one with 'jetpack plugin run " + id + ' ' + command + "'");
 }
 
 std::string sentence(const Installed& done) {
@@ -196,7 +197,7 @@ int install_verb(const Call& call) {
     const Installed done = put(fetcher, home, find(call, fetcher, home, source), "install");
     print_either(call, support::json_object([&](support::Object& json) { describe(json, done); }),
                  sentence(done));
-    warn_of_shadows(call, home, done);
+    for (const auto& command : done.commands) warn_of_shadow(call, home, done.id, command);
     return 0;
   });
 }

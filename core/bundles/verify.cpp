@@ -34,7 +34,7 @@ void check_each_file(const Content& content, const BundleManifest& manifest,
   const auto& entries = content.entries();
   for (size_t i = 0; i < entries.size() && problems.size() < max_problems; ++i) {
     const std::string& path = entries[i].path;
-    holds(problems, [&] { support::trusted_path(directory + '/' + path); });
+    holds(problems, [&] { support::trusted_path(path_below(directory, path)); });
     if (path == manifest_name || path == signature_name) continue;
     const auto file = manifest.files.find(path);
     if (file == manifest.files.end()) {

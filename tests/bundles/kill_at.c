@@ -13,10 +13,10 @@
 
 static int changes_files(const struct __ptrace_syscall_info* info) {
   static const long changing[] = {
-      SYS_write,    SYS_pwrite64,  SYS_fsync,     SYS_fchmod,   SYS_fchmodat,  SYS_mkdirat,   SYS_unlinkat,
-      SYS_renameat, SYS_renameat2, SYS_symlinkat, SYS_ftruncate,
+      SYS_write,    SYS_pwrite64, SYS_fsync,     SYS_fchmod,    SYS_fchmodat,  SYS_mkdirat,
+      SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_symlinkat, SYS_ftruncate,
 #ifdef __x86_64__
-      SYS_rename,   SYS_mkdir,     SYS_rmdir,     SYS_unlink,   SYS_symlink,   SYS_chmod,
+      SYS_rename,   SYS_mkdir,    SYS_rmdir,     SYS_unlink,    SYS_symlink,   SYS_chmod,
 #endif
   };
   const long number = (long)info->entry.nr;

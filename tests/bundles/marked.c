@@ -21,8 +21,9 @@
 #ifndef REQUIRES
 #define REQUIRES "[]"
 #endif
-JP_NOTE("{\"schema\":1,\"id\":\"" ID "\",\"version\":\"" VERSION "\",\"abi\":" ABI ",\"requires\":" REQUIRES
-        ",\"commands\":[{\"name\":\"" COMMAND "\",\"summary\":\"Say which version it is\"}]}");
+JP_NOTE("{\"schema\":1,\"id\":\"" ID "\",\"version\":\"" VERSION "\",\"abi\":" ABI
+        ",\"requires\":" REQUIRES ",\"commands\":[{\"name\":\"" COMMAND
+        "\",\"summary\":\"Say which version it is\"}]}");
 
 __attribute__((constructor)) static void leave_mark(void) {
   const char* path = getenv("TEST_MARKER");
@@ -46,4 +47,4 @@ static int32_t run(void* self, const jp_call* call, int32_t* exit_code, jp_error
 static void close_plugin(void* self) { (void)self; }
 
 JP_EXPORT const jp_plugin jetpack_plugin_v1 = {sizeof(jp_plugin), JP_ABI_MAJOR, JP_ABI_MINOR,
-                                               open_plugin, run, close_plugin};
+                                               open_plugin,       run,          close_plugin};

@@ -127,9 +127,9 @@ def test_unsigned_bundles_when_the_policy_says_so(trusting, home, jetpack, build
 
 
 def test_a_key_that_is_no_longer_trusted(trusting, keys, pack):
-    trusting.answer("plugin", "trust", "--remove", keys["vendor"].id)
+    trusting.answer("plugin", "trust", "--distrust", keys["vendor"].id)
     assert trusting("plugin", "install", pack()).returncode == 126
-    assert trusting("plugin", "trust", "--remove", keys["vendor"].id).returncode == 1
+    assert trusting("plugin", "trust", "--distrust", keys["vendor"].id).returncode == 1
 
 
 def test_keygen_replaces_nothing(jetpack, tmp_path):
@@ -146,7 +146,7 @@ def test_keygen_replaces_nothing(jetpack, tmp_path):
 def test_a_private_key_that_others_can_read(jetpack, build_marked, tmp_path):
     jetpack.answer("plugin", "keygen", tmp_path / "a.key")
     (tmp_path / "a.key").chmod(0o644)
-    result = jetpack("plugin", "pack", build_marked(), "-k", tmp_path / "a.key")
+    result = jetpack("plugin", "pack", build_marked(), "--key", tmp_path / "a.key")
     assert result.returncode == 1 and "chmod 600" in result.stderr
 
 
@@ -218,10 +218,10 @@ def test_several_plugins_in_one_bundle(trusting, jetpack, build_marked, keys, tm
         library = tmp_path / f"{name}.so"
         library.write_bytes(build_marked(ID=f"test.many.{name}", COMMAND=name).read_bytes())
         libraries.append(library)
-    result = jetpack("plugin", "pack", *libraries, "-k", keys["vendor"].path)
+    result = jetpack("plugin", "pack", *libraries, "--key", keys["vendor"].path)
     assert result.returncode == 1 and "--id" in result.stderr
     path = tmp_path / "many.jpb"
-    jetpack.answer("plugin", "pack", *libraries, "-k", keys["vendor"].path, "--id", "test.many", "-o", path)
+    jetpack.answer("plugin", "pack", *libraries, "--key", keys["vendor"].path, "--id", "test.many", "-o", path)
     trusting.answer("plugin", "install", path)
     assert trusting.answer("one") == trusting.answer("two") == "1.0.0\n"
     assert trusting.answer("plugin", "run", "test.many", "two") == "1.0.0\n"
@@ -234,7 +234,7 @@ def test_several_platforms_in_one_bundle(trusting, build_marked, keys, tmp_path)
     (tmp_path / "arm/marked.so").write_bytes(foreign)
     path = tmp_path / "both.jpb"
     made = json.loads(trusting.answer("plugin", "pack", build_marked(), tmp_path / "arm/marked.so", "--json",
-                                      "-k", keys["vendor"].path, "-o", path))
+                                      "--key", keys["vendor"].path, "-o", path))
     assert made["platforms"] == ["linux-aarch64", "linux-x86_64"]
     trusting.answer("plugin", "install", path)
     assert trusting.answer("marked") == "1.0.0\n"
@@ -244,7 +244,7 @@ def test_several_platforms_in_one_bundle(trusting, build_marked, keys, tmp_path)
 def test_share_capabilities_and_limits(trusting, home, pack, tmp_path):
     (tmp_path / "data/inner").mkdir(parents=True)
     (tmp_path / "data/inner/table.txt").write_text("1 2 3\n")
-    path = pack("--share", tmp_path / "data", "--capability", "ptrace", "--limit", "memory=512M", "--limit", "wall=90")
+    path = pack("--share", tmp_path / "data", "--capability", "ptrace", "--max", "memory=512M", "--max", "wall=90")
     refused = trusting("plugin", "install", path)
     assert refused.returncode == 126 and "ptrace" in refused.stderr
     home.write("config/plugins.ini", "[allow]\ncapabilities = ptrace\n")
@@ -261,7 +261,7 @@ def test_an_executable_plugin(trusting, keys, tmp_path):
     (tmp_path / "script.json").write_text(json.dumps(note))
     (tmp_path / "script.sh").write_text("#!/bin/sh\necho script\n")
     path = tmp_path / "script.jpb"
-    trusting.answer("plugin", "pack", tmp_path / "script.json", "-k", keys["vendor"].path, "-o", path)
+    trusting.answer("plugin", "pack", tmp_path / "script.json", "--key", keys["vendor"].path, "-o", path)
     trusting.answer("plugin", "install", path)
     info = json.loads(trusting.answer("plugin", "info", "test.script", "--json"))
     assert info["platforms"] == [] and info["files"] == 2
@@ -276,8 +276,8 @@ def test_pack_says_what_is_wrong(jetpack, build_marked, tmp_path):
             ([tmp_path / "empty"], "no plugin"),
             ([tmp_path / "none.so"], "none.so"),
             ([tmp_path / "text.so"], "not an ELF file"),
-            ([build_marked(), "--limit", "memory"], "NAME=VALUE"),
-            ([build_marked(), "--limit", "memory=much"], "memory"),
+            ([build_marked(), "--max", "memory"], "NAME=VALUE"),
+            ([build_marked(), "--max", "memory=much"], "memory"),
             ([build_marked(), "--capability", "magic"], "magic")):
         result = jetpack("plugin", "pack", *arguments, "-o", tmp_path / "out.jpb")
         assert result.returncode in (1, 2, 126) and words in result.stderr, result

@@ -61,7 +61,7 @@ def _publish(jetpack, build_marked, keys):
 
     def make(directory, *versions, key="vendor", identity="test.marked"):
         for version in versions:
-            jetpack.answer("plugin", "pack", build_marked(VERSION=version, ID=identity), "-k", keys["vendor"].path,
+            jetpack.answer("plugin", "pack", build_marked(VERSION=version, ID=identity), "--key", keys["vendor"].path,
                            "-o", directory / f"{identity}-{version}.jpb")
         bundles = sorted(directory.glob("*.jpb"))
         jetpack.answer("plugin", "index", *bundles, "--key", keys[key].path, "-o", directory / "index.json")

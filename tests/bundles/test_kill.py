@@ -30,7 +30,7 @@ def _bundles(build_marked, jetpack, keys, tmp_path):
     made = {}
     for version in ("1.0.0", "2.0.0"):
         made[version] = tmp_path / f"{version}.jpb"
-        jetpack.answer("plugin", "pack", build_marked(VERSION=version), "-k", keys["vendor"].path, "-o", made[version])
+        jetpack.answer("plugin", "pack", build_marked(VERSION=version), "--key", keys["vendor"].path, "-o", made[version])
     return made
 
 

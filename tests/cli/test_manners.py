@@ -51,8 +51,8 @@ def test_negative_numbers_and_words_with_blanks_are_arguments_of_every_command(c
 
 
 # Names that mean different things, as the reference has them.
-DIFFERENT = {"all", "broker", "broker-ca", "count", "description", "dry-run", "expires", "file", "list", "name", "node",
-             "owner", "since", "type", "url"}
+DIFFERENT = {"all", "broker", "broker-ca", "count", "description", "dry-run", "expires", "file", "key", "list", "name", "node",
+             "output", "owner", "since", "type", "url"}
 
 
 def test_an_option_is_the_same_in_every_command(commands):
