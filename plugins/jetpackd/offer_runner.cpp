@@ -12,7 +12,6 @@
 #include <jetpack/error.hpp>
 #include "jetpackd/memory.hpp"
 #include "jetpackd/threads.hpp"
-#include "support/conditions.hpp"
 #include "support/json_writer.hpp"
 #include "support/program.hpp"
 #include "support/redact.hpp"
@@ -69,6 +68,7 @@ OfferRunner::OfferRunner(const jetpack::Call& call, support::LogFile& log)
     : log_(log),
       config_(call.service<jetpack::Config>()),
       process_(call.service<jetpack::Process>()),
+      node_conditions_(call.service<jetpack::Conditions>()),
       home_(config_.path("")),
       prefix_(support::parent_directory(support::parent_directory(support::program_path()))),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
@@ -214,19 +214,16 @@ void OfferRunner::hand_out(const Event& event) {
 // Those that are not as they were when hooks were last told; at first nobody is.
 void OfferRunner::compare_conditions() {
   if (!has_hook("on-condition")) return;
-  support::Conditions now;
+  std::map<std::string, jetpack::Condition> now;
+  std::map<std::string, std::string> known;
   try {
-    now = support::read_conditions(config_.path("run/conditions.json"));
+    for (auto& condition : node_conditions_.list()) {
+      known[condition.name] = std::string(health_text(condition.health)) + ' ' + condition.message;
+      now[condition.name] = std::move(condition);
+    }
   } catch (const Error& e) {
     return log_.warning(e.what());
   }
-  const auto text_of = [](const support::Condition& condition, const char* name) {
-    const auto text = condition.find(name);
-    return text == condition.end() ? std::string() : text->second;
-  };
-  std::map<std::string, std::string> known;
-  for (const auto& [name, condition] : now)
-    known[name] = text_of(condition, "status") + ' ' + text_of(condition, "message");
   const auto before = std::exchange(conditions_, known);
   if (!before || *before == known) return;
   std::vector<std::string> changed;
@@ -243,8 +240,8 @@ void OfferRunner::compare_conditions() {
                           const bool is_set = condition != now.end();
                           support::Object(writer)
                               .text("name", name)
-                              .text("status", is_set ? text_of(condition->second, "status") : "OK")
-                              .text("message", is_set ? text_of(condition->second, "message") : "");
+                              .text("status", is_set ? health_text(condition->second.health) : "OK")
+                              .text("message", is_set ? condition->second.message : "");
                         });
             }),
             std::chrono::hours(1), Clock::now()});

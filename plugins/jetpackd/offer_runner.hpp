@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <jetpack/call.hpp>
+#include <jetpack/conditions.hpp>
 #include <jetpack/config.hpp>
 #include <jetpack/process.hpp>
 #include "support/files.hpp"
@@ -73,6 +74,7 @@ class OfferRunner {
   support::LogFile& log_;
   jetpack::Config config_;
   jetpack::Process process_;
+  jetpack::Conditions node_conditions_;
   std::string home_, prefix_;
   support::Fd wake_;
   std::atomic<bool> is_stopping_ = false;
