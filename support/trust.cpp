@@ -164,7 +164,6 @@ TrustedFile open_and_judge(std::string path) {
   struct stat info {};
   if (!file.fd || ::fstat(file.fd.get(), &info) != 0) fail_on_file("open", file.path, errno);
   judge(file.path, info, true);
-  file.links = info.st_nlink;
   file.size = static_cast<uint64_t>(info.st_size);
   return file;
 }

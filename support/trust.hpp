@@ -20,7 +20,6 @@ std::string trusted_path(const std::string& path);
 struct TrustedFile {
   Fd fd;
   std::string path;    // without symbolic links
-  uint64_t links = 0;  // hard links
   uint64_t size = 0;
 };
 

@@ -7,11 +7,15 @@
 #include <filesystem>
 
 #include <jetpack/error.hpp>
+#include "loader/program.hpp"
 #include "loader/registry.hpp"
+#include "support/script_interpreter.hpp"
 
 namespace jetpack::authoring {
 
 namespace {
+
+constexpr std::string_view library_suffix = ".so", note_suffix = ".json";
 
 bool is_directory(const std::string& path) {
   struct stat info {};
@@ -21,8 +25,13 @@ bool is_directory(const std::string& path) {
 // What the host would find in a directory, sorted as it does.
 void add_plugins_in(const std::string& directory, std::vector<std::string>& paths) {
   const auto start = static_cast<ptrdiff_t>(paths.size());
-  for (const auto& entry : std::filesystem::directory_iterator(directory))
-    if (entry.path().extension() == ".so") paths.push_back(entry.path().string());
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string path = entry.path().string();
+    const bool is_plugin =
+        path.ends_with(library_suffix) ||
+        (path.ends_with(note_suffix) && inspect_program(path, Origin::directory));
+    if (is_plugin) paths.push_back(path);
+  }
   std::sort(paths.begin() + start, paths.end());
 }
 
@@ -34,6 +43,18 @@ void check_mode(const std::string& path, Findings& findings) {
   findings.warn(
       "permissions",
       "others than its owner can write it, and jetpack then refuses it; run 'chmod go-w' on it");
+}
+
+void check_program(const std::string& program, Findings& findings) {
+  check_mode(program, findings);
+  try {
+    check_executable(program);
+    const std::string line = support::first_line_of(program);
+    if (!support::is_elf(line)) support::interpreter_in(line);
+    findings.ok("program", program);
+  } catch (const std::runtime_error& error) {
+    findings.fail("program", error.what());
+  }
 }
 
 }  // namespace
@@ -67,7 +88,8 @@ Findings check_plugin(const std::string& path) {
                            std::to_string(plugin.note->abi_minor()));
   }
   check_mode(path, findings);
-  if (!plugin.note) return findings;
+  if (!plugin.program.empty()) check_program(plugin.program, findings);
+  if (!plugin.note || !plugin.program.empty()) return findings;
   try {
     check_linking(ElfImage(path), findings);
   } catch (const Error& error) {

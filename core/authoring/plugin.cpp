@@ -185,7 +185,7 @@ JETPACK_PLUGIN(
         jetpack::argument("PLUGINS", "Directory of the plugins under test"),
         jetpack::argument("TRANSCRIPT", "Transcript, or directory with transcripts (*.test)")
             .repeated(),
-        jetpack::option("timeout", 't', "DURATION", "Time that one command may take")
+        jetpack::option("timeout", "DURATION", "Time that one command may take")
             .duration()
             .fallback("60s"),
         jetpack::flag("json", "Print JSON"),

@@ -29,6 +29,11 @@ bool is_directory(const std::string& path) {
   return S_ISDIR(info.st_mode);
 }
 
+bool has_directory(const std::string& directory, const std::string& name) {
+  struct stat info {};
+  return ::stat(path_below(directory, name).c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 // The files of a directory that has the form of a bundle, or of what goes to share/.
@@ -74,6 +79,26 @@ void add_plugins(const std::vector<std::string>& files, std::vector<Part>& parts
       parts.push_back({start + plugins[i].program,
                        path_below(support::parent_directory(files[i]), plugins[i].program), true});
   }
+}
+
+// The plugins that stand in a directory itself, as a build or a project in Bash has them, sorted.
+std::vector<std::string> plugins_in(const std::string& directory) {
+  const support::Directory opened(::opendir(directory.c_str()));
+  if (!opened) support::fail_on_file("read", directory, errno);
+  std::vector<std::string> files;
+  while (const dirent* entry = ::readdir(opened.get())) {
+    std::string file = path_below(directory, entry->d_name);
+    if (entry->d_name[0] != '.' && is_plugin(file)) files.push_back(std::move(file));
+  }
+  if (files.empty()) fail("no plugin found in " + directory);
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void add_source_directory(const std::string& directory, std::vector<Part>& parts) {
+  if (has_directory(directory, "lib")) return add_directory(directory, parts);
+  add_plugins(plugins_in(directory), parts);
+  if (has_directory(directory, "share")) add_share(path_below(directory, "share"), "share", parts);
 }
 
 // Where a plugin may be in lib/: there, or in the directory of a platform. Deeper are its helpers.
@@ -157,7 +182,7 @@ Packing prepare(const PackRequest& request) {
   Packing packing;
   auto& [manifest, parts] = packing;
   if (request.sources.size() == 1 && is_directory(request.sources[0])) {
-    add_directory(request.sources[0], parts);
+    add_source_directory(request.sources[0], parts);
   } else {
     add_plugins(request.sources, parts);
   }

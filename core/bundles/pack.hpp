@@ -11,8 +11,8 @@
 namespace jetpack::bundles {
 
 struct PackRequest {
-  // Libraries and notes of executable plugins, which go to lib/; or one directory with lib/ and
-  // share/.
+  // Libraries and notes of executable plugins, which go to lib/; or one directory, with lib/ and
+  // share/, or with the plugins themselves and share/.
   std::vector<std::string> sources;
   std::string share;  // a directory whose content goes to share/; empty: none
   // Where the notes of several plugins differ.

@@ -55,7 +55,7 @@ JETPACK_PLUGIN(
             description("Ed25519, in PEM. An existing file is never replaced."),
             example("jetpack plugin keygen my.key", "Create my.key and my.key.pub")),
     command("plugin pack", "Make a bundle from plugins", pack_verb,
-            argument("PLUGIN", "Library, note of an executable plugin, or directory with lib/")
+            argument("PLUGIN", "Library, note of an executable plugin, or directory of them")
                 .repeated(),
             option("output", 'o', "PATH", "Where to write it; default is ID-VERSION.jpb"), its_key,
             option("share", "DIR", "Directory whose content goes to share/"),

@@ -77,6 +77,14 @@ bool is_plugin_file(const std::string& path) {
   return path.ends_with(library_suffix) || path.ends_with(note_suffix);
 }
 
+bool is_plugin(const std::string& path) {
+  if (path.ends_with(library_suffix)) return true;
+  // Not each JSON file is a note.
+  const auto text =
+      path.ends_with(note_suffix) ? support::read_file(path, JP_NOTE_MAX) : std::nullopt;
+  return text && text->find("\"program\"") != std::string::npos;
+}
+
 PluginFile read_plugin_file(const std::string& path) {
   try {
     PluginFile file = path.ends_with(note_suffix) ? read_note_file(path) : read_library(path);

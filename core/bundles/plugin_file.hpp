@@ -33,6 +33,9 @@ void check_runs_here(const std::string& path);
 // Whether a library for this machine declares the command.
 bool library_has_command(const std::string& path, std::string_view command);
 
+// Whether a file outside of a bundle is a library, or a JSON file that names a program.
+bool is_plugin(const std::string& path);
+
 // Whether the file of a bundle is a plugin's, by its name: a library, or a note.
 bool is_plugin_file(const std::string& path);
 

@@ -71,14 +71,6 @@ class Store::Change {
   support::FileLock lock_;
 };
 
-// Whether the bundle is switched off: HOME/plugins/state/ID.json.
-struct BundleState {
-  bool is_disabled = false;
-  std::string reason;
-};
-BundleState read_state(const std::string& home, const std::string& id);
-void write_state(const std::string& home, const std::string& id, const BundleState& state);
-
 // fsync of a file or directory. Throws Error.
 void sync_path(const std::string& path);
 

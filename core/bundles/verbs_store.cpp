@@ -11,6 +11,7 @@
 #include "bundles/verify.hpp"
 #include "bundles/zip_reader.hpp"
 #include "loader/audit.hpp"
+#include "loader/plugin_state.hpp"
 #include "loader/refusal.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
@@ -70,7 +71,7 @@ std::string joined(const std::vector<std::string>& texts) {
   return all.empty() ? "-" : all;
 }
 
-std::string info_json(const Known& known, const Store& store, const BundleState& state) {
+std::string info_json(const Known& known, const Store& store, const PluginState& state) {
   const auto& manifest = known.manifest;
   return support::json_object([&](support::Object& json) {
     json.text("id", manifest.id).text("version", manifest.version);
@@ -98,12 +99,12 @@ std::string info_json(const Known& known, const Store& store, const BundleState&
     if (!active) return;
     json.text("active", *active).texts("versions", store.versions(manifest.id));
     if (previous && previous != active) json.text("previous", *previous);
-    json.boolean("enabled", !state.is_disabled);
-    if (state.is_disabled) json.text("reason", state.reason);
+    json.boolean("enabled", !state.disabled);
+    if (state.disabled) json.text("reason", state.reason);
   });
 }
 
-std::string info_text(const Known& known, const Store& store, const BundleState& state) {
+std::string info_text(const Known& known, const Store& store, const PluginState& state) {
   const auto& manifest = known.manifest;
   std::string text;
   const auto row = [&](const char* name, const std::string& value) {
@@ -121,7 +122,7 @@ std::string info_text(const Known& known, const Store& store, const BundleState&
   if (const auto active = store.active(manifest.id)) {
     row("active", *active);
     row("previous", store.previous(manifest.id).value_or("-"));
-    row("state", state.is_disabled ? "disabled: " + state.reason : "enabled");
+    row("state", state.disabled ? "disabled: " + state.reason : "enabled");
   }
   return text;
 }
@@ -145,7 +146,11 @@ int set_state(const Call& call, bool is_disabled, const std::string& reason) {
   if (!version) fail_not_installed(id);
   {
     const Store::Change change(store);
-    write_state(home, id, {is_disabled, reason});
+    if (is_disabled) {
+      disable_plugin(home, id, reason);
+    } else {
+      enable_plugin(home, id);
+    }
   }
   log_done(call, home, id, *version, reason);
   const char* done = is_disabled ? "disabled" : "enabled";
@@ -165,7 +170,7 @@ int info_verb(const Call& call) {
     const std::string home = home_of(call);
     const Store store(home);
     const Known known = find_known(store, name);
-    const BundleState state = read_state(home, known.manifest.id);
+    const PluginState state = PluginState::read(home, known.manifest.id);
     print_either(call, info_json(known, store, state), info_text(known, store, state));
     return 0;
   });

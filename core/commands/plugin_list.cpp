@@ -5,7 +5,7 @@
 #include "cli/answer.hpp"
 #include "commands/commands.hpp"
 #include "commands/plugin_offers.hpp"
-#include "support/json.hpp"
+#include "loader/plugin_state.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
 
@@ -35,11 +35,8 @@ std::optional<std::string> switched_off(const Plugin& plugin) {
   const size_t start = at + active.size();
   const std::string id = plugin.path.substr(start, plugin.path.find('/', start) - start);
   try {
-    const auto state =
-        support::Json::read(plugin.path.substr(0, at) + "/plugins/state/" + id + ".json");
-    const auto* disabled = state ? support::find_member(state->root(), "disabled") : nullptr;
-    if (disabled == nullptr || !disabled->IsTrue()) return std::nullopt;
-    return support::text_or(state->root(), "reason", "");
+    const PluginState state = PluginState::read(plugin.path.substr(0, at), id);
+    return state.disabled ? std::optional(state.reason) : std::nullopt;
   } catch (const Error&) {
     return std::nullopt;  // running it reports it
   }

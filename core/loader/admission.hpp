@@ -31,7 +31,7 @@ struct Admission {
 // All: the file and the directories above it can be written by nobody else (support/trust.hpp), and
 // the note in it, or beside it, is the one that was read for the command line.
 // A bundle: it may be used by the policy of its tree, is signed by a key that is trusted there and
-// not revoked, is not disabled, nothing in it is a link, and the library has the size and SHA-256
+// not revoked, is not disabled, nothing in it is a symbolic link, and the library has the size and SHA-256
 // of the manifest. The signature itself was verified when it was installed.
 // In a directory, for root: the command line or the policy of `home` names the directory.
 Admission admit(const Plugin& plugin, const std::string& home);

@@ -16,7 +16,7 @@ namespace jetpack {
 
 namespace {
 
-constexpr uint64_t max_file = 64 << 10;
+constexpr uint64_t max_state = 64 << 10;
 constexpr size_t max_reason = 1024;
 
 bool is_id(const std::string& id) {
@@ -46,7 +46,7 @@ support::FileLock lock(const std::string& tree) {
 
 PluginState PluginState::read(const std::string& tree, const std::string& id) {
   const std::string path = path_of(tree, id);
-  const auto text = support::read_private_file(path, max_file);
+  const auto text = support::read_private_file(path, max_state);
   if (!text) return {};
   const auto json = support::Json::parse(*text, path);
   const auto* disabled = support::find_member(json.root(), "disabled");

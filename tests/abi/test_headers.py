@@ -73,8 +73,10 @@ def test_a_compiler_that_cannot_use_them_is_told_why(sdk, compiler, flag, senten
 
 
 def test_each_header_says_first_what_it_needs(sdk):
-    first = {path.name: re.search(r"^#include <jetpack/(.*)>", path.read_text(), re.M)[1]
-             for path in (sdk.include / "jetpack").glob("*.hpp")}
+    headers = {path.relative_to(sdk.include / "jetpack").as_posix(): path.read_text()
+               for path in (sdk.include / "jetpack").rglob("*.hpp")}
+    first = {name: re.search(r"^#include <jetpack/(.*)>", text, re.M) for name, text in headers.items()}
+    first = {name: found[1] for name, found in first.items() if found}
     for header in first:
         chain = [header]
         while chain[-1] in first:

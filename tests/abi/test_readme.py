@@ -27,7 +27,6 @@ def test_every_command_prints_what_the_readme_says(readme, sdk, home, copied_hom
     # The plugin is installed into a copy of the tree, which its pkg-config file finds by itself.
     for part in ("include", "share"):
         shutil.copytree(sdk.prefix / part, copied_home / part, symlinks=True)
-    home.node({})
     environment = {
         **sdk.environment,
         "PATH": f"{copied_home}/bin:{os.environ['PATH']}",
@@ -98,7 +97,6 @@ def test_the_cmake_project_builds_installs_and_runs(readme, sdk, jetpack, home, 
         assert result.returncode == 0 and "warning" not in result.stdout.lower(), result.stdout
     exported = sdk.run("nm", "--dynamic", "--defined-only", directory / "build/greet.so").split()
     assert exported[-1] == "jetpack_plugin_v1" and len(exported) == 3
-    home.node({})
     assert jetpack.answer("--plugin-path", directory / "build", "greet", "Ada") == "Hello, Ada, from this node\n"
     jetpack.binary = copied_home / "bin/jetpack"
     assert jetpack.answer("greet", "Ada") == "Hello, Ada, from this node\n"

@@ -20,9 +20,9 @@
 #include <unistd.h>
 
 #ifndef NOTE
-#define NOTE                                                                         \
-  "{\"schema\":1,\"id\":\"test.hostile\",\"version\":\"1.0.0\",\"abi\":[1,0],"       \
-  "\"requires\":[\"jetpack.config/1\"],"                                             \
+#define NOTE                                                                   \
+  "{\"schema\":1,\"id\":\"test.hostile\",\"version\":\"1.0.0\",\"abi\":[1,0]," \
+  "\"requires\":[\"jetpack.config/1\"],"                                       \
   "\"commands\":[{\"name\":\"hostile\",\"summary\":\"Does what a test asked for\"}]}"
 #endif
 JP_NOTE(NOTE);
@@ -299,7 +299,8 @@ static void attack(void) {
     kill_monitor(0, SIGABRT);
   }
   if (is("kill-all")) say_result("kill", kill(-1, 0));
-  if (is("queue-to-parent")) say_result("kill", syscall(__NR_tgkill, getppid(), getppid(), SIGKILL));
+  if (is("queue-to-parent"))
+    say_result("kill", syscall(__NR_tgkill, getppid(), getppid(), SIGKILL));
   if (is("pidfd-parent")) say_result("pidfd", syscall(434, getppid(), 0) < 0);
   if (is("limit-parent")) {
     const uint64_t none[2] = {0, 0};

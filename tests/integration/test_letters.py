@@ -57,6 +57,7 @@ def node(jetpack, plugins, repository, tmp_path):
             jetpack.home.write(f"config/{name}", source.read_bytes())
     settings = jetpack.home.path / "config/jetpack.ini"
     settings.write_text(settings.read_text() + f"[plugins]\npath = {plugins}\n")
+    jetpack.home.write("config/plugins.ini", f"[trust]\ndirectories = {plugins}\n")
     jetpack.home.node({})
     yield jetpack
     subprocess.run([*tool, "stop", directory], capture_output=True, check=True)
@@ -87,6 +88,7 @@ def test_a_letter_is_taken_and_what_the_server_refuses_is_not_tried_again(node):
 def test_a_letter_is_checked_before_it_is_queued(jetpack, plugins, arguments, expected):
     jetpack.home.node({})
     jetpack.home.write("config/jetpack.ini", f"[plugins]\npath = {plugins}\n")
+    jetpack.home.write("config/plugins.ini", f"[trust]\ndirectories = {plugins}\n")
     result = jetpack("letter", *arguments, "--wait", "0")
     if expected:
         assert result.returncode == 2 and expected in result.stderr

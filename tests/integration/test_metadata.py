@@ -54,6 +54,7 @@ def ask(service, jetpack, home, sdk, repository, tmp_path):
                               "config": {"username": "node", "password": "secret"}}})
     home.write("config/jetpack.ini", "[cycle_server]\nproxy = http://127.0.0.1:1\n"
                                      f"[plugins]\npath = {plugins}\n")
+    home.write("config/plugins.ini", f"[trust]\ndirectories = {plugins}\n")
     env = {name: "http://127.0.0.1:1" for name in ("http_proxy", "HTTP_PROXY", "all_proxy")}
     return lambda *args: jetpack("metadata", *args, env=env)
 

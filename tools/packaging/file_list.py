@@ -24,6 +24,12 @@ def package_of(name):
     return next((package for package, prefixes in PACKAGES.items() if name.startswith(prefixes)), "agent")
 
 
+def signing_keys(home):
+    """The files of the keys that our own bundles are signed with; administrators add others."""
+    return {f"plugins/keys/{signature.read_text().split()[0]}.pub"
+            for signature in (home / "plugins/store").glob("jetpack.*/*/plugin.json.sig")}
+
+
 def is_ours(name):
     """Whether an installation puts it there; scripts keep files of their own in system/, and Python its caches."""
     if "/__pycache__/" in name:
@@ -34,10 +40,12 @@ def is_ours(name):
 
 def names(home):
     """The installed files and links, sorted."""
-    return sorted(path.relative_to(home).as_posix() for part in INSTALLED
-                  for path in (home / part).rglob("*")
-                  if (path.is_symlink() or path.is_file()) and path.suffix != ".sha256"
-                  and is_ours(path.relative_to(home).as_posix()))
+    all_names = (path.relative_to(home).as_posix() for part in INSTALLED for path in (home / part).rglob("*")
+                 if (path.is_symlink() or path.is_file()) and path.suffix != ".sha256")
+    keys = signing_keys(home)
+    return sorted(name for name in all_names if is_ours(name) and
+                  (not name.startswith("plugins/") or name.startswith(("plugins/store/", "plugins/active/"))
+                   or name in keys))
 
 
 def main():

@@ -49,15 +49,17 @@ class Config {
   // The managed users as a JSON array, as the server sent them.
   std::string users(Format format = Format::json) const { return read(JP_TREE_USERS, "", format); }
 
+  // The *_or functions give `fallback` for a value that is missing, also on a node that has no
+  // configuration yet.
   std::string get_or(std::string_view key, std::string_view fallback) const {
-    auto value = get(key);
+    auto value = get_if_configured(key);
     return value ? *std::move(value) : std::string(fallback);
   }
 
   // A boolean, or a string that reads as one (true, yes, on, 1; in any case). Null is as if there
   // were none.
   bool flag_or(std::string_view key, bool fallback) const {
-    auto value = get(key);
+    auto value = get_if_configured(key);
     if (!value || *value == null_text) return fallback;
     for (char& c : *value) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     return *value == "true" || *value == "yes" || *value == "on" || *value == "1";
@@ -66,7 +68,7 @@ class Config {
   // A whole number, or a string that reads as one; anything else is Errc::corrupt. Null is as if
   // there were none.
   int64_t integer_or(std::string_view key, int64_t fallback) const {
-    auto value = get(key);
+    auto value = get_if_configured(key);
     if (!value || *value == null_text) return fallback;
     int64_t number = 0;
     const char* end = value->data() + value->size();
@@ -95,6 +97,15 @@ class Config {
   }
 
  private:
+  std::optional<std::string> get_if_configured(std::string_view key) const {
+    try {
+      return get(key);
+    } catch (const Error& error) {
+      if (error.code() != Errc::unavailable) throw;
+      return std::nullopt;
+    }
+  }
+
   static constexpr std::string_view null_text = "None";  // in Format::plain
 
   int32_t fetch(std::string_view tree, std::string_view key, Format format, jp_sink to,

@@ -6,6 +6,9 @@
 //                  jetpack::timer("gpu-log", "Log temperatures", log_temperatures).every("10m"),
 //                  jetpack::hook("on-ready", set_persistence_mode),
 //                  gpu_count);  // constexpr auto gpu_count = jetpack::setting("gpu.count", ...);
+//
+// Declarations are evaluated by the compiler [compile-time]; what reads an event or a setting, or makes
+// a verdict, may be called from anywhere in the plugin [any-thread].
 #pragma once
 
 #include <jetpack/command.hpp>
@@ -242,11 +245,12 @@ inline std::string_view event_data(const Call& call) { return call.text("data").
 // The value of a setting: what the configuration has, else the fallback, else nothing. An invalid value
 // is reported on standard error and the fallback is used.
 inline std::optional<std::string> read_text(const Call& call, const Setting& setting) {
+  // A new node has no configuration yet.
+  const auto config = call.service<Config>();
   std::optional<std::string> text;
   try {
-    text = call.service<Config>().get(setting.key);
+    text = config.get(setting.key);
   } catch (const Error& e) {
-    // A new node has no configuration yet.
     if (e.code() != Errc::unavailable) throw;
   }
   // Null is as if it were left out.

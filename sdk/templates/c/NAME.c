@@ -39,7 +39,8 @@ static int32_t node_name(const jp_host* host, struct text* name, jp_error* err) 
   const jp_sink sink = {name, append};
   status = config->get(config->self, borrow(JP_TREE_CONFIG), borrow("cyclecloud.node.name"),
                        JP_PLAIN, sink, err);
-  if (status != JP_NOT_FOUND) return status;
+  /* A new node has no configuration at all. */
+  if (status != JP_NOT_FOUND && status != JP_UNAVAILABLE) return status;
   return append(name, "a node without a name", strlen("a node without a name"));
 }
 
