@@ -19,7 +19,7 @@ std::string trusted_path(const std::string& path);
 // A trusted file, open: what is read from it is what was judged, whatever is at its path later.
 struct TrustedFile {
   Fd fd;
-  std::string path;    // without symbolic links
+  std::string path;  // without symbolic links
   uint64_t size = 0;
 };
 

@@ -159,7 +159,7 @@ JETPACK_PLUGIN(
         jetpack::option("build", 'b', "TOOL", "Tool that builds it; bash needs none")
             .choices("meson", "cmake")
             .fallback("meson"),
-        jetpack::option("id", "ID", "Identity of the plugin; default is com.example.NAME"),
+        jetpack::option("id", "ID", "Id of the plugin or bundle; default is com.example.NAME"),
         jetpack::option("directory", 'd', "DIR", "Directory to create; default is NAME"),
         jetpack::flag("json", "Print JSON"),
         jetpack::description(
@@ -185,7 +185,7 @@ JETPACK_PLUGIN(
         jetpack::argument("PLUGINS", "Directory of the plugins under test"),
         jetpack::argument("TRANSCRIPT", "Transcript, or directory with transcripts (*.test)")
             .repeated(),
-        jetpack::option("timeout", "DURATION", "Time that one command may take")
+        jetpack::option("timeout", "DURATION", "Time limit of each step")
             .duration()
             .fallback("60s"),
         jetpack::flag("json", "Print JSON"),

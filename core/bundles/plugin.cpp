@@ -59,7 +59,7 @@ JETPACK_PLUGIN(
                 .repeated(),
             option("output", 'o', "PATH", "Where to write it; default is ID-VERSION.jpb"), its_key,
             option("share", "DIR", "Directory whose content goes to share/"),
-            option("id", "ID", "Id of a bundle of several plugins"),
+            option("id", "ID", "Id of the plugin or bundle; needed for several"),
             option("version", "VERSION", "Version of a bundle of several plugins"),
             option("capability", "NAME", "What the bundle asks to be granted")
                 .choices("ptrace", "mount", "kexec", "modules", "bpf")

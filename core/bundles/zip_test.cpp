@@ -24,7 +24,7 @@ std::string written(const std::vector<std::pair<std::string, std::string>>& file
   const support::Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   ZipWriter zip(fd.get());
   for (const auto& [name, content] : files)
-    zip.add(name, name.ends_with(".sh"), [&](const Sink& sink) { sink(content); });
+    zip.add(name, name.ends_with(".sh"), [&content = content](const Sink& sink) { sink(content); });
   zip.finish();
   return *support::read_file(path, 64 << 20);
 }

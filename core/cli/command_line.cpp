@@ -229,16 +229,16 @@ const std::string& choice_of(const ParameterNote& parameter, const std::string& 
 }
 
 // Where a value comes from.
-enum class Source { arguments, configuration, declaration };
+enum class ValueSource { arguments, configuration, declaration };
 
-[[noreturn]] void refuse_value(const ParameterNote& parameter, Source source,
+[[noreturn]] void refuse_value(const ParameterNote& parameter, ValueSource source,
                                const std::string& text, const std::string& advice) {
   const std::string shown = text.substr(0, 200);
-  if (source == Source::configuration)
+  if (source == ValueSource::configuration)
     throw Error(Errc::failed, "invalid value of " + parameter.from_config +
                                   " in the configuration: " + shown + "; " + advice + ", or give " +
                                   shown_name(parameter) + " to override it");
-  if (source == Source::declaration)
+  if (source == ValueSource::declaration)
     throw Refusal("its note is faulty: the default of '" + parameter.name + "' is '" + shown +
                   "'; " + advice);
   // The beginning is what callers of the reference know: "Invalid level: fatal".
@@ -327,16 +327,16 @@ void Values::add(const ParameterNote& parameter, std::vector<std::string> given,
   Slot& slot = slots_.emplace_back();
   slot.name = parameter.name;
   slot.texts = std::move(given);
-  Source source = Source::arguments;
+  ValueSource source = ValueSource::arguments;
   const bool is_given = !slot.texts.empty();
   if (!is_given && !parameter.from_config.empty() && configured) {
-    source = Source::configuration;
+    source = ValueSource::configuration;
     slot.texts = configured(parameter.from_config).value_or(std::vector<std::string>{});
     if (slot.texts.size() > 1 && !parameter.repeated)
       refuse_value(parameter, source, "a list", "expected one value");
   }
   if (slot.texts.empty() && parameter.fallback) {
-    source = Source::declaration;
+    source = ValueSource::declaration;
     slot.texts.push_back(*parameter.fallback);
   }
   for (auto& text : slot.texts) {

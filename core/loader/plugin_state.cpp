@@ -1,10 +1,14 @@
 // plugins/state/ID.json: whether a bundle is disabled, and how often it crashed.
 #include "loader/plugin_state.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 #include <jetpack/error.hpp>
+#include "support/file_errors.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
@@ -81,7 +85,8 @@ void disable_plugin(const std::string& tree, const std::string& id, const std::s
 
 void enable_plugin(const std::string& tree, const std::string& id) {
   const auto held = lock(tree);
-  PluginState{}.write(tree, id);
+  const std::string path = path_of(tree, id);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) support::fail_on_file("remove", path, errno);
 }
 
 PluginState record_crash(const std::string& tree, const std::string& id, const std::string& what) {

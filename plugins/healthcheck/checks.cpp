@@ -24,7 +24,6 @@ namespace jetpack::healthcheck {
 
 namespace {
 
-constexpr size_t max_name = 128;  // as of a condition
 constexpr size_t most_checks = 256;
 constexpr std::array state_names{"passed", "failed", "unhealthy", "hung", "invalid"};
 

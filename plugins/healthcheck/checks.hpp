@@ -8,6 +8,9 @@
 
 namespace jetpack::healthcheck {
 
+// Of the name of a condition, in bytes.
+inline constexpr size_t max_name = 128;
+
 // A script of config/healthcheck.d, or what a plugin offers.
 struct Check {
   std::string name;                       // the file's, or the offer's

@@ -6,6 +6,7 @@
 #include <jetpack/conditions.hpp>
 #include <jetpack/config.hpp>
 #include <jetpack/log.hpp>
+#include "healthcheck/checks.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/keepalive.hpp"
@@ -61,7 +62,6 @@ std::string summary(const Outcome& outcome) {
 
 // The name of a check is that of a file; a condition's is shorter, and printable.
 Condition condition_of(const std::string& name, const Outcome& outcome) {
-  constexpr size_t max_name = 128;
   constexpr size_t max_details = 64 << 10;
   Condition condition;
   condition.name = support::beginning_of(support::one_line(name), max_name);

@@ -26,10 +26,10 @@ using jetpack::Error;
 using std::chrono::milliseconds;
 
 constexpr milliseconds usual_deadline{60'000};
-constexpr milliseconds grace{1000};
+constexpr milliseconds offer_grace{1000};
 constexpr milliseconds longest_wait{30'000};  // until a changed plugin is noticed
-constexpr uint64_t capture_bytes = 8 << 10;
-constexpr size_t max_words = 512;
+constexpr uint64_t offer_output = 8 << 10;
+constexpr size_t most_words = 512;
 constexpr size_t most_events = 16;  // that wait for one hook
 constexpr std::string_view ending = "on-shutdown";
 
@@ -43,7 +43,7 @@ constexpr std::array watched{"lib/jetpack/plugins", "plugins/active", "plugins/s
 
 }  // namespace
 
-std::string failure_of(const jetpack::ProcessResult& result) {
+std::string failure_of_run(const jetpack::ProcessResult& result) {
   std::string text;
   if (result.timed_out) {
     text = "timed out";
@@ -60,7 +60,7 @@ std::string failure_of(const jetpack::ProcessResult& result) {
   std::string_view words = support::trimmed(masked);
   if (const size_t end = words.find_last_of('\n'); end != std::string_view::npos)
     words.remove_prefix(end + 1);
-  if (!words.empty()) text += ": " + support::cut(support::one_line(words), max_words);
+  if (!words.empty()) text += ": " + support::cut(support::one_line(words), most_words);
   return text;
 }
 
@@ -147,7 +147,7 @@ void OfferRunner::list_if_changed() {
     if (result->exit_code == 0) {
       take_list(result->out);
     } else {
-      log_.warning("cannot list the plugins: " + failure_of(*result));
+      log_.warning("cannot list the plugins: " + failure_of_run(*result));
     }
     release_memory();
     return;
@@ -252,7 +252,7 @@ void OfferRunner::advance(Slot& slot) {
     const auto result = slot.process->result();
     if (!result) return;
     slot.process.reset();
-    const std::string why = failure_of(*result);
+    const std::string why = failure_of_run(*result);
     if (why != slot.failure)
       log_.write(why.empty() ? JP_LEVEL_INFO : JP_LEVEL_WARNING,
                  title(slot.offer) + ": " + (why.empty() ? "works again" : why));
@@ -278,8 +278,8 @@ void OfferRunner::begin(Slot& slot, const std::string& input, milliseconds longe
   spec.input = input;
   // A timer with a short interval may take as long as it declares.
   spec.deadline = slot.offer.kind == "timer" ? deadline : std::min(deadline, longest);
-  spec.grace = grace;
-  spec.capture_bytes = capture_bytes;
+  spec.grace = offer_grace;
+  spec.capture_bytes = offer_output;
   try {
     slot.process.emplace(process_.start(std::move(spec)));
   } catch (const Error& e) {

@@ -93,6 +93,6 @@ class OfferRunner {
 };
 
 // Why a run counts as failed; empty: it succeeded. Of what it wrote, the last line, masked.
-std::string failure_of(const jetpack::ProcessResult& result);
+std::string failure_of_run(const jetpack::ProcessResult& result);
 
 }  // namespace jetpack::jetpackd

@@ -18,7 +18,10 @@ int nvmlInit_v2(void) {
   return count > 0 && strncmp(lines[0], "broken", 6) == 0 ? 18 : 0;
 }
 int nvmlShutdown(void) { return 0; }
-int nvmlDeviceGetCount_v2(unsigned* n) { *n = count; return 0; }
+int nvmlDeviceGetCount_v2(unsigned* n) {
+  *n = count;
+  return 0;
+}
 int nvmlDeviceGetHandleByIndex_v2(unsigned i, void** device) {
   *device = lines[i];
   return strncmp(lines[i], "lost", 4) == 0 ? 15 : 0;
@@ -37,17 +40,20 @@ int nvmlDeviceGetTemperature(void* device, unsigned sensor, unsigned* degrees) {
   *degrees = field(device, 0);
   return sensor == 0 ? 0 : 2;
 }
-int nvmlDeviceGetTotalEccErrors(void* device, unsigned type, unsigned counter, unsigned long long* errors) {
+int nvmlDeviceGetTotalEccErrors(void* device, unsigned type, unsigned counter,
+                                unsigned long long* errors) {
   *errors = field(device, 1);
   return type == 1 && counter == 0 ? 0 : 2;
 }
-int nvmlDeviceGetRemappedRows(void* device, unsigned* corrected, unsigned* uncorrected, unsigned* pending,
-                              unsigned* failed) {
+int nvmlDeviceGetRemappedRows(void* device, unsigned* corrected, unsigned* uncorrected,
+                              unsigned* pending, unsigned* failed) {
   *corrected = *uncorrected = 0;
   *pending = field(device, 2);
   *failed = field(device, 3);
   return 0;
 }
 const char* nvmlErrorString(int code) {
-  return code == 15 ? "GPU is lost" : code == 18 ? "Driver/library version mismatch" : "Unknown Error";
+  return code == 15   ? "GPU is lost"
+         : code == 18 ? "Driver/library version mismatch"
+                      : "Unknown Error";
 }

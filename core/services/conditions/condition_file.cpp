@@ -15,7 +15,6 @@ namespace jetpack {
 namespace {
 
 constexpr size_t max_condition_message = 1 << 20;  // the limit of the session
-constexpr size_t max_text = 64 << 10;
 constexpr size_t max_conditions = 1000;
 constexpr uint64_t max_conditions_file = 64 << 20;
 constexpr unsigned conditions_mode = 0660;
@@ -40,7 +39,7 @@ NodeConditions read_conditions(const std::string& path) {
 std::string condition_message(const std::string& name, const ConditionTexts& texts) {
   // Control characters take six bytes, so that texts within their limit may need more than a message
   // can have.
-  for (size_t most = max_text;; most /= 2) {
+  for (size_t most = max_condition_text;; most /= 2) {
     std::string json = support::json_object([&](support::Object& data) {
       data.text("name", name);
       for (const auto& [key, value] : texts)

@@ -1,6 +1,7 @@
 // The conditions of this node: run/conditions.json, and the messages that report them.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <string>
@@ -12,6 +13,9 @@ namespace jetpack {
 // The texts of a condition, by member of the message, and `since`.
 using ConditionTexts = std::map<std::string, std::string>;
 using NodeConditions = std::map<std::string, ConditionTexts>;
+
+// Of one text, in bytes.
+inline constexpr size_t max_condition_text = 64 << 10;
 
 // The file's content; empty when it does not exist. Throws Errc::corrupt.
 NodeConditions read_conditions(const std::string& path);

@@ -21,7 +21,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t max_name = 128;
-constexpr size_t max_text = 64 << 10;
 
 ConditionFile::Warn into(const jp_sink& warnings) {
   return [&warnings](const std::string& text) {
@@ -65,10 +64,10 @@ ConditionTexts texts_of(const jp_condition& condition, const ConditionFile::Warn
   for (const auto& [member, text] : given) {
     if (text.size == 0) continue;
     std::string whole = support::well_formed(boundary::view(text));
-    if (whole.size() > max_text)
+    if (whole.size() > max_condition_text)
       warn(std::string(member) + " has " + std::to_string(whole.size()) + " bytes, the limit is " +
-           std::to_string(max_text) + ", the rest is cut");
-    texts[member] = support::cut(whole, max_text);
+           std::to_string(max_condition_text) + ", the rest is cut");
+    texts[member] = support::cut(whole, max_condition_text);
   }
   if (texts.contains("action_type") != texts.contains("ghr_category"))
     throw Error(Errc::usage, "an action type and a GHR category must be used together");
