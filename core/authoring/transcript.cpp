@@ -5,15 +5,12 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include <jetpack/error.hpp>
 #include "support/files.hpp"
 #include "support/text.hpp"
 
 namespace jetpack::authoring {
-
-namespace fs = std::filesystem;
 
 namespace {
 
