@@ -79,6 +79,7 @@ TEST_CASE("a damaged state is an error until the bundle is enabled") {
   }
   enable_plugin(tree.path(), id);
   CHECK_FALSE(PluginState::read(tree.path(), id).disabled);
+  disable_plugin(tree.path(), id, "why");
   ::chmod(tree.file().c_str(), 0666);
   CHECK_THROWS_AS(PluginState::read(tree.path(), id), Error);
 }
