@@ -36,7 +36,8 @@ def _stage(built_home, tools, shared_directory):
                 path.write_bytes(content.replace(str(built_home).encode(), PLACE.encode()))
         subprocess.run(["strip", "--strip-unneeded", *programs], check=True)
         for bundle in (directory / "jetpack/plugins/store").glob("*/*"):
-            subprocess.run([tools / "bundle_manifest.py", bundle], check=True)
+            subprocess.run([tools / "bundle_manifest.py", bundle], check=True,
+                           env={**os.environ, "JETPACK_BUNDLE_KEY": str(directory / "bundle-key.pem")})
         list_files(tools, directory / "jetpack")
 
     return once(shared_directory, "stage", make) / "jetpack"

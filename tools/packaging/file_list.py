@@ -11,6 +11,8 @@ import os
 import pathlib
 import sys
 
+import sign_bundle
+
 INSTALLED = ("bin", "include", "lib", "plugins", "share", "system")
 # Whose name begins with the first that fits; the rest is the agent's.
 PACKAGES = {"hub": ("plugins/store/jetpack.hub/", "plugins/active/jetpack.hub"),
@@ -22,12 +24,6 @@ PACKAGES = {"hub": ("plugins/store/jetpack.hub/", "plugins/active/jetpack.hub"),
 def package_of(name):
     """The package that a file, named by its path in the home tree, belongs to."""
     return next((package for package, prefixes in PACKAGES.items() if name.startswith(prefixes)), "agent")
-
-
-def signing_keys(home):
-    """The files of the keys that our own bundles are signed with; administrators add others."""
-    return {f"plugins/keys/{signature.read_text().split()[0]}.pub"
-            for signature in (home / "plugins/store").glob("jetpack.*/*/plugin.json.sig")}
 
 
 def is_ours(name):
@@ -42,7 +38,8 @@ def names(home):
     """The installed files and links, sorted."""
     all_names = (path.relative_to(home).as_posix() for part in INSTALLED for path in (home / part).rglob("*")
                  if (path.is_symlink() or path.is_file()) and path.suffix != ".sha256")
-    keys = signing_keys(home)
+    # Administrators add keys of others.
+    keys = {f"plugins/keys/{key}.pub" for key in sign_bundle.signing_keys(home / "plugins/store")}
     return sorted(name for name in all_names if is_ours(name) and
                   (not name.startswith("plugins/") or name.startswith(("plugins/store/", "plugins/active/"))
                    or name in keys))

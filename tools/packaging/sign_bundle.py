@@ -35,6 +35,11 @@ def write(path, content):
     draft.replace(path)
 
 
+def signing_keys(store):
+    """The ids of the keys that our own bundles in plugins/store are signed with."""
+    return {signature.read_text().split()[0] for signature in store.glob("jetpack.*/*/plugin.json.sig")}
+
+
 def sign(bundle):
     """Writes plugin.json.sig of the bundle, a directory in plugins/store/ID/VERSION."""
     manifest = bundle / "plugin.json"
@@ -46,7 +51,10 @@ def sign(bundle):
         pem = openssl("pkey", "-in", key, "-pubout")
     key_id = hashlib.sha256(public).hexdigest()[:16]
     line = " ".join([key_id, *(base64.b64encode(part).decode() for part in (signature, public))])
+    before = signing_keys(bundle.parents[1])
     write(manifest.with_name("plugin.json.sig"), f"{line}\n".encode())
     keys = bundle.parents[2] / "keys"
     keys.mkdir(mode=0o755, exist_ok=True)
     write(keys / f"{key_id}.pub", pem)
+    for unused in before - signing_keys(bundle.parents[1]):
+        (keys / f"{unused}.pub").unlink(missing_ok=True)
