@@ -92,10 +92,19 @@ Judged judge(const Content& content, const std::string& home, const Policy& poli
   return known;
 }
 
+namespace {
+
+[[noreturn]] void refuse(const std::string& library, const std::string& what) {
+  throw Refusal(library + ": " + what);
+}
+
+}  // namespace
+
 void check_plugins(const std::string& directory, const BundleManifest& manifest) {
   const Manifest native = Manifest::parse(manifest.text(), std::string(manifest_name));
   for (const auto& library : native.libraries()) {
-    const std::string path = directory + '/' + library;
+    std::string path = directory;
+    path.append("/").append(library);
     try {
       check_runs_here(path);
     } catch (const Refusal& refusal) {
@@ -115,10 +124,11 @@ void check_plugins(const std::string& directory, const BundleManifest& manifest)
     for (const auto& service : plugin.needed)
       if (std::find(manifest.needed.begin(), manifest.needed.end(), service) ==
           manifest.needed.end())
-        throw Refusal(library + ": it needs " + service + ", which the manifest does not require");
-    const std::string program = library.substr(0, library.rfind('/') + 1) + plugin.program;
+        refuse(library, "it needs " + service + ", which the manifest does not require");
+    std::string program = library.substr(0, library.rfind('/') + 1);
+    program += plugin.program;
     if (!plugin.program.empty() && !manifest.files.contains(program))
-      throw Refusal(library + ": its program " + program + " is not in the bundle");
+      refuse(library, "its program " + program + " is not in the bundle");
   }
 }
 

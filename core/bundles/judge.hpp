@@ -21,9 +21,9 @@ struct Judged {
 // Refusal.
 Judged judge(const Content& content, const std::string& home, const Policy& policy, Judged& known);
 
-// The signature alone, of a manifest or of an index, as `what` says: the id of the trusted key, or ""
+// The signature alone, `text`, of a manifest or of an index, as `what` says: the id of the trusted key, or ""
 // where there is none and the policy allows that. Throws Refusal.
-std::string check_signature(std::string_view signed_text, std::string_view signature,
+std::string check_signature(std::string_view signed_text, std::string_view text,
                             const std::string& home, const Policy& policy,
                             const std::string& what = "manifest");
 

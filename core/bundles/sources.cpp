@@ -32,7 +32,7 @@ bool is_redirection(unsigned status) {
 
 // Where a redirection leads. Only to https, too.
 std::string target_of(const http::Response& response, const std::string& url) {
-  const std::string location = response.header("location");
+  std::string location = response.header("location");
   if (location.starts_with('/') && !location.starts_with("//")) return server_of(url) + location;
   if (!location.starts_with(https))
     throw Error(Errc::denied, server_of(url) + " redirects to something other than https");

@@ -143,15 +143,14 @@ NoteText read_note(const ByteReader& file, Machine machine) {
     if (segment.p_type != PT_NOTE) continue;
     if (segment.p_filesz > max_note_segment)
       throw Refusal("damaged: a note segment of " + std::to_string(segment.p_filesz) + " bytes");
-    NoteText note{std::make_unique_for_overwrite<char[]>(segment.p_filesz), {}};
-    fetch(segment.p_offset, {note.bytes.get(), segment.p_filesz}, "notes");
-    const auto descriptor = find_descriptor({note.bytes.get(), segment.p_filesz});
+    auto bytes = std::make_unique_for_overwrite<char[]>(segment.p_filesz);
+    fetch(segment.p_offset, {bytes.get(), segment.p_filesz}, "notes");
+    const auto descriptor = find_descriptor({bytes.get(), segment.p_filesz});
     if (!descriptor) continue;
     if (descriptor->size() > JP_NOTE_MAX)
       throw Refusal("its note has " + std::to_string(descriptor->size()) + " bytes; the limit is " +
                     std::to_string(JP_NOTE_MAX));
-    note.text = *descriptor;
-    return note;
+    return {std::move(bytes), *descriptor};
   }
   throw Refusal("no " JP_NOTE_SECTION
                 " note: not a jetpack plugin, or a packaging tool stripped the note");

@@ -153,7 +153,7 @@ Note::Note(NoteText text, Kind kind) : text_(std::move(text)) {
   from_note([&] {
     // A program's note is written by hand, so its members may stand in any order.
     Listing listing = read_listing(text_.text, kind == Kind::library ? "details" : "", listing_);
-    program_ = std::move(listing.program);
+    program_ = listing.program;
     if (kind == Kind::program && listing.abi_count == 0) {
       listing.abi = {JP_ABI_MAJOR, JP_ABI_MINOR};
       listing.abi_count = 2;

@@ -17,7 +17,8 @@ std::string modules_with(const Machine& machine, const std::string& controller,
   std::string list;
   for (const auto& name : machine.names(controller)) {
     if (!name.starts_with("dimm") && !name.starts_with("rank")) continue;
-    const std::string module = controller + '/' + name;
+    std::string module = controller;
+    module.append("/").append(name);
     if (machine.number(module + '/' + counter).value_or(0) == 0) continue;
     const std::string label = machine.text(module + "/dimm_label").value_or("");
     list += ", " + (label.empty() ? name : label);

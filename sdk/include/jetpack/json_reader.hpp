@@ -40,7 +40,9 @@ class JsonReader {
   }
 
   void skip_blanks() noexcept {
-    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != text_.npos) ++at_;
+    while (at_ < text_.size() &&
+           std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos)
+      ++at_;
   }
 
   // Whether `c` comes next, which is then taken.
@@ -171,7 +173,7 @@ class JsonReader {
     constexpr std::string_view meant = "\"\\/\b\f\n\r\t";
     const char letter = at_ < text_.size() ? text_[at_] : '\0';
     const size_t index = letters.find(letter);
-    if (index != letters.npos && letter != '\0') {
+    if (index != std::string_view::npos && letter != '\0') {
       text += meant[index];
       ++at_;
     } else if (letter == 'u') {

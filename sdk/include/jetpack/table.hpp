@@ -65,8 +65,10 @@ class Table {
     const auto within = [&](std::string_view first, std::string_view last) {
       return sequence >= first && sequence <= last;
     };
-    return within("\u0080", "\u009F") || sequence == "\u061C" || within("\u200E", "\u200F") ||
-           within("\u2028", "\u202E") || within("\u2066", "\u2069");
+    // U+0080 to U+009F, U+061C, U+200E to U+200F, U+2028 to U+202E, U+2066 to U+2069, in UTF-8.
+    return within("\xC2\x80", "\xC2\x9F") || sequence == "\xD8\x9C" ||
+           within("\xE2\x80\x8E", "\xE2\x80\x8F") || within("\xE2\x80\xA8", "\xE2\x80\xAE") ||
+           within("\xE2\x81\xA6", "\xE2\x81\xA9");
   }
 
   static std::string harmless(std::string_view text) {
