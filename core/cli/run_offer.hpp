@@ -13,7 +13,7 @@ namespace jetpack {
 bool is_offer_call(const std::vector<std::string>& words);
 
 // Runs "check NAME", "timer NAME" or "hook EVENT" of the plugin ID as if it were a command of that
-// name. What a hook is told of its event is JSON on standard input. Returns the exit code.
+// name. A hook reads its event as JSON from standard input. Returns the exit code.
 int run_offer(const std::vector<std::string>& words, Registry& registry, const Home& home,
               const std::string& module_directory);
 

@@ -10,7 +10,7 @@
 
 namespace jetpack {
 
-// What a program is told of the call beside its values, as "NAME=VALUE".
+// Further environment variables of the program, as "NAME=VALUE".
 using ProgramVariables = std::vector<std::string>;
 
 // The process becomes the program, which gets the values as JSON from the descriptor that

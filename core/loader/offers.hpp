@@ -14,7 +14,7 @@ struct OfferNote {
   std::string name;
   std::string summary;
   int64_t interval_ms = 0;  // from the start of one run to the start of the next
-  int64_t deadline_ms = 0;  // for one run; 0: that of whoever runs it
+  int64_t deadline_ms = 0;  // for one run; 0: the default of the daemon that runs it
 };
 
 // Something to be run by jetpackd when an event happens.

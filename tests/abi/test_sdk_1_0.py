@@ -86,6 +86,7 @@ def test_a_plugin_in_c(jetpack, home, tmp_path, compiler):
 def test_what_is_kept_is_small():
     sizes = {path.name: path.stat().st_size for path in KEPT.iterdir()}
     assert {"g++.so", "clang++.so", "gcc.so", "clang.so", "headers.tar.xz"} <= set(sizes)
+    assert sizes.pop("headers.tar.xz") < 48_000
     assert all(size < 40_000 for size in sizes.values()), sizes
 
 

@@ -104,7 +104,7 @@ class Conditions {
     return set(condition);
   }
 
-  // All that are set on this node, by whoever, sorted by name. Errc::corrupt when the file cannot be
+  // All that are set on this node, by any plugin, sorted by name. Errc::corrupt when the file cannot be
   // understood.
   std::vector<Condition> list() const {
     std::string text;

@@ -78,7 +78,7 @@ inline std::string json_string(std::string_view text) {
 }
 
 // A JSON value. A copy is a whole copy. Reading never fails: what is missing or of another kind is
-// null, and the fallback of whoever asks. A value is used by one thread at a time, or only read.
+// null, and the caller's fallback. A value is used by one thread at a time, or only read.
 // [thread-safe]
 class Json {
  public:

@@ -131,7 +131,7 @@ struct Timer {
   consteval Timer deadline(std::string_view time) const { return detail::ended_after(*this, time); }
 };
 
-// Something that jetpackd runs when an event happens. event_data() is what it is told of it.
+// Something that jetpackd runs when an event happens. event_data() describes it.
 struct Hook {
   using Run = int (*)(const Call& call);
 
@@ -239,7 +239,7 @@ consteval Setting setting(std::string_view key, std::string_view help) {
   return setting;
 }
 
-// What a hook is told of its event: a JSON object, described in sdk/README.md.
+// The event that a hook runs for: a JSON object, described in sdk/README.md.
 inline std::string_view event_data(const Call& call) { return call.text("data").value_or("{}"); }
 
 // The value of a setting: what the configuration has, else the fallback, else nothing. An invalid value
