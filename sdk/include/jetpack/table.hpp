@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,14 +62,17 @@ class Table {
  private:
   static bool steers(std::string_view sequence) {
     if (sequence.empty()) return true;
-    if (sequence.size() == 1) return sequence[0] < ' ' || sequence[0] == '\x7f';
-    const auto within = [&](std::string_view first, std::string_view last) {
-      return sequence >= first && sequence <= last;
+    uint32_t bytes = 0;  // the sequence as one number: in UTF-8 it orders as the code points do
+    for (const char byte : sequence) bytes = bytes << 8 | static_cast<unsigned char>(byte);
+    const auto within = [bytes](uint32_t first, uint32_t last) {
+      return bytes >= first && bytes <= last;
     };
-    // U+0080 to U+009F, U+061C, U+200E to U+200F, U+2028 to U+202E, U+2066 to U+2069, in UTF-8.
-    return within("\xC2\x80", "\xC2\x9F") || sequence == "\xD8\x9C" ||
-           within("\xE2\x80\x8E", "\xE2\x80\x8F") || within("\xE2\x80\xA8", "\xE2\x80\xAE") ||
-           within("\xE2\x81\xA6", "\xE2\x81\xA9");
+    return within(0, 0x1F) || within(0x7F, 0x7F) ||  // U+0000 to U+001F, U+007F
+           within(0xC280, 0xC29F) ||                 // U+0080 to U+009F
+           within(0xD89C, 0xD89C) ||                 // U+061C
+           within(0xE2808E, 0xE2808F) ||             // U+200E, U+200F
+           within(0xE280A8, 0xE280AE) ||             // U+2028 to U+202E
+           within(0xE281A6, 0xE281A9);               // U+2066 to U+2069
   }
 
   static std::string harmless(std::string_view text) {
