@@ -145,6 +145,8 @@ constexpr HomeFile all_files[] = {
     {"include/...", 0, "C++", "installation", "The SDK"},
     {"lib/...", 0, "various", "installation", "Built-in plugins, services, the Python module"},
     {"share/...", 0, "various", "installation", "Man pages, units, completion, licences"},
+    {"plugins/commands.index", 0644, "text", "the agent",
+     "Which plugin has which command, so that not all are read at each call"},
     {"plugins/audit.log", 0640, "JSON lines", "jetpack plugin",
      "What was decided about bundles, and why"},
     {"plugins/state/ID.json", 0644, "JSON", "jetpack plugin",

@@ -89,11 +89,14 @@ void add_plugin_directories(SearchPath& path, const Home& home, const GlobalOpti
     path.directories.push_back(directory);
   }
   path.named = path.directories.size();
+  // What one call adds is not worth keeping.
+  if (path.named > 0) path.index.clear();
   const char* from_environment = ::secure_getenv("JETPACK_PLUGIN_PATH");
   if (from_environment != nullptr && ::geteuid() == 0) {
     path.ignored.emplace_back("JETPACK_PLUGIN_PATH is ignored for root; use --plugin-path");
   } else if (from_environment != nullptr) {
     add_directories(path, "JETPACK_PLUGIN_PATH", from_environment);
+    path.index.clear();
   }
   // A damaged file is reported by the commands that need it; help must work all the same.
   const std::string file = home.path("config/jetpack.ini");
@@ -186,6 +189,7 @@ int dispatch(GlobalOptions options) {
                   {home.root() + "/plugins/active", prefix + "plugins/active"},
                   {},
                   0,
+                  home.root() + "/plugins/commands.index",
                   {}};
   add_plugin_directories(path, home, options);
   // Never destroyed: to take apart what was read of all plugins is a tenth of the work of --help.

@@ -56,14 +56,14 @@ TEST_CASE("help is wrapped and names defaults and choices") {
 }
 
 TEST_CASE("the overview has every command, or one that stands for it") {
-  const std::vector<Registry::Listed> commands{{"converge", "Configure it", nullptr},
-                                               {"converge history", "List the runs", nullptr},
-                                               {"gpu", "Count", nullptr},
-                                               {"gpu a", "A", nullptr},
-                                               {"gpu b", "B", nullptr},
-                                               {"gpu c", "C", nullptr},
-                                               {"hub node add", "Add", nullptr},
-                                               {"hub node list", "List", nullptr}};
+  const std::vector<Registry::Listed> commands{{"converge", "Configure it"},
+                                               {"converge history", "List the runs"},
+                                               {"gpu", "Count"},
+                                               {"gpu a", "A"},
+                                               {"gpu b", "B"},
+                                               {"gpu c", "C"},
+                                               {"hub node add", "Add"},
+                                               {"hub node list", "List"}};
   const std::string text = overview(commands, 80);
   CHECK(text.find("  converge          Configure it\n") != std::string::npos);
   CHECK(text.find("  converge history  List the runs\n") != std::string::npos);

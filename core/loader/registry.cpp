@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -18,6 +19,13 @@
 #include "support/files.hpp"
 
 namespace jetpack {
+
+namespace {
+
+// An Origin in the command index: 'a' is the first.
+constexpr char first_origin = 'a';
+
+}  // namespace
 
 void check_requirements(const Note& note) {
   if (note.abi_major() != JP_ABI_MAJOR || note.abi_minor() > JP_ABI_MINOR)
@@ -107,12 +115,57 @@ Registry::Found Registry::find(const std::vector<std::string>& words) {
   if (Found own = longest_of(plugins_.front()); own.plugin != nullptr) return own;
   if (const Plugin* named = names.empty() ? nullptr : builtin_named(names[0]))
     if (Found builtin = longest_of(*named); builtin.plugin != nullptr) return builtin;
+  if (const CommandIndex* known = index())
+    for (size_t i = names.size(); i-- > 0;)
+      if (const auto* command = known->find(names[i]))
+        if (const Plugin* plugin = indexed(*known, *command)) return {plugin, names[i], i + 1};
   for (size_t i = names.size(); i-- > 0;)
     if (const Plugin* plugin = provider(names[i])) return {plugin, names[i], i + 1};
   return {};
 }
 
+std::string Registry::search_path() const {
+  std::string list = path_.builtin_dir;
+  for (const auto* directories : {&path_.bundle_dirs, &path_.directories})
+    for (const auto& directory : *directories) list.append(1, ':').append(directory);
+  return list;
+}
+
+const CommandIndex* Registry::index() {
+  if (!index_was_read_ && !scanned_ && !path_.index.empty())
+    index_ = CommandIndex::read(path_.index, search_path());
+  index_was_read_ = true;
+  return index_ ? &*index_ : nullptr;
+}
+
+// The plugin that has the command by the index; nullptr when it has it no longer.
+const Plugin* Registry::indexed(const CommandIndex& index, const CommandIndex::Command& command) {
+  const CommandIndex::Plugin& known = index.plugins()[command.plugin];
+  const auto origin = static_cast<Origin>(known.origin - first_origin);
+  const std::string path(known.path);
+  if (origin == Origin::bundle) {
+    try {
+      read_bundle(path.substr(0, known.bundle_size), quick_);
+    } catch (const Refusal&) {
+      return nullptr;
+    }
+  } else {
+    quick_.push_back(inspect(path, origin));
+  }
+  for (const auto& plugin : quick_)
+    if (plugin.path == path && plugin.refusal.empty() && plugin.note->has_command(command.name))
+      return &plugin;
+  return nullptr;
+}
+
 bool Registry::has_group(std::string_view name) {
+  if (const CommandIndex* known = index()) {
+    const auto& list = known->commands();
+    return std::any_of(list.begin(), list.end(), [&](const CommandIndex::Command& command) {
+      return command.name.size() > name.size() && command.name.starts_with(name) &&
+             command.name[name.size()] == ' ';
+    });
+  }
   const auto& plugins = all();
   return std::any_of(plugins.begin(), plugins.end(), [&](const Plugin& plugin) {
     return plugin.note && plugin.refusal.empty() && plugin.note->has_group(name);
@@ -131,17 +184,30 @@ const std::string& Registry::builtins_unread() {
 
 std::vector<Registry::Listed> Registry::commands() {
   std::vector<Listed> list;
+  if (const CommandIndex* known = index()) {
+    list.reserve(known->commands().size());
+    for (const auto& command : known->commands()) list.push_back({command.name, command.summary});
+    return list;
+  }
+  for (const auto& [listed, plugin] : providers()) list.push_back(listed);
+  return list;
+}
+
+// What can be run, sorted by name, each once, with the plugin that has it.
+std::vector<std::pair<Registry::Listed, const Plugin*>> Registry::providers() {
+  std::vector<std::pair<Listed, const Plugin*>> list;
   constexpr size_t usual = 128;
   list.reserve(usual);
   for (const auto& plugin : all()) {
     if (!plugin.refusal.empty()) continue;
     for (const auto& entry : plugin.note->commands())
-      list.push_back({entry.name, entry.summary, &plugin});
+      list.push_back({{entry.name, entry.summary}, &plugin});
   }
   std::stable_sort(list.begin(), list.end(),
-                   [](const Listed& a, const Listed& b) { return a.name < b.name; });
-  const auto end = std::unique(list.begin(), list.end(),
-                               [](const Listed& a, const Listed& b) { return a.name == b.name; });
+                   [](const auto& a, const auto& b) { return a.first.name < b.first.name; });
+  const auto end = std::unique(list.begin(), list.end(), [](const auto& a, const auto& b) {
+    return a.first.name == b.first.name;
+  });
   list.erase(end, list.end());
   return list;
 }
@@ -155,6 +221,7 @@ const Plugin* Registry::shadowed_by(const Plugin& plugin, std::string_view comma
 }
 
 void Registry::scan() {
+  if (!path_.index.empty() && index() == nullptr) new_index_.emplace(search_path());
   scanned_ = true;
   scan_directory(path_.builtin_dir, Origin::builtin);
   scan_bundles();
@@ -163,11 +230,32 @@ void Registry::scan() {
     scan_directory(path_.directories[i], Origin::directory);
     for (size_t of = first; of < plugins_.size(); ++of) plugins_[of].is_named = i < path_.named;
   }
+  if (new_index_) keep_index();
+  new_index_.reset();
+}
+
+// Where a plugin is refused, callers are told why, each time: that is not kept.
+void Registry::keep_index() {
+  std::map<const Plugin*, size_t> numbers;
+  for (const auto& plugin : plugins_) {
+    if (!plugin.refusal.empty()) return;
+    numbers[&plugin] =
+        new_index_->add_plugin({static_cast<char>(first_origin + static_cast<char>(plugin.origin)),
+                                plugin.bundle_size, plugin.path});
+  }
+  for (const auto& [listed, plugin] : providers())
+    new_index_->add_command({listed.name, listed.summary, numbers.at(plugin)});
+  new_index_->save(path_.index);
+}
+
+void Registry::will_read(const std::string& path) {
+  if (new_index_) new_index_->watch(path);
 }
 
 // Names in a directory, sorted; none when it does not exist. One that cannot be read, or is that of
 // the built-ins, is listed as a refused plugin, since it may hold some.
 std::vector<std::string> Registry::names_in(const std::string& directory, Origin origin) {
+  will_read(directory);
   const support::Directory opened(::opendir(directory.c_str()));
   std::vector<std::string> names;
   if (!opened) {
@@ -195,6 +283,7 @@ void Registry::add_refused(const std::string& path, Origin origin, const std::st
 void Registry::scan_directory(const std::string& directory, Origin origin) {
   const std::string start = directory + '/';
   for (const auto& name : names_in(directory, origin)) {
+    if (name.ends_with(".so") || name.ends_with(".json")) will_read(start + name);
     if (name.ends_with(".so")) {
       plugins_.push_back(inspect(start + name, origin));
     } else if (name.ends_with(".json")) {
@@ -215,16 +304,22 @@ void Registry::scan_bundles() {
 
 void Registry::add_bundle(const std::string& directory) {
   try {
-    const Manifest manifest = Manifest::read(directory);
-    const std::string start = directory + '/';
-    for (const auto& library : manifest.libraries()) {
-      Plugin plugin = inspect(start + library, Origin::bundle);
-      if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note);
-      plugin.bundle_size = static_cast<uint32_t>(directory.size());
-      plugins_.push_back(std::move(plugin));
-    }
+    read_bundle(directory, plugins_);
   } catch (const Refusal& refusal) {
     add_refused(directory, Origin::bundle, refusal.what());
+  }
+}
+
+void Registry::read_bundle(const std::string& directory, std::deque<Plugin>& to) {
+  const std::string start = directory + '/';
+  will_read(start + "plugin.json");
+  const Manifest manifest = Manifest::read(directory);
+  for (const auto& library : manifest.libraries()) {
+    will_read(start + library);
+    Plugin plugin = inspect(start + library, Origin::bundle);
+    if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note);
+    plugin.bundle_size = static_cast<uint32_t>(directory.size());
+    to.push_back(std::move(plugin));
   }
 }
 

@@ -6,8 +6,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "loader/command_index.hpp"
 #include "loader/note.hpp"
 
 namespace jetpack {
@@ -35,6 +37,7 @@ struct SearchPath {
   std::vector<std::string> bundle_dirs;
   std::vector<std::string> directories;  // given by --plugin-path, then configured
   size_t named = 0;                      // how many are given by --plugin-path
+  std::string index;                     // the file of the command index; "": none is used
   std::vector<std::string> ignored;      // what was given and is not used, with the reason
 };
 
@@ -73,7 +76,6 @@ class Registry {
   struct Listed {
     std::string_view name;
     std::string_view summary;
-    const Plugin* plugin;
   };
   // The commands that can be run, sorted by name, each once.
   std::vector<Listed> commands();
@@ -84,18 +86,28 @@ class Registry {
  private:
   const Plugin* builtin_named(const std::string& word);
   const Plugin* provider(std::string_view command);
+  const CommandIndex* index();
+  const Plugin* indexed(const CommandIndex& index, const CommandIndex::Command& command);
+  std::string search_path() const;
+  std::vector<std::pair<Listed, const Plugin*>> providers();
   void scan();
+  void keep_index();
+  void will_read(const std::string& path);
   std::vector<std::string> names_in(const std::string& directory, Origin origin);
   void add_refused(const std::string& path, Origin origin, const std::string& why);
   void scan_directory(const std::string& directory, Origin origin);
   void scan_bundles();
   void add_bundle(const std::string& directory);
+  void read_bundle(const std::string& directory, std::deque<Plugin>& to);
 
   SearchPath path_;
   std::deque<Plugin> plugins_;  // the host's own first; what points to one stays valid
-  std::deque<Plugin> quick_;    // built-ins that were found by their file name alone
+  std::deque<Plugin> quick_;    // found by the name of the file, or in the index
   std::string builtins_unread_;
   bool scanned_ = false;
+  bool index_was_read_ = false;
+  std::optional<CommandIndex> index_;
+  std::optional<CommandIndexWriter> new_index_;  // while the plugins are read
 };
 
 // The names of commands that a command line can begin with: of its first word, of two, of three.

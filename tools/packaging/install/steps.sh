@@ -355,7 +355,7 @@ deconfigure() {
 # After they are: directories that are empty now, links to what is gone, what Python compiled.
 remove_remains() {
   [ -z "${dry_run:-}" ] && [ -d "$home" ] || return 0
-  rm -f "$record" "$notes_file" "$made_directories"
+  rm -f "$record" "$notes_file" "$made_directories" "$home/plugins/commands.index"
   for part in bin include lib share system plugins; do
     [ -d "$home/$part" ] || continue
     find "$home/$part" -type d -name __pycache__ -prune -exec rm -rf '{}' '+'

@@ -1,0 +1,178 @@
+// Which plugin has which command, kept in a file so that not every run reads the notes of all plugins.
+#include "loader/command_index.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include <jetpack/error.hpp>
+#include "support/files.hpp"
+#include "support/program.hpp"
+#include "support/trust.hpp"
+
+namespace jetpack {
+
+namespace {
+
+// The first line has this, and the search path. Each further one begins with its kind:
+//   w STAMP PATH                     what the index was made from
+//   p ORIGIN BUNDLE_SIZE PATH        a plugin
+//   c PLUGIN NAME TAB SUMMARY        a command
+//   e                                the end
+constexpr std::string_view format = "jetpack commands 1 " JETPACK_VERSION " ";
+constexpr uint64_t max_size = 1 << 20;
+constexpr int64_t second = 1'000'000'000;
+
+int64_t nanoseconds(const timespec& time) { return time.tv_sec * second + time.tv_nsec; }
+
+// Changes with the file: also when it is replaced, or overwritten in place. "-" when there is none.
+std::string stamp_of(const std::string& path, int64_t& newest) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return "-";
+  const int64_t modified = nanoseconds(info.st_mtim), changed = nanoseconds(info.st_ctim);
+  newest = std::max({newest, modified, changed});
+  std::string stamp = std::to_string(info.st_dev);
+  for (const auto number :
+       {static_cast<int64_t>(info.st_ino), static_cast<int64_t>(info.st_size), modified, changed})
+    stamp.append(1, ',').append(std::to_string(number));
+  return stamp;
+}
+
+// The text up to `end`, which is taken away with it; nullopt when there is none.
+std::optional<std::string_view> take_until(std::string_view& text, char end) {
+  const size_t at = text.find(end);
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto part = text.substr(0, at);
+  text.remove_prefix(at + 1);
+  return part;
+}
+
+bool read_number(std::optional<std::string_view> text, auto& number) {
+  if (!text) return false;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  return error == std::errc() && end == text->data() + text->size();
+}
+
+bool still_has_stamp(std::string_view line) {
+  int64_t newest = 0;
+  const auto stamp = take_until(line, ' ');
+  return stamp && stamp_of(std::string(line), newest) == *stamp;
+}
+
+std::vector<char> read_text(const std::string& file) {
+  const support::Fd fd(
+      ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
+  const bool is_ours = info.st_uid == 0 || info.st_uid == ::geteuid();
+  const auto size = static_cast<uint64_t>(info.st_size);
+  if (!is_ours || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0 || size > max_size) return {};
+  std::vector<char> text(size);
+  if (::read(fd.get(), text.data(), size) != info.st_size) return {};
+  return text;
+}
+
+}  // namespace
+
+std::optional<CommandIndex> CommandIndex::read(const std::string& file,
+                                               std::string_view search_path) {
+  CommandIndex index;
+  index.text_ = read_text(file);
+  if (index.text_.empty() || !index.parse(search_path)) return std::nullopt;
+  return index;
+}
+
+bool CommandIndex::parse(std::string_view search_path) {
+  std::string_view rest(text_.data(), text_.size());
+  auto line = take_until(rest, '\n');
+  if (!line || !line->starts_with(format) || line->substr(format.size()) != search_path)
+    return false;
+  constexpr size_t usual = 128;
+  commands_.reserve(usual);
+  while ((line = take_until(rest, '\n'))) {
+    if (*line == "e") return rest.empty();
+    if (!parse_line(*line)) return false;
+  }
+  return false;
+}
+
+bool CommandIndex::parse_line(std::string_view line) {
+  const auto kind = take_until(line, ' ');
+  if (kind == "w") return still_has_stamp(line);
+  if (kind == "p") {
+    Plugin& plugin = plugins_.emplace_back();
+    const auto origin = take_until(line, ' ');
+    if (!origin || origin->size() != 1) return false;
+    plugin.origin = origin->front();
+    if (!read_number(take_until(line, ' '), plugin.bundle_size)) return false;
+    plugin.path = line;
+    return plugin.bundle_size <= line.size();
+  }
+  if (kind != "c") return false;
+  Command& command = commands_.emplace_back();
+  if (!read_number(take_until(line, ' '), command.plugin)) return false;
+  const auto name = take_until(line, '\t');
+  if (!name || command.plugin >= plugins_.size()) return false;
+  command.name = *name;
+  command.summary = line;
+  return true;
+}
+
+const CommandIndex::Command* CommandIndex::find(std::string_view name) const {
+  const auto at = std::lower_bound(
+      commands_.begin(), commands_.end(), name,
+      [](const Command& command, std::string_view wanted) { return command.name < wanted; });
+  return at != commands_.end() && at->name == name ? &*at : nullptr;
+}
+
+CommandIndexWriter::CommandIndexWriter(std::string_view search_path) {
+  is_whole_ = search_path.find('\n') == std::string_view::npos;
+  text_.append(format).append(search_path).append(1, '\n');
+  watch(support::program_path());
+}
+
+void CommandIndexWriter::add_line(char kind, std::string_view text) {
+  is_whole_ = is_whole_ && text.find('\n') == std::string_view::npos;
+  text_.append(1, kind).append(1, ' ').append(text).append(1, '\n');
+}
+
+void CommandIndexWriter::watch(const std::string& path) {
+  add_line('w', stamp_of(path, newest_) + ' ' + path);
+}
+
+size_t CommandIndexWriter::add_plugin(const CommandIndex::Plugin& plugin) {
+  std::string line{plugin.origin, ' '};
+  line.append(std::to_string(plugin.bundle_size)).append(1, ' ').append(plugin.path);
+  add_line('p', line);
+  return plugins_++;
+}
+
+void CommandIndexWriter::add_command(const CommandIndex::Command& command) {
+  std::string line = std::to_string(command.plugin) + ' ';
+  line.append(command.name).append(1, '\t').append(command.summary);
+  add_line('c', line);
+}
+
+void CommandIndexWriter::save(const std::string& file) const {
+  const int64_t now = nanoseconds([] {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    return time;
+  }());
+  if (!is_whole_ || text_.size() + 2 > max_size || newest_ > now - second) return;
+  try {
+    const std::string directory = support::parent_directory(file);
+    struct stat info {};
+    if (::stat(directory.c_str(), &info) != 0 || info.st_uid != ::geteuid()) return;
+    support::write_durably(support::TrustedTree(directory).path() + file.substr(directory.size()),
+                           text_ + "e\n", 0644);
+  } catch (const Error&) {
+    // Where it cannot be kept, notes are read each time.
+  }
+}
+
+}  // namespace jetpack
