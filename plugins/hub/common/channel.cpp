@@ -94,7 +94,8 @@ int Channel::sendBytes(const void* buffer, int length, int /*flags*/) {
   const auto* data = static_cast<const char*>(buffer);
   for (int done = 0; done < length;) {
     int sent = 0;
-    const Io io = write_some(data + done, length - done, sent);
+    // Nor an answer to a body that came too slowly: what was read of it is not what was meant.
+    const Io io = is_broken_ ? Io::failed : write_some(data + done, length - done, sent);
     if (io == Io::failed) throw Poco::Net::ConnectionResetException("the peer closed it");
     if (io != Io::done) wait(io, writing_);
     done += sent;
