@@ -192,7 +192,8 @@ void EventLoop::welcome(int socket, const std::string& address) {
   owned->number = next_number_++;
   Connection& connection = *owned;
   insert(std::move(owned), Connection::Phase::handshake);
-  advance(connection);
+  // OpenSSL needs memory, 40 KB, from the first attempt on.
+  wait_for(connection, Channel::Io::want_read);
 }
 
 // Makes room for one more connection; false where everybody else has a better claim to it.
