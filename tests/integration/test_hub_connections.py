@@ -37,7 +37,7 @@ def address_of(url):
 @pytest.fixture(scope="module")
 def hub():
     """A hub with low limits, for the tests that leave it running."""
-    hub = Hub(*(part for limit in LIMITS.items() for part in ("--limit", "%s=%d" % limit)))
+    hub = Hub(*(part for limit in LIMITS.items() for part in ("--client-limit", "%s=%d" % limit)))
     yield hub
     hub.remove()
 
@@ -221,11 +221,11 @@ def test_the_connections_of_an_account_are_limited(hub):
         status, fields, reason = refusal(all_of(connection))
     assert (status, fields["retry-after"], fields["connection"]) == (429, "5", "close")
     assert reason == f"too many connections of one client (limit {limit}); retry later"
-    line = "refused a request of 'demo/many': too many connections of one client"
+    line = f"refused a request: {reason} from demo/many\n"
     assert hub.log().count(line) == 1
     for _ in range(5):
         assert hub.ask("GET", "/api/summary", many).status == 429
-    assert hub.log().count(line) == 1
+    assert hub.log().count("from demo/many") == 1
     # Others, and those that were there before, do not notice.
     assert hub.ask("GET", "/api/summary", other).status == 200
     assert all(works(connection, many) for connection, _ in connections)
@@ -305,11 +305,11 @@ def test_a_hub_stops_in_time_among_slow_clients():
 # -- the table -----------------------------------------------------------------------------------
 
 def test_the_table_of_limits_is_documented(tmp_path):
-    done = run("hub", "serve", "--data", tmp_path / "data", "--limit", "x=1")
+    done = run("hub", "serve", "--data", tmp_path / "data", "--client-limit", "x=1")
     assert done.returncode == 2
     known = done.stderr.split("known are ")[1].split("\n")[0].split(", ")
     readme = (REPOSITORY / "plugins/hub/README.md").read_text()
     assert known == re.findall(r"^\| `([a-z-]+)=\d+` \|", readme, re.M)
     for wrong in ("streams", "streams=", "streams=-1", "streams=1x", "streams=0", "streams=100000000000000000000"):
-        done = run("hub", "serve", "--data", tmp_path / "data", "--limit", wrong)
+        done = run("hub", "serve", "--data", tmp_path / "data", "--client-limit", wrong)
         assert done.returncode == 2 and "expected a whole number from 1 to 4096" in done.stderr, wrong

@@ -118,7 +118,7 @@ std::optional<BrokerAddress> broker_option(const Call& call) {
 
 Limits limits_option(const Call& call) {
   Limits limits;
-  for (const auto text : call.texts("limit")) set_limit(limits, text);
+  for (const auto text : call.texts("client-limit")) set_limit(limits, text);
   fit_open_files(limits);
   return limits;
 }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -37,10 +38,13 @@ void set_option(int socket, int option, int value) {
 
 // Clients with IPv6 have a network of 64 bits each.
 std::string client_address(const sockaddr_storage& peer, socklen_t length) {
-  net::IPAddress host = net::SocketAddress(reinterpret_cast<const sockaddr*>(&peer), length).host();
-  if (host.family() == net::IPAddress::IPv6 && !host.isIPv4Mapped())
-    host.mask(net::IPAddress(64U, net::IPAddress::IPv6));
-  return host.toString();
+  const net::IPAddress host =
+      net::SocketAddress(reinterpret_cast<const sockaddr*>(&peer), length).host();
+  if (host.family() == net::IPAddress::IPv4 || host.isIPv4Mapped() || host.isLoopback())
+    return host.toString();
+  std::array<unsigned char, sizeof(in6_addr)> network{};
+  std::memcpy(network.data(), host.addr(), network.size() / 2);
+  return net::IPAddress(network.data(), network.size()).toString();
 }
 
 }  // namespace
@@ -158,12 +162,7 @@ void EventLoop::accept_some() {
     const int socket = ::accept4(listening_, reinterpret_cast<sockaddr*>(&peer), &length,
                                  SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket >= 0) {
-      const std::string address = client_address(peer, length);
-      try {
-        welcome(socket, address);
-      } catch (const std::exception& e) {
-        refusals_.warn(address, std::string("failed to accept a connection (") + e.what() + ")");
-      }
+      welcome(socket, client_address(peer, length));
     } else if (errno == EAGAIN) {
       return;
     } else if (errno != EINTR && errno != ECONNABORTED) {

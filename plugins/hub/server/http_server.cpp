@@ -97,7 +97,7 @@ class RequestHandler : public Handler {
     if (has_body(request)) response.setKeepAlive(false);
     add_security_headers(response);
     uint64_t wanted = 0;
-    answer_errors(request, response, [&] {
+    answer_errors(response, [&] {
       require_one_length(request);
       account_ = authenticate(request, response);
       connection_.claim(shared_.connections, account_.name, is_administrator());
@@ -107,7 +107,7 @@ class RequestHandler : public Handler {
   }
 
   void handle(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
-    answer_errors(request, response, [&] {
+    answer_errors(response, [&] {
       const auto share = shared_.requests.take(account_.name, is_administrator());
       route(request, response);
     });
@@ -119,16 +119,14 @@ class RequestHandler : public Handler {
 
  private:
   template <class Action>
-  void answer_errors(const net::HTTPServerRequest& request, net::HTTPServerResponse& response,
-                     Action action) {
+  void answer_errors(net::HTTPServerResponse& response, Action action) {
     try {
       action();
     } catch (const HttpError& refusal) {
       if (!refusal.allow().empty()) response.set("Allow", refusal.allow());
       refuse(response, refusal.status(), refusal.what());
     } catch (const OverLimit& excess) {
-      shared_.excesses.warn(request.clientAddress().host().toString(),
-                            "refused a request of '" + account_.name + "': " + excess.what());
+      shared_.excesses.warn(account_.name, std::string("refused a request: ") + excess.what());
       response.setKeepAlive(false);
       response.set("Retry-After", excess.is_own() ? "5" : "2");
       refuse(response,
