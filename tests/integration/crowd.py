@@ -1,6 +1,6 @@
 """Clients that keep a hub busy without asking anything of it, in a process of their own: crowd.py JSON, with
 "ports", "ca", "senders" and "watchers" (their credentials), and how many there are of "idle", "tls" (idle after
-the handshake), "bodies" and "streams". Prints "ready" when each has begun once, and what the hub answered when standard input ends."""
+the handshake), "bodies" and "streams". Prints "ready" when each has begun once and the "expected" answers came, and what the hub answered when standard input ends."""
 
 import asyncio
 import base64
@@ -80,7 +80,7 @@ class Crowd:
         makers += [lambda: self.stream(first)] * self.options["streams"]
         tasks = [asyncio.create_task(self.forever(number, make)) for number, make in enumerate(makers)]
         for _ in range(BEGUN_SECONDS * 10):
-            if len(self.begun) == len(makers):
+            if len(self.begun) == len(makers) and self.answers.keys() >= set(self.options["expected"]):
                 break
             await asyncio.sleep(0.1)
         print("ready", flush=True)

@@ -80,7 +80,8 @@ int Channel::receiveBytes(void* buffer, int length, int /*flags*/) {
     std::memcpy(buffer, buffered().data(), static_cast<size_t>(got));
     drop(static_cast<size_t>(got));
   } else {
-    for (Io io; (io = read_some(static_cast<char*>(buffer), most, got)) != Io::done;) {
+    auto* const to = static_cast<char*>(buffer);
+    for (Io io = read_some(to, most, got); io != Io::done; io = read_some(to, most, got)) {
       if (io == Io::failed) return 0;
       wait(io, reading_);
     }

@@ -58,15 +58,17 @@ void set_limit(Limits& limits, std::string_view text) {
   const auto* limit =
       std::find_if(table.begin(), table.end(), [&](const Limit& row) { return row.name == name; });
   if (limit == table.end())
-    throw Error(Errc::usage, "--client-limit: unknown limit '" + name + "'; known are " + known_names());
+    throw Error(Errc::usage,
+                "--client-limit: unknown limit '" + name + "'; known are " + known_names());
   const std::string_view digits = text.substr(std::min(middle + 1, text.size()));
   uint64_t value = 0;
   const auto [rest, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (failure != std::errc{} || rest != digits.data() + digits.size() || value < limit->least ||
       value > limit->most)
-    throw Error(Errc::usage, "--client-limit: invalid value '" + std::string(digits) + "' of " + name +
-                                 ": expected a whole number from " + std::to_string(limit->least) +
-                                 " to " + std::to_string(limit->most));
+    throw Error(Errc::usage, "--client-limit: invalid value '" + std::string(digits) + "' of " +
+                                 name + ": expected a whole number from " +
+                                 std::to_string(limit->least) + " to " +
+                                 std::to_string(limit->most));
   limits.*limit->value = value;
   // A thread is left to nodes.
   limits.requests_for_administrators =
