@@ -1,6 +1,7 @@
 """Clients that keep a hub busy without asking anything of it, in a process of their own: crowd.py JSON, with
 "ports", "ca", "senders" and "watchers" (their credentials), and how many there are of "idle", "tls" (idle after
-the handshake), "bodies" and "streams". Prints "ready" when each has begun once and the "expected" answers came, and what the hub answered when standard input ends."""
+the handshake), "bodies" and "streams". Prints "ready" when each has begun once and the "expected" answers have
+come, and what the hub answered when standard input ends."""
 
 import asyncio
 import base64
