@@ -132,6 +132,9 @@ JETPACK_PLUGIN(
             option("blob-port", "PORT", "Port of the blob store; 0 picks a free one")
                 .integer(0, 65535)
                 .fallback("0"),
+            option("client-limit", "NAME=VALUE",
+                   "Change a limit on clients; see the hub's README")
+                .repeated(),
             flag("no-blobs", "Serve no blobs; the nodes' locker is elsewhere"),
             flag("locker-key", "Give nodes the blob account's key, so that they can sign URLs"),
             flag("simulate-azure",

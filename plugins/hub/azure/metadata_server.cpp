@@ -27,8 +27,7 @@ namespace net = Poco::Net;
 
 namespace {
 
-constexpr int most_metadata_requests = 16;  // threads
-constexpr std::chrono::seconds reply_time{30};
+constexpr size_t max_metadata_requests = 16;  // threads
 constexpr size_t max_start_requests = 1 << 20;
 constexpr int64_t token_seconds = 86400;
 constexpr std::string_view instance_path = "/instance";
@@ -176,14 +175,16 @@ Reply right_reply(MetadataServices& shared, net::HTTPServerRequest& asked,
 }
 
 // Handles one request.
-class MetadataHandler : public net::HTTPRequestHandler {
+class MetadataHandler : public Handler {
  public:
-  MetadataHandler(MetadataServices& shared, std::shared_ptr<Connections::Lease> lease)
-      : shared_(shared), lease_(std::move(lease)) {}
+  explicit MetadataHandler(MetadataServices& shared) : shared_(shared) {}
 
-  void handleRequest(net::HTTPServerRequest& asked, net::HTTPServerResponse& response) override {
-    lease_->busy(reply_time);
+  uint64_t admit(net::HTTPServerRequest& /*asked*/, net::HTTPServerResponse& response) override {
     response.set("Server", "jetpack-hub-metadata");
+    return max_start_requests;
+  }
+
+  void handle(net::HTTPServerRequest& asked, net::HTTPServerResponse& response) override {
     // An unread body would be parsed as the next request.
     const bool has_body = asked.getChunkedTransferEncoding() ||
                           (asked.hasContentLength() && asked.getContentLength64() != 0);
@@ -197,16 +198,16 @@ class MetadataHandler : public net::HTTPRequestHandler {
       shared_.log.error(error.what());
       send(response, {500, metadata_error("internal error; see the hub's log")});
     }
-    lease_->idle(request_time);
+  }
+
+  void refuse(net::HTTPServerResponse& response, int status, const std::string& reason) override {
+    send(response, {status, metadata_error(reason)});
   }
 
  private:
   void serve(net::HTTPServerRequest& asked, net::HTTPServerResponse& response, const Fault& fault) {
-    if (fault.delay != 0) {
-      lease_->endless();
+    if (fault.delay != 0)
       pause(shared_.stopping.get_token(), std::chrono::milliseconds{fault.delay});
-      lease_->busy(reply_time);
-    }
     if (fault.kind == "refuse") {
       response.setKeepAlive(false);
       return dynamic_cast<net::HTTPServerRequestImpl&>(asked).socket().shutdown();
@@ -250,19 +251,17 @@ class MetadataHandler : public net::HTTPRequestHandler {
   }
 
   MetadataServices& shared_;
-  std::shared_ptr<Connections::Lease> lease_;
 };
 
 }  // namespace
 
 MetadataServer::MetadataServer(Database& database, const BlobAccount& account,
                                const support::LogFile& log, const DataDirectory& data,
-                               uint16_t port)
+                               uint16_t port, const Limits& limits)
     : shared_{database, account, log, SimulationFile(data)},
-      listener_("127.0.0.1:" + std::to_string(port), {}, "--metadata-port", most_metadata_requests,
-                [this](const std::shared_ptr<Connections::Lease>& lease) {
-                  return std::make_unique<MetadataHandler>(shared_, lease);
-                }) {
+      listener_({"127.0.0.1:" + std::to_string(port), {}, "--metadata-port"}, limits,
+                {max_metadata_requests + 1, 1}, log,
+                [this](Connection&) { return std::make_unique<MetadataHandler>(shared_); }) {
   // Creates the file, which tells commands that there is a simulated Azure.
   shared_.simulation.update([](Simulation&) {});
 }

@@ -28,7 +28,7 @@ class MetadataServer {
  public:
   // The references must outlive the server. Port 0: any free one.
   MetadataServer(Database& database, const BlobAccount& account, const support::LogFile& log,
-                 const DataDirectory& data, uint16_t port);
+                 const DataDirectory& data, uint16_t port, const Limits& limits);
   MetadataServer(const MetadataServer&) = delete;
   MetadataServer& operator=(const MetadataServer&) = delete;
   // Ends delayed responses.

@@ -14,9 +14,11 @@
 #include "blobs/blob_error.hpp"
 #include "blobs/blob_reading.hpp"
 #include "blobs/blob_request.hpp"
+#include "blobs/blob_response.hpp"
 #include "blobs/blob_xml.hpp"
 #include "blobs/block_list.hpp"
 #include "common/listener.hpp"
+#include "common/quota.hpp"
 #include "common/refusal_log.hpp"
 #include "common/text.hpp"
 #include "support/log_file.hpp"
@@ -30,34 +32,36 @@ namespace net = Poco::Net;
 
 namespace {
 
-constexpr int max_transfers = 64;              // threads
-constexpr std::chrono::seconds step_time{60};  // for each part of a transfer
+constexpr size_t spare_threads = 8;  // which refuse what is over the limit
 constexpr size_t part_size = 256 << 10;
 constexpr uint64_t max_content = uint64_t{5000} << 20;  // of one request, as Azure's Put Blob
 constexpr size_t max_list_body = 8 << 20;
-constexpr uint64_t max_refused_body = 16 << 20;  // read before the reply, which is seen then
 constexpr std::string_view default_version = "2020-12-06";
 
 struct BlobServices {
+  BlobServices(BlobStore& store_in, const BlobAccount& account_in, const support::LogFile& log_in,
+               const Limits& limits)
+      : store(store_in),
+        account(account_in),
+        log(log_in),
+        connections("connections", {limits.connections, limits.connections, 0}),
+        transfers("transfers", {limits.transfers, limits.transfers_per_address, 0}) {}
+
   BlobStore& store;
   const BlobAccount& account;
   const support::LogFile& log;
   RefusalLog refusals{log};
+  RefusalLog excesses{log};
+  Quota connections, transfers;
 };
 
 // Handles one request.
-class BlobHandler : public net::HTTPRequestHandler {
+class BlobHandler : public Handler {
  public:
-  BlobHandler(BlobServices& shared, std::shared_ptr<Connections::Lease> lease)
-      : store_(shared.store),
-        account_(shared.account),
-        log_(shared.log),
-        refusals_(shared.refusals),
-        lease_(std::move(lease)) {}
+  BlobHandler(BlobServices& shared, Connection& connection)
+      : shared_(shared), store_(shared.store), connection_(connection) {}
 
-  void handleRequest(net::HTTPServerRequest& asked, net::HTTPServerResponse& response) override {
-    lease_->busy(step_time);
-    const bool keep_alive = asked.getKeepAlive();
+  uint64_t admit(net::HTTPServerRequest& asked, net::HTTPServerResponse& response) override {
     // An unread body would be parsed as the next request.
     has_body_ = asked.getChunkedTransferEncoding() ||
                 (asked.hasContentLength() && asked.getContentLength64() != 0);
@@ -66,35 +70,64 @@ class BlobHandler : public net::HTTPRequestHandler {
     response.set("Server", "jetpack-hub-blobs");
     response.set("x-ms-request-id", request_id_);
     response.set("Date", support::http_date(std::chrono::system_clock::now()));
-    try {
-      serve(asked, response, keep_alive);
-    } catch (const BlobError& refusal) {
-      if (refusal.status() == 401 || refusal.status() == 403)
-        refusals_.warn(asked.clientAddress().host().toString(),
-                       "refused " + asked.getMethod() + " of " +
-                           support::one_line(asked.getURI().substr(0, asked.getURI().find('?'))) +
-                           " (" + refusal.what() + ")");
-      refuse(asked, response, refusal);
-    } catch (const Error& error) {
-      log_.error(error.what());
-      const bool is_full = error.code() == Errc::unavailable;
-      refuse(
-          asked, response,
-          BlobError(is_full ? 507 : 500, is_full ? "InsufficientStorage" : "InternalError",
-                    is_full ? "the disk of the hub is full" : "internal error; see the hub's log"));
-    }
-    lease_->idle(request_time);
+    answer_errors(asked, response, [&] { check_access(asked, response); });
+    return 0;
+  }
+
+  void handle(net::HTTPServerRequest& asked, net::HTTPServerResponse& response) override {
+    answer_errors(asked, response, [&] { serve(asked, response, asked.getKeepAlive()); });
+  }
+
+  void refuse(net::HTTPServerResponse& response, int status, const std::string& reason) override {
+    send_error(response, request_id_,
+               BlobError(status, status == 408 ? "OperationTimedOut" : "InternalError", reason));
   }
 
  private:
-  void serve(net::HTTPServerRequest& asked, net::HTTPServerResponse& response, bool keep_alive) {
-    const BlobRequest request = read_blob_request(asked);
-    const std::string version(request.header("x-ms-version"));
+  template <class Action>
+  void answer_errors(const net::HTTPServerRequest& asked, net::HTTPServerResponse& response,
+                     Action action) {
+    const std::string address = asked.clientAddress().host().toString();
+    try {
+      action();
+    } catch (const BlobError& refusal) {
+      if (refusal.status() == 401 || refusal.status() == 403)
+        shared_.refusals.warn(
+            address, "refused " + asked.getMethod() + " of " +
+                         support::one_line(asked.getURI().substr(0, asked.getURI().find('?'))) +
+                         " (" + refusal.what() + ")");
+      send_error(response, request_id_, refusal);
+    } catch (const OverLimit& excess) {
+      shared_.excesses.warn(address, std::string("refused a request: ") + excess.what());
+      response.setKeepAlive(false);
+      response.set("Retry-After", "2");
+      send_error(response, request_id_, BlobError(503, "ServerBusy", excess.what()));
+    } catch (const Error& error) {
+      shared_.log.error(error.what());
+      const bool is_full = error.code() == Errc::unavailable;
+      send_error(
+          response, request_id_,
+          BlobError(is_full ? 507 : 500, is_full ? "InsufficientStorage" : "InternalError",
+                    is_full ? "the disk of the hub is full" : "internal error; see the hub's log"));
+    }
+  }
+
+  // Only what is in the head is needed for that.
+  void check_access(const net::HTTPServerRequest& asked, net::HTTPServerResponse& response) {
+    request_ = read_blob_request(asked);
+    const std::string version(request_.header("x-ms-version"));
     response.set("x-ms-version", version.empty() ? std::string(default_version) : version);
-    const std::string client_id(request.header("x-ms-client-request-id"));
+    const std::string client_id(request_.header("x-ms-client-request-id"));
     if (!client_id.empty()) response.set("x-ms-client-request-id", client_id);
-    grant_ = check_blob_access(account_, request, asked.clientAddress().host().toString(),
+    grant_ = check_blob_access(shared_.account, request_, asked.clientAddress().host().toString(),
                                now_ms() / 1000);
+    // A SAS names nobody, so that an address stands for its holder.
+    connection_.claim(shared_.connections, connection_.address(), grant_.is_owner);
+    transfer_ = shared_.transfers.take(connection_.address(), grant_.is_owner);
+  }
+
+  void serve(net::HTTPServerRequest& asked, net::HTTPServerResponse& response, bool keep_alive) {
+    const BlobRequest& request = request_;
     if (request.container.empty()) throw BlobError(400, "InvalidUri", "the URL names no container");
     if (request.blob.empty()) {
       serve_container(request, response);
@@ -198,13 +231,12 @@ class BlobHandler : public net::HTTPRequestHandler {
                     net::HTTPServerResponse& response) {
     try {
       read_range(blob, range, [&](const char* data, size_t size) {
-        lease_->busy(step_time);
         out.write(data, static_cast<std::streamsize>(size));
         return out.good();
       });
     } catch (const Error& error) {
       // The response has begun: the client can only see that it is too short.
-      log_.error(error.what());
+      shared_.log.error(error.what());
       response.setKeepAlive(false);
     }
   }
@@ -267,7 +299,6 @@ class BlobHandler : public net::HTTPRequestHandler {
     BlobProperties properties = properties_in(request, false);
     require_change(request);
     const auto ids = parse_block_list(list_body(asked));
-    lease_->endless();  // the work is ours: nothing is waited for
     const BlobProperties now = store_.commit_blocks(ids, request.container, request.blob,
                                                     std::move(properties), condition(request));
     tell(now, response);
@@ -299,7 +330,6 @@ class BlobHandler : public net::HTTPRequestHandler {
     std::vector<char> buffer(part_size);
     uint64_t got = 0;
     for (std::istream& in = asked.stream(); got < length && in;) {
-      lease_->busy(step_time);
       in.read(buffer.data(),
               static_cast<std::streamsize>(std::min<uint64_t>(buffer.size(), length - got)));
       writer.write({buffer.data(), static_cast<size_t>(in.gcount())});
@@ -327,38 +357,11 @@ class BlobHandler : public net::HTTPRequestHandler {
     finish(response, 202);
   }
 
-  static void finish(net::HTTPServerResponse& response, int status) {
-    response.setStatusAndReason(static_cast<net::HTTPResponse::HTTPStatus>(status));
-    response.setContentLength64(0);
-    response.send();
-  }
-
-  static void send_xml(net::HTTPServerResponse& response, int status, const std::string& xml) {
-    response.setStatusAndReason(static_cast<net::HTTPResponse::HTTPStatus>(status));
-    response.setContentType("application/xml");
-    response.sendBuffer(xml.data(), xml.size());
-  }
-
-  void refuse(net::HTTPServerRequest& asked, net::HTTPServerResponse& response,
-              const BlobError& refusal) {
-    if (response.sent()) return;
-    lease_->busy(step_time);
-    // A client that is still sending would see a reset connection instead of the response.
-    if (has_body_) asked.stream().ignore(static_cast<std::streamsize>(max_refused_body));
-    response.set("x-ms-error-code", refusal.code());
-    if (refusal.status() == 304) return finish(response, 304);
-    if (refusal.status() == 401) response.set("WWW-Authenticate", "SharedKey");
-    send_xml(response, refusal.status(),
-             error_xml(refusal.code(),
-                       std::string(refusal.what()) + "\nRequestId:" + request_id_ +
-                           "\nTime:" + support::iso_8601(support::from_unix_ms(now_ms()))));
-  }
-
+  BlobServices& shared_;
   BlobStore& store_;
-  const BlobAccount& account_;
-  const support::LogFile& log_;
-  RefusalLog& refusals_;
-  std::shared_ptr<Connections::Lease> lease_;
+  Connection& connection_;
+  BlobRequest request_;
+  std::optional<Quota::Share> transfer_;
   BlobGrant grant_;
   std::string request_id_;
   bool has_body_ = false;
@@ -369,11 +372,11 @@ class BlobHandler : public net::HTTPRequestHandler {
 class BlobServer::Impl {
  public:
   Impl(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
-       const std::string& listen, const std::filesystem::path& certificate)
-      : shared_{store, account, log},
-        listener_(listen, certificate, "--blob-port", max_transfers,
-                  [this](const std::shared_ptr<Connections::Lease>& lease) {
-                    return std::make_unique<BlobHandler>(shared_, lease);
+       const Listener::Address& address, const Limits& limits)
+      : shared_(store, account, log, limits),
+        listener_(address, limits, {limits.transfers + spare_threads, spare_threads}, log,
+                  [this](Connection& connection) {
+                    return std::make_unique<BlobHandler>(shared_, connection);
                   }) {}
 
   uint16_t port() const { return listener_.port(); }
@@ -384,8 +387,10 @@ class BlobServer::Impl {
 };
 
 BlobServer::BlobServer(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
-                       const std::string& listen, const std::filesystem::path& certificate)
-    : impl_(std::make_unique<Impl>(store, account, log, listen, certificate)) {}
+                       const std::string& listen, const std::filesystem::path& certificate,
+                       const Limits& limits)
+    : impl_(std::make_unique<Impl>(
+          store, account, log, Listener::Address{listen, certificate, "--blob-port"}, limits)) {}
 
 BlobServer::~BlobServer() = default;
 

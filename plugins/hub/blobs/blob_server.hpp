@@ -8,6 +8,7 @@
 
 #include "blobs/blob_access.hpp"
 #include "blobs/blob_store.hpp"
+#include "common/limits.hpp"
 #include "support/log_file.hpp"
 
 namespace jetpack::hub {
@@ -17,7 +18,8 @@ class BlobServer {
  public:
   // The references must outlive the server. `listen`, `certificate`: as a Listener's.
   BlobServer(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
-             const std::string& listen, const std::filesystem::path& certificate);
+             const std::string& listen, const std::filesystem::path& certificate,
+             const Limits& limits);
   BlobServer(const BlobServer&) = delete;
   BlobServer& operator=(const BlobServer&) = delete;
   ~BlobServer();

@@ -14,6 +14,7 @@
 #include "commands/commands.hpp"
 #include "commands/options.hpp"
 #include "common/certificates.hpp"
+#include "common/limits.hpp"
 #include "server/accounts.hpp"
 #include "server/http_server.hpp"
 #include "server/locker.hpp"
@@ -115,6 +116,13 @@ std::optional<BrokerAddress> broker_option(const Call& call) {
   return parse_broker_url(*url, call.text("broker-ca").value_or(""));
 }
 
+Limits limits_option(const Call& call) {
+  Limits limits;
+  for (const auto text : call.texts("client-limit")) set_limit(limits, text);
+  fit_open_files(limits);
+  return limits;
+}
+
 // A hub that was killed or is stopping holds its lock until its process is gone: a successor
 // that is started at once should not fail for that.
 support::FileLock only_instance(const DataDirectory& data) {
@@ -141,11 +149,11 @@ class BlobService {
  public:
   BlobService(const Call& call, const DataDirectory& data, const Listen& listen,
               const std::string& host, const support::LogFile& log,
-              const std::filesystem::path& certificate)
+              const std::filesystem::path& certificate, const Limits& limits)
       : store_(data.blobs()),
         account_(ensure_blob_account(data)),
         server_(store_, account_, log, with_port(listen.host, *call.integer("blob-port")),
-                certificate),
+                certificate, limits),
         endpoint_(url_of(host, server_.port()) + "/" + account_.name),
         locker_(account_, endpoint_, call.flag("locker-key")) {
     store_.create_container(locker_container);
@@ -183,6 +191,7 @@ int serve(const Call& call) {
   const Listen parts = split_listen(listen);
   const auto names = names_option(call, parts);
   const auto broker = broker_option(call);
+  const Limits limits = limits_option(call);
   const PageFiles page(bundled_page_directory());
   const DataDirectory data = open_data_directory(data_option(call));
   const support::FileLock instance = only_instance(data);
@@ -204,16 +213,16 @@ int serve(const Call& call) {
   const std::string host =
       call.given("url") ? host_of(std::string(*call.text("url"))) : advertised_host(parts, names);
   std::optional<BlobService> blobs;
-  if (!call.flag("no-blobs")) blobs.emplace(call, data, parts, host, log, certificate);
+  if (!call.flag("no-blobs")) blobs.emplace(call, data, parts, host, log, certificate, limits);
   const HttpServer server(
       {database, accounts, log, feed, page, intake, blobs ? &blobs->locker() : nullptr}, listen,
-      certificate);
+      certificate, limits);
   const std::string url =
       call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
   std::optional<MetadataServer> azure;
   if (call.flag("simulate-azure"))
     azure.emplace(database, ensure_blob_account(data), log, data,
-                  static_cast<uint16_t>(*call.integer("metadata-port")));
+                  static_cast<uint16_t>(*call.integer("metadata-port")), limits);
   const std::string status = status_json(
       {url, blobs ? blobs->endpoint() : "", azure ? azure->url() : ""}, authority, data);
   support::write_durably(data.status(), status, 0600);

@@ -1,24 +1,20 @@
-// An HTTP listener, with TLS or without, whose every connection has deadlines.
+// An HTTP listener, with TLS or without: one thread waits for all clients, others handle requests.
 #include "common/listener.hpp"
 
 #include <openssl/ssl.h>
 
+#include <chrono>
 #include <utility>
 
 #include <Poco/Exception.h>
 #include <Poco/Net/Context.h>
-#include <Poco/Net/HTTPRequestHandlerFactory.h>
-#include <Poco/Net/HTTPServerConnection.h>
-#include <Poco/Net/HTTPServerParams.h>
-#include <Poco/Net/NetException.h>
 #include <Poco/Net/SSLManager.h>
-#include <Poco/Net/SecureServerSocket.h>
-#include <Poco/Net/StreamSocketImpl.h>
-#include <Poco/Net/TCPServer.h>
-#include <Poco/Net/TCPServerConnectionFactory.h>
-#include <Poco/ThreadPool.h>
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/SocketImpl.h>
 
 #include <jetpack/error.hpp>
+#include "common/event_loop.hpp"
+#include "common/workers.hpp"
 
 namespace jetpack::hub {
 
@@ -26,59 +22,8 @@ namespace net = Poco::Net;
 
 namespace {
 
-constexpr int max_waiting_connections = 256;
+constexpr int max_backlog = 4096;
 constexpr std::chrono::seconds stop_grace{2};
-constexpr int idle_seconds = 10;
-constexpr int send_seconds = 15;
-
-// Poco takes ownership of what its factories return.
-
-class HandlerFactory : public net::HTTPRequestHandlerFactory {
- public:
-  HandlerFactory(const MakeHandler& make, std::shared_ptr<Connections::Lease> lease)
-      : make_(make), lease_(std::move(lease)) {}
-
-  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
-    return make_(lease_).release();
-  }
-
- private:
-  const MakeHandler& make_;
-  std::shared_ptr<Connections::Lease> lease_;
-};
-
-net::HTTPServerParams::Ptr server_parameters(int most_threads) {
-  net::HTTPServerParams::Ptr parameters(new net::HTTPServerParams);  // only Poco may delete it
-  parameters->setMaxThreads(most_threads);
-  parameters->setMaxQueued(max_waiting_connections);
-  parameters->setTimeout(Poco::Timespan(idle_seconds, 0));
-  parameters->setKeepAlive(true);
-  parameters->setKeepAliveTimeout(Poco::Timespan(idle_seconds, 0));
-  return parameters;
-}
-
-class ConnectionFactory : public net::TCPServerConnectionFactory {
- public:
-  ConnectionFactory(Connections& connections, const MakeHandler& make, int most_threads)
-      : connections_(connections), make_(make), parameters_(server_parameters(most_threads)) {}
-
-  net::TCPServerConnection* createConnection(const net::StreamSocket& accepted) override {
-    net::StreamSocket socket(accepted);
-    socket.setReceiveTimeout(Poco::Timespan(idle_seconds, 0));
-    socket.setSendTimeout(Poco::Timespan(send_seconds, 0));
-    socket.setNoDelay(true);
-    auto lease = std::make_shared<Connections::Lease>(connections_, socket.impl()->sockfd());
-    lease->idle(request_time);
-    const net::HTTPRequestHandlerFactory::Ptr exchanges(
-        std::make_unique<HandlerFactory>(make_, std::move(lease)).release());
-    return std::make_unique<net::HTTPServerConnection>(socket, parameters_, exchanges).release();
-  }
-
- private:
-  Connections& connections_;
-  const MakeHandler& make_;
-  net::HTTPServerParams::Ptr parameters_;
-};
 
 net::Context::Ptr make_context(const std::filesystem::path& certificate) {
   net::initializeSSL();
@@ -103,20 +48,14 @@ net::SocketAddress parse_address(const std::string& listen) {
   }
 }
 
-net::ServerSocket server_socket(const std::filesystem::path& certificate) {
-  if (certificate.empty()) return {};
-  // Both are handles of one implementation: NOLINTNEXTLINE(cppcoreguidelines-slicing)
-  return net::SecureServerSocket(make_context(certificate));
-}
-
-net::ServerSocket listen_on(const std::string& listen, const std::filesystem::path& certificate,
-                            const char* option) {
+net::ServerSocket listen_on(const std::string& listen, const char* option) {
   const net::SocketAddress address = parse_address(listen);
-  net::ServerSocket socket = server_socket(certificate);
+  net::ServerSocket socket;
   try {
     // Never SO_REUSEPORT: two hubs must not share a port unknowingly.
     socket.bind(address, true, false);
-    socket.listen(max_waiting_connections);
+    socket.listen(max_backlog);
+    socket.setBlocking(false);
   } catch (const Poco::Exception& e) {
     throw Error(Errc::unavailable, "cannot listen on " + address.toString() + ": " +
                                        e.displayText() + "\nChoose a free address with " + option);
@@ -128,48 +67,59 @@ net::ServerSocket listen_on(const std::string& listen, const std::filesystem::pa
 
 class Listener::Impl {
  public:
-  Impl(const std::string& listen, const std::filesystem::path& certificate, const char* option,
-       int most_threads, MakeHandler make)
-      : make_(std::move(make)),
-        socket_(listen_on(listen, certificate, option)),
-        pool_(2, most_threads + 2),
-        server_(std::make_unique<ConnectionFactory>(connections_, make_, most_threads).release(),
-                pool_, socket_, server_parameters(most_threads)) {
-    server_.start();
-  }
+  Impl(const Address& address, const Limits& limits, Threads threads, const support::LogFile& log,
+       MakeHandler make)
+      : log_(log),
+        make_(std::move(make)),
+        context_(address.certificate.empty() ? nullptr : make_context(address.certificate)),
+        socket_(listen_on(address.listen, address.option)),
+        workers_(threads.most, threads.kept,
+                 [this](Owned connection) { work(std::move(connection)); }),
+        loop_(socket_.impl()->sockfd(), context_ ? context_->sslContext() : nullptr, limits, log,
+              [this](Owned connection) { submit(std::move(connection)); }) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
   ~Impl() {
-    stop();
-    drain();
+    loop_.finish(stop_grace);
+    workers_.stop();
   }
 
   uint16_t port() const { return socket_.address().port(); }
 
-  void stop() { server_.stop(); }
-
-  void drain() {
-    connections_.drain(stop_grace);
-    pool_.joinAll();
-  }
+  void stop() { loop_.stop(); }
 
  private:
+  using Owned = EventLoop::Owned;
+
+  void work(Owned connection) {
+    connection->phase = connection->work(make_, log_);
+    if (connection->phase == Connection::Phase::thread) return submit(std::move(connection));
+    loop_.give_back(std::move(connection));
+  }
+
+  // Heads and administrators come first.
+  void submit(Owned connection) {
+    using Lane = Workers<Owned>::Lane;
+    const Lane lane = connection->is_common() ? Lane::second : Lane::first;
+    workers_.submit(std::move(connection), lane);
+  }
+
+  const support::LogFile& log_;
   MakeHandler make_;
-  Connections connections_;
+  net::Context::Ptr context_;
   net::ServerSocket socket_;
-  Poco::ThreadPool pool_;
-  net::TCPServer server_;
+  Workers<Owned> workers_;
+  EventLoop loop_;
 };
 
-Listener::Listener(const std::string& listen, const std::filesystem::path& certificate,
-                   const char* option, int most_threads, MakeHandler make)
-    : impl_(std::make_unique<Impl>(listen, certificate, option, most_threads, std::move(make))) {}
+Listener::Listener(const Address& address, const Limits& limits, Threads threads,
+                   const support::LogFile& log, MakeHandler make)
+    : impl_(std::make_unique<Impl>(address, limits, threads, log, std::move(make))) {}
 
 Listener::~Listener() = default;
 
 uint16_t Listener::port() const { return impl_->port(); }
 void Listener::stop() { impl_->stop(); }
-void Listener::drain() { impl_->drain(); }
 
 }  // namespace jetpack::hub

@@ -1,44 +1,44 @@
-// An HTTP listener, with TLS or without, whose every connection has deadlines.
+// An HTTP listener, with TLS or without: one thread waits for all clients, others handle requests.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 
-#include <Poco/Net/HTTPRequestHandler.h>
-
-#include "common/connections.hpp"
+#include "common/connection.hpp"
+#include "common/limits.hpp"
+#include "support/log_file.hpp"
 
 namespace jetpack::hub {
 
-// From the connection, or the last response, to a complete header.
-inline constexpr std::chrono::seconds request_time{30};
-
-// Creates the handler of one request.
-using MakeHandler = std::function<std::unique_ptr<Poco::Net::HTTPRequestHandler>(
-    const std::shared_ptr<Connections::Lease>&)>;
-
-// Serves from construction to drain(), or to its destruction, on threads of its own.
+// Serves from construction to its destruction. A connection needs a thread only while a request whose
+// head is complete, and as much of its body as the handler wants, is handled.
 class Listener {
  public:
-  // `listen`: "HOST:PORT", port 0 for any free one. `certificate`: key and certificate in one
-  // PEM file; "" serves plain HTTP. `option`: where the address came from, for errors. Throws Errc::usage for an address
-  // that is invalid, Errc::unavailable when it is in use.
-  Listener(const std::string& listen, const std::filesystem::path& certificate, const char* option,
-           int most_threads, MakeHandler make);
+  struct Address {
+    std::string listen;                 // "HOST:PORT", port 0 for any free one
+    std::filesystem::path certificate;  // key and certificate in one PEM file; "": plain HTTP
+    const char* option;                 // where `listen` came from, for errors
+  };
+
+  // `kept`: of `most`, for heads and for administrators.
+  struct Threads {
+    size_t most, kept;
+  };
+
+  // Throws Errc::usage for an address that is invalid, Errc::unavailable when it is in use.
+  Listener(const Address& address, const Limits& limits, Threads threads,
+           const support::LogFile& log, MakeHandler make);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
+  // Gives requests that are being handled up to two seconds, and cuts the rest.
   ~Listener();
 
   uint16_t port() const;
 
-  // Accepts no new connections.
+  // Accepts no new connections or requests.
   void stop();
-  // Gives busy connections up to two seconds, and closes the rest.
-  void drain();
 
  private:
   class Impl;

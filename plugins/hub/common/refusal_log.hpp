@@ -22,7 +22,7 @@ class RefusalLog {
                       std::function<Clock::time_point()> now = Clock::now)
       : log_(log), now_(std::move(now)) {}
 
-  // `address`: without the port, which differs with each connection.
+  // `address`: without the port, which differs with each connection; or an account.
   void warn(const std::string& address, const std::string& text);
 
  private:

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto heartbeat = 15s;
+constexpr auto look_interval = 1s;  // after which a reader that left is noticed
 constexpr int64_t stream_batch = 200;
 constexpr int64_t max_changes = 10'000;  // reported at once
 constexpr size_t coarse_changes = 100;
@@ -29,10 +30,10 @@ EventStream::EventStream(const Services& services, Query query)
   query_.range.limit = stream_batch;
 }
 
-void EventStream::write_to(std::ostream& out) {
+void EventStream::write_to(std::ostream& out, const std::function<bool()>& is_gone) {
   out << "retry: 2000\n\n" << std::flush;
   try {
-    while (out.good() && !services_.feed.is_closed()) write_news(out);
+    while (out.good() && !services_.feed.is_closed() && !is_gone()) write_news(out, is_gone);
   } catch (const Error& error) {
     // The browser reconnects by itself.
     services_.log.error(error.what());
@@ -40,7 +41,7 @@ void EventStream::write_to(std::ostream& out) {
 }
 
 // Writes everything after `query_` and `seen_`, then waits for more.
-void EventStream::write_news(std::ostream& out) {
+void EventStream::write_news(std::ostream& out, const std::function<bool()>& is_gone) {
   const Position newest = services_.feed.newest();
   if (newest.change > seen_.change) write_changes(out);
   const auto page = services_.database.read("reading events", [&](SqlSession& session) {
@@ -55,9 +56,12 @@ void EventStream::write_news(std::ostream& out) {
   if (page.more) return;
   // What was announced before the query is in its result, or is not for this reader.
   query_.range.after = std::max(*query_.range.after, newest.message);
-  const Position now = services_.feed.wait({*query_.range.after, newest.change}, heartbeat);
-  if (now.message <= *query_.range.after && now.change <= newest.change)
-    out << ": still here\n\n" << std::flush;
+  for (auto waited = 0s; waited < heartbeat; waited += look_interval) {
+    const Position now = services_.feed.wait({*query_.range.after, newest.change}, look_interval);
+    if (now.message > *query_.range.after || now.change > newest.change) return;
+    if (services_.feed.is_closed() || is_gone()) return;
+  }
+  out << ": still here\n\n" << std::flush;
 }
 
 // Each change once; where there are too many, a cluster stands for its nodes.

@@ -1,6 +1,7 @@
 // The event stream of the cluster page: GET /api/events/stream.
 #pragma once
 
+#include <functional>
 #include <iosfwd>
 
 #include "server/page_api.hpp"
@@ -15,11 +16,11 @@ class EventStream {
   // Starts after the query's `after`, by default with new events.
   EventStream(const Services& services, Query query);
 
-  // Writes until the client goes away or the feed is closed.
-  void write_to(std::ostream& out);
+  // Writes until the client `is_gone`, takes nothing more, or the feed is closed.
+  void write_to(std::ostream& out, const std::function<bool()>& is_gone);
 
  private:
-  void write_news(std::ostream& out);
+  void write_news(std::ostream& out, const std::function<bool()>& is_gone);
   void write_changes(std::ostream& out) const;
 
   const Services& services_;

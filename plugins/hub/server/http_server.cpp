@@ -2,8 +2,6 @@
 #include "server/http_server.hpp"
 
 #include <algorithm>
-#include <array>
-#include <istream>
 #include <optional>
 #include <ostream>
 #include <semaphore>
@@ -11,14 +9,15 @@
 
 #include <Poco/Exception.h>
 #include <Poco/Net/HTTPBasicCredentials.h>
-#include <Poco/Net/HTTPRequestHandler.h>
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
 #include <Poco/URI.h>
 
 #include <jetpack/error.hpp>
 #include "common/listener.hpp"
+#include "common/quota.hpp"
 #include "common/refusal_log.hpp"
+#include "server/body.hpp"
 #include "server/cluster_api.hpp"
 #include "server/event_stream.hpp"
 #include "server/page_api.hpp"
@@ -36,23 +35,35 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr std::string_view messages_path = "/clusterlink/messages";
 constexpr size_t max_body = 8 << 20;
 constexpr size_t max_request_body = 1 << 20;  // of what is no batch of messages
-constexpr int max_threads = 192;
-// Each stream of the page holds a thread; there must be some left for the nodes.
-constexpr std::ptrdiff_t max_streams = 48;
 // Batches parsed and stored at once, small ones aside: a parsed body needs several times its size.
 constexpr std::ptrdiff_t max_batches = 4;
 constexpr size_t small_body = 64 << 10;
-constexpr auto exchange_time = 60s;  // for a body, and again for a reply
-constexpr auto batch_wait = 20s;     // then the node has to retry later
+constexpr auto batch_wait = 20s;  // then the node has to retry later
+// Chunked bodies, which a thread reads as they arrive, at once, and of one client.
+constexpr uint64_t max_chunked = 16;
+constexpr uint64_t max_chunked_each = 2;
+constexpr uint64_t mib = 1 << 20;
 
 // What all requests share.
 struct Shared {
-  explicit Shared(Services given) : services(given) {}
+  Shared(Services given, const Limits& limits)
+      : services(given),
+        connections("connections",
+                    {limits.connections, limits.connections_per_account, limits.connections / 8}),
+        requests("requests at once", {limits.requests, limits.requests_per_account, 0}),
+        bodies("bytes in flight", {limits.bodies_mib * mib, limits.bodies_mib_per_account * mib,
+                                   limits.bodies_mib * mib / 4}),
+        streams("event streams",
+                {limits.streams, limits.streams_per_node, limits.streams_for_administrators}) {}
+
   Services services;
   RefusalLog refusals{services.log};
-  std::counting_semaphore<> streams{max_streams};
+  RefusalLog excesses{services.log};  // of limits
+  Quota connections, requests, bodies, streams;
+  Quota chunked{"chunked bodies", {max_chunked, max_chunked_each, max_chunked / 4}};
   std::counting_semaphore<> batches{max_batches};
 };
 
@@ -75,69 +86,85 @@ class Slot {
   bool held_;
 };
 
-bool has_body(const net::HTTPServerRequest& request) {
-  return request.getChunkedTransferEncoding() ||
-         (request.hasContentLength() && request.getContentLength64() != 0);
-}
-
-// A proxy might go by the other one (RFC 9112, section 6.1).
-void require_one_length(const net::HTTPServerRequest& request) {
-  if (request.getChunkedTransferEncoding() && request.hasContentLength())
-    throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST,
-                    "the body has both a length and a transfer encoding");
-}
-
-// A client that is still sending would see a reset connection instead of the response.
-void discard_body(net::HTTPServerRequest& request) {
-  request.stream().ignore(static_cast<std::streamsize>(2 * max_body));
-}
-
-// Reads the body, or its first `most` bytes and one more.
-std::string read_body(net::HTTPServerRequest& request, size_t most) {
-  std::string body;
-  std::array<char, 65536> buffer{};
-  std::istream& in = request.stream();
-  while (body.size() <= most) {
-    const size_t want = std::min(buffer.size(), most + 1 - body.size());
-    in.read(buffer.data(), static_cast<std::streamsize>(want));
-    body.append(buffer.data(), static_cast<size_t>(in.gcount()));
-    if (!in) break;
-  }
-  return body;
-}
-
 // Handles one request.
-class RequestHandler : public net::HTTPRequestHandler {
+class RequestHandler : public Handler {
  public:
-  RequestHandler(Shared& shared, std::shared_ptr<Connections::Lease> lease)
-      : shared_(shared), services_(shared.services), lease_(std::move(lease)) {}
+  RequestHandler(Shared& shared, Connection& connection)
+      : shared_(shared), services_(shared.services), connection_(connection) {}
 
-  void handleRequest(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
-    lease_->busy(exchange_time);
+  uint64_t admit(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
     // An unread body would be parsed as the next request.
     if (has_body(request)) response.setKeepAlive(false);
     add_security_headers(response);
-    try {
+    uint64_t wanted = 0;
+    answer_errors(response, [&] {
       require_one_length(request);
+      account_ = authenticate(request, response);
+      connection_.claim(shared_.connections, account_.name, is_administrator());
+      wanted = reserve_body(request);
+    });
+    return wanted;
+  }
+
+  void handle(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
+    answer_errors(response, [&] {
+      const auto share = shared_.requests.take(account_.name, is_administrator());
       route(request, response);
-    } catch (const HttpError& refusal) {
-      if (!refusal.allow().empty()) response.set("Allow", refusal.allow());
-      refuse(request, response, static_cast<Status>(refusal.status()), error_json(refusal.what()));
-    } catch (const BadMessages& bad) {
-      refuse(request, response, net::HTTPResponse::HTTP_BAD_REQUEST,
-             bad.index() ? error_json(bad.what(), *bad.index()) : error_json(bad.what()));
-    } catch (const Error& error) {
-      fail(request, response, error);
-    }
-    lease_->idle(request_time);
+    });
+  }
+
+  void refuse(net::HTTPServerResponse& response, int status, const std::string& reason) override {
+    answer(response, static_cast<Status>(status), error_json(reason));
   }
 
  private:
+  template <class Action>
+  void answer_errors(net::HTTPServerResponse& response, Action action) {
+    try {
+      action();
+    } catch (const HttpError& refusal) {
+      if (!refusal.allow().empty()) response.set("Allow", refusal.allow());
+      refuse(response, refusal.status(), refusal.what());
+    } catch (const OverLimit& excess) {
+      shared_.excesses.warn(account_.name, std::string("refused a request: ") + excess.what());
+      response.setKeepAlive(false);
+      response.set("Retry-After", excess.is_own() ? "5" : "2");
+      refuse(response,
+             excess.is_own() ? net::HTTPResponse::HTTP_TOO_MANY_REQUESTS
+                             : net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE,
+             excess.what());
+    } catch (const BadMessages& bad) {
+      answer(response, net::HTTPResponse::HTTP_BAD_REQUEST,
+             bad.index() ? error_json(bad.what(), *bad.index()) : error_json(bad.what()));
+    } catch (const Error& error) {
+      fail(response, error);
+    }
+  }
+
+  bool is_administrator() const { return account_.role == Role::admin; }
+
+  // The longest body that a request may have.
+  static size_t longest_body(const net::HTTPServerRequest& request) {
+    return request.getURI().starts_with(messages_path) ? max_body : max_request_body;
+  }
+
+  // Counts the bytes of the body, so that it can be read into memory; returns how many these are.
+  uint64_t reserve_body(const net::HTTPServerRequest& request) {
+    const size_t longest = longest_body(request);
+    if (!has_body(request)) return 0;
+    const bool is_chunked = request.getChunkedTransferEncoding();
+    const auto length = is_chunked ? longest : static_cast<uint64_t>(request.getContentLength64());
+    if (length > longest) return 0;
+    if (is_chunked) chunked_ = shared_.chunked.take(account_.name, is_administrator());
+    body_ = shared_.bodies.take(account_.name, is_administrator(), length);
+    return is_chunked ? 0 : length;
+  }
+
   void route(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
-    const Account account = authenticate(request, response);
+    const Account& account = account_;
     const Poco::URI uri = parse_uri(request);
     const std::string& path = uri.getPath();
-    if (path == "/clusterlink/messages") {
+    if (path == messages_path) {
       require_method(request.getMethod(), net::HTTPRequest::HTTP_POST);
       return take_messages(account, request, response);
     }
@@ -258,22 +285,6 @@ class RequestHandler : public net::HTTPRequestHandler {
                         ",\"new\":" + std::to_string(delivery.fresh.size()) + "}");
   }
 
-  static std::string whole_body(net::HTTPServerRequest& request, size_t most) {
-    const bool has_length = request.hasContentLength();
-    if (!has_length && !request.getChunkedTransferEncoding())
-      throw HttpError(net::HTTPResponse::HTTP_LENGTH_REQUIRED, "the length of the body is missing");
-    if (request.has("Content-Encoding"))
-      throw HttpError(net::HTTPResponse::HTTP_UNSUPPORTED_MEDIA_TYPE,
-                      "the body must not be compressed");
-    const bool too_long =
-        has_length && request.getContentLength64() > static_cast<Poco::Int64>(most);
-    std::string body = too_long ? std::string() : read_body(request, most);
-    if (too_long || body.size() > most)
-      throw HttpError(net::HTTPResponse::HTTP_REQUEST_ENTITY_TOO_LARGE,
-                      "the body exceeds " + std::to_string(most) + " bytes; send smaller batches");
-    return body;
-  }
-
   // Starts after the event named by the query's `after` or, when a browser reconnects by itself, by
   // the header Last-Event-ID.
   void stream_events(Query query, const net::HTTPServerRequest& request,
@@ -281,19 +292,14 @@ class RequestHandler : public net::HTTPRequestHandler {
     const std::string last_seen = request.get("Last-Event-ID", "");
     if (!last_seen.empty()) query.range.after = parse_query({{"after", last_seen}}).range.after;
     EventStream stream(services_, std::move(query));
-    const Slot slot(shared_.streams, 0s);
-    if (!slot.held()) {
-      response.set("Retry-After", "30");
-      throw HttpError(net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE,
-                      "too many pages are open; use /api/events instead");
-    }
+    const auto share = shared_.streams.take(account_.name, is_administrator());
     response.setKeepAlive(false);
     response.setChunkedTransferEncoding(true);
     response.setContentType("text/event-stream");
     response.set("Cache-Control", "no-store");
-    lease_->endless();
     std::ostream& out = response.send();
-    if (request.getMethod() != net::HTTPRequest::HTTP_HEAD) stream.write_to(out);
+    if (request.getMethod() != net::HTTPRequest::HTTP_HEAD)
+      stream.write_to(out, [this] { return connection_.channel().is_gone(); });
   }
 
   static void add_security_headers(net::HTTPServerResponse& response) {
@@ -308,35 +314,30 @@ class RequestHandler : public net::HTTPRequestHandler {
                  "frame-ancestors 'none'");
   }
 
-  void reply(net::HTTPServerResponse& response, const std::string& json) {
+  static void reply(net::HTTPServerResponse& response, const std::string& json) {
     response.set("Cache-Control", "no-store");
     send(response, "application/json", json);
   }
 
-  void send(net::HTTPServerResponse& response, const std::string& type,
-            const std::string& content) {
-    lease_->busy(exchange_time);
+  static void send(net::HTTPServerResponse& response, const std::string& type,
+                   const std::string& content) {
     response.setContentType(type);
     response.sendBuffer(content.data(), content.size());
   }
 
-  void refuse(net::HTTPServerRequest& request, net::HTTPServerResponse& response, Status status,
-              const std::string& json) {
+  static void answer(net::HTTPServerResponse& response, Status status, const std::string& json) {
     if (response.sent()) return;
-    if (has_body(request)) discard_body(request);
     response.setStatusAndReason(status);
     reply(response, json);
   }
 
-  void fail(net::HTTPServerRequest& request, net::HTTPServerResponse& response,
-            const Error& error) {
+  void fail(net::HTTPServerResponse& response, const Error& error) {
     if (error.code() == Errc::usage)
-      return refuse(request, response, net::HTTPResponse::HTTP_BAD_REQUEST,
-                    error_json(error.what()));
+      return answer(response, net::HTTPResponse::HTTP_BAD_REQUEST, error_json(error.what()));
     services_.log.error(error.what());
     const bool may_pass = error.code() == Errc::unavailable;
     if (may_pass) response.set("Retry-After", "5");
-    refuse(request, response,
+    answer(response,
            may_pass ? net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE
                     : net::HTTPResponse::HTTP_INTERNAL_SERVER_ERROR,
            error_json("internal error; see the hub's log"));
@@ -344,18 +345,20 @@ class RequestHandler : public net::HTTPRequestHandler {
 
   Shared& shared_;
   Services services_;
-  std::shared_ptr<Connections::Lease> lease_;
+  Connection& connection_;
+  Account account_;
+  std::optional<Quota::Share> body_, chunked_;
 };
 
 }  // namespace
 
 class HttpServer::Impl {
  public:
-  Impl(Services services, const std::string& listen, const std::filesystem::path& certificate)
-      : shared_(services),
-        listener_(listen, certificate, "--listen", max_threads,
-                  [this](const std::shared_ptr<Connections::Lease>& lease) {
-                    return std::make_unique<RequestHandler>(shared_, lease);
+  Impl(Services services, const Listener::Address& address, const Limits& limits)
+      : shared_(services, limits),
+        listener_(address, limits, {limits.requests, limits.requests_for_administrators},
+                  services.log, [this](Connection& connection) {
+                    return std::make_unique<RequestHandler>(shared_, connection);
                   }) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -374,8 +377,9 @@ class HttpServer::Impl {
 };
 
 HttpServer::HttpServer(Services services, const std::string& listen,
-                       const std::filesystem::path& certificate)
-    : impl_(std::make_unique<Impl>(services, listen, certificate)) {}
+                       const std::filesystem::path& certificate, const Limits& limits)
+    : impl_(std::make_unique<Impl>(services, Listener::Address{listen, certificate, "--listen"},
+                                   limits)) {}
 
 HttpServer::~HttpServer() = default;
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "common/limits.hpp"
 #include "server/services.hpp"
 
 namespace jetpack::hub {
@@ -15,8 +16,8 @@ class HttpServer {
  public:
   // `listen`: "HOST:PORT", port 0 for any free one. `certificate`: key and certificate in one
   // PEM file. Throws Errc::usage for an invalid address, Errc::unavailable for one in use.
-  HttpServer(Services services, const std::string& listen,
-             const std::filesystem::path& certificate);
+  HttpServer(Services services, const std::string& listen, const std::filesystem::path& certificate,
+             const Limits& limits);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   // Accepts no new connections, gives those that are busy up to two seconds, closes the rest.

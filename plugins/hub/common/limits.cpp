@@ -1,0 +1,92 @@
+// The table of what the hub's clients may use: connections, threads, memory and time.
+#include "common/limits.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+
+#include <jetpack/error.hpp>
+
+namespace jetpack::hub {
+
+namespace {
+
+constexpr uint64_t max_count = 1'000'000;
+constexpr uint64_t max_threads = 4096;
+constexpr uint64_t max_seconds = 3600;
+constexpr rlim_t max_files = 65'536;
+// Files of the database, the log and the blobs.
+constexpr uint64_t other_files = 512;
+
+constexpr std::array table{
+    Limit{"connections", &Limits::connections, 16, max_count},
+    Limit{"connections-per-address", &Limits::connections_per_address, 1, max_count},
+    Limit{"connections-per-account", &Limits::connections_per_account, 1, max_count},
+    Limit{"requests", &Limits::requests, 4, max_threads},
+    Limit{"requests-per-account", &Limits::requests_per_account, 1, max_threads},
+    Limit{"requests-for-administrators", &Limits::requests_for_administrators, 0, max_threads},
+    Limit{"bodies-mib", &Limits::bodies_mib, 16, max_count},
+    Limit{"bodies-mib-per-account", &Limits::bodies_mib_per_account, 8, max_count},
+    Limit{"streams", &Limits::streams, 1, max_threads},
+    Limit{"streams-per-node", &Limits::streams_per_node, 0, max_threads},
+    Limit{"streams-for-administrators", &Limits::streams_for_administrators, 0, max_threads},
+    Limit{"transfers", &Limits::transfers, 1, max_threads},
+    Limit{"transfers-per-address", &Limits::transfers_per_address, 1, max_threads},
+    Limit{"handshake-seconds", &Limits::handshake_seconds, 1, max_seconds},
+    Limit{"head-seconds", &Limits::head_seconds, 1, max_seconds},
+    Limit{"idle-seconds", &Limits::idle_seconds, 1, max_seconds},
+    Limit{"stall-seconds", &Limits::stall_seconds, 1, max_seconds},
+    Limit{"bytes-per-second", &Limits::bytes_per_second, 1, max_count},
+};
+
+std::string known_names() {
+  std::string names;
+  for (const auto& limit : table) names += (names.empty() ? "" : ", ") + std::string(limit.name);
+  return names;
+}
+
+}  // namespace
+
+std::span<const Limit> limit_table() { return table; }
+
+void set_limit(Limits& limits, std::string_view text) {
+  const size_t middle = std::min(text.find('='), text.size());
+  const std::string name(text.substr(0, middle));
+  const auto* limit =
+      std::find_if(table.begin(), table.end(), [&](const Limit& row) { return row.name == name; });
+  if (limit == table.end())
+    throw Error(Errc::usage,
+                "--client-limit: unknown limit '" + name + "'; known are " + known_names());
+  const std::string_view digits = text.substr(std::min(middle + 1, text.size()));
+  uint64_t value = 0;
+  const auto [rest, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (failure != std::errc{} || rest != digits.data() + digits.size() || value < limit->least ||
+      value > limit->most)
+    throw Error(Errc::usage, "--client-limit: invalid value '" + std::string(digits) + "' of " +
+                                 name + ": expected a whole number from " +
+                                 std::to_string(limit->least) + " to " +
+                                 std::to_string(limit->most));
+  limits.*limit->value = value;
+  // A thread is left to nodes.
+  limits.requests_for_administrators =
+      std::min(limits.requests_for_administrators, limits.requests - 1);
+}
+
+void fit_open_files(Limits& limits) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  const rlim_t wanted = std::min(files.rlim_max, max_files);
+  if (files.rlim_cur < wanted) {
+    files.rlim_cur = wanted;
+    ::setrlimit(RLIMIT_NOFILE, &files);
+    ::getrlimit(RLIMIT_NOFILE, &files);
+  }
+  // Two ports have that many: nodes and blobs.
+  const uint64_t rest = files.rlim_cur > other_files ? files.rlim_cur - other_files : 64;
+  limits.connections = std::min<uint64_t>(limits.connections, std::max<uint64_t>(rest / 2, 16));
+}
+
+}  // namespace jetpack::hub

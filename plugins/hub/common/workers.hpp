@@ -1,0 +1,86 @@
+// Threads that handle what is submitted, created when they are needed.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace jetpack::hub {
+
+// Submitting is for any thread.
+template <class Job>
+class Workers {
+ public:
+  // Jobs of `second` start after those of `first`, and leave some threads to these.
+  enum class Lane { first, second };
+
+  // `most` threads, of which `kept` never handle jobs of the second lane.
+  Workers(size_t most, size_t kept, std::function<void(Job)> handle)
+      : most_(most), most_second_(most - kept), handle_(std::move(handle)) {}
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+  ~Workers() { stop(); }
+
+  void submit(Job job, Lane lane) {
+    {
+      const std::lock_guard lock(mutex_);
+      (lane == Lane::first ? first_ : second_).push_back(std::move(job));
+      if (idle_ < first_.size() + second_.size() && threads_.size() < most_)
+        threads_.emplace_back([this] { run(); });
+    }
+    submitted_.notify_one();
+  }
+
+  // Returns when everything that was submitted is handled.
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    submitted_.notify_all();
+    for (auto& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+ private:
+  bool has_second() const { return !second_.empty() && running_second_ < most_second_; }
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      ++idle_;
+      submitted_.wait(lock, [this] {
+        return !first_.empty() || has_second() || (stopped_ && second_.empty());
+      });
+      --idle_;
+      if (first_.empty() && !has_second()) return;
+      const Lane lane = first_.empty() ? Lane::second : Lane::first;
+      auto& jobs = lane == Lane::first ? first_ : second_;
+      Job job = std::move(jobs.front());
+      jobs.pop_front();
+      if (lane == Lane::second) ++running_second_;
+      lock.unlock();
+      handle_(std::move(job));
+      lock.lock();
+      if (lane == Lane::first) continue;
+      --running_second_;
+      if (stopped_ || !second_.empty()) submitted_.notify_all();
+    }
+  }
+
+  size_t most_, most_second_;
+  std::function<void(Job)> handle_;
+  std::mutex mutex_;
+  std::condition_variable submitted_;
+  std::deque<Job> first_, second_;
+  std::vector<std::thread> threads_;
+  size_t idle_ = 0, running_second_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace jetpack::hub
