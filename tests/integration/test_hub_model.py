@@ -500,9 +500,9 @@ def test_a_dash_is_standard_input_or_output(plain_hub, tmp_path):
     with_text("ssh-ed25519 AAAA ann\n", "user", "add", "ann", "-c", "dash", "--key", "-")
     users = json.loads(with_text("", "user", "list", "-c", "dash", "--json"))
     assert users[0]["publicKeys"] == ["ssh-ed25519 AAAA ann\n"]
-    assert with_text("content\n", "blob", "put", "blobs/dash/x", "-") == "Stored blobs/dash/x: 8 bytes\n"
-    assert with_text("", "blob", "get", "blobs/dash/x", "-") == "content\n"
-    assert with_text("", "blob", "remove", "blobs/dash/x") == "Removed blobs/dash/x\n"
+    assert with_text("content\n", "blob", "put", "blobs/dash/x", "-", "-c", "dash") == "Stored blobs/dash/x: 8 bytes\n"
+    assert with_text("", "blob", "get", "blobs/dash/x", "-", "-c", "dash") == "content\n"
+    assert with_text("", "blob", "remove", "blobs/dash/x", "-c", "dash") == "Removed blobs/dash/x\n"
     with_text("", "node", "add", "n1", "n2", "n3", "-c", "dash")
     assert with_text("", "node", "remove", "n1", "-c", "dash") == "Removed node n1 and its account\n"
     assert with_text("", "node", "remove", "n2", "n3", "-c", "dash") == (

@@ -41,6 +41,7 @@ constexpr std::string_view default_version = "2020-12-06";
 struct BlobServices {
   BlobStore& store;
   const BlobAccount& account;
+  IsPolicyInForce is_in_force;
   const support::LogFile& log;
   RefusalLog refusals{log};
 };
@@ -51,6 +52,7 @@ class BlobHandler : public net::HTTPRequestHandler {
   BlobHandler(BlobServices& shared, std::shared_ptr<Connections::Lease> lease)
       : store_(shared.store),
         account_(shared.account),
+        is_in_force_(shared.is_in_force),
         log_(shared.log),
         refusals_(shared.refusals),
         lease_(std::move(lease)) {}
@@ -75,13 +77,9 @@ class BlobHandler : public net::HTTPRequestHandler {
                            support::one_line(asked.getURI().substr(0, asked.getURI().find('?'))) +
                            " (" + refusal.what() + ")");
       refuse(asked, response, refusal);
-    } catch (const Error& error) {
-      log_.error(error.what());
-      const bool is_full = error.code() == Errc::unavailable;
-      refuse(
-          asked, response,
-          BlobError(is_full ? 507 : 500, is_full ? "InsufficientStorage" : "InternalError",
-                    is_full ? "the disk of the hub is full" : "internal error; see the hub's log"));
+    } catch (const std::exception& error) {
+      log_.error(support::one_line(error.what()));
+      refuse(asked, response, internal_error(error));
     }
     lease_->idle(request_time);
   }
@@ -94,7 +92,7 @@ class BlobHandler : public net::HTTPRequestHandler {
     const std::string client_id(request.header("x-ms-client-request-id"));
     if (!client_id.empty()) response.set("x-ms-client-request-id", client_id);
     grant_ = check_blob_access(account_, request, asked.clientAddress().host().toString(),
-                               now_ms() / 1000);
+                               now_ms() / 1000, is_in_force_);
     if (request.container.empty()) throw BlobError(400, "InvalidUri", "the URL names no container");
     if (request.blob.empty()) {
       serve_container(request, response);
@@ -356,6 +354,7 @@ class BlobHandler : public net::HTTPRequestHandler {
 
   BlobStore& store_;
   const BlobAccount& account_;
+  const IsPolicyInForce& is_in_force_;
   const support::LogFile& log_;
   RefusalLog& refusals_;
   std::shared_ptr<Connections::Lease> lease_;
@@ -368,9 +367,10 @@ class BlobHandler : public net::HTTPRequestHandler {
 
 class BlobServer::Impl {
  public:
-  Impl(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
-       const std::string& listen, const std::filesystem::path& certificate)
-      : shared_{store, account, log},
+  Impl(BlobStore& store, const BlobAccount& account, IsPolicyInForce is_in_force,
+       const support::LogFile& log, const std::string& listen,
+       const std::filesystem::path& certificate)
+      : shared_{store, account, std::move(is_in_force), log},
         listener_(listen, certificate, "--blob-port", max_transfers,
                   [this](const std::shared_ptr<Connections::Lease>& lease) {
                     return std::make_unique<BlobHandler>(shared_, lease);
@@ -383,9 +383,11 @@ class BlobServer::Impl {
   Listener listener_;
 };
 
-BlobServer::BlobServer(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
-                       const std::string& listen, const std::filesystem::path& certificate)
-    : impl_(std::make_unique<Impl>(store, account, log, listen, certificate)) {}
+BlobServer::BlobServer(BlobStore& store, const BlobAccount& account, IsPolicyInForce is_in_force,
+                       const support::LogFile& log, const std::string& listen,
+                       const std::filesystem::path& certificate)
+    : impl_(std::make_unique<Impl>(store, account, std::move(is_in_force), log, listen,
+                                   certificate)) {}
 
 BlobServer::~BlobServer() = default;
 

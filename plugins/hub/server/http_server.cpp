@@ -10,7 +10,6 @@
 #include <utility>
 
 #include <Poco/Exception.h>
-#include <Poco/Net/HTTPBasicCredentials.h>
 #include <Poco/Net/HTTPRequestHandler.h>
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
@@ -19,11 +18,11 @@
 #include <jetpack/error.hpp>
 #include "common/listener.hpp"
 #include "common/refusal_log.hpp"
-#include "server/cluster_api.hpp"
+#include "server/browser.hpp"
 #include "server/event_stream.hpp"
 #include "server/page_api.hpp"
-#include "server/request.hpp"
-#include "server/userdata.hpp"
+#include "server/routes.hpp"
+#include "server/sessions.hpp"
 #include "store/message_table.hpp"
 #include "store/messages.hpp"
 #include "support/text.hpp"
@@ -51,6 +50,7 @@ constexpr auto batch_wait = 20s;     // then the node has to retry later
 struct Shared {
   explicit Shared(Services given) : services(given) {}
   Services services;
+  Sessions sessions{services.database, services.accounts};
   RefusalLog refusals{services.log};
   std::counting_semaphore<> streams{max_streams};
   std::counting_semaphore<> batches{max_batches};
@@ -128,91 +128,105 @@ class RequestHandler : public net::HTTPRequestHandler {
              bad.index() ? error_json(bad.what(), *bad.index()) : error_json(bad.what()));
     } catch (const Error& error) {
       fail(request, response, error);
+    } catch (const std::exception& error) {
+      fail(request, response,
+           Error(Errc::internal, "failed to answer " + request.getMethod() + ": " +
+                                     support::one_line(error.what())));
     }
     lease_->idle(request_time);
   }
 
  private:
   void route(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
-    const Account account = authenticate(request, response);
     const Poco::URI uri = parse_uri(request);
-    const std::string& path = uri.getPath();
-    if (path == "/clusterlink/messages") {
-      require_method(request.getMethod(), net::HTTPRequest::HTTP_POST);
-      return take_messages(account, request, response);
+    const RouteFound found = find_route(request.getMethod(), uri.getPath());
+    require_same_site(origin_of(request), found.route == nullptr || found.route->changes());
+    if (found.route != nullptr && found.route->access.nobody != Reach::none)
+      return answer_anybody(*found.route, uri, request, response);
+    const Sender sender = shared_.sessions.identify(request);
+    if (!sender.account) return ask_for_credentials(sender, found, uri, request, response);
+    if (found.route == nullptr && !found.allowed.empty())
+      throw HttpError(net::HTTPResponse::HTTP_METHOD_NOT_ALLOWED, "use " + found.allowed,
+                      found.allowed);
+    if (found.route == nullptr) throw HttpError(net::HTTPResponse::HTTP_NOT_FOUND, "not found");
+    Request asked = read_head(*sender.account, found, uri, request);
+    if (asked.account.role != Role::node && (has_body(request) || request.has("Content-Type")))
+      require_json_content(request.getContentType());
+    switch (found.route->responder) {
+      case Responder::messages:
+        return take_messages(asked.account, request, response);
+      case Responder::stream:
+        return stream_events(sender, visible_query(asked.account, asked.query), request, response);
+      case Responder::page:
+        return send_page(asked.path, response);
+      default:
+        return answer(*found.route, std::move(asked), request, response);
     }
-    if (path == "/api/events/stream") {
-      require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
-      return stream_events(visible_query(account, query_of(uri)), request, response);
-    }
-    // A node may have the name of an action on nodes, which is a POST.
-    const bool is_post = request.getMethod() == net::HTTPRequest::HTTP_POST;
-    if (!is_post && services_.page.find(path) != nullptr)
-      return send_page(account, path, request, response);
+  }
+
+  void answer(const Route& route, Request asked, net::HTTPServerRequest& request,
+              net::HTTPServerResponse& response) {
     const bool keep_alive = request.getKeepAlive();
-    const Request asked = read_request(account, uri, request);
+    if (has_body(request)) asked.body = whole_body(request, max_request_body);
     response.setKeepAlive(keep_alive);
-    const Response answer = answer_request(asked);
+    const Response answer = route.handler({services_.database, services_.locker}, asked);
     response.setStatusAndReason(static_cast<Status>(answer.status));
     reply(response, answer.json);
   }
 
-  Response answer_request(const Request& asked) const {
-    if (asked.path.starts_with("/api/")) return page_api_response(services_.database, asked);
-    if (asked.path == "/clusterlink/locker" && services_.locker != nullptr)
-      return services_.locker->answer(asked);
-    if (auto answer = userdata_response(services_.database, asked)) return *std::move(answer);
-    if (auto answer = cluster_api_response(services_.database, asked)) return *std::move(answer);
-    if (services_.page.find(asked.path) != nullptr) require_method(asked.method, "GET");
-    throw HttpError(net::HTTPResponse::HTTP_NOT_FOUND, "not found");
+  // The sign-in page, what it needs, and what it sends.
+  void answer_anybody(const Route& route, const Poco::URI& uri, net::HTTPServerRequest& request,
+                      net::HTTPServerResponse& response) {
+    require_known_parameters(route, query_of(uri));
+    if (route.responder == Responder::page) return send_page(uri.getPath(), response);
+    require_json_content(request.getContentType());
+    const std::string body = whole_body(request, max_request_body);
+    try {
+      response.set("Set-Cookie", route.responder == Responder::sign_in
+                                     ? shared_.sessions.sign_in(body)
+                                     : shared_.sessions.sign_out(request));
+    } catch (const HttpError& refusal) {
+      if (refusal.status() == net::HTTPResponse::HTTP_UNAUTHORIZED)
+        shared_.refusals.warn(request.clientAddress().host().toString(),
+                              "rejected a sign-in on the cluster page");
+      throw;
+    }
+    reply(response, "{}");
   }
 
-  Request read_request(const Account& account, const Poco::URI& uri,
-                       net::HTTPServerRequest& request) {
+  static Request read_head(const Account& account, const RouteFound& found, const Poco::URI& uri,
+                           const net::HTTPServerRequest& request) {
     Request asked;
     asked.account = account;
+    asked.reach = require_access(*found.route, found.names, account);
     asked.method = request.getMethod();
     asked.path = uri.getPath();
+    asked.names = found.names;
     asked.query = query_of(uri);
+    require_known_parameters(*found.route, asked.query);
     asked.key = request.get("Idempotency-Key", "");
     asked.agent = request.get("User-Agent", "");
-    if (has_body(request)) asked.body = whole_body(request, max_request_body);
     return asked;
   }
 
-  void send_page(const Account& account, const std::string& path,
-                 const net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
-    require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
-    if (account.role != Role::admin)
-      throw HttpError(
-          net::HTTPResponse::HTTP_FORBIDDEN,
-          "the cluster page is for administrators; create one with 'jetpack hub admin'");
+  void send_page(const std::string& path, net::HTTPServerResponse& response) {
     const PageFile* file = services_.page.find(path);
+    if (file == nullptr) throw HttpError(net::HTTPResponse::HTTP_NOT_FOUND, "not found");
     response.set("Cache-Control", "no-cache");
     send(response, file->content_type, file->content);
   }
 
-  Account authenticate(const net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
-    std::optional<Account> account;
-    std::string name;
-    if (request.hasCredentials()) {
-      try {
-        const net::HTTPBasicCredentials credentials(request);
-        name = credentials.getUsername();
-        account = services_.accounts.authenticate(name, credentials.getPassword());
-      } catch (const Poco::Exception&) {
-        // Not Basic, or not base64: treated as no credentials.
-        account.reset();
-      }
-    }
-    if (account) return *account;
-    if (!name.empty())
+  void ask_for_credentials(const Sender& sender, const RouteFound& found, const Poco::URI& uri,
+                           net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+    if (!sender.name.empty())
       shared_.refusals.warn(request.clientAddress().host().toString(),
-                            "rejected the credentials of '" + support::one_line(name) + "'");
-    response.set("WWW-Authenticate", "Basic realm=\"jetpack hub\", charset=\"UTF-8\"");
-    throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED, name.empty()
-                                                              ? "credentials required (HTTP Basic)"
-                                                              : "wrong user name or password");
+                            "rejected the credentials of '" + support::one_line(sender.name) + "'");
+    const bool is_page = found.route != nullptr && found.route->responder == Responder::page;
+    if (is_page && lead_to_sign_in(request, uri, response)) return reply(response, "{}");
+    add_challenge(request, response);
+    throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED,
+                    sender.name.empty() ? "credentials required: sign in, or use HTTP Basic"
+                                        : "wrong user name or password");
   }
 
   static Poco::URI parse_uri(const net::HTTPServerRequest& request) {
@@ -233,10 +247,6 @@ class RequestHandler : public net::HTTPRequestHandler {
 
   void take_messages(const Account& account, net::HTTPServerRequest& request,
                      net::HTTPServerResponse& response) {
-    if (account.role != Role::node)
-      throw HttpError(
-          net::HTTPResponse::HTTP_FORBIDDEN,
-          "only nodes can send messages; create a node's account with 'jetpack hub enroll'");
     const bool keep_alive = request.getKeepAlive();
     const std::string body = whole_body(request, max_body);
     std::optional<Slot> slot;
@@ -245,12 +255,17 @@ class RequestHandler : public net::HTTPRequestHandler {
       throw Error(Errc::unavailable, "too many batches are waiting to be stored");
     auto messages = parse_messages(body);
     response.setKeepAlive(keep_alive);
-    for (size_t i = 0; i < messages.size(); ++i)
+    for (size_t i = 0; i < messages.size(); ++i) {
+      const std::string which = "message " + std::to_string(i);
       if (messages[i].cluster != account.cluster)
-        throw BadMessages("message " + std::to_string(i) +
-                              " is for a cluster other than the account's, '" + account.cluster +
-                              "'",
+        throw BadMessages(
+            which + " is for a cluster other than the account's, '" + account.cluster + "'", i);
+      if (messages[i].autoscale && !account.is_scheduler)
+        throw BadMessages(which +
+                              " asks for capacity, which only schedulers can do; mark one with "
+                              "'jetpack hub node configure NODE --scheduler yes'",
                           i);
+    }
     Delivery delivery{account, request.clientAddress().host().toString(), std::move(messages), {}};
     services_.intake.store(delivery);
     response.setStatusAndReason(net::HTTPResponse::HTTP_ACCEPTED);
@@ -276,11 +291,12 @@ class RequestHandler : public net::HTTPRequestHandler {
 
   // Starts after the event named by the query's `after` or, when a browser reconnects by itself, by
   // the header Last-Event-ID.
-  void stream_events(Query query, const net::HTTPServerRequest& request,
+  void stream_events(const Sender& sender, Query query, const net::HTTPServerRequest& request,
                      net::HTTPServerResponse& response) {
     const std::string last_seen = request.get("Last-Event-ID", "");
     if (!last_seen.empty()) query.range.after = parse_query({{"after", last_seen}}).range.after;
-    EventStream stream(services_, std::move(query));
+    EventStream stream(services_, std::move(query),
+                       [&] { return shared_.sessions.is_still(sender); });
     const Slot slot(shared_.streams, 0s);
     if (!slot.held()) {
       response.set("Retry-After", "30");
@@ -294,18 +310,6 @@ class RequestHandler : public net::HTTPRequestHandler {
     lease_->endless();
     std::ostream& out = response.send();
     if (request.getMethod() != net::HTTPRequest::HTTP_HEAD) stream.write_to(out);
-  }
-
-  static void add_security_headers(net::HTTPServerResponse& response) {
-    response.set("X-Content-Type-Options", "nosniff");
-    response.set("X-Frame-Options", "DENY");
-    response.set("Referrer-Policy", "no-referrer");
-    response.set("Cross-Origin-Resource-Policy", "same-origin");
-    response.set("Cross-Origin-Opener-Policy", "same-origin");
-    response.set("Content-Security-Policy",
-                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-                 "connect-src 'self'; base-uri 'none'; form-action 'none'; "
-                 "frame-ancestors 'none'");
   }
 
   void reply(net::HTTPServerResponse& response, const std::string& json) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/text.hpp"
+#include "server/routes.hpp"
 #include "store/messages.hpp"
 #include "store/node_table.hpp"
 #include "store/target_table.hpp"
@@ -20,7 +21,6 @@ namespace jetpack::hub {
 
 namespace {
 
-constexpr std::string_view userdata_path = "/clusterlink/userdata/";
 constexpr size_t version_digits = 16;
 
 bool is_id(std::string_view text) {
@@ -200,10 +200,9 @@ void note_contact(Database& database, const Node& node, const std::string& versi
 
 }  // namespace
 
-std::optional<Response> userdata_response(Database& database, const Request& request) {
-  if (!request.path.starts_with(userdata_path)) return std::nullopt;
-  require_method(request.method, "GET");
-  const std::string id = request.path.substr(userdata_path.size());
+Response userdata_response(const Scene& scene, const Request& request) {
+  Database& database = scene.database;
+  const std::string& id = request.names[0];
   if (!is_id(id)) throw HttpError(404, "invalid id: expected 32 hexadecimal digits");
   Node node;
   std::string version, json;
