@@ -95,9 +95,9 @@ class Hub:
     def ask(self, method, path, who=None, body=None, **headers):
         """One exchange on a connection of its own, as the administrator or as whom is named."""
         connection = self.connect()
-        kind = {}
+        kind = {} if body is None else {"Content-Type": "application/json"}
         if body is not None and not isinstance(body, bytes):
-            body, kind = json.dumps(body), {"Content-Type": "application/json"}
+            body = json.dumps(body)
         try:
             connection.request(method, path, body, {
                 **authorization(who or self.admin), **kind,

@@ -99,7 +99,7 @@ std::string_view take_segment(std::string_view& path) {
 // What the placeholders stand for, or nullopt when the path is not the route's.
 std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
   std::vector<std::string> names;
-  if (path != "/" && path.ends_with('/')) path.remove_suffix(1);  // "/operations/"
+  if (path.size() > 2 && path.ends_with('/')) path.remove_suffix(1);  // "/operations/"
   while (!pattern.empty() && path.starts_with('/')) {
     const std::string_view wanted = take_segment(pattern), found = take_segment(path);
     if (!wanted.starts_with('{')) {
