@@ -170,7 +170,7 @@ JETPACK_PLUGIN(
             option("role", "ROLE", "What the account may do")
                 .choices("administrator", "viewer")
                 .fallback("administrator"),
-            flag("remove", "Remove the account instead"),
+            flag("revoke", "Remove the account instead"),
             example("jetpack hub admin --data /var/lib/hub",
                     "Set the password of 'admin', and print it"),
             example("jetpack hub admin --name wall --role viewer",
@@ -221,9 +221,7 @@ JETPACK_PLUGIN(
             description("Works as the hub's administrator, directly on its database. The JSON "
                         "object is merged over the configuration of the node's cluster and node "
                         "array. The specs in cyclecloud.cluster_init_specs are added to theirs."),
-            node(), json(), cluster(), data(), database(), file(),
-            option("scheduler", "yes|no", "Whether it may start and stop nodes of its cluster")
-                .choices("yes", "no"),
+            node(), json(), cluster(), data(), database(), file(), scheduler().negatable(),
             example("jetpack hub node configure n1 -c demo --file n1.json",
                     "Give n1 a configuration of its own")),
     command("hub node remove", "Remove nodes and their accounts", hub::node_remove,

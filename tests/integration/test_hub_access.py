@@ -327,7 +327,7 @@ def test_a_scheduler_acts_for_its_cluster_until_the_mark_is_taken(place):
     demand = {"messages": [message("autoscale", "sched", "s", definitions=[{"Name": "execute", "TargetCount": 3}])]}
     assert place.request(*stop)[0] == 403
     assert place.request("POST", "/clusterlink/messages", "s", demand)[0] == 400
-    hub.administer("node", "configure", "s", "-c", "sched", "--scheduler", "yes")
+    hub.administer("node", "configure", "s", "-c", "sched", "--scheduler")
     assert hub.node("s", "sched")["scheduler"] is True and hub.node("c", "sched")["scheduler"] is False
     assert place.request(*stop)[0] == 202
     assert place.request("POST", "/clusters/sched/nodes/start", "s", {"names": ["c"]})[0] == 202
@@ -336,7 +336,7 @@ def test_a_scheduler_acts_for_its_cluster_until_the_mark_is_taken(place):
     # A node cannot mark itself, whatever it says.
     hub.say(place.accounts["c"], "properties", properties={"scheduler": True, "cyclecloud": {"scheduler": True}})
     assert place.request("POST", "/clusters/sched/nodes/terminate", "c", {"names": ["s"]})[0] == 403
-    hub.administer("node", "configure", "s", "-c", "sched", "--scheduler", "no")
+    hub.administer("node", "configure", "s", "-c", "sched", "--no-scheduler")
     assert place.request(*stop)[0] == 403
     hub.administer("nodearray", "add", "head", "-c", "sched", "--scheduler")
     place.accounts["s"] = hub.enroll("s", "sched", "--nodearray", "head")
@@ -388,10 +388,10 @@ def test_a_new_password_or_none_ends_sessions(place):
     assert place.request("GET", "/", "nobody", Cookie=cookie)[0] == 401
     cookie = sign_in(place, "temp", second)[1]
     assert json.loads(place.request("GET", "/api/account", "nobody", Cookie=cookie)[1])["role"] == "viewer"
-    hub.administer("admin", "--name", "temp", "--remove")
+    hub.administer("admin", "--name", "temp", "--revoke")
     assert place.request("GET", "/", "nobody", Cookie=cookie)[0] == 401
     for name in ("temp", "demo/n1"):
-        gone = run("hub", "admin", "--name", name, "--remove", "--data", hub.data)
+        gone = run("hub", "admin", "--name", name, "--revoke", "--data", hub.data)
         assert gone.returncode in (1, 2) and gone.stderr
 
 

@@ -96,14 +96,17 @@ BlobGrant check_shared_key(const BlobAccount& account, const BlobRequest& reques
   return {true, {}};
 }
 
-// A token of the simulated managed identity: everything in a container, but not the containers.
+// A token of the simulated managed identity: everything in the container of its cluster.
 BlobGrant check_token(const BlobAccount& account, const BlobRequest& request,
                       std::string_view token, int64_t now) {
   constexpr std::string_view first_version_with_tokens = "2017-11-09";
   if (request.header("x-ms-version") < first_version_with_tokens)
     not_authentic("a token needs an x-ms-version from " + std::string(first_version_with_tokens));
-  if (!is_storage_token(account, token, now))
+  const auto container = container_of_token(account, token, now);
+  if (!container)
     throw BlobError(401, "InvalidAuthenticationInfo", "the token is invalid or has expired");
+  if (*container != request.container)
+    refuse("AuthorizationPermissionMismatch", "the identity has no role for this container");
   return {false, "racwdl"};
 }
 

@@ -169,7 +169,7 @@ int admin(const Call& call) {
   const std::string name = name_option(call, "name");
   const DataDirectory data = open_data_directory(data_option(call));
   Database database(database_option(call, data));
-  if (call.flag("remove")) return remove_admin(call, database, name);
+  if (call.flag("revoke")) return remove_admin(call, database, name);
   const std::string role(*call.text("role"));
   const std::string password = random_password();
   const std::string record = hash_password(password);

@@ -206,8 +206,8 @@ int node_add(const Call& call) {
 
 int node_configure(const Call& call) {
   const std::string cluster = cluster_option(call), name = text_option(call, "NAME");
-  const auto scheduler = call.text("scheduler");
-  if (!scheduler && !call.given("file"))
+  const bool marks = call.given("scheduler");
+  if (!marks && !call.given("file"))
     throw Error(Errc::usage, "nothing to configure; use --file or --scheduler");
   const std::string configuration = call.given("file") ? object_in_file(call) : "";
   Database database(known_database(call));
@@ -215,7 +215,7 @@ int node_configure(const Call& call) {
     SqlSession& session = transaction.session();
     if (!find_node(session, cluster, name)) fail_not_found("node", name, cluster);
     if (!configuration.empty()) set_node_configuration(session, cluster, name, configuration);
-    if (scheduler) set_node_scheduler(session, cluster, name, *scheduler == "yes");
+    if (marks) set_node_scheduler(session, cluster, name, call.flag("scheduler"));
   });
   return print_result(call, {"configure", "node", name, "Configured node " + name});
 }

@@ -34,7 +34,7 @@ constexpr int64_t max_operations = 100;
 std::string digest_of(const Request& request) {
   std::string text = request.method + " " + request.path + "\n";
   for (const auto& [name, value] : request.query)
-    text += std::to_string(name.size()) + " " + std::to_string(value.size()) + " " + name + value;
+    text.append(std::to_string(name.size())).append(" ").append(name).append(value).append("\n");
   return support::sha256_hex(text + "\n" + request.body);
 }
 

@@ -263,7 +263,7 @@ class RequestHandler : public net::HTTPRequestHandler {
       if (messages[i].autoscale && !account.is_scheduler)
         throw BadMessages(which +
                               " asks for capacity, which only schedulers can do; mark one with "
-                              "'jetpack hub node configure NODE --scheduler yes'",
+                              "'jetpack hub node configure NODE --scheduler'",
                           i);
     }
     Delivery delivery{account, request.clientAddress().host().toString(), std::move(messages), {}};

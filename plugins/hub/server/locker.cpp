@@ -65,19 +65,6 @@ std::string report_of(const rapidjson::Value& body) {
 
 }  // namespace
 
-std::string locker_container(std::string_view cluster) {
-  constexpr size_t longest = 50;
-  constexpr size_t digits = 40;
-  const bool is_plain = cluster.size() <= longest && cluster.find("--") == std::string_view::npos &&
-                        !cluster.ends_with('-') &&
-                        std::all_of(cluster.begin(), cluster.end(), [](char c) {
-                          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-                        });
-  if (is_plain) return "locker-" + std::string(cluster);
-  // Another prefix, so that no cluster can have the name of another's container.
-  return "lockers-" + support::sha256_hex(cluster).substr(0, digits);
-}
-
 BlobAccount ensure_blob_account(const DataDirectory& data) {
   auto key = support::read_file(data.blob_key(), max_key_file);
   if (!key) {

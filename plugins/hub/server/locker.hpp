@@ -5,19 +5,12 @@
 #include <string_view>
 
 #include "blobs/blob_access.hpp"
+#include "blobs/blob_names.hpp"
 #include "blobs/blob_store.hpp"
 #include "common/data_directory.hpp"
 #include "server/request.hpp"
 
 namespace jetpack::hub {
-
-// The container of all reports: issues/CLUSTER/NODE/NAME.
-inline constexpr const char* reports_container = "reports";
-// What the names of reports begin with, in the locker and in their container.
-inline constexpr std::string_view reports_directory = "issues/";
-
-// The container with the software of a cluster's nodes. No two clusters share one.
-std::string locker_container(std::string_view cluster);
 
 // The hub's account. Its key is created at the first call, readable by its owner only, and never
 // given to anybody.

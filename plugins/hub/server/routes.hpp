@@ -41,8 +41,8 @@ struct Route {
   // {cluster}, {node}: a name as is_name has it; any other {word}: anything but '/'.
   std::string_view path;
   Access access;
-  std::string_view parameters;  // of the query, separated by blanks
   Responder responder = Responder::answer;
+  std::string_view parameters;  // of the query, separated by blanks; "*": any
   Response (*handler)(const Scene& scene, const Request& request) = nullptr;
   // Whether a GET changes something, as only old scripts expect it.
   bool is_unsafe_get = false;
