@@ -5,6 +5,7 @@
 #include <array>
 
 #include "support/text.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::support {
 
@@ -55,7 +56,7 @@ bool is_key_line(std::string_view line) {
   const bool is_text = std::none_of(line.begin(), line.end(), [](char c) {
     return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
   });
-  return is_text && line.size() <= max_key &&
+  return is_text && line.size() <= max_key && is_utf8(line) &&
          (begins_with_key(line) || begins_with_key(after_options(line)));
 }
 
@@ -76,21 +77,27 @@ bool ends_block(std::string_view line) {
 PublicKeys read_public_keys(std::string_view text) {
   PublicKeys keys;
   bool is_block = false;
-  while (!text.empty()) {
+  const auto reject = [&keys](size_t number) {
+    if (keys.invalid++ == 0) keys.invalid_line = number;
+  };
+  for (size_t number = 1; !text.empty(); ++number) {
     const size_t end = std::min(text.find_first_of("\r\n"), text.size());
     const std::string_view line = trimmed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
+    text.remove_prefix(end);
+    text.remove_prefix(text.starts_with("\r\n") ? 2 : std::min<size_t>(1, text.size()));
     if (is_block) {
       is_block = !ends_block(line);
     } else if (begins_block(line)) {
       is_block = true;
-      ++keys.invalid;
-      keys.has_private_key |=
+      reject(number);
+      const bool is_private =
           line.find("PRIVATE") != std::string_view::npos || line.starts_with("PuTTY");
+      if (is_private && !keys.has_private_key) keys.private_line = number;
+      keys.has_private_key |= is_private;
     } else if (is_key_line(line)) {
       keys.lines.emplace_back(line);
     } else if (!line.empty() && !line.starts_with('#')) {
-      ++keys.invalid;
+      reject(number);
     }
   }
   return keys;

@@ -26,8 +26,9 @@ TEST_CASE("keys are read as sshd reads them") {
 }
 
 TEST_CASE("what is not a public key is counted and does not cost the others") {
-  for (const char* text : {"ssh-rsa", "ssh-rsa x", "AAAAB3", "rm -rf", "ssh-rsa AAAA!",
-                           "command=\"x ssh-rsa AAAAB3", "ssh-rsa AAAAB3 \x01"}) {
+  for (const char* text :
+       {"ssh-rsa", "ssh-rsa x", "AAAAB3", "rm -rf", "ssh-rsa AAAA!", "command=\"x ssh-rsa AAAAB3",
+        "ssh-rsa AAAAB3 \x01", "ssh-rsa AAAAB3 J\xFCrgen"}) {
     const auto keys = read_public_keys(std::string(text) + "\nssh-rsa AAAAB3");
     CHECK_MESSAGE(keys.lines == Lines{"ssh-rsa AAAAB3"}, text);
     CHECK(keys.invalid == 1);
@@ -35,6 +36,18 @@ TEST_CASE("what is not a public key is counted and does not cost the others") {
   }
   CHECK(read_public_keys("ssh-rsa AAAA" + std::string(20000, 'x')).invalid == 1);
   CHECK(read_public_keys("").invalid == 0);
+}
+
+TEST_CASE("what is wrong is found by its line, however lines end") {
+  for (const char* end : {"\n", "\r\n", "\r"}) {
+    const std::string text = std::string("# mine") + end + "ssh-rsa AAAAB3 a" + end + end +
+                             "not a key" + end + "-----BEGIN RSA PRIVATE KEY-----" + end + "x" +
+                             end + "-----END RSA PRIVATE KEY-----" + end + "nor this";
+    const auto keys = read_public_keys(text);
+    CHECK(keys.invalid == 3);
+    CHECK(keys.invalid_line == 4);
+    CHECK(keys.private_line == 5);
+  }
 }
 
 TEST_CASE("a private key is known as such, whole") {

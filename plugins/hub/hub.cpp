@@ -47,7 +47,11 @@ consteval jetpack::Parameter file() {
 }
 
 consteval jetpack::Parameter container() {
-  return option("container", "NAME", "The container").fallback("locker");
+  return option("container", "NAME", "The container; by default that of --cluster, or of reports");
+}
+
+consteval jetpack::Parameter scheduler() {
+  return flag("scheduler", "Let it create, start and stop the nodes of its cluster");
 }
 
 consteval jetpack::Parameter reason() {
@@ -136,7 +140,6 @@ JETPACK_PLUGIN(
                    "Change a limit on clients; see the hub's README")
                 .repeated(),
             flag("no-blobs", "Serve no blobs; the nodes' locker is elsewhere"),
-            flag("locker-key", "Give nodes the blob account's key, so that they can sign URLs"),
             flag("simulate-azure",
                  "Also simulate Azure's metadata service, in plain HTTP on 127.0.0.1"),
             option("metadata-port", "PORT", "Port of that service; 0 picks a free one")
@@ -154,7 +157,7 @@ JETPACK_PLUGIN(
             option("home", "HOME", "The node's home tree").required(),
             option("url", "URL", "Address of the hub; by default where it serves"),
             option("instance-id", "ID", "The machine's id; by default the known one, or a new one"),
-            option("nodearray", "NAME", "The node's node array"),
+            option("nodearray", "NAME", "The node's node array"), scheduler(),
             option("broker", "URL", "The node's broker: amqps://USER:PASSWORD@HOST:PORT/VHOST"),
             option("broker-ca", "PEM",
                    "File of certificates for the node to verify the broker with"),
@@ -162,12 +165,19 @@ JETPACK_PLUGIN(
             example("jetpack hub enroll --cluster demo --node n1 --home /opt/cycle/jetpack",
                     "Make this machine node n1 of cluster demo")),
     command("hub admin", "Set an administrator's password for the cluster page", hub::admin,
-            description("Creates the administrator if there is none of this name, and prints a new "
-                        "password, once."),
+            description("Creates the account if there is none of this name, prints a new password, "
+                        "once, and ends the sessions of who signed in with the old one. A viewer "
+                        "sees the page and changes nothing."),
             json(), data(), database(),
-            option("name", 'n', "NAME", "The administrator's name").fallback("admin"),
+            option("name", 'n', "NAME", "The account's name").fallback("admin"),
+            option("role", "ROLE", "What the account may do")
+                .choices("administrator", "viewer")
+                .fallback("administrator"),
+            flag("revoke", "Remove the account instead"),
             example("jetpack hub admin --data /var/lib/hub",
-                    "Set the password of 'admin', and print it")),
+                    "Set the password of 'admin', and print it"),
+            example("jetpack hub admin --name wall --role viewer",
+                    "Create an account for a screen on the wall")),
 
     command("hub event list", "List the events of a cluster", hub::event_list, queries_hub(),
             json(), limit(), any_cluster(), data(), database(),
@@ -207,14 +217,14 @@ JETPACK_PLUGIN(
                         "nodes' passwords, once, for machines that write their own connection "
                         "files; 'jetpack hub enroll' writes them."),
             nodes(), json(), cluster(), data(), database(),
-            option("count", "N", "Add N nodes: NAME1 to NAMEN").integer(1, 100'000),
+            option("count", "N", "Add N nodes: NAME1 to NAMEN").integer(1, 100'000), scheduler(),
             example("jetpack hub node add exec- --count 16 -c demo --json",
                     "Add exec-1 to exec-16")),
     command("hub node configure", "Set the configuration of one node", hub::node_configure,
             description("Works as the hub's administrator, directly on its database. The JSON "
                         "object is merged over the configuration of the node's cluster and node "
                         "array. The specs in cyclecloud.cluster_init_specs are added to theirs."),
-            node(), json(), cluster(), data(), database(), file().required(),
+            node(), json(), cluster(), data(), database(), file(), scheduler().negatable(),
             example("jetpack hub node configure n1 -c demo --file n1.json",
                     "Give n1 a configuration of its own")),
     command("hub node remove", "Remove nodes and their accounts", hub::node_remove,
@@ -281,7 +291,7 @@ JETPACK_PLUGIN(
             description("Works as the hub's administrator, directly on its database, whether the "
                         "hub runs or not. The JSON object is the array's definition; its "
                         "Configuration is merged over that of the cluster for the array's nodes."),
-            nodearray(), json(), cluster(), data(), database(), file(),
+            nodearray(), json(), cluster(), data(), database(), file(), scheduler(),
             example("jetpack hub nodearray add gpu -c demo --file gpu.json",
                     "Define node array gpu")),
     command("hub nodearray remove", "Remove a node array", hub::nodearray_remove,
@@ -289,8 +299,9 @@ JETPACK_PLUGIN(
             example("jetpack hub nodearray remove gpu -c demo", "Remove node array gpu")),
 
     command("hub blob list", "List the blobs of the hub's locker", hub::blob_list, works_on_blobs(),
-            argument("PREFIX", "List only blobs whose names begin so").optional(), json(), data(),
-            container(), example("jetpack hub blob list projects/", "Print what projects have")),
+            argument("PREFIX", "List only blobs whose names begin so").optional(), json(),
+            cluster(), data(), container(),
+            example("jetpack hub blob list projects/", "Print what projects have")),
     command("hub blob put", "Store a file as a blob", hub::blob_put,
             description("Works as the hub's administrator, directly on its data directory, whether "
                         "the hub runs or not. 'jetpack download' on a node looks for "
@@ -298,18 +309,18 @@ JETPACK_PLUGIN(
             argument("NAME", "The blob"),
             argument("FILE", "The file; by default named like the blob; - is standard input")
                 .optional(),
-            json(), data(), container(),
+            json(), cluster(), data(), container(),
             example("jetpack hub blob put blobs/demo/tool.tgz tool.tgz --data /var/lib/hub",
                     "Offer a file to 'jetpack download --project demo tool.tgz'")),
     command("hub blob get", "Write a blob to a file", hub::blob_get, works_on_blobs(),
             argument("NAME", "The blob"),
             argument("FILE", "The file; by default named like the blob; - is standard output")
                 .optional(),
-            json(), data(), container(),
+            json(), cluster(), data(), container(),
             example("jetpack hub blob get blobs/demo/tool.tgz -",
                     "Write a blob to standard output")),
     command("hub blob remove", "Remove a blob", hub::blob_remove, works_on_blobs(),
-            argument("NAME", "The blob"), json(), data(), container(),
+            argument("NAME", "The blob"), json(), cluster(), data(), container(),
             example("jetpack hub blob remove blobs/demo/tool.tgz", "Remove a blob")),
 
     command("hub simulate event", "Schedule an event in the simulated Azure", hub::simulate_event,

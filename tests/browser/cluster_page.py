@@ -4,10 +4,12 @@ import json
 import os
 import pathlib
 import sqlite3
-import urllib.parse
 
 from hub_client import DevCluster, log_message
 from servers.process import wait_for
+
+
+SESSION_COOKIE = "__Host-jetpack-session"
 
 
 class Cluster(DevCluster):
@@ -18,6 +20,16 @@ class Cluster(DevCluster):
     def __init__(self):
         super().__init__()
         self.credentials = {"execute-1": self.node}
+        self.sessions = {}
+
+    def session(self, account=None):
+        """The token of a session of the administrator, or of another account, (name, password)."""
+        name, password = account or self.admin
+        if name not in self.sessions:
+            reply = self.ask("POST", "/sign-in", None, json.dumps({"name": name, "password": password}))
+            assert reply.status == 200, reply.body
+            self.sessions[name] = reply.headers["Set-Cookie"].split(";")[0].split("=", 1)[1]
+        return self.sessions[name]
 
     def enroll(self, *nodes, cluster="demo"):
         """Creates nodes."""
@@ -70,11 +82,16 @@ class Page:
         self.open(path)
 
     def open(self, path):
-        """Goes to another view, and waits until it is up to date."""
-        url = urllib.parse.urlsplit(self.hub.about["hub"])
-        name, password = self.hub.admin
-        self.browser.get(f"https://{name}:{password}@{url.netloc}{path}")
+        """Goes to another view, signed in as the administrator, and waits until it is up to date."""
+        self.sign_in(self.hub.session())
+        self.browser.get(self.hub.about["hub"] + path)
         self.wait_for_state("live")
+
+    def sign_in(self, token):
+        """Gives the browser the cookie of a session."""
+        self.browser.execute_cdp_cmd("Network.setCookie", {
+            "url": self.hub.about["hub"], "name": SESSION_COOKIE, "value": token, "path": "/", "secure": True,
+            "httpOnly": True, "sameSite": "Strict"})
 
     def resize(self, width, height):
         """The size of the viewport."""

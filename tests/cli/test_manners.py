@@ -235,7 +235,7 @@ def test_help_is_as_wide_as_the_terminal(jetpack, columns, least, most):
 
 @pytest.mark.parametrize("handling", [signal.SIG_DFL, signal.SIG_IGN])
 @pytest.mark.parametrize("args", [["config"], ["--help"], ["help", "--json"], ["plugin", "list"], ["version"],
-                                  ["users"], ["hub", "blob", "list", "--json"]], ids=" ".join)
+                                  ["users"], ["hub", "blob", "list", "-c", "demo", "--json"]], ids=" ".join)
 def test_a_closed_pipe_ends_quietly(jetpack, home, handling, args):
     """As SIGPIPE ends a program, also where the caller ignores the signal and the plugin runs in a child."""
     home.node({f"k{i}": "x" * 100 for i in range(1000)})

@@ -120,7 +120,7 @@ class Node:
         self.world, self.name, self.more = world, name, more
         self.home = make_home(world.directory / name)
         world.run("hub", "enroll", *world.store(hub.data), "--cluster", CLUSTER, "--node", name,
-                  "--home", self.home, "--url", hub.about["url"], *world.transport_options())
+                  "--home", self.home, "--scheduler", "--url", hub.about["url"], *world.transport_options())
         (self.home / "config/node.json").write_text(json.dumps(DAEMON_KEYS))
         self.daemon = Process([world.binary, "jetpackd"], world.directory / f"{name}.log", self.home,
                               more)

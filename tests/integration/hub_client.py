@@ -104,8 +104,9 @@ class DevCluster:
     def ask(self, method, path, credentials, body=None, headers=None):
         """One exchange on a connection of its own."""
         connection = self.connect()
+        kind = {"Content-Type": "application/json"} if isinstance(body, str) else {}
         try:
-            connection.request(method, path, body, {**authorization(credentials), **(headers or {})},
+            connection.request(method, path, body, {**authorization(credentials), **kind, **(headers or {})},
                                encode_chunked=headers == {"Transfer-Encoding": "chunked"})
             return Reply(connection.getresponse())
         finally:

@@ -95,11 +95,12 @@ class Hub:
     def ask(self, method, path, who=None, body=None, **headers):
         """One exchange on a connection of its own, as the administrator or as whom is named."""
         connection = self.connect()
+        kind = {} if body is None else {"Content-Type": "application/json"}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body)
         try:
             connection.request(method, path, body, {
-                **authorization(who or self.admin),
+                **authorization(who or self.admin), **kind,
                 **{name.replace("_", "-"): value for name, value in headers.items()}})
             return Reply(connection.getresponse())
         finally:

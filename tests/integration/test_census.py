@@ -107,7 +107,7 @@ def node(built_home, tmp_path_factory):
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(content)
         environment = {**os.environ, "JETPACK_BUILD": str(built_home.parent)}
-        subprocess.run([REPOSITORY / "tools/upload-project", project, "--data", hub.data], check=True,
+        subprocess.run([REPOSITORY / "tools/upload-project", project, "--cluster", "demo", "--data", hub.data], check=True,
                        capture_output=True, timeout=120, env=environment)
         metadata = json.loads((hub.data / "hub.json").read_text())["metadata"]
         configuration = project / "configuration.json"

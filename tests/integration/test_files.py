@@ -31,7 +31,7 @@ def test_what_a_node_writes_is_in_the_table():
 
 def write_all(cluster):
     """Runs each command that keeps something."""
-    subprocess.run([REPOSITORY / "tools/upload-project", REPOSITORY / "tools/sample-project", "--data", cluster.data],
+    subprocess.run([REPOSITORY / "tools/upload-project", REPOSITORY / "tools/sample-project", "--cluster", "demo", "--data", cluster.data],
                    check=True, timeout=120, stdout=subprocess.DEVNULL)
     own = cluster.directory / "own.json"
     own.write_text(json.dumps({"cyclecloud": {

@@ -132,11 +132,11 @@ def test_properties_are_merged_into_the_node(hub):
 
 
 def test_contact_is_recorded(hub):
-    hub.log("here I am")
+    assert hub.post([{**log_message("here I am"), "instance_id": "vm-1"}]).status == 202
     node = hub.get("/api/nodes").json["nodes"][0]
     assert (node["cluster"], node["name"]) == ("demo", "execute-1")
     assert (node["hostname"], node["address"]) == ("ip-7f000001", "127.0.0.1")
-    assert node["instance_id"] == "i-1"
+    assert node["instance_id"] == "vm-1"
     assert node["first_contact"] <= node["last_contact"]
 
 

@@ -63,7 +63,9 @@ def hub():
 
 @pytest.fixture(scope="module")
 def account(hub):
-    return account_of(hub)
+    made = account_of(hub)
+    made.create("locker")
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -73,17 +75,19 @@ def locker(hub):
 
 
 def test_a_node_gets_its_locker_for_some_hours(hub, account, locker):
-    assert locker["url"] == "az://jetpackhub/locker"
+    assert locker["url"] == "az://jetpackhub/locker-demo"
     assert locker["endpoint"] == account.endpoint
-    assert set(locker) == {"url", "endpoint", "sas", "expires"}
-    sas = dict(urllib.parse.parse_qsl(locker["sas"]))
-    assert (sas["sr"], sas["sp"], sas["spr"]) == ("c", "racwdl", "https")
+    assert set(locker) == {"url", "endpoint", "sas", "expires", "reports"}
+    assert {**locker["reports"], "sas": ""} == {
+        "container": "reports", "directory": "issues/demo/n1", "sas": "", "server_signs": True}
+    for given, kind, permissions in ((locker["sas"], "c", "rl"), (locker["reports"]["sas"], "d", "cw")):
+        sas = dict(urllib.parse.parse_qsl(given))
+        assert (sas["sr"], sas["sp"], sas["spr"]) == (kind, permissions, "https")
     ends = datetime.datetime.fromisoformat(locker["expires"].replace("Z", "+00:00"))
     left = ends - datetime.datetime.now(datetime.timezone.utc)
     assert datetime.timedelta(hours=1) < left < datetime.timedelta(days=1)
-    url = f"{locker['endpoint']}/locker/given?{locker['sas']}"
-    put = blob_client.ask(url, "PUT", b"x", {"x-ms-blob-type": "BlockBlob"}, account.ca)
-    assert put.status == 201, put.body
+    account.put("locker-demo/given", b"x")
+    url = f"{locker['endpoint']}/locker-demo/given?{locker['sas']}"
     assert blob_client.ask(url, ca=account.ca).body == b"x"
     assert account.key not in json.dumps(locker)
 
@@ -94,19 +98,15 @@ def test_only_nodes_get_a_locker(hub):
     assert hub.ask("GET", "/clusterlink/locker", ("nobody", "x")).status == 401
 
 
-def test_options_give_the_key_or_serve_no_blobs():
-    for option, blobs in (("--locker-key", True), ("--no-blobs", False)):
-        other = Hub(option)
-        try:
-            answer = other.ask("GET", "/clusterlink/locker", other.enroll("n1"))
-            if blobs:
-                assert answer.json["account_key"] == account_of(other).key
-                assert "sas" not in answer.json
-            else:
-                assert answer.status == 404
-                assert "blobs" not in json.loads((other.data / "hub.json").read_text())
-        finally:
-            other.remove()
+def test_a_hub_may_serve_no_blobs():
+    other = Hub("--no-blobs")
+    try:
+        node = other.enroll("n1")
+        assert other.ask("GET", "/clusterlink/locker", node).status == 404
+        assert other.ask("POST", "/clusterlink/sign", node, {"blob": "issues/a", "seconds": 1}).status == 404
+        assert "blobs" not in json.loads((other.data / "hub.json").read_text())
+    finally:
+        other.remove()
 
 
 def test_a_blob_comes_back_whole_and_in_parts(account):
@@ -274,12 +274,12 @@ def test_names_that_are_not_sound_reach_nothing(account, hub, name):
     assert sorted(hub.data.rglob("*")) == before
 
 
-def test_curl_puts_and_gets_a_large_blob_in_little_memory(account, hub, locker, tmp_path):
+def test_curl_puts_and_gets_a_large_blob_in_little_memory(account, hub, tmp_path):
     source = tmp_path / "large"
     with open(source, "wb") as file:
         for _ in range(200):
             file.write(os.urandom(1 << 20))
-    url = f"{locker['endpoint']}/locker/large?{locker['sas']}"
+    url = f"{account.url('locker/large')}?{account.sas('locker', 'racwdl')}"
     curl = ["curl", "-sS", "--fail", "--cacert", account.ca]
     subprocess.run([*curl, "-T", source, "-H", "x-ms-blob-type: BlockBlob", url], check=True,
                    timeout=120)
@@ -307,33 +307,34 @@ def test_a_blob_survives_a_kill_of_the_hub(tmp_path):
     hub = Hub()
     try:
         (tmp_path / "file").write_bytes(b"kept")
-        hub.administer("blob", "put", "projects/p/blobs/file", tmp_path / "file")
+        hub.administer("blob", "put", "projects/p/blobs/file", tmp_path / "file", "-c", "demo")
         hub.kill()
-        hub.administer("blob", "get", "projects/p/blobs/file", tmp_path / "back")
+        hub.administer("blob", "get", "projects/p/blobs/file", tmp_path / "back", "-c", "demo")
         assert (tmp_path / "back").read_bytes() == b"kept"
         hub.start()
-        assert account_of(hub).get("locker/projects/p/blobs/file") == b"kept"
-        listed = json.loads(hub.administer("blob", "list", "--json").stdout)
+        assert account_of(hub).get("locker-demo/projects/p/blobs/file") == b"kept"
+        listed = json.loads(hub.administer("blob", "list", "-c", "demo", "--json").stdout)
         assert [(blob["name"], blob["bytes"]) for blob in listed] == [("projects/p/blobs/file", 4)]
-        hub.administer("blob", "remove", "projects/p/blobs/file")
-        assert account_of(hub).get("locker/projects/p/blobs/file") is None
-        gone = run("hub", "blob", "get", "projects/p/blobs/file", "--data", hub.data)
+        hub.administer("blob", "remove", "projects/p/blobs/file", "-c", "demo")
+        assert account_of(hub).get("locker-demo/projects/p/blobs/file") is None
+        gone = run("hub", "blob", "get", "projects/p/blobs/file", "-c", "demo", "--data", hub.data)
         assert (gone.returncode, gone.stdout) == (1, "")
         assert "not found" in gone.stderr
-        bad = run("hub", "blob", "put", "../x", tmp_path / "file", "--data", hub.data)
+        bad = run("hub", "blob", "put", "../x", tmp_path / "file", "-c", "demo", "--data", hub.data)
         assert bad.returncode == 2
-        nowhere = run("hub", "blob", "list", "--data", tmp_path)
+        nowhere = run("hub", "blob", "list", "-c", "demo", "--data", tmp_path)
         assert "no hub with blobs" in nowhere.stderr
     finally:
         hub.remove()
 
 
-def test_azures_own_client_for_node(account, locker):
+def test_azures_own_client_for_node(account):
     modules = npm.azure_storage_blob()
     if not shutil.which("node"):
         pytest.skip("node is missing: apt-get install nodejs")
     done = subprocess.run(
-        ["node", "-e", NODE_CLIENT, account.endpoint, account.name, account.key, locker["sas"]],
+        ["node", "-e", NODE_CLIENT, account.endpoint, account.name, account.key,
+         account.sas("locker", "racwdl")],
         env={"PATH": os.environ["PATH"], "NODE_PATH": str(modules),
              "NODE_EXTRA_CA_CERTS": str(account.ca)},
         capture_output=True, text=True, timeout=120, check=False)

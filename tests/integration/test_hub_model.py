@@ -1,8 +1,10 @@
 """The hub's model of clusters and its endpoints: the same on SQLite and PostgreSQL."""
 
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import threading
 
@@ -197,7 +199,7 @@ def test_the_endpoint_of_old_scripts(hub, cluster):
     node = hub.enroll("n1", cluster)
     hub.say(node, "log", message="x")
     path = f"/cloud/actions/autoscale/{cluster}/stop?instance="
-    assert hub.ask("GET", path + "nobody", node).status == 404
+    assert hub.ask("GET", path + "nobody", node).status == 403
     assert hub.ask("GET", path[:-10], node).status == 400
     assert hub.ask("GET", path + "i-n1&reason=idle", node).status == 200
     assert hub.node("n1", cluster)["phase"] == "Stopping"
@@ -220,7 +222,7 @@ def targets(hub, cluster):
 
 
 def test_scaling_a_node_array(hub, cluster):
-    node = hub.enroll("n1", cluster)
+    node = hub.enroll("n1", cluster, "--scheduler")
     path = f"/clusters/{cluster}/scale/execute"
     reply = hub.ask("POST", path + "?totalCoreCount=100", node)
     assert reply.status == 202
@@ -250,7 +252,7 @@ def test_the_error_for_an_unknown_node_array_lists_the_known_ones(hub, cluster):
 
 
 def test_a_request_set_is_replaced_as_a_whole(hub, cluster):
-    node = hub.enroll("n1", cluster)
+    node = hub.enroll("n1", cluster, "--scheduler")
     hub.say(node, "autoscale", definitions=[
         {"Name": "execute", "TargetCoreCount": 64, "MachineType": "A"},
         {"Name": "gpu", "TargetCount": 2, "Dynamic": True, "Extends": "execute"}])
@@ -271,7 +273,7 @@ def test_a_request_set_is_replaced_as_a_whole(hub, cluster):
 
 
 def test_demand_expires_by_itself(hub, cluster):
-    node = hub.enroll("n1", cluster)
+    node = hub.enroll("n1", cluster, "--scheduler")
     stream = Stream(hub, f"&cluster={cluster}")
     hub.say(node, "autoscale", expiration_interval=1,
             definitions=[{"Name": "execute", "TargetCoreCount": 8}])
@@ -319,11 +321,15 @@ def test_invalid_data(plain_hub, kind, data):
 # -- once --------------------------------------------------------------------------------------------
 
 def test_a_request_with_a_key_is_applied_once(hub, cluster):
-    node = hub.enroll("n1", cluster)
+    node = hub.enroll("n1", cluster, "--scheduler")
     path = f"/clusters/{cluster}/scale/execute?totalCoreCount="
     first = hub.ask("POST", path + "8", node, Idempotency_Key="k")
-    again = hub.ask("POST", path + "9", node, Idempotency_Key="k")
+    again = hub.ask("POST", path + "8", node, Idempotency_Key="k")
     assert (again.status, again.body) == (first.status, first.body)
+    # It is not taken for another request, whose caller would believe that it was done.
+    for other in (path + "9", path + "8", f"/clusters/{cluster}/nodes/start"):
+        reply = hub.ask("POST", other, node, {"names": ["n1"]}, Idempotency_Key="k")
+        assert reply.status == 422 and "Idempotency-Key" in reply.json["error"]
     assert targets(hub, cluster)["execute"]["target_core_count"] == 8
     # The key is the account's own.
     assert hub.ask("POST", path + "10", None, Idempotency_Key="k").body != first.body
@@ -371,7 +377,7 @@ def test_userdata(hub, cluster, tmp_path):
     private.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n")
     refused = run("hub", "user", "add", "ann", "--cluster", cluster, "--key", private, "--data", hub.data,
                   *hub.database)
-    assert refused.returncode == 2 and "holds a private key" in refused.stderr
+    assert refused.returncode == 2 and "this is a private key" in refused.stderr
     hub.administer("cluster", "configure", cluster, "--file", shared)
     hub.administer("node", "configure", "n1", "--cluster", cluster, "--file", single)
     hub.administer("user", "add", "ann", "--cluster", cluster, "--key", key, "--admin", "--owner",
@@ -476,7 +482,10 @@ def test_the_administrators_commands(hub, cluster, tmp_path):
     (["user", "add", "root", "--cluster", "demo"], 2, "not a valid user name"),
     (["user", "add", "ALL", "--cluster", "demo", "--admin"], 2, "not a valid user name"),
     (["user", "add", "1234", "--cluster", "demo"], 2, "not a valid user name"),
-    (["user", "add", "a", "--cluster", "demo", "--key", "/etc/passwd"], 2, "not a public key"),
+    (["user", "add", "a", "--cluster", "demo", "--key", "/etc/passwd"], 2, "/etc/passwd, line 1: not a public key"),
+    (["user", "add", "a", "--cluster", "demo", "--key", "/dev/null"], 2, "no public key in it"),
+    (["user", "add", "a", "--cluster", "demo", "--full-name", os.fsdecode(b"J\xfcrgen")], 2, "UTF-8"),
+    (["user", "add", "a", "--cluster", "demo", "--full-name", "a:b"], 2, "without ':'"),
     (["user", "add", "a", "--cluster", "demo"], 1, "cluster 'demo' not found"),
     (["cluster", "configure", "demo", "--file", "/nonexistent"], 1, "No such file"),
     (["cluster", "configure", "demo", "--file", "/etc/passwd"], 2, "one JSON object"),
@@ -486,6 +495,52 @@ def test_invalid_commands(plain_hub, arguments, code, text):
     done = run("hub", *arguments, "--data", plain_hub.data)
     assert (done.returncode, done.stdout) == (code, ""), done
     assert text in done.stderr
+
+
+def test_a_key_file_is_judged_by_line_and_a_private_key_by_name(plain_hub, tmp_path):
+    def add(content, option=None):
+        file = tmp_path / "keys"
+        file.write_bytes(content)
+        return run("hub", "user", "add", "ann", "-c", "bad", "--key", option or file, "--data", plain_hub.data,
+                   text=content.decode(errors="replace") if option else None)
+
+    good = b"ssh-ed25519 AAAA ann\n"
+    for content, text in (
+            (good + b"# mine\nthis is not a key\n", "keys, line 3: not a public key"),
+            (good + b"ssh-rsa AAAA J\xfcrgen\n", "keys, line 2: not a public key"),
+            (b"PK\x03\x04zip\n", "keys, line 1: not a public key"),
+            (good + b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n",
+             "keys, line 2: this is a private key; give its public half, as a rule in ")):
+        done = add(content)
+        assert (done.returncode, done.stdout) == (2, "") and text in done.stderr, done
+    assert "standard input, line 1: this is a private key; give its public half\n" in add(
+        b"-----BEGIN RSA PRIVATE KEY-----\n", "-").stderr
+    assert add(good).returncode == 0
+    users = json.loads(plain_hub.administer("user", "list", "-c", "bad", "--json").stdout)
+    assert [user["publicKeys"] for user in users] == [["ssh-ed25519 AAAA ann\n"]]
+
+
+def test_what_was_stored_damaged_costs_no_listing(plain_hub):
+    """As an earlier hub stored it, or a person with sqlite3."""
+    node = plain_hub.enroll("n1", "damaged")
+    for name in ("ann", "bob"):
+        plain_hub.administer("user", "add", name, "-c", "damaged", "--owner")
+    plain_hub.administer("nodearray", "add", "hpc", "-c", "damaged")
+    plain_hub.enroll("n2", "damaged", "--nodearray", "hpc")
+    with contextlib.closing(sqlite3.connect(plain_hub.data / "hub.db")) as db, db:
+        db.execute("UPDATE users SET full_name = CAST(x'4afc' AS TEXT), public_keys = 'no JSON' WHERE name = 'ann'")
+        db.execute("UPDATE users SET public_keys = '{}' WHERE name = 'bob'")
+        db.execute("UPDATE nodearrays SET definition = '[' WHERE cluster = 'damaged'")
+        db.execute("UPDATE clusters SET configuration = 'no JSON' WHERE name = 'damaged'")
+    users = json.loads(plain_hub.administer("user", "list", "-c", "damaged", "--json").stdout)
+    assert [(user["fullName"], user["publicKeys"]) for user in users] == [("J\ufffd", []), ("", [])]
+    assert "ann" in plain_hub.administer("user", "list", "-c", "damaged").stdout
+    for name in ("n1", "n2"):
+        own = re.search(r"userdata_id=(\w+)", plain_hub.ini(name, "damaged"))[1]
+        answer = plain_hub.get(f"/clusterlink/userdata/{own}")
+        assert answer["configuration"]["cyclecloud"]["node"]["name"] == name
+        assert {user["name"] for user in answer["users"]} == {"ann", "bob"}
+    assert plain_hub.ask("GET", "/api/nodes?cluster=damaged", node).status == 200
 
 
 def test_a_dash_is_standard_input_or_output(plain_hub, tmp_path):
@@ -500,9 +555,9 @@ def test_a_dash_is_standard_input_or_output(plain_hub, tmp_path):
     with_text("ssh-ed25519 AAAA ann\n", "user", "add", "ann", "-c", "dash", "--key", "-")
     users = json.loads(with_text("", "user", "list", "-c", "dash", "--json"))
     assert users[0]["publicKeys"] == ["ssh-ed25519 AAAA ann\n"]
-    assert with_text("content\n", "blob", "put", "blobs/dash/x", "-") == "Stored blobs/dash/x: 8 bytes\n"
-    assert with_text("", "blob", "get", "blobs/dash/x", "-") == "content\n"
-    assert with_text("", "blob", "remove", "blobs/dash/x") == "Removed blobs/dash/x\n"
+    assert with_text("content\n", "blob", "put", "blobs/dash/x", "-", "-c", "dash") == "Stored blobs/dash/x: 8 bytes\n"
+    assert with_text("", "blob", "get", "blobs/dash/x", "-", "-c", "dash") == "content\n"
+    assert with_text("", "blob", "remove", "blobs/dash/x", "-c", "dash") == "Removed blobs/dash/x\n"
     with_text("", "node", "add", "n1", "n2", "n3", "-c", "dash")
     assert with_text("", "node", "remove", "n1", "-c", "dash") == "Removed node n1 and its account\n"
     assert with_text("", "node", "remove", "n2", "n3", "-c", "dash") == (

@@ -17,14 +17,14 @@ def cluster():
     """A cluster with the project in its locker."""
     made = DevCluster()
     try:
-        subprocess.run([ROOT / "tools/upload-project", PROJECT, "--data", made.data], check=True, timeout=120)
+        subprocess.run([ROOT / "tools/upload-project", PROJECT, "--cluster", "demo", "--data", made.data], check=True, timeout=120)
         yield made
     finally:
         made.stop()
 
 
 def test_the_locker_has_the_project(cluster):
-    names = cluster.administer("hub", "blob", "list", "--data", cluster.data, "--json").stdout
+    names = cluster.administer("hub", "blob", "list", "-c", "demo", "--data", cluster.data, "--json").stdout
     for path in PROJECT.rglob("*"):
         if path.is_file() and "specs" in path.parts and "__pycache__" not in path.parts:
             assert f'projects/sample/1.0.0/{path.relative_to(PROJECT / "specs")}"' in names

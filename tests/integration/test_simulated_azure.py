@@ -85,7 +85,7 @@ def test_a_token_opens_the_locker(azure):
     def blob(method, access, body=None, version="2020-12-06"):
         address = urllib.parse.urlsplit(blobs)
         connection = http.client.HTTPSConnection(address.netloc, context=azure.context, timeout=30)
-        connection.request(method, address.path + "/locker/a", body, {
+        connection.request(method, address.path + "/locker-demo/a", body, {
             "Authorization": f"Bearer {access}", "x-ms-version": version, "x-ms-blob-type": "BlockBlob"})
         reply = connection.getresponse()
         try:
@@ -94,6 +94,7 @@ def test_a_token_opens_the_locker(azure):
             connection.close()
 
     access = given["access_token"]
+    azure.administer("blob", "put", "blobs/demo/tool", __file__, "-c", "demo")
     assert blob("PUT", access, b"content")[0] == 201
     assert blob("GET", access) == (200, b"content")
     other = token(urllib.parse.quote("https://vault.azure.net", safe=""))[1]["access_token"]
@@ -106,11 +107,10 @@ def test_a_token_opens_the_locker(azure):
     # A node whose locker is described so uses it by itself.
     home = azure.directory / "homes/demo/n1"
     (home / "config/locker.json").write_text(json.dumps({
-        "url": "az://jetpackhub/locker", "endpoint": blobs, "identity": {},
+        "url": "az://jetpackhub/locker-demo", "endpoint": blobs, "identity": {},
         "ca_file": str(azure.data / "tls/ca.pem")}))
     (home / "config/node.json").write_text(json.dumps(
         {"cyclecloud": {"jetpack": {"metadata_url": azure.metadata + "/n1"}}}))
-    azure.administer("blob", "put", "blobs/demo/tool", __file__)
     done = run("download", "--project", "demo", "tool", azure.directory / "tool", home=home)
     assert done.returncode == 0, done.stderr
     assert (azure.directory / "tool").read_text() == Path(__file__).read_text()

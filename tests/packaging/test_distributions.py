@@ -45,7 +45,7 @@ class Hub:
     def __init__(self, machine):
         self.machine = machine
         self.process = machine.start(f"{PLACE}/bin/jetpack", "hub", "serve", "--data", "/srv/hub", "--listen", "127.0.0.1:0",
-                                     "--blob-port", "0", "--locker-key", "--simulate-azure", "--metadata-port", "0",
+                                     "--blob-port", "0", "--simulate-azure", "--metadata-port", "0",
                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert select.select([self.process.stdout], [], [], 60)[0], "the hub says nothing"
         self.about = json.loads(self.process.stdout.readline())
@@ -86,7 +86,7 @@ def tour(machine, packages):
     assert "hello" in hub("event", "list")
     assert "Username: ada" in machine.jetpack("users").stdout
     machine.write("/root/tool.tgz", "tool\n")
-    hub("blob", "put", "blobs/demo/tool.tgz", "/root/tool.tgz")
+    hub("blob", "put", "blobs/demo/tool.tgz", "/root/tool.tgz", "--cluster", "demo")
     machine.run("mkdir", "/root/software")
     machine.jetpack("download", "--project", "demo", "tool.tgz", "/root/software/")
     assert machine.read("/root/software/tool.tgz") == "tool\n"

@@ -126,8 +126,8 @@ class Hub:
         self.state = json.loads(self.tool("dev-cluster", "start", directory, "--no-daemon"))
         self.data = self.state["data"]
         (directory / "tool.txt").write_text("a tool\n")
-        self("blob", "put", "blobs/demo/tool.txt", directory / "tool.txt", "--data", self.data)
-        self.tool("upload-project", REPOSITORY / "tools/sample-project", "--data", self.data)
+        self("blob", "put", "blobs/demo/tool.txt", directory / "tool.txt", "-c", "demo", "--data", self.data)
+        self.tool("upload-project", REPOSITORY / "tools/sample-project", "--cluster", "demo", "--data", self.data)
 
     def tool(self, name, *arguments):
         return subprocess.run([REPOSITORY / "tools" / name, *arguments], env=self.environment, check=True, text=True,

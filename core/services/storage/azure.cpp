@@ -196,9 +196,9 @@ http::Settings Azure::network_for(const LockerSource::Known& locker) {
   return reach_;
 }
 
-std::string Azure::token_for(http::Client& client, const Description& locker) {
-  if (locker.credential.kind != Credential::Kind::identity) return {};
-  return tokens_.get(client, halt_, locker.credential.identity);
+std::string Azure::token_for(http::Client& client, const Credential& credential) {
+  if (credential.kind != Credential::Kind::identity) return {};
+  return tokens_.get(client, halt_, credential.identity);
 }
 
 http::Response Azure::send(http::Client& client, const LockerSource::Known& locker,
@@ -216,12 +216,13 @@ http::Response Azure::send(http::Client& client, const LockerSource::Known& lock
   request.headers["x-ms-date"] = support::http_date(std::chrono::system_clock::now());
   request.body = call.body;
   if (!token.empty()) request.headers["authorization"] = "Bearer " + token;
-  if (locker->credential.kind == Credential::Kind::key)
+  const Credential& credential = locker->credential_of(call.blob);
+  if (credential.kind == Credential::Kind::key)
     request.headers["authorization"] = shared_key(
         {call.method, locker->account, path, call.query, request.headers, call.body.size()},
-        locker->credential.secret);
-  if (locker->credential.kind == Credential::Kind::sas)
-    query += (query.empty() ? "" : "&") + locker->credential.secret;
+        credential.secret);
+  if (credential.kind == Credential::Kind::sas)
+    query += (query.empty() ? "" : "&") + credential.secret;
   request.url = query.empty() ? url : url + '?' + query;
   return client.perform(network_for(locker), request, call.max_body, sink);
 }
@@ -232,7 +233,7 @@ http::Response Azure::exchange(const Call& call, const http::BodySink& sink) {
   bool is_access_new = false;
   for (;;) {
     const auto locker = source_->current();
-    const std::string token = token_for(lease.client(), *locker);
+    const std::string token = token_for(lease.client(), locker->credential_of(call.blob));
     http::Response reply = send(lease.client(), locker, token, call, sink);
     check_answer(reply);
     if (!is_refusal(reply)) return reply;

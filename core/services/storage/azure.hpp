@@ -94,7 +94,7 @@ class Azure {
   http::Response exchange(const Call& call, const http::BodySink& sink = nullptr);
   http::Response send(http::Client& client, const LockerSource::Known& locker,
                       const std::string& token, const Call& call, const http::BodySink& sink);
-  std::string token_for(http::Client& client, const Description& locker);
+  std::string token_for(http::Client& client, const Credential& credential);
   http::Settings network_for(const LockerSource::Known& locker);
 
   LockerSource* source_;

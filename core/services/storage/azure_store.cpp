@@ -5,6 +5,7 @@
 #include "services/storage/names.hpp"
 #include "services/storage/store.hpp"
 #include "services/storage/wanted.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::storage {
 
@@ -36,8 +37,10 @@ bool has_changed(const std::exception_ptr& failure) {
 
 class AzureStore : public Store {
  public:
-  AzureStore(LockerSource& source, Settings settings, Azure::Network network)
-      : azure_(source, std::move(settings), std::move(network)) {}
+  AzureStore(LockerSource& source, Settings settings, Azure::Network network,
+             ServerSign server_sign)
+      : azure_(source, std::move(settings), std::move(network)),
+        server_sign_(std::move(server_sign)) {}
 
   std::string address() override { return azure_.address(); }
   void list(std::string_view prefix, const std::function<bool(const BlobInfo&)>& take) override;
@@ -79,6 +82,8 @@ class AzureStore : public Store {
   Downloaded fetch_newest(BlobInfo blob, PartialFile& file, bool fresh, const Watch& watch);
 
   Azure azure_;
+  ServerSign server_sign_;
+  BlobInfo stored_;  // the last report that was stored
 };
 
 void AzureStore::list(std::string_view prefix, const std::function<bool(const BlobInfo&)>& take) {
@@ -100,8 +105,14 @@ void AzureStore::list(std::string_view prefix, const std::function<bool(const Bl
 
 std::optional<BlobInfo> AzureStore::properties(std::string_view blob) {
   azure_.begin();
-  return as_step("look up " + quoted(blob) + " in",
-                 [&] { return azure_.retried([&] { return azure_.properties(blob); }); });
+  return as_step("look up " + quoted(blob) + " in", [&]() -> std::optional<BlobInfo> {
+    const auto locker = azure_.access();
+    if (!locker->is_report(blob) || locker->reports->is_readable)
+      return azure_.retried([&] { return azure_.properties(blob); });
+    if (stored_.name != blob)
+      throw Error(Errc::denied, "this node may store reports in it, but not read them");
+    return stored_;
+  });
 }
 
 BlobInfo AzureStore::found(std::string_view blob) {
@@ -199,8 +210,17 @@ void AzureStore::download_all(std::vector<Wanted>& wanted, OnFailure policy, con
 
 uint64_t AzureStore::upload(std::string_view blob, const std::string& content_type,
                             const Content& content, const Watch& watch) {
-  return as_step("store " + quoted(blob) + " in",
-                 [&] { return store(azure_, blob, content_type, content, watch); });
+  return as_step("store " + quoted(blob) + " in", [&] {
+    const uint64_t bytes = store(azure_, blob, content_type, content, watch);
+    const auto locker = azure_.access();
+    if (locker->is_report(blob)) {
+      stored_.name = blob;
+      stored_.bytes = bytes;
+      stored_.modified = support::iso_8601_seconds(std::chrono::system_clock::now());
+      stored_.url = locker->blob_url(blob);
+    }
+    return bytes;
+  });
 }
 
 void AzureStore::remove(std::string_view blob) {
@@ -215,7 +235,8 @@ SignedAddress AzureStore::sign(const SignRequest& wish) {
   azure_.begin();
   return as_step("sign a URL for " + quoted(wish.blob) + " in", [&]() -> SignedAddress {
     const auto locker = azure_.access();
-    const auto kind = locker->credential.kind;
+    if (locker->is_report(wish.blob) && locker->reports->server_signs) return server_sign_(wish);
+    const auto kind = locker->credential_of(wish.blob).kind;
     if (kind != Credential::Kind::key && kind != Credential::Kind::identity)
       throw Error(Errc::unsupported, "this node's access to it (described in " + locker->source +
                                          ") cannot sign; that needs an account_key or an identity");
@@ -247,8 +268,9 @@ SignedAddress AzureStore::sign(const SignRequest& wish) {
 }  // namespace
 
 std::unique_ptr<Store> open_azure_store(LockerSource& source, Settings settings,
-                                        Azure::Network network) {
-  return std::make_unique<AzureStore>(source, std::move(settings), std::move(network));
+                                        Azure::Network network, ServerSign server_sign) {
+  return std::make_unique<AzureStore>(source, std::move(settings), std::move(network),
+                                      std::move(server_sign));
 }
 
 }  // namespace jetpack::storage

@@ -19,6 +19,7 @@ constexpr std::string_view azure_domain = ".blob.core.windows.net";
 constexpr std::string_view secondary = "-secondary";
 // The same account has an endpoint for each service; that of Data Lake Storage is pasted, too.
 constexpr std::string_view dfs_infix = ".dfs.core.";
+constexpr std::string_view reports_prefix = "issues/";
 
 // The account that a host name of the Blob service names: "acct" of acct.blob.core.windows.net,
 // acct-secondary.blob..., acct.privatelink.blob... and acct.z12.blob.storage.azure.net. Empty for
@@ -51,6 +52,14 @@ std::string clean_sas(std::string_view pasted) {
   return sas;
 }
 
+// The letters of a SAS's `sp`.
+std::string permissions_of(const std::string& sas) {
+  const std::string query = '&' + sas;
+  const size_t at = query.find("&sp=");
+  if (at == std::string::npos) return {};
+  return query.substr(at + 4, query.find('&', at + 4) - at - 4);
+}
+
 // Reads one document; every fault names it and the member.
 class DescriptionReader {
  public:
@@ -68,6 +77,7 @@ class DescriptionReader {
     if (!description.ca_file.empty() && !description.ca_file.starts_with('/'))
       fail("ca_file", "is not an absolute path");
     if (description.directory.empty()) read_credential(description);
+    if (description.directory.empty()) read_reports(description);
     if (const auto* member = support::find_member(json_.root(), "from_server"))
       description.from_server = member->IsTrue();
     return description;
@@ -105,22 +115,23 @@ class DescriptionReader {
   void read_path(Description& description, std::string_view path, const char* member,
                  bool has_container) const;
   void read_credential(Description& description) const;
+  void read_reports(Description& description) const;
   std::string prefix(std::string_view path) const;
   void read_sas(Description& description, std::string_view pasted) const;
-  std::string container(std::string_view name) const;
+  std::string container(std::string_view name, const char* member = "url") const;
 
   std::string source_;
   support::Json json_;
 };
 
-std::string DescriptionReader::container(std::string_view name) const {
+std::string DescriptionReader::container(std::string_view name, const char* member) const {
   const auto is_taken = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.' || c == '$';
   };
   if (name.empty() || name.size() > 63 || name == "." || name == ".." ||
       !std::all_of(name.begin(), name.end(), is_taken))
-    fail("url", "names no container; expected az://ACCOUNT/CONTAINER");
+    fail(member, "names no container; expected az://ACCOUNT/CONTAINER");
   return std::string(name);
 }
 
@@ -276,15 +287,40 @@ void DescriptionReader::read_credential(Description& description) const {
     description.credential.identity = "msi_res_id=" + support::percent_encoded(*resource);
 }
 
+void DescriptionReader::read_reports(Description& description) const {
+  const auto* member = support::find_member(json_.root(), "reports");
+  if (member == nullptr || member->IsNull()) return;
+  const auto sas = support::find_string(*member, "sas");
+  if (!sas) fail("reports", "is not {\"container\", \"directory\", \"sas\"}");
+  Reports reports;
+  reports.container = container(support::text_or(*member, "container", ""), "reports");
+  reports.directory = support::text_or(*member, "directory", "issues");
+  prefix(reports.directory);
+  reports.credential = {Credential::Kind::sas, clean_sas(*sas), {}};
+  reports.is_readable = permissions_of(reports.credential.secret).find('r') != std::string::npos;
+  const auto* server_signs = support::find_member(*member, "server_signs");
+  reports.server_signs = server_signs != nullptr && server_signs->IsTrue();
+  description.reports = std::move(reports);
+}
+
 }  // namespace
 
+bool Description::is_report(std::string_view blob) const {
+  return reports && blob.starts_with(reports_prefix);
+}
+
 std::string Description::blob_url(std::string_view blob) const {
+  if (is_report(blob)) {
+    const std::string_view name = blob.substr(reports_prefix.size());
+    return base + '/' + reports->container + '/' +
+           support::percent_encoded_path(reports->directory + '/' + std::string(name));
+  }
   return container_url() + '/' + support::percent_encoded_path(prefix + std::string(blob));
 }
 
 bool Description::opens_alike(const Description& other) const {
   return address == other.address && base == other.base && ca_file == other.ca_file &&
-         credential == other.credential;
+         credential == other.credential && reports == other.reports;
 }
 
 Description parse_description(std::string_view json, const std::string& source) {

@@ -26,6 +26,18 @@ struct Credential {
   bool operator==(const Credential&) const = default;
 };
 
+// Where reports go, the blobs whose names begin with "issues/", when they are opened by a credential
+// of their own.
+struct Reports {
+  std::string container;
+  std::string directory;  // that stands for "issues": "issues/cluster/node"
+  Credential credential;
+  bool is_readable = false;   // whether the credential reads them, too
+  bool server_signs = false;  // POST /clusterlink/sign of the node's server signs their URLs
+
+  bool operator==(const Reports&) const = default;
+};
+
 struct Description {
   std::string address;    // as people know it, without secrets: "az://account/container"
   std::string directory;  // of a locker on a file system; else empty
@@ -37,11 +49,18 @@ struct Description {
   std::string ca_file;  // PEM; empty: not given
   Credential credential;
   std::optional<support::SystemTime> expires;  // of the credential
+  std::optional<Reports> reports;
   std::string source;        // where it was found, for errors: "/opt/.../config/locker.json"
   bool from_server = false;  // the server has sent it, now or earlier
 
   // "https://127.0.0.1:10000/account/container".
   std::string container_url() const { return base + '/' + container; }
+  // Whether the blob is one of `reports`.
+  bool is_report(std::string_view blob) const;
+  // What opens a blob; with "", the container.
+  const Credential& credential_of(std::string_view blob) const {
+    return is_report(blob) ? reports->credential : credential;
+  }
   // Where a blob is, without a credential; its name is percent-encoded.
   std::string blob_url(std::string_view blob) const;
   bool opens_alike(const Description& other) const;

@@ -19,7 +19,10 @@
 #include "services/storage/store.hpp"
 #include "services/storage/sync.hpp"
 #include "support/files.hpp"
+#include "support/json.hpp"
+#include "support/json_writer.hpp"
 #include "support/text.hpp"
+#include "support/times.hpp"
 #include "support/url.hpp"
 
 namespace jetpack::storage {
@@ -28,6 +31,7 @@ namespace {
 
 constexpr uint64_t most_answer_of_server = 64 << 10;
 constexpr std::string_view locker_path = "/clusterlink/locker";
+constexpr std::string_view sign_path = "/clusterlink/sign";
 
 Watch watch_of(const jp_progress& progress) {
   if (progress.update == nullptr) return nullptr;
@@ -67,6 +71,7 @@ class StorageService {
   Settings settings() const;
   http::Settings network(const Description& locker, std::chrono::seconds stall) const;
   std::string ask_server() const;
+  SignedAddress sign_by_server(const SignRequest& wish) const;
 
   static StorageService& from(void* self) { return *static_cast<StorageService*>(self); }
   static int32_t locker_entry(void* self, jp_sink url, jp_error* err) noexcept;
@@ -118,6 +123,39 @@ std::string StorageService::ask_server() const {
   throw Error(reply.status == 401 || reply.status == 403 ? Errc::denied : Errc::failed, answer);
 }
 
+// The server keeps the locker's key to itself, and signs what is this node's own.
+SignedAddress StorageService::sign_by_server(const SignRequest& wish) const {
+  const std::string body = support::json_object([&](support::Object& object) {
+    object.text("blob", wish.blob)
+        .number("seconds", wish.validity.count())
+        .text("content_disposition", wish.content_disposition)
+        .text("content_type", wish.content_type);
+  });
+  Request request;
+  request.method = "POST";
+  request.path = sign_path;
+  request.body = body;
+  request.body_is_json = true;
+  request.max_reply = most_answer_of_server;
+  const Reply reply =
+      host_.with<Session>([&](const Session& session) { return session.request(request); });
+  if (reply.status != 200)
+    throw Error(http::is_retryable(reply.status) ? Errc::unavailable : Errc::denied,
+                "the server answered " + std::to_string(reply.status) + " to POST " +
+                    std::string(sign_path));
+  const auto answer =
+      support::parse_json(reply.body, "the server's answer to POST " + std::string(sign_path));
+  const std::string url = support::text_or(answer, "url", "");
+  const auto expires = support::parse_iso_8601(support::text_or(answer, "expires", ""));
+  const bool is_plain =
+      std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  if (!url.starts_with("https://") || !is_plain || !expires)
+    throw Error(Errc::corrupt, "the server answered POST " + std::string(sign_path) +
+                                   " without a URL and its end");
+  const auto* shortened = support::find_member(answer, "shortened");
+  return {url, *expires, shortened != nullptr && shortened->IsTrue()};
+}
+
 Settings StorageService::settings() const {
   Settings settings;
   settings.connections = static_cast<int>(host_.number("cyclecloud.jetpack.storage_connections"));
@@ -158,9 +196,10 @@ std::unique_ptr<Store> StorageService::open_store() {
   const auto locker = source_->current();
   if (!locker->directory.empty()) return open_directory_store(locker->directory, locker->source);
   const Settings wanted = settings();
-  return open_azure_store(*source_, wanted, [this, stall = wanted.stall](const Description& known) {
-    return network(known, stall);
-  });
+  return open_azure_store(
+      *source_, wanted,
+      [this, stall = wanted.stall](const Description& known) { return network(known, stall); },
+      [this](const SignRequest& wish) { return sign_by_server(wish); });
 }
 
 class StorageService::Lease {

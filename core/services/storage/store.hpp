@@ -81,9 +81,12 @@ class Store {
   virtual SignedAddress sign(const SignRequest& wish) = 0;
 };
 
+// Has the node's server sign, where the locker is the server's.
+using ServerSign = std::function<SignedAddress(const SignRequest&)>;
+
 // A container of Azure's Blob service, or of what speaks its language.
 std::unique_ptr<Store> open_azure_store(LockerSource& source, Settings settings,
-                                        Azure::Network network);
+                                        Azure::Network network, ServerSign server_sign);
 
 // A directory: the locker of a node without a cloud. `source` is where it is described, for errors.
 std::unique_ptr<Store> open_directory_store(std::string directory, std::string source);

@@ -14,6 +14,7 @@
 #include <jetpack/error.hpp>
 #include "azure/instance.hpp"
 #include "azure/metadata_request.hpp"
+#include "blobs/blob_names.hpp"
 #include "blobs/blob_token.hpp"
 #include "common/background.hpp"
 #include "common/json.hpp"
@@ -105,7 +106,8 @@ Reply token_reply(MetadataServices& shared, const MetadataRequest& request) {
   return {200, support::json_object([&](support::Object& object) {
             object
                 .text("access_token",
-                      issue_token(shared.account, resource, node.instance_id, now, expires))
+                      issue_token(shared.account, resource,
+                                  {node.instance_id, locker_container(node.cluster)}, now, expires))
                 .text("client_id", node.instance_id)
                 .text("expires_in", std::to_string(token_seconds))
                 .text("expires_on", std::to_string(expires))

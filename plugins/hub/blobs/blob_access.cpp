@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include <Poco/DateTimeFormatter.h>
 #include <Poco/Net/IPAddress.h>
@@ -27,6 +28,7 @@ constexpr int64_t max_clock_skew = 900;  // seconds, as Azure's
 // user delegation needs.
 constexpr std::string_view first_version = "2015-04-05";
 constexpr std::string_view with_resource = "2018-11-09";
+constexpr std::string_view with_directory = "2020-02-10";
 constexpr std::string_view with_scope = "2020-12-06";
 constexpr std::string_view too_new = "2025-07-05";
 constexpr std::string_view our_version = "2020-12-06";
@@ -94,15 +96,34 @@ BlobGrant check_shared_key(const BlobAccount& account, const BlobRequest& reques
   return {true, {}};
 }
 
-// A token of the simulated managed identity: everything in a container, but not the containers.
+// A token of the simulated managed identity: everything in the container of its cluster.
 BlobGrant check_token(const BlobAccount& account, const BlobRequest& request,
                       std::string_view token, int64_t now) {
   constexpr std::string_view first_version_with_tokens = "2017-11-09";
   if (request.header("x-ms-version") < first_version_with_tokens)
     not_authentic("a token needs an x-ms-version from " + std::string(first_version_with_tokens));
-  if (!is_storage_token(account, token, now))
+  const auto container = container_of_token(account, token, now);
+  if (!container)
     throw BlobError(401, "InvalidAuthenticationInfo", "the token is invalid or has expired");
+  if (*container != request.container)
+    refuse("AuthorizationPermissionMismatch", "the identity has no role for this container");
   return {false, "racwdl"};
+}
+
+// The directory of the depth that the SAS names, which the blob must be in. The depth needs no
+// signature of its own: another one makes it another directory.
+std::optional<std::string> signed_directory(const BlobRequest& request) {
+  const std::string_view text = request.parameter("sdd");
+  size_t depth = 0;
+  const auto [rest, failure] = std::from_chars(text.data(), text.data() + text.size(), depth);
+  if (failure != std::errc{} || rest != text.data() + text.size() || depth == 0)
+    return std::nullopt;
+  size_t end = 0;
+  for (; depth > 0; --depth) {
+    end = request.blob.find('/', end + (end == 0 ? 0 : 1));
+    if (end == std::string::npos) return std::nullopt;
+  }
+  return request.blob.substr(0, end);
 }
 
 // Which of the resources that contain the blob a SAS is for.
@@ -111,7 +132,9 @@ std::string signed_resource(const BlobAccount& account, const BlobRequest& reque
   std::string container = "/blob/" + account.name + "/" + request.container;
   if (kind == "c") return container;
   if (kind == "b" && !request.blob.empty()) return container + "/" + request.blob;
-  not_authentic("the SAS is not for this blob (sr=b) or its container (sr=c)");
+  if (kind == "d" && request.parameter("sv") >= with_directory)
+    if (const auto directory = signed_directory(request)) return container + "/" + *directory;
+  not_authentic("the SAS is not for this blob (sr=b), its directory (sr=d) or container (sr=c)");
 }
 
 // "Create a service SAS" of the reference.
@@ -183,14 +206,13 @@ void check_permission_order(std::string_view permissions) {
 }
 
 BlobGrant check_sas(const BlobAccount& account, const BlobRequest& request,
-                    const std::string& client, int64_t now) {
+                    const std::string& client, int64_t now, const IsPolicyInForce& is_in_force) {
   const std::string version(request.parameter("sv"));
   if (!is_version(version) || version < first_version || version >= too_new)
     not_authentic("unsupported version of the SAS (sv): expected from " +
                   std::string(first_version) + " to before " + std::string(too_new));
-  for (const char* name : {"skoid", "ss", "si"})
-    if (!request.parameter(name).empty())
-      not_authentic("only a service SAS without a stored policy is supported");
+  for (const char* name : {"skoid", "ss"})
+    if (!request.parameter(name).empty()) not_authentic("only a service SAS is supported");
   const std::string resource = signed_resource(account, request);
   if (!equal_in_constant_time(request.parameter("sig"),
                               signature_of(account, sas_text(request, resource))))
@@ -203,6 +225,9 @@ BlobGrant check_sas(const BlobAccount& account, const BlobRequest& request,
   if (!range.empty() && !is_in_range(client, range))
     refuse("AuthorizationSourceIPMismatch", "the SAS is not valid for this client address");
   check_permission_order(request.parameter("sp"));
+  const std::string policy(request.parameter("si"));
+  if (!policy.empty() && !is_in_force(policy))
+    not_authentic("the stored access policy of the SAS (si) is not in force");
   return {false, std::string(request.parameter("sp"))};
 }
 
@@ -218,10 +243,12 @@ bool BlobGrant::allows(char permission) const {
 }
 
 BlobGrant check_blob_access(const BlobAccount& account, const BlobRequest& request,
-                            const std::string& client, int64_t now_seconds) {
+                            const std::string& client, int64_t now_seconds,
+                            const IsPolicyInForce& is_in_force) {
   if (request.account != account.name)
     refuse("AuthorizationFailure", "unknown account; this hub's is '" + account.name + "'");
-  if (!request.parameter("sig").empty()) return check_sas(account, request, client, now_seconds);
+  if (!request.parameter("sig").empty())
+    return check_sas(account, request, client, now_seconds, is_in_force);
   constexpr std::string_view bearer = "Bearer ";
   const std::string_view authorization = request.header("authorization");
   if (authorization.starts_with(bearer))
@@ -231,21 +258,32 @@ BlobGrant check_blob_access(const BlobAccount& account, const BlobRequest& reque
                   "the request has no SAS and no Authorization header");
 }
 
-std::string sign_container(const BlobAccount& account, const std::string& container,
-                           const std::string& permissions, int64_t now_seconds, int64_t expires) {
+std::string sign_sas(const BlobAccount& account, const SasTerms& terms) {
+  using Resource = SasTerms::Resource;
   BlobRequest as_asked;
-  as_asked.query = {{"sv", std::string(our_version)},
-                    {"sr", "c"},
-                    {"sp", permissions},
-                    {"spr", "https"},
-                    {"st", utc(now_seconds - max_clock_skew)},
-                    {"se", utc(expires)}};
-  as_asked.query["sig"] =
-      signature_of(account, sas_text(as_asked, "/blob/" + account.name + "/" + container));
+  const auto set = [&](const char* name, const std::string& value) {
+    if (!value.empty()) as_asked.query[name] = value;
+  };
+  set("sv", std::string(our_version));
+  set("sr", terms.resource == Resource::container   ? "c"
+            : terms.resource == Resource::directory ? "d"
+                                                    : "b");
+  if (terms.resource == Resource::directory)
+    set("sdd", std::to_string(1 + std::count(terms.path.begin(), terms.path.end(), '/')));
+  set("sp", terms.permissions);
+  set("spr", "https");
+  set("st", utc(terms.now - max_clock_skew));
+  set("se", utc(terms.expires));
+  set("si", terms.policy);
+  set("rscd", terms.content_disposition);
+  set("rsct", terms.content_type);
+  const std::string resource = "/blob/" + account.name + "/" + terms.container +
+                               (terms.path.empty() ? "" : "/" + terms.path);
+  set("sig", signature_of(account, sas_text(as_asked, resource)));
   std::string sas;
   for (const auto& [name, value] : as_asked.query) {
     std::string encoded;
-    Poco::URI::encode(value, "+/=:&?%#,", encoded);
+    Poco::URI::encode(value, "+/=:&?%#,;", encoded);
     sas.append(sas.empty() ? "" : "&").append(name).append("=").append(encoded);
   }
   return sas;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,14 +27,29 @@ struct BlobGrant {
   bool allows(char permission) const;
 };
 
+// Whether a stored access policy (`si`) is in force. Each SAS of a node names the node's, and ends
+// with it.
+using IsPolicyInForce = std::function<bool(const std::string& policy)>;
+
 // Checks the request's signature and validity. `client` is the address of the client. The
 // connection is TLS. Throws a BlobError.
 BlobGrant check_blob_access(const BlobAccount& account, const BlobRequest& request,
-                            const std::string& client, int64_t now_seconds);
+                            const std::string& client, int64_t now_seconds,
+                            const IsPolicyInForce& is_in_force);
 
-// A SAS for all blobs of a container, https only, from fifteen minutes ago until `expires` (Unix
-// seconds).
-std::string sign_container(const BlobAccount& account, const std::string& container,
-                           const std::string& permissions, int64_t now_seconds, int64_t expires);
+// What a SAS is for: a container, everything in a directory of it, or one blob.
+struct SasTerms {
+  enum class Resource { container, directory, blob };
+  Resource resource = Resource::container;
+  std::string container;
+  std::string path;                               // of the directory or blob
+  std::string permissions;                        // in the order of "racwdl"
+  std::string policy;                             // "": none
+  std::string content_disposition, content_type;  // of the responses; "": the blob's own
+  int64_t now = 0, expires = 0;                   // Unix seconds
+};
+
+// A SAS, https only, from fifteen minutes ago, as the query of a URL.
+std::string sign_sas(const BlobAccount& account, const SasTerms& terms);
 
 }  // namespace jetpack::hub

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include <jetpack/error.hpp>
+
 namespace jetpack::hub {
 
 // An error as Azure reports it: the HTTP status, the error code of its REST reference, and a
@@ -20,5 +22,13 @@ class BlobError : public std::runtime_error {
   int status_;
   std::string code_;
 };
+
+// What a client is told of a failure that is not its own.
+inline BlobError internal_error(const std::exception& error) {
+  const auto* known = dynamic_cast<const Error*>(&error);
+  if (known != nullptr && known->code() == Errc::unavailable)
+    return {507, "InsufficientStorage", "the disk of the hub is full"};
+  return {500, "InternalError", "internal error; see the hub's log"};
+}
 
 }  // namespace jetpack::hub

@@ -6,6 +6,7 @@
 
 #include "blobs/blob_error.hpp"
 #include "support/encoding.hpp"
+#include "support/sha256.hpp"
 #include "support/utf8.hpp"
 
 namespace jetpack::hub {
@@ -70,6 +71,19 @@ bool is_container_name(const std::string& name) {
          name.find("--") == std::string::npos && std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
          });
+}
+
+std::string locker_container(std::string_view cluster) {
+  constexpr size_t longest = 50;
+  constexpr size_t digits = 40;
+  const bool is_plain = cluster.size() <= longest && cluster.find("--") == std::string_view::npos &&
+                        !cluster.ends_with('-') &&
+                        std::all_of(cluster.begin(), cluster.end(), [](char c) {
+                          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+                        });
+  if (is_plain) return "locker-" + std::string(cluster);
+  // Another prefix, so that no cluster can have the name of another's container.
+  return "lockers-" + support::sha256_hex(cluster).substr(0, digits);
 }
 
 std::string block_file(const std::string& id) {

@@ -17,6 +17,13 @@ std::string unescaped(std::string_view segment);
 
 bool is_container_name(const std::string& name);
 
+// The container with the software of a cluster's nodes. No two clusters share one.
+std::string locker_container(std::string_view cluster);
+// The container of all reports: issues/CLUSTER/NODE/NAME.
+inline constexpr const char* reports_container = "reports";
+// What the names of reports begin with, in the locker and in their container.
+inline constexpr std::string_view reports_directory = "issues/";
+
 // The file name of a block, from its id, which is base64 of any bytes. Throws a BlobError.
 std::string block_file(const std::string& id);
 

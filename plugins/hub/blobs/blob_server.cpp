@@ -39,16 +39,18 @@ constexpr size_t max_list_body = 8 << 20;
 constexpr std::string_view default_version = "2020-12-06";
 
 struct BlobServices {
-  BlobServices(BlobStore& store_in, const BlobAccount& account_in, const support::LogFile& log_in,
-               const Limits& limits)
+  BlobServices(BlobStore& store_in, const BlobAccount& account_in, IsPolicyInForce in_force,
+               const support::LogFile& log_in, const Limits& limits)
       : store(store_in),
         account(account_in),
+        is_in_force(std::move(in_force)),
         log(log_in),
         connections("connections", {limits.connections, limits.connections, 0}),
         transfers("transfers", {limits.transfers, limits.transfers_per_address, 0}) {}
 
   BlobStore& store;
   const BlobAccount& account;
+  IsPolicyInForce is_in_force;
   const support::LogFile& log;
   RefusalLog refusals{log};
   RefusalLog excesses{log};
@@ -120,7 +122,7 @@ class BlobHandler : public Handler {
     const std::string client_id(request_.header("x-ms-client-request-id"));
     if (!client_id.empty()) response.set("x-ms-client-request-id", client_id);
     grant_ = check_blob_access(shared_.account, request_, asked.clientAddress().host().toString(),
-                               now_ms() / 1000);
+                               now_ms() / 1000, shared_.is_in_force);
     // A SAS names nobody, so that an address stands for its holder.
     connection_.claim(shared_.connections, connection_.address(), grant_.is_owner);
     transfer_ = shared_.transfers.take(connection_.address(), grant_.is_owner);
@@ -371,9 +373,9 @@ class BlobHandler : public Handler {
 
 class BlobServer::Impl {
  public:
-  Impl(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
-       const Listener::Address& address, const Limits& limits)
-      : shared_(store, account, log, limits),
+  Impl(BlobStore& store, const BlobAccount& account, IsPolicyInForce is_in_force,
+       const support::LogFile& log, const Listener::Address& address, const Limits& limits)
+      : shared_(store, account, std::move(is_in_force), log, limits),
         listener_(address, limits, {limits.transfers + spare_threads, spare_threads}, log,
                   [this](Connection& connection) {
                     return std::make_unique<BlobHandler>(shared_, connection);
@@ -386,11 +388,12 @@ class BlobServer::Impl {
   Listener listener_;
 };
 
-BlobServer::BlobServer(BlobStore& store, const BlobAccount& account, const support::LogFile& log,
-                       const std::string& listen, const std::filesystem::path& certificate,
-                       const Limits& limits)
-    : impl_(std::make_unique<Impl>(
-          store, account, log, Listener::Address{listen, certificate, "--blob-port"}, limits)) {}
+BlobServer::BlobServer(BlobStore& store, const BlobAccount& account, IsPolicyInForce is_in_force,
+                       const support::LogFile& log, const std::string& listen,
+                       const std::filesystem::path& certificate, const Limits& limits)
+    : impl_(std::make_unique<Impl>(store, account, std::move(is_in_force), log,
+                                   Listener::Address{listen, certificate, "--blob-port"}, limits)) {
+}
 
 BlobServer::~BlobServer() = default;
 

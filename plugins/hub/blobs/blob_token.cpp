@@ -38,7 +38,7 @@ std::string token_signature(const BlobAccount& account, std::string_view text) {
 }  // namespace
 
 std::string issue_token(const BlobAccount& account, std::string_view resource,
-                        std::string_view subject, int64_t now_seconds, int64_t expires) {
+                        const TokenSubject& subject, int64_t now_seconds, int64_t expires) {
   const std::string header = support::json_object(
       [](support::Object& object) { object.text("alg", "HS256").text("typ", "JWT"); });
   const std::string claims = support::json_object([&](support::Object& object) {
@@ -47,25 +47,30 @@ std::string issue_token(const BlobAccount& account, std::string_view resource,
         .number("iat", now_seconds)
         .number("nbf", now_seconds)
         .number("exp", expires)
-        .text("sub", subject);
+        .text("sub", subject.name)
+        .text("container", subject.container);
   });
   const std::string text = base64url(header) + '.' + base64url(claims);
   return text + '.' + token_signature(account, text);
 }
 
-bool is_storage_token(const BlobAccount& account, std::string_view token, int64_t now_seconds) {
+std::optional<std::string> container_of_token(const BlobAccount& account, std::string_view token,
+                                              int64_t now_seconds) {
   const size_t last = token.rfind('.');
   const size_t first = token.find('.');
-  if (last == std::string_view::npos || first == last) return false;
+  if (last == std::string_view::npos || first == last) return std::nullopt;
   const std::string_view text = token.substr(0, last);
-  if (!equal_in_constant_time(token.substr(last + 1), token_signature(account, text))) return false;
+  if (!equal_in_constant_time(token.substr(last + 1), token_signature(account, text)))
+    return std::nullopt;
   const auto claims = parse_object(base64url_decoded(text.substr(first + 1)));
-  if (!claims) return false;
+  if (!claims) return std::nullopt;
   std::string resource = support::text_or(*claims, "aud", "");
   if (resource.ends_with('/')) resource.pop_back();
-  return (resource == "https://storage.azure.com" ||
-          resource == "https://" + account.name + ".blob.core.windows.net") &&
-         now_seconds < static_cast<int64_t>(support::number_or(*claims, "exp", 0));
+  const bool is_valid = (resource == "https://storage.azure.com" ||
+                         resource == "https://" + account.name + ".blob.core.windows.net") &&
+                        now_seconds < static_cast<int64_t>(support::number_or(*claims, "exp", 0));
+  if (!is_valid) return std::nullopt;
+  return support::text_or(*claims, "container", "");
 }
 
 }  // namespace jetpack::hub

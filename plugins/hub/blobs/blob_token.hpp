@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,11 +10,17 @@
 
 namespace jetpack::hub {
 
-// A JSON Web Token for `resource`, signed with the account's key. `subject` is whom it is for.
-std::string issue_token(const BlobAccount& account, std::string_view resource,
-                        std::string_view subject, int64_t now_seconds, int64_t expires);
+// Whom a token is for, and the container that it opens, as a role of the identity would.
+struct TokenSubject {
+  std::string name, container;
+};
 
-// Whether `token` is one of these for storage, and valid now.
-bool is_storage_token(const BlobAccount& account, std::string_view token, int64_t now_seconds);
+// A JSON Web Token for `resource`, signed with the account's key.
+std::string issue_token(const BlobAccount& account, std::string_view resource,
+                        const TokenSubject& subject, int64_t now_seconds, int64_t expires);
+
+// The container that `token` opens; nullopt unless it is one of these for storage, and valid now.
+std::optional<std::string> container_of_token(const BlobAccount& account, std::string_view token,
+                                              int64_t now_seconds);
 
 }  // namespace jetpack::hub

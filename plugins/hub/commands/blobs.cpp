@@ -14,6 +14,7 @@
 #include "commands/commands.hpp"
 #include "commands/options.hpp"
 #include "commands/output.hpp"
+#include "server/locker.hpp"
 #include "support/files.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
@@ -33,8 +34,16 @@ constexpr size_t copied_at_once = 256 << 10;
 
 // The blob store of the hub's data directory, and the container to work on.
 struct OpenStore {
-  explicit OpenStore(const Call& call)
-      : store(directory_of(call)), container(*call.text("container")) {}
+  // `name` is that of a blob, or what the names of several begin with.
+  OpenStore(const Call& call, const std::string& name)
+      : store(directory_of(call)), container(container_of(call, name)) {}
+
+  // Where nodes have a blob of this name: reports are together, software is by cluster.
+  static std::string container_of(const Call& call, const std::string& name) {
+    if (const auto given = call.text("container")) return std::string(*given);
+    return name.starts_with(reports_directory) ? reports_container
+                                               : locker_container(cluster_option(call));
+  }
 
   static std::filesystem::path directory_of(const Call& call) {
     const DataDirectory data{std::filesystem::absolute(data_option(call))};
@@ -50,9 +59,9 @@ struct OpenStore {
 
 // Runs work(OpenStore&); what the store rejects is a usage error.
 template <class Work>
-int with_store(const Call& call, Work work) {
+int with_store(const Call& call, const char* argument, Work work) {
   try {
-    OpenStore opened(call);
+    OpenStore opened(call, text_option(call, argument));
     return work(opened);
   } catch (const BlobError& error) {
     throw Error(Errc::usage, error.what());
@@ -125,7 +134,7 @@ int print_content(const Call& call, const OpenBlob& blob) {
 }  // namespace
 
 int blob_put(const Call& call) {
-  return with_store(call, [&](OpenStore& opened) {
+  return with_store(call, "NAME", [&](OpenStore& opened) {
     const std::string blob = text_option(call, "NAME");
     BlobWriter writer = opened.store.start();
     read_into(writer, file_of(call, blob));
@@ -140,7 +149,7 @@ int blob_put(const Call& call) {
 }
 
 int blob_get(const Call& call) {
-  return with_store(call, [&](OpenStore& opened) {
+  return with_store(call, "NAME", [&](OpenStore& opened) {
     const std::string blob = text_option(call, "NAME");
     const auto found = opened.store.open(opened.container, blob);
     if (!found) fail_no_blob(blob);
@@ -152,7 +161,7 @@ int blob_get(const Call& call) {
 }
 
 int blob_remove(const Call& call) {
-  return with_store(call, [&](OpenStore& opened) {
+  return with_store(call, "NAME", [&](OpenStore& opened) {
     const std::string blob = text_option(call, "NAME");
     if (!opened.store.remove(opened.container, blob, [](const BlobProperties*) {}))
       fail_no_blob(blob);
@@ -161,7 +170,7 @@ int blob_remove(const Call& call) {
 }
 
 int blob_list(const Call& call) {
-  return with_store(call, [&](OpenStore& opened) {
+  return with_store(call, "PREFIX", [&](OpenStore& opened) {
     rapidjson::Document blobs;
     blobs.SetArray();
     auto& pool = blobs.GetAllocator();

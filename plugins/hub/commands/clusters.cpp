@@ -71,7 +71,7 @@ int nodearray_add(const Call& call) {
   Database database(known_database(call));
   const bool is_new = database.write("adding a node array", [&](Transaction& transaction) {
     require_cluster(transaction.session(), cluster);
-    return put_nodearray(transaction, cluster, name, definition);
+    return put_nodearray(transaction, cluster, name, definition, call.flag("scheduler"));
   });
   return print_result(call, {"add", "nodearray", name,
                              (is_new ? "Added node array " : "Replaced node array ") + name});

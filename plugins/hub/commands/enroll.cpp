@@ -7,6 +7,7 @@
 
 #include "commands/commands.hpp"
 #include "commands/options.hpp"
+#include "commands/output.hpp"
 #include "common/certificates.hpp"
 #include "common/passwords.hpp"
 #include "common/text.hpp"
@@ -123,6 +124,7 @@ int enroll(const Call& call) {
     const bool made = enroll_node(transaction, account, instance_id);
     if (const auto nodearray = call.text("nodearray"))
       set_node_template(transaction.session(), cluster, node, *nodearray);
+    if (call.flag("scheduler")) set_node_scheduler(transaction.session(), cluster, node, true);
     return made;
   });
 
@@ -149,26 +151,43 @@ int enroll(const Call& call) {
   return 0;
 }
 
+namespace {
+
+int remove_admin(const Call& call, Database& database, const std::string& name) {
+  database.write("removing an account", [&](Transaction& transaction) {
+    const auto known = find_account(transaction.session(), name);
+    if (!known || known->role == Role::node)
+      throw Error(Errc::not_found, "no administrator or viewer '" + name + "'");
+    remove_account(transaction.session(), name);
+  });
+  return print_result(call, {"remove", "username", name, "Removed the account '" + name + "'"});
+}
+
+}  // namespace
+
 int admin(const Call& call) {
   const std::string name = name_option(call, "name");
   const DataDirectory data = open_data_directory(data_option(call));
   Database database(database_option(call, data));
+  if (call.flag("revoke")) return remove_admin(call, database, name);
+  const std::string role(*call.text("role"));
   const std::string password = random_password();
   const std::string record = hash_password(password);
   const bool is_new = database.write("setting a password", [&](Transaction& transaction) {
     const auto known = find_account(transaction.session(), name);
-    if (known && known->role != Role::admin)
+    if (known && known->role == Role::node)
       throw Error(Errc::denied, "'" + name + "' is a node's account; choose another name");
-    return put_account(transaction.session(), {0, name, Role::admin, "", "", record});
+    return put_account(transaction.session(),
+                       {0, name, role == "viewer" ? Role::viewer : Role::admin, "", "", record});
   });
   if (call.flag("json")) {
     call.print(support::shown_json(support::json_object([&](support::Object& object) {
-      object.text("username", name).text("password", password);
+      object.text("username", name).text("role", role).text("password", password);
     })));
     return 0;
   }
-  call.report((is_new ? "Created administrator '" : "Set a new password for administrator '") +
-              name + "'. The password is printed only once:\n");
+  call.report((is_new ? "Created " : "Set a new password for ") + role + " '" + name +
+              "'. The password is printed only once:\n");
   call.print(password + "\n");
   return 0;
 }

@@ -9,8 +9,8 @@
 #include <jetpack/session.hpp>
 #include "commands/options.hpp"
 #include "common/json.hpp"
-#include "server/cluster_api.hpp"
 #include "server/page_api.hpp"
+#include "server/routes.hpp"
 #include "store/database.hpp"
 #include "support/json.hpp"
 #include "support/text.hpp"
@@ -31,9 +31,7 @@ Response answer_as_administrator(Database& database, Request request) {
   request.account.role = Role::admin;
   request.account.name = "administrator";
   try {
-    if (request.path.starts_with("/api/")) return page_api_response(database, request);
-    if (auto answer = cluster_api_response(database, request)) return *std::move(answer);
-    return {404, error_json("not found")};
+    return respond({database}, std::move(request));
   } catch (const HttpError& refusal) {
     return {refusal.status(), error_json(refusal.what())};
   }

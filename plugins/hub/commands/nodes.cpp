@@ -180,13 +180,16 @@ int node_add(const Call& call) {
   }
   Database database(known_database(call));
   database.write("adding nodes", [&](Transaction& transaction) {
-    for (const auto& node : nodes)
+    for (const auto& node : nodes) {
       if (!enroll_node(
               transaction,
               {0, node.account, Role::node, cluster, node.name, hash_password(node.password)},
               node.instance_id))
         throw Error(Errc::usage, "node '" + node.name + "' already exists in cluster '" + cluster +
                                      "'; use 'jetpack hub enroll' to give it a new password");
+      if (call.flag("scheduler"))
+        set_node_scheduler(transaction.session(), cluster, node.name, true);
+    }
   });
   const auto document = support::parse_json(support::json_object([&](support::Object& object) {
                                               object.list("nodes", nodes, write_added);
@@ -203,11 +206,16 @@ int node_add(const Call& call) {
 
 int node_configure(const Call& call) {
   const std::string cluster = cluster_option(call), name = text_option(call, "NAME");
-  const std::string configuration = object_in_file(call);
+  const bool marks = call.given("scheduler");
+  if (!marks && !call.given("file"))
+    throw Error(Errc::usage, "nothing to configure; use --file or --scheduler");
+  const std::string configuration = call.given("file") ? object_in_file(call) : "";
   Database database(known_database(call));
   database.write("configuring a node", [&](Transaction& transaction) {
-    if (!set_node_configuration(transaction.session(), cluster, name, configuration))
-      fail_not_found("node", name, cluster);
+    SqlSession& session = transaction.session();
+    if (!find_node(session, cluster, name)) fail_not_found("node", name, cluster);
+    if (!configuration.empty()) set_node_configuration(session, cluster, name, configuration);
+    if (marks) set_node_scheduler(session, cluster, name, call.flag("scheduler"));
   });
   return print_result(call, {"configure", "node", name, "Configured node " + name});
 }

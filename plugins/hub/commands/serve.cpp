@@ -148,16 +148,16 @@ std::string url_of(const std::string& host, uint16_t port) {
 class BlobService {
  public:
   BlobService(const Call& call, const DataDirectory& data, const Listen& listen,
-              const std::string& host, const support::LogFile& log,
+              const std::string& host, Database& database, const support::LogFile& log,
               const std::filesystem::path& certificate, const Limits& limits)
       : store_(data.blobs()),
         account_(ensure_blob_account(data)),
-        server_(store_, account_, log, with_port(listen.host, *call.integer("blob-port")),
-                certificate, limits),
+        server_(
+            store_, account_,
+            [&database](const std::string& policy) { return is_policy_in_force(database, policy); },
+            log, with_port(listen.host, *call.integer("blob-port")), certificate, limits),
         endpoint_(url_of(host, server_.port()) + "/" + account_.name),
-        locker_(account_, endpoint_, call.flag("locker-key")) {
-    store_.create_container(locker_container);
-  }
+        locker_(store_, account_, endpoint_) {}
 
   const std::string& endpoint() const { return endpoint_; }
   const Locker& locker() const { return locker_; }
@@ -213,7 +213,8 @@ int serve(const Call& call) {
   const std::string host =
       call.given("url") ? host_of(std::string(*call.text("url"))) : advertised_host(parts, names);
   std::optional<BlobService> blobs;
-  if (!call.flag("no-blobs")) blobs.emplace(call, data, parts, host, log, certificate, limits);
+  if (!call.flag("no-blobs"))
+    blobs.emplace(call, data, parts, host, database, log, certificate, limits);
   const HttpServer server(
       {database, accounts, log, feed, page, intake, blobs ? &blobs->locker() : nullptr}, listen,
       certificate, limits);

@@ -1,4 +1,5 @@
 // The commands `hub user ...`.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,7 +14,9 @@
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
 #include "support/public_keys.hpp"
+#include "support/text.hpp"
 #include "support/user_name.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::hub {
 
@@ -29,20 +32,38 @@ std::string public_keys(const Call& call) {
   for (const auto file : call.texts("key")) {
     const auto keys =
         support::read_public_keys(support::read_input(std::string(file), max_input_file));
-    const std::string option = "--key " + std::string(file);
+    const std::string name = support::one_line(support::name_of_input(std::string(file)));
+    const auto fail = [&](size_t line, const std::string& why) {
+      throw Error(Errc::usage, "--key: " + name + ", line " + std::to_string(line) + ": " + why);
+    };
     if (keys.has_private_key)
-      throw Error(Errc::usage, option +
-                                   " holds a private key; give its public half, as a rule in " +
-                                   std::string(file) + ".pub");
+      fail(keys.private_line,
+           "this is a private key; give its public half" +
+               (file == "-" ? std::string() : ", as a rule in " + name + ".pub"));
     if (keys.invalid > 0)
-      throw Error(Errc::usage, option +
-                                   " holds a line that is not a public key; expected the "
-                                   "format of authorized_keys");
+      fail(keys.invalid_line,
+           "not a public key; expected a line of authorized_keys: [OPTIONS] TYPE BASE64 [COMMENT], "
+           "in UTF-8");
+    if (keys.lines.empty()) throw Error(Errc::usage, "--key: " + name + ": no public key in it");
     for (const auto& line : keys.lines)
       writer.String((stored_text(line, max_input_file) + "\n").c_str());
   }
   writer.EndArray();
   return {out.GetString(), out.GetSize()};
+}
+
+// The full name, as GECOS fields hold it.
+std::string full_name_option(const Call& call) {
+  const std::string name = text_option(call, "full-name");
+  if (!support::is_utf8(name))
+    throw Error(Errc::usage, "--full-name must be UTF-8; is the terminal set to another encoding?");
+  const bool is_plain = std::none_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == ':';
+  });
+  if (!is_plain || name.size() > max_full_name)
+    throw Error(Errc::usage, "--full-name must be up to " + std::to_string(max_full_name) +
+                                 " bytes without ':' and control characters");
+  return name;
 }
 
 // Keeps the user's present UID, or assigns a free one, unless one was requested.
@@ -81,12 +102,8 @@ int user_list(const Call& call) {
 
 int user_add(const Call& call) {
   const std::string cluster = cluster_option(call);
-  User user{name_option(call, "NAME"),
-            stored_text(text_option(call, "full-name"), max_full_name),
-            call.integer("uid").value_or(0),
-            call.flag("admin"),
-            call.flag("owner"),
-            public_keys(call)};
+  User user{name_option(call, "NAME"), full_name_option(call), call.integer("uid").value_or(0),
+            call.flag("admin"),        call.flag("owner"),     public_keys(call)};
   if (call.given("uid") && (user.uid < support::least_uid || user.uid > support::most_uid))
     throw Error(Errc::usage, "--uid must be " + std::to_string(support::least_uid) + " to " +
                                  std::to_string(support::most_uid));

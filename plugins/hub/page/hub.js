@@ -33,6 +33,9 @@ export class Refused extends Error {
 export async function ask(path, parameters) {
   const reply = await fetch(address(path, parameters), { signal: AbortSignal.timeout(30_000) });
   if (reply.ok) return reply.json();
+  // The session has ended.
+  if (reply.status === 401)
+    location.assign(address("/sign-in", { next: location.pathname + location.search }));
   const { error } = await reply.json().catch(() => ({}));
   throw new Refused(path, reply.status, error);
 }

@@ -1,4 +1,5 @@
 // page.js: the cluster page: assembles its parts and keeps them up to date without a reload.
+import { showAccount } from "./account.js";
 import { Chart } from "./chart.js";
 import { element, make, refreshTimes } from "./dom.js";
 import { EventList, priority } from "./events.js";
@@ -131,6 +132,7 @@ function start() {
   document.title = `${title} – jetpack hub`;
   chooseAppearance();
   chooseCluster();
+  showAccount().catch(() => {});
   listenForSlash();
   const view = node ? nodeView() : cluster ? clusterView() : allView();
   const follower = new Follower({

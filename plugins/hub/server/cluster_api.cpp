@@ -10,13 +10,14 @@
 #include <jetpack/error.hpp>
 #include "common/json.hpp"
 #include "common/text.hpp"
-#include "server/page_api.hpp"
+#include "server/routes.hpp"
 #include "store/condition_table.hpp"
 #include "store/node_table.hpp"
 #include "store/operation_table.hpp"
 #include "store/target_table.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
+#include "support/sha256.hpp"
 #include "support/text.hpp"
 
 namespace jetpack::hub {
@@ -29,18 +30,12 @@ constexpr size_t max_reason = 4096;
 constexpr size_t max_key = 128;
 constexpr int64_t max_operations = 100;
 
-using Parts = std::vector<std::string_view>;
-
-Parts split_path(std::string_view path) {
-  Parts parts;
-  while (path.starts_with('/')) {
-    path.remove_prefix(1);
-    const size_t slash = path.find('/');
-    parts.push_back(path.substr(0, slash));
-    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash);
-  }
-  if (parts.size() > 1 && parts.back().empty()) parts.pop_back();  // "/operations/"
-  return parts;
+// What tells two requests apart.
+std::string digest_of(const Request& request) {
+  std::string text = request.method + " " + request.path + "\n";
+  for (const auto& [name, value] : request.query)
+    text.append(std::to_string(name.size())).append(" ").append(name).append(value).append("\n");
+  return support::sha256_hex(text + "\n" + request.body);
 }
 
 // Applies a change once for each key of the account: `work(Transaction&)` returns the response.
@@ -51,16 +46,22 @@ Response once(Database& database, const Request& request, const char* doing, Wor
                     "the header Idempotency-Key exceeds the limit of " + std::to_string(max_key));
   return database.write(doing, [&](Transaction& transaction) {
     if (request.key.empty()) return work(transaction);
-    if (const auto kept = find_response(transaction.session(), request.account, request.key))
+    const std::string digest = digest_of(request);
+    if (const auto kept = find_response(transaction.session(), request.account, request.key)) {
+      if (!kept->request.empty() && kept->request != digest)
+        throw HttpError(422,
+                        "this Idempotency-Key was used for another request; use a new one for "
+                        "each request");
       return Response{static_cast<int>(kept->status), kept->body};
+    }
     Response answer = work(transaction);
     store_response(transaction.session(), request.account, request.key,
-                   {answer.status, answer.json});
+                   {answer.status, answer.json, digest});
     return answer;
   });
 }
 
-void require_cluster(SqlSession& session, const std::string& cluster) {
+void require_known_cluster(SqlSession& session, const std::string& cluster) {
   if (list_clusters(session, cluster).empty())
     throw HttpError(404, "cluster '" + support::one_line(cluster) + "' not found");
 }
@@ -88,17 +89,17 @@ std::optional<int64_t> target_of(const Parameters& query, const char* name) {
                            "'; it has: " + (known.empty() ? "none" : known));
 }
 
-Response scale(Database& database, const Request& request, const std::string& cluster,
-               const std::string& nodearray) {
-  require_method(request.method, "POST");
-  require_sight(request.account, cluster);
+}  // namespace
+
+Response scale(const Scene& scene, const Request& request) {
+  const std::string &cluster = request.names[0], &nodearray = request.names[1];
   const auto cores = target_of(request.query, "totalCoreCount");
   const auto nodes = target_of(request.query, "totalNodeCount");
   if (cores.has_value() == nodes.has_value())
     throw HttpError(400, "exactly one of totalCoreCount and totalNodeCount is required");
-  return once(database, request, "scaling a node array", [&](Transaction& transaction) {
+  return once(scene.database, request, "scaling a node array", [&](Transaction& transaction) {
     SqlSession& session = transaction.session();
-    require_cluster(session, cluster);
+    require_known_cluster(session, cluster);
     if (!scale_nodearray(transaction, cluster, nodearray, nodes, cores, now_ms()))
       unknown_nodearray(session, cluster, nodearray);
     Operation operation;
@@ -113,7 +114,7 @@ Response scale(Database& database, const Request& request, const std::string& cl
     return Response{202, support::json_object([&](support::Object& object) {
                       object.text("operationId", operation.id);
                       object.text("operationLocation", "/operations/" + operation.id);
-                      object.list("sets", Parts{nodearray},
+                      object.list("sets", std::vector{nodearray},
                                   [&](support::JsonWriter& writer, auto name) {
                                     support::Object set(writer);
                                     set.text("nodearray", name);
@@ -125,6 +126,8 @@ Response scale(Database& database, const Request& request, const std::string& cl
 }
 
 // ---- nodes: actions
+
+namespace {
 
 std::vector<std::string> texts_of(const rapidjson::Value& body, const char* name) {
   std::vector<std::string> texts;
@@ -147,13 +150,31 @@ rapidjson::Document parse_body(const std::string& body) {
   return *std::move(document);
 }
 
-// A node can act on itself only.
-void require_own(const Account& account, const Selected& selected) {
-  if (account.role == Role::admin) return;
-  const bool is_own = std::all_of(selected.nodes.begin(), selected.nodes.end(),
-                                  [&](const Node& node) { return node.name == account.node; });
-  if (!is_own || !selected.unknown.empty())
-    throw HttpError(403, "a node can only do this to itself, '" + account.node + "'");
+// A node that is no scheduler can act on itself only. What names it is compared with what the hub
+// knows of it alone: another node that claims its host name or address changes nothing.
+void require_own(SqlSession& session, const Request& request, const NodeSelection& selection) {
+  if (request.reach != Reach::self) return;
+  const auto own = find_node(session, request.account.cluster, request.account.node);
+  const auto is_own = [&](const std::vector<std::string>& wanted, std::string Node::*member) {
+    return std::all_of(wanted.begin(), wanted.end(), [&](const std::string& value) {
+      return own && !value.empty() && value == (*own).*member;
+    });
+  };
+  if (!is_own(selection.names, &Node::name) || !is_own(selection.ids, &Node::node_id) ||
+      !is_own(selection.hostnames, &Node::hostname) ||
+      !is_own(selection.addresses, &Node::address) ||
+      !is_own(selection.instance_ids, &Node::instance_id))
+    throw HttpError(403, "a node can only do this to itself, '" + request.account.node + "'");
+}
+
+// The nodes that an account may act on, of those selected.
+Selected select_own(SqlSession& session, const Request& request, const std::string& cluster,
+                    const NodeSelection& selection) {
+  require_own(session, request, selection);
+  if (request.reach != Reach::self) return select_nodes(session, cluster, selection);
+  NodeSelection itself;
+  itself.names = {request.account.node};
+  return select_nodes(session, cluster, itself);
 }
 
 std::string operation_answer(const Operation& operation) {
@@ -170,10 +191,10 @@ std::string operation_answer(const Operation& operation) {
   });
 }
 
-Response act(Database& database, const Request& request, const std::string& cluster,
-             const std::string& action) {
-  require_method(request.method, "POST");
-  require_sight(request.account, cluster);
+}  // namespace
+
+Response act(const Scene& scene, const Request& request) {
+  const std::string& cluster = request.names[0];
   const auto body = parse_body(request.body);
   if (const auto* filter = support::find_member(body, "filter");
       filter != nullptr && support::is_string(*filter) && filter->GetStringLength() > 0)
@@ -189,21 +210,19 @@ Response act(Database& database, const Request& request, const std::string& clus
   Operation operation;
   operation.request_id = text_of_member(body, "requestId", max_short);
   operation.cluster = cluster;
-  operation.action = action;
+  operation.action = request.path.substr(request.path.rfind('/') + 1);
   operation.reason = text_of_member(body, "reason", max_reason);
   operation.account = request.account.name;
-  return once(database, request, "acting on nodes", [&](Transaction& transaction) {
-    require_cluster(transaction.session(), cluster);
-    const Selected selected = select_nodes(transaction.session(), cluster, selection);
-    require_own(request.account, selected);
+  return once(scene.database, request, "acting on nodes", [&](Transaction& transaction) {
+    require_known_cluster(transaction.session(), cluster);
+    const Selected selected = select_own(transaction.session(), request, cluster, selection);
     return Response{202, operation_answer(operate(transaction, operation, selected))};
   });
 }
 
 // The endpoint of old scripts: they name an instance, with GET or POST, and expect 200.
-Response stop(Database& database, const Request& request, const std::string& cluster) {
-  if (request.method != "POST") require_method(request.method, "GET");
-  require_sight(request.account, cluster);
+Response stop(const Scene& scene, const Request& request) {
+  const std::string& cluster = request.names[0];
   const std::string instance = parameter(request.query, "instance");
   if (instance.empty()) throw HttpError(400, "'instance' is missing");
   Operation operation;
@@ -213,23 +232,24 @@ Response stop(Database& database, const Request& request, const std::string& clu
   operation.account = request.account.name;
   NodeSelection selection;
   selection.instance_ids = {stored_text(instance, max_short)};
-  return once(database, request, "stopping an instance", [&](Transaction& transaction) {
-    require_cluster(transaction.session(), cluster);
-    const Selected selected = select_nodes(transaction.session(), cluster, selection);
+  return once(scene.database, request, "stopping an instance", [&](Transaction& transaction) {
+    require_known_cluster(transaction.session(), cluster);
+    const Selected selected = select_own(transaction.session(), request, cluster, selection);
     if (selected.nodes.empty()) throw HttpError(404, selected.unknown.front().error);
-    require_own(request.account, selected);
     return Response{200, operation_answer(operate(transaction, operation, selected))};
   });
 }
 
 // ---- nodes: listing
 
+namespace {
+
 using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;
 
 void write_rest_node(support::JsonWriter& writer, const Node& node, ConditionsOfNode& conditions,
-                     int64_t now) {
-  support::Object(writer)
-      .text("Name", node.name)
+                     const Account& reader, int64_t now) {
+  support::Object object(writer);
+  object.text("Name", node.name)
       .text("Template", node.template_name)
       .text("Hostname", node.hostname)
       .text("PrivateIp", node.address)
@@ -237,7 +257,6 @@ void write_rest_node(support::JsonWriter& writer, const Node& node, ConditionsOf
       .boolean("KeepAlive", is_kept_alive(node, now))
       .text("NodeId", node.node_id)
       .text("InstanceId", node.instance_id)
-      .json("Configuration", node.configuration)
       .text("Phase", node.phase)
       .text("StatusMessage", node.status_message)
       .time("LastContact", node.last_contact)
@@ -249,6 +268,7 @@ void write_rest_node(support::JsonWriter& writer, const Node& node, ConditionsOf
                   .text("message", stored.condition.message)
                   .time("since", stored.since);
             });
+  if (sees_configuration(reader, node.name)) object.json("Configuration", node.configuration);
 }
 
 void write_operation(support::JsonWriter& writer, const Operation& operation) {
@@ -271,8 +291,9 @@ void write_operation(support::JsonWriter& writer, const Operation& operation) {
 }
 
 // The nodes, or those of the operations if there are any, as a member of a response.
-void write_nodes(SqlSession& session, support::Object& answer, const std::string& cluster,
+void write_nodes(SqlSession& session, support::Object& answer, const Request& request,
                  const std::optional<std::vector<Operation>>& operations) {
+  const std::string& cluster = request.names[0];
   ConditionsOfNode conditions;
   for (auto& stored : list_conditions(session, {.cluster = cluster, .first = {}, .last = {}}))
     conditions[stored.node].push_back(std::move(stored));
@@ -286,57 +307,75 @@ void write_nodes(SqlSession& session, support::Object& answer, const std::string
   if (operations) std::erase_if(nodes, [&](const Node& node) { return !is_meant(node); });
   const int64_t now = now_ms();
   answer.list("nodes", nodes, [&](support::JsonWriter& writer, const Node& node) {
-    write_rest_node(writer, node, conditions, now);
+    write_rest_node(writer, node, conditions, request.account, now);
   });
 }
 
-Response list_cluster_nodes(Database& database, const Request& request,
-                            const std::string& cluster) {
-  require_method(request.method, "GET");
-  require_sight(request.account, cluster);
+// The definition as the account may see it: what configures nodes is for the array's own, too.
+std::string shown_definition(const NodeArray& array, const Account& reader,
+                             std::string_view own_array) {
+  if (sees_configuration(reader, "") || (reader.role == Role::node && array.name == own_array))
+    return array.definition;
+  auto definition = parse_object(array.definition);
+  if (!definition) return "{}";
+  definition->RemoveMember("Configuration");
+  return support::to_json(*definition);
+}
+
+// The node array of the account's node.
+std::string own_array_of(SqlSession& session, const Account& account) {
+  if (account.role != Role::node) return {};
+  const auto node = find_node(session, account.cluster, account.node);
+  return node ? node->template_name : "";
+}
+
+}  // namespace
+
+Response list_cluster_nodes(const Scene& scene, const Request& request) {
+  const std::string& cluster = request.names[0];
   const std::string id = parameter(request.query, "operation"),
                     request_id = parameter(request.query, "request_id");
-  return {200, database.read("reading nodes", [&](SqlSession& session) {
-            require_cluster(session, cluster);
+  return {200, scene.database.read("reading nodes", [&](SqlSession& session) {
+            require_known_cluster(session, cluster);
             std::optional<std::vector<Operation>> operations;
             if (!id.empty() || !request_id.empty())
               operations = list_operations(session, cluster, id, request_id, max_operations);
             return support::json_object([&](support::Object& object) {
-              write_nodes(session, object, cluster, operations);
+              write_nodes(session, object, request, operations);
               if (operations) object.list("operations", *operations, write_operation);
             });
           })};
 }
 
-Response status_of_cluster(Database& database, const Request& request, const std::string& cluster) {
-  require_method(request.method, "GET");
-  require_sight(request.account, cluster);
+Response status_of_cluster(const Scene& scene, const Request& request) {
+  const std::string& cluster = request.names[0];
   const bool with_nodes = parameter(request.query, "nodes") == "true";
-  return {200, database.read("reading a cluster's status", [&](SqlSession& session) {
-            require_cluster(session, cluster);
+  return {200, scene.database.read("reading a cluster's status", [&](SqlSession& session) {
+            require_known_cluster(session, cluster);
             const auto arrays = list_nodearrays(session, cluster, now_ms());
+            const std::string own_array = own_array_of(session, request.account);
             return support::json_object([&](support::Object& object) {
               object.text("state", "Started")
                   .text("targetState", "Started")
                   .number("maxCount", max_target)
                   .number("maxCoreCount", max_target);
-              object.list("nodearrays", arrays,
-                          [](support::JsonWriter& writer, const NodeArray& array) {
-                            support::Object(writer)
-                                .text("name", array.name)
-                                .json("nodearray", array.definition)
-                                .number("targetCount", array.count)
-                                .number("targetCoreCount", array.core_count)
-                                .time("expires", array.expires);
-                          });
-              if (with_nodes) write_nodes(session, object, cluster, std::nullopt);
+              object.list(
+                  "nodearrays", arrays, [&](support::JsonWriter& writer, const NodeArray& array) {
+                    support::Object(writer)
+                        .text("name", array.name)
+                        .json("nodearray", shown_definition(array, request.account, own_array))
+                        .number("targetCount", array.count)
+                        .number("targetCoreCount", array.core_count)
+                        .time("expires", array.expires);
+                  });
+              if (with_nodes) write_nodes(session, object, request, std::nullopt);
             });
           })};
 }
 
-Response answer_operations(Database& database, const Request& request, const std::string& id) {
-  require_method(request.method, "GET");
-  const auto operations = database.read("reading operations", [&](SqlSession& session) {
+Response answer_operations(const Scene& scene, const Request& request) {
+  const std::string id = request.names.empty() ? "" : request.names[0];
+  const auto operations = scene.database.read("reading operations", [&](SqlSession& session) {
     return list_operations(session, request.account.cluster, id,
                            parameter(request.query, "request_id"), max_operations);
   });
@@ -349,26 +388,6 @@ Response answer_operations(Database& database, const Request& request, const std
     write_operation(writer, operations.front());
   }
   return {200, {out.GetString(), out.GetSize()}};
-}
-
-}  // namespace
-
-std::optional<Response> cluster_api_response(Database& database, const Request& request) {
-  const Parts parts = split_path(request.path);
-  const auto text = [&](size_t index) { return std::string(parts[index]); };
-  const size_t size = parts.size();
-  if (size >= 1 && size <= 2 && parts[0] == "operations")
-    return answer_operations(database, request, size == 2 ? text(1) : "");
-  if (size == 5 && parts[0] == "cloud" && parts[1] == "actions" && parts[2] == "autoscale" &&
-      parts[4] == "stop")
-    return stop(database, request, text(3));
-  if (size < 3 || parts[0] != "clusters" || !is_name(parts[1])) return std::nullopt;
-  if (size == 4 && parts[2] == "scale") return scale(database, request, text(1), text(3));
-  if (size == 4 && parts[2] == "nodes" && is_action(parts[3]) && request.method == "POST")
-    return act(database, request, text(1), text(3));
-  if (size == 3 && parts[2] == "nodes") return list_cluster_nodes(database, request, text(1));
-  if (size == 3 && parts[2] == "status") return status_of_cluster(database, request, text(1));
-  return std::nullopt;
 }
 
 }  // namespace jetpack::hub

@@ -1,16 +1,20 @@
 // The documented REST endpoints that nodes and schedulers use: clusters, nodes, scaling,
-// operations, and the endpoint of old autostop scripts.
+// operations, and the endpoint of old autostop scripts. Paths, members and status 202 are those of
+// the public documentation; README.md decides what it leaves open.
 #pragma once
 
-#include <optional>
-
 #include "server/request.hpp"
-#include "store/database.hpp"
 
 namespace jetpack::hub {
 
-// nullopt when the path is none of these. A change with an Idempotency-Key is applied once
-// for the account; a repetition gets the first response.
-std::optional<Response> cluster_api_response(Database& database, const Request& request);
+struct Scene;
+
+// Each responds to a request whose route and reach are known. Throws an HttpError.
+Response scale(const Scene& scene, const Request& request);
+Response act(const Scene& scene, const Request& request);
+Response stop(const Scene& scene, const Request& request);
+Response list_cluster_nodes(const Scene& scene, const Request& request);
+Response status_of_cluster(const Scene& scene, const Request& request);
+Response answer_operations(const Scene& scene, const Request& request);
 
 }  // namespace jetpack::hub

@@ -18,14 +18,19 @@ namespace {
 
 constexpr auto heartbeat = 15s;
 constexpr auto look_interval = 1s;  // after which a reader that left is noticed
+constexpr auto check_interval = 5s;
 constexpr int64_t stream_batch = 200;
 constexpr int64_t max_changes = 10'000;  // reported at once
 constexpr size_t coarse_changes = 100;
 
 }  // namespace
 
-EventStream::EventStream(const Services& services, Query query)
-    : services_(services), query_(std::move(query)), seen_(services.feed.newest()) {
+EventStream::EventStream(const Services& services, Query query,
+                         std::function<bool()> is_still_allowed)
+    : services_(services),
+      query_(std::move(query)),
+      is_still_allowed_(std::move(is_still_allowed)),
+      seen_(services.feed.newest()) {
   if (!query_.range.after) query_.range.after = seen_.message;
   query_.range.limit = stream_batch;
 }
@@ -33,11 +38,22 @@ EventStream::EventStream(const Services& services, Query query)
 void EventStream::write_to(std::ostream& out, const std::function<bool()>& is_gone) {
   out << "retry: 2000\n\n" << std::flush;
   try {
-    while (out.good() && !services_.feed.is_closed() && !is_gone()) write_news(out, is_gone);
+    while (out.good() && !services_.feed.is_closed() && may_go_on() && !is_gone())
+      write_news(out, is_gone);
   } catch (const Error& error) {
     // The browser reconnects by itself.
     services_.log.error(error.what());
   }
+}
+
+// A node that is removed, and a session that ends, take the stream with them.
+bool EventStream::may_go_on() {
+  const auto now = std::chrono::steady_clock::now();
+  const int64_t change = services_.feed.newest().change;
+  if (change == checked_change_ && now - checked_ < check_interval) return true;
+  checked_change_ = change;
+  checked_ = now;
+  return is_still_allowed_();
 }
 
 // Writes everything after `query_` and `seen_`, then waits for more.

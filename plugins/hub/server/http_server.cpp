@@ -8,7 +8,6 @@
 #include <utility>
 
 #include <Poco/Exception.h>
-#include <Poco/Net/HTTPBasicCredentials.h>
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerResponse.h>
 #include <Poco/URI.h>
@@ -17,12 +16,14 @@
 #include "common/listener.hpp"
 #include "common/quota.hpp"
 #include "common/refusal_log.hpp"
+#include "common/slot.hpp"
 #include "server/body.hpp"
-#include "server/cluster_api.hpp"
+#include "server/browser.hpp"
 #include "server/event_stream.hpp"
 #include "server/page_api.hpp"
 #include "server/request.hpp"
-#include "server/userdata.hpp"
+#include "server/routes.hpp"
+#include "server/sessions.hpp"
 #include "store/message_table.hpp"
 #include "store/messages.hpp"
 #include "support/text.hpp"
@@ -35,7 +36,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::string_view messages_path = "/clusterlink/messages";
 constexpr size_t max_body = 8 << 20;
 constexpr size_t max_request_body = 1 << 20;  // of what is no batch of messages
 // Batches parsed and stored at once, small ones aside: a parsed body needs several times its size.
@@ -60,30 +60,12 @@ struct Shared {
                 {limits.streams, limits.streams_per_node, limits.streams_for_administrators}) {}
 
   Services services;
+  Sessions sessions{services.database, services.accounts};
   RefusalLog refusals{services.log};
   RefusalLog excesses{services.log};  // of limits
   Quota connections, requests, bodies, streams;
   Quota chunked{"chunked bodies", {max_chunked, max_chunked_each, max_chunked / 4}};
   std::counting_semaphore<> batches{max_batches};
-};
-
-// One of a limited number of slots, released at the end.
-class Slot {
- public:
-  using Clock = std::chrono::steady_clock;
-
-  Slot(std::counting_semaphore<>& free, Clock::duration longest)
-      : free_(free), held_(free.try_acquire_for(longest)) {}
-  Slot(const Slot&) = delete;
-  Slot& operator=(const Slot&) = delete;
-  ~Slot() {
-    if (held_) free_.release();
-  }
-  bool held() const { return held_; }
-
- private:
-  std::counting_semaphore<>& free_;
-  bool held_;
 };
 
 // Handles one request.
@@ -99,8 +81,11 @@ class RequestHandler : public Handler {
     uint64_t wanted = 0;
     answer_errors(response, [&] {
       require_one_length(request);
-      account_ = authenticate(request, response);
-      connection_.claim(shared_.connections, account_.name, is_administrator());
+      uri_ = parse_uri(request);
+      found_ = find_route(request.getMethod(), uri_.getPath());
+      require_same_site(origin_of(request), found_.route == nullptr || found_.route->changes());
+      owner_ = connection_.address();
+      if (!is_open() && !identify(request, response)) return;
       wanted = reserve_body(request);
     });
     return wanted;
@@ -108,8 +93,8 @@ class RequestHandler : public Handler {
 
   void handle(net::HTTPServerRequest& request, net::HTTPServerResponse& response) override {
     answer_errors(response, [&] {
-      const auto share = shared_.requests.take(account_.name, is_administrator());
-      route(request, response);
+      const auto share = shared_.requests.take(owner_, is_person());
+      respond(request, response);
     });
   }
 
@@ -126,7 +111,7 @@ class RequestHandler : public Handler {
       if (!refusal.allow().empty()) response.set("Allow", refusal.allow());
       refuse(response, refusal.status(), refusal.what());
     } catch (const OverLimit& excess) {
-      shared_.excesses.warn(account_.name, std::string("refused a request: ") + excess.what());
+      shared_.excesses.warn(owner_, std::string("refused a request: ") + excess.what());
       response.setKeepAlive(false);
       response.set("Retry-After", excess.is_own() ? "5" : "2");
       refuse(response,
@@ -141,105 +126,123 @@ class RequestHandler : public Handler {
     }
   }
 
-  bool is_administrator() const { return account_.role == Role::admin; }
+  // For whom a part of everything is kept.
+  bool is_person() const { return sender_.account && asked_.account.role != Role::node; }
+
+  // Whether everybody may ask for it.
+  bool is_open() const {
+    return found_.route != nullptr && found_.route->access.nobody != Reach::none;
+  }
+
+  // Finds out who asks, and whether they may, before any of the body is read. False when that has been
+  // answered.
+  bool identify(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+    sender_ = shared_.sessions.identify(request);
+    if (!sender_.account) {
+      ask_for_credentials(request, response);
+      return false;
+    }
+    owner_ = sender_.account->name;
+    asked_.account = *sender_.account;
+    connection_.claim(shared_.connections, owner_, is_person());
+    if (found_.route == nullptr && !found_.allowed.empty())
+      throw HttpError(net::HTTPResponse::HTTP_METHOD_NOT_ALLOWED, "use " + found_.allowed,
+                      found_.allowed);
+    if (found_.route == nullptr) throw HttpError(net::HTTPResponse::HTTP_NOT_FOUND, "not found");
+    read_head(request);
+    if (is_person() && (has_body(request) || request.has("Content-Type")))
+      require_json_content(request.getContentType());
+    return true;
+  }
 
   // The longest body that a request may have.
-  static size_t longest_body(const net::HTTPServerRequest& request) {
-    return request.getURI().starts_with(messages_path) ? max_body : max_request_body;
+  size_t longest_body() const {
+    if (is_open()) return small_body;
+    return found_.route->responder == Responder::messages ? max_body : max_request_body;
   }
 
   // Counts the bytes of the body, so that it can be read into memory; returns how many these are.
   uint64_t reserve_body(const net::HTTPServerRequest& request) {
-    const size_t longest = longest_body(request);
+    const size_t longest = longest_body();
     if (!has_body(request)) return 0;
     const bool is_chunked = request.getChunkedTransferEncoding();
     const auto length = is_chunked ? longest : static_cast<uint64_t>(request.getContentLength64());
     if (length > longest) return 0;
-    if (is_chunked) chunked_ = shared_.chunked.take(account_.name, is_administrator());
-    body_ = shared_.bodies.take(account_.name, is_administrator(), length);
+    if (is_chunked) chunked_ = shared_.chunked.take(owner_, is_person());
+    body_ = shared_.bodies.take(owner_, is_person(), length);
     return is_chunked ? 0 : length;
   }
 
-  void route(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
-    const Account& account = account_;
-    const Poco::URI uri = parse_uri(request);
-    const std::string& path = uri.getPath();
-    if (path == messages_path) {
-      require_method(request.getMethod(), net::HTTPRequest::HTTP_POST);
-      return take_messages(account, request, response);
+  void respond(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+    if (is_open()) return answer_anybody(*found_.route, request, response);
+    switch (found_.route->responder) {
+      case Responder::messages:
+        return take_messages(asked_.account, request, response);
+      case Responder::stream:
+        return stream_events(visible_query(asked_.account, asked_.query), request, response);
+      case Responder::page:
+        return send_page(asked_.path, response);
+      default:
+        return answer_asked(request, response);
     }
-    if (path == "/api/events/stream") {
-      require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
-      return stream_events(visible_query(account, query_of(uri)), request, response);
-    }
-    // A node may have the name of an action on nodes, which is a POST.
-    const bool is_post = request.getMethod() == net::HTTPRequest::HTTP_POST;
-    if (!is_post && services_.page.find(path) != nullptr)
-      return send_page(account, path, request, response);
+  }
+
+  void answer_asked(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
     const bool keep_alive = request.getKeepAlive();
-    const Request asked = read_request(account, uri, request);
+    if (has_body(request)) asked_.body = whole_body(request, max_request_body);
     response.setKeepAlive(keep_alive);
-    const Response answer = answer_request(asked);
+    const Response answer = found_.route->handler({services_.database, services_.locker}, asked_);
     response.setStatusAndReason(static_cast<Status>(answer.status));
     reply(response, answer.json);
   }
 
-  Response answer_request(const Request& asked) const {
-    if (asked.path.starts_with("/api/")) return page_api_response(services_.database, asked);
-    if (asked.path == "/clusterlink/locker" && services_.locker != nullptr)
-      return services_.locker->answer(asked);
-    if (auto answer = userdata_response(services_.database, asked)) return *std::move(answer);
-    if (auto answer = cluster_api_response(services_.database, asked)) return *std::move(answer);
-    if (services_.page.find(asked.path) != nullptr) require_method(asked.method, "GET");
-    throw HttpError(net::HTTPResponse::HTTP_NOT_FOUND, "not found");
+  // The sign-in page, what it needs, and what it sends.
+  void answer_anybody(const Route& route, net::HTTPServerRequest& request,
+                      net::HTTPServerResponse& response) {
+    require_known_parameters(route, query_of(uri_));
+    if (route.responder == Responder::page) return send_page(uri_.getPath(), response);
+    require_json_content(request.getContentType());
+    const std::string body = whole_body(request, small_body);
+    try {
+      response.set("Set-Cookie", route.responder == Responder::sign_in
+                                     ? shared_.sessions.sign_in(body)
+                                     : shared_.sessions.sign_out(request));
+    } catch (const HttpError& refusal) {
+      if (refusal.status() == net::HTTPResponse::HTTP_UNAUTHORIZED)
+        shared_.refusals.warn(connection_.address(), "rejected a sign-in on the cluster page");
+      throw;
+    }
+    reply(response, "{}");
   }
 
-  Request read_request(const Account& account, const Poco::URI& uri,
-                       net::HTTPServerRequest& request) {
-    Request asked;
-    asked.account = account;
-    asked.method = request.getMethod();
-    asked.path = uri.getPath();
-    asked.query = query_of(uri);
-    asked.key = request.get("Idempotency-Key", "");
-    asked.agent = request.get("User-Agent", "");
-    if (has_body(request)) asked.body = whole_body(request, max_request_body);
-    return asked;
+  void read_head(const net::HTTPServerRequest& request) {
+    asked_.reach = require_access(*found_.route, found_.names, asked_.account);
+    asked_.method = request.getMethod();
+    asked_.path = uri_.getPath();
+    asked_.names = found_.names;
+    asked_.query = query_of(uri_);
+    require_known_parameters(*found_.route, asked_.query);
+    asked_.key = request.get("Idempotency-Key", "");
+    asked_.agent = request.get("User-Agent", "");
   }
 
-  void send_page(const Account& account, const std::string& path,
-                 const net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
-    require_method(request.getMethod(), net::HTTPRequest::HTTP_GET);
-    if (account.role != Role::admin)
-      throw HttpError(
-          net::HTTPResponse::HTTP_FORBIDDEN,
-          "the cluster page is for administrators; create one with 'jetpack hub admin'");
+  void send_page(const std::string& path, net::HTTPServerResponse& response) {
     const PageFile* file = services_.page.find(path);
+    if (file == nullptr) throw HttpError(net::HTTPResponse::HTTP_NOT_FOUND, "not found");
     response.set("Cache-Control", "no-cache");
     send(response, file->content_type, file->content);
   }
 
-  Account authenticate(const net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
-    std::optional<Account> account;
-    std::string name;
-    if (request.hasCredentials()) {
-      try {
-        const net::HTTPBasicCredentials credentials(request);
-        name = credentials.getUsername();
-        account = services_.accounts.authenticate(name, credentials.getPassword());
-      } catch (const Poco::Exception&) {
-        // Not Basic, or not base64: treated as no credentials.
-        account.reset();
-      }
-    }
-    if (account) return *account;
-    if (!name.empty())
-      shared_.refusals.warn(request.clientAddress().host().toString(),
-                            "rejected the credentials of '" + support::one_line(name) + "'");
-    response.set("WWW-Authenticate", "Basic realm=\"jetpack hub\", charset=\"UTF-8\"");
-    throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED, name.empty()
-                                                              ? "credentials required (HTTP Basic)"
-                                                              : "wrong user name or password");
+  void ask_for_credentials(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
+    if (!sender_.name.empty())
+      shared_.refusals.warn(connection_.address(), "rejected the credentials of '" +
+                                                       support::one_line(sender_.name) + "'");
+    const bool is_page = found_.route != nullptr && found_.route->responder == Responder::page;
+    if (is_page && lead_to_sign_in(request, uri_, response)) return reply(response, "{}");
+    add_challenge(request, response);
+    throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED,
+                    sender_.name.empty() ? "credentials required: sign in, or use HTTP Basic"
+                                         : "wrong user name or password");
   }
 
   static Poco::URI parse_uri(const net::HTTPServerRequest& request) {
@@ -260,10 +263,6 @@ class RequestHandler : public Handler {
 
   void take_messages(const Account& account, net::HTTPServerRequest& request,
                      net::HTTPServerResponse& response) {
-    if (account.role != Role::node)
-      throw HttpError(
-          net::HTTPResponse::HTTP_FORBIDDEN,
-          "only nodes can send messages; create a node's account with 'jetpack hub enroll'");
     const bool keep_alive = request.getKeepAlive();
     const std::string body = whole_body(request, max_body);
     std::optional<Slot> slot;
@@ -272,12 +271,17 @@ class RequestHandler : public Handler {
       throw Error(Errc::unavailable, "too many batches are waiting to be stored");
     auto messages = parse_messages(body);
     response.setKeepAlive(keep_alive);
-    for (size_t i = 0; i < messages.size(); ++i)
+    for (size_t i = 0; i < messages.size(); ++i) {
+      const std::string which = "message " + std::to_string(i);
       if (messages[i].cluster != account.cluster)
-        throw BadMessages("message " + std::to_string(i) +
-                              " is for a cluster other than the account's, '" + account.cluster +
-                              "'",
+        throw BadMessages(
+            which + " is for a cluster other than the account's, '" + account.cluster + "'", i);
+      if (messages[i].autoscale && !account.is_scheduler)
+        throw BadMessages(which +
+                              " asks for capacity, which only schedulers can do; mark one with "
+                              "'jetpack hub node configure NODE --scheduler'",
                           i);
+    }
     Delivery delivery{account, request.clientAddress().host().toString(), std::move(messages), {}};
     services_.intake.store(delivery);
     response.setStatusAndReason(net::HTTPResponse::HTTP_ACCEPTED);
@@ -291,8 +295,9 @@ class RequestHandler : public Handler {
                      net::HTTPServerResponse& response) {
     const std::string last_seen = request.get("Last-Event-ID", "");
     if (!last_seen.empty()) query.range.after = parse_query({{"after", last_seen}}).range.after;
-    EventStream stream(services_, std::move(query));
-    const auto share = shared_.streams.take(account_.name, is_administrator());
+    EventStream stream(services_, std::move(query),
+                       [this] { return shared_.sessions.is_still(sender_); });
+    const auto share = shared_.streams.take(owner_, is_person());
     response.setKeepAlive(false);
     response.setChunkedTransferEncoding(true);
     response.setContentType("text/event-stream");
@@ -300,18 +305,6 @@ class RequestHandler : public Handler {
     std::ostream& out = response.send();
     if (request.getMethod() != net::HTTPRequest::HTTP_HEAD)
       stream.write_to(out, [this] { return connection_.channel().is_gone(); });
-  }
-
-  static void add_security_headers(net::HTTPServerResponse& response) {
-    response.set("X-Content-Type-Options", "nosniff");
-    response.set("X-Frame-Options", "DENY");
-    response.set("Referrer-Policy", "no-referrer");
-    response.set("Cross-Origin-Resource-Policy", "same-origin");
-    response.set("Cross-Origin-Opener-Policy", "same-origin");
-    response.set("Content-Security-Policy",
-                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-                 "connect-src 'self'; base-uri 'none'; form-action 'none'; "
-                 "frame-ancestors 'none'");
   }
 
   static void reply(net::HTTPServerResponse& response, const std::string& json) {
@@ -346,7 +339,11 @@ class RequestHandler : public Handler {
   Shared& shared_;
   Services services_;
   Connection& connection_;
-  Account account_;
+  Poco::URI uri_;
+  RouteFound found_;
+  Sender sender_;
+  Request asked_;
+  std::string owner_;  // of what it uses: the account, or the address of who has none
   std::optional<Quota::Share> body_, chunked_;
 };
 

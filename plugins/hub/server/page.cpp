@@ -23,6 +23,11 @@ struct Known {
 constexpr const char* javascript = "text/javascript; charset=utf-8";
 constexpr Known known_files[] = {
     {"/", "index.html", "text/html; charset=utf-8"},
+    {"/sign-in", "sign-in.html", "text/html; charset=utf-8"},
+    {"/sign-in/sign-in.css", "sign-in.css", "text/css; charset=utf-8"},
+    {"/sign-in/sign-in.js", "sign-in.js", javascript},
+    {"/sign-in/icon.svg", "icon.svg", "image/svg+xml"},
+    {"/page/account.js", "account.js", javascript},
     {"/page/page.css", "page.css", "text/css; charset=utf-8"},
     {"/page/icon.svg", "icon.svg", "image/svg+xml"},
     {"/page/appearance.js", "appearance.js", javascript},

@@ -8,6 +8,7 @@
 
 #include <jetpack/error.hpp>
 #include "common/text.hpp"
+#include "server/routes.hpp"
 #include "store/converge_table.hpp"
 #include "support/json_writer.hpp"
 
@@ -201,7 +202,8 @@ std::string answer_nodes(SqlSession& session, const Query& query) {
                 [](support::JsonWriter& inner, const StoredCondition& stored) {
                   write_condition(inner, stored, false);
                 });
-    if (query.with_properties) object.json("properties", node.properties);
+    if (query.with_properties && sees_properties(query.reader, node.name))
+      object.json("properties", node.properties);
   };
   return support::json_object([&](support::Object& object) {
     object.list("nodes", nodes, write_one);
@@ -215,7 +217,9 @@ std::string answer_node(SqlSession& session, const Query& query) {
   const auto node = find_node(session, query.cluster, query.node);
   if (!node) throw HttpError(404, "node not found in this cluster");
   const auto conditions = list_conditions(session, {query.cluster, query.node, query.node, true});
-  const auto converge = find_converge(session, query.cluster, query.node);
+  const bool is_shown = sees_properties(query.reader, node->name);
+  const auto converge = is_shown ? find_converge(session, query.cluster, query.node) : std::nullopt;
+  const bool is_scheduler = is_scheduler_node(session, query.cluster, query.node);
   const auto events = list_events(session, query.cluster, query.node, Priority::low,
                                   {std::nullopt, std::nullopt, recent_events});
   return support::json_object([&](support::Object& answer) {
@@ -225,8 +229,10 @@ std::string answer_node(SqlSession& session, const Query& query) {
                   [](support::JsonWriter& writer, const StoredCondition& stored) {
                     write_condition(writer, stored, true);
                   });
-      object.json("properties", node->properties);
-      object.json("configuration", node->configuration);
+      object.boolean("scheduler", is_scheduler);
+      if (is_shown) object.json("properties", node->properties);
+      if (sees_configuration(query.reader, node->name))
+        object.json("configuration", node->configuration);
       object.list("events", events.items,
                   [](support::JsonWriter& writer, const Event& event) { write(writer, event); });
       if (converge)
@@ -249,7 +255,8 @@ std::string answer_targets(SqlSession& session, const Query& query) {
           .time("expires", array.expires)
           .text("request_set", array.request_set)
           .boolean("dynamic", array.dynamic)
-          .boolean("removal", array.removal);
+          .boolean("removal", array.removal)
+          .boolean("scheduler", array.scheduler);
     });
     object.list("history", history, [](support::JsonWriter& writer, const TargetPoint& point) {
       support::Object(writer)
@@ -283,11 +290,18 @@ std::string answer_clusters(SqlSession& session, const Query& query) {
   });
 }
 
+// To a compute node, messages of others are shown as far as the page shows what they say.
+MessageSelection selection_of(const Query& query) {
+  MessageSelection selection{query.cluster, query.node, query.type, {}};
+  if (!sees_properties(query.reader, "")) selection.open_of_others = query.reader.node;
+  return selection;
+}
+
 std::string answer_query(SqlSession& session, const std::string& path, const Query& query) {
   if (path == "/api/events")
     return events_json(list_events(session, query.cluster, query.node, query.least, query.range));
   if (path == "/api/messages")
-    return page_json("messages", list_messages(session, query.cluster, query.type, query.range));
+    return page_json("messages", list_messages(session, selection_of(query), query.range));
   if (path == "/api/nodes") return answer_nodes(session, query);
   if (path == "/api/node") return answer_node(session, query);
   if (path == "/api/targets") return answer_targets(session, query);
@@ -312,16 +326,16 @@ Query parse_query(const Parameters& parameters) {
 
 Query visible_query(const Account& account, const Parameters& parameters) {
   Query query = parse_query(parameters);
-  if (account.role == Role::admin) return query;
+  query.reader = account;
+  if (account.role != Role::node) return query;
   if (query.cluster.empty()) query.cluster = account.cluster;
   require_sight(account, query.cluster);
   return query;
 }
 
-Response page_api_response(Database& database, const Request& request) {
-  require_method(request.method, "GET");
+Response page_api_response(const Scene& scene, const Request& request) {
   const Query query = visible_query(request.account, request.query);
-  return {200, database.read("reading for the page", [&](SqlSession& session) {
+  return {200, scene.database.read("reading for the page", [&](SqlSession& session) {
             return answer_query(session, request.path, query);
           })};
 }

@@ -14,6 +14,8 @@
 
 namespace jetpack::hub {
 
+struct Scene;
+
 // The checked query of such an endpoint, with defaults for what is not given; a name that is not
 // known, an invalid value or a repeated name is Errc::usage.
 struct Query {
@@ -26,6 +28,7 @@ struct Query {
   bool has_limit = false;
   int64_t hours = 24;
   Range range;
+  Account reader;  // who asks: not everybody sees all that a node has
 };
 Query parse_query(const Parameters& parameters);
 
@@ -33,7 +36,7 @@ Query parse_query(const Parameters& parameters);
 Query visible_query(const Account& account, const Parameters& parameters);
 
 // Responds to GET /api/NAME, except the stream.
-Response page_api_response(Database& database, const Request& request);
+Response page_api_response(const Scene& scene, const Request& request);
 
 // The parts of responses, as JSON objects.
 std::string event_json(const Event& event);

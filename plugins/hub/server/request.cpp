@@ -3,14 +3,18 @@
 
 namespace jetpack::hub {
 
-void require_method(const std::string& method, const std::string& wanted) {
-  if (method == wanted || (wanted == "GET" && method == "HEAD")) return;
-  throw HttpError(405, "use " + wanted, wanted);
+void require_sight(const Account& account, const std::string& cluster) {
+  if (account.role != Role::node || account.cluster == cluster) return;
+  throw HttpError(403, "a node can only access its own cluster, '" + account.cluster + "'");
 }
 
-void require_sight(const Account& account, const std::string& cluster) {
-  if (account.role == Role::admin || account.cluster == cluster) return;
-  throw HttpError(403, "a node can only access its own cluster, '" + account.cluster + "'");
+bool sees_configuration(const Account& account, std::string_view node) {
+  return account.role == Role::admin ||
+         (account.role == Role::node && (account.is_scheduler || account.node == node));
+}
+
+bool sees_properties(const Account& account, std::string_view node) {
+  return account.role == Role::viewer || sees_configuration(account, node);
 }
 
 std::string parameter(const Parameters& query, std::string_view name) {

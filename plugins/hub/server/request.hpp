@@ -13,15 +13,20 @@ namespace jetpack::hub {
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
+// What an account may do at an address, and to what: nothing, something to its own node, to its own
+// cluster, or to everything.
+enum class Reach { none, self, cluster, all };
+
 struct Request {
   Account account;
+  Reach reach = Reach::none;  // as the table of routes has it for this account
   std::string method;
-  std::string path;   // decoded
-  Parameters query;   // decoded
-  std::string body;   // of a POST
-  std::string key;    // of the header Idempotency-Key, or ""
-  std::string agent;  // of the header User-Agent
-  std::string where;  // the hub's own address, for links: "https://head:9443"
+  std::string path;                // decoded
+  std::vector<std::string> names;  // what the placeholders of the route stand for
+  Parameters query;                // decoded
+  std::string body;                // of a POST
+  std::string key;                 // of the header Idempotency-Key, or ""
+  std::string agent;               // of the header User-Agent
 };
 
 struct Response {
@@ -43,11 +48,13 @@ class HttpError : public std::runtime_error {
   std::string allow_;
 };
 
-// Throws an HttpError unless the method is `method`, or HEAD in place of GET.
-void require_method(const std::string& method, const std::string& wanted);
-
 // Throws an HttpError unless the account may see the cluster.
 void require_sight(const Account& account, const std::string& cluster);
+
+// Whether the account may see what a node of a cluster that it sees was configured with, which may
+// hold secrets; and what the node reports of itself alone.
+bool sees_configuration(const Account& account, std::string_view node);
+bool sees_properties(const Account& account, std::string_view node);
 
 // The parameter's value, or "".
 std::string parameter(const Parameters& query, std::string_view name);

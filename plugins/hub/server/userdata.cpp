@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/json.hpp"
 #include "common/text.hpp"
+#include "server/routes.hpp"
 #include "store/messages.hpp"
 #include "store/node_table.hpp"
 #include "store/target_table.hpp"
@@ -20,7 +22,6 @@ namespace jetpack::hub {
 
 namespace {
 
-constexpr std::string_view userdata_path = "/clusterlink/userdata/";
 constexpr size_t version_digits = 16;
 
 bool is_id(std::string_view text) {
@@ -60,11 +61,10 @@ std::string defaults_of(const Node& node, const std::vector<User>& users,
         cluster.text("id", support::sha256_hex("cluster/" + node.cluster).substr(0, id_digits))
             .number("start_count", support::number_or(array, "InitialCount", 0));
         if (owner == users.end()) return;
-        const auto keys = support::parse_json(owner->public_keys, "the owner's keys");
+        const auto keys = owner->keys();
         cluster.object("user", [&](support::Object& user) {
           user.text("name", owner->name);
-          if (keys.IsArray() && !keys.Empty() && support::is_string(keys[0]))
-            user.text("public_key", support::trimmed(support::text_of(keys[0])));
+          if (!keys.empty()) user.text("public_key", support::trimmed(keys.front()));
         });
       });
     });
@@ -97,8 +97,8 @@ std::string merged_specs(const std::vector<std::string>& configurations) {
   std::vector<std::pair<std::string, std::string>> specs;
   bool has_any = false;
   for (const auto& text : configurations) {
-    const auto configuration = support::parse_json(text, "a configuration");
-    const auto* list = specs_in(configuration);
+    const auto configuration = parse_object(text);
+    const auto* list = configuration ? specs_in(*configuration) : nullptr;
     if (list == nullptr) continue;
     has_any = true;
     for (const auto& spec : list->GetArray()) {
@@ -128,7 +128,7 @@ rapidjson::Document array_of(SqlSession& session, const Node& node) {
   if (!node.template_name.empty())
     for (const auto& array : list_nodearrays(session, node.cluster, now_ms()))
       if (array.name == node.template_name)
-        return support::parse_json(array.definition, "the definition of a node array");
+        if (auto definition = parse_object(array.definition)) return *std::move(definition);
   return rapidjson::Document(rapidjson::kObjectType);
 }
 
@@ -200,10 +200,9 @@ void note_contact(Database& database, const Node& node, const std::string& versi
 
 }  // namespace
 
-std::optional<Response> userdata_response(Database& database, const Request& request) {
-  if (!request.path.starts_with(userdata_path)) return std::nullopt;
-  require_method(request.method, "GET");
-  const std::string id = request.path.substr(userdata_path.size());
+Response userdata_response(const Scene& scene, const Request& request) {
+  Database& database = scene.database;
+  const std::string& id = request.names[0];
   if (!is_id(id)) throw HttpError(404, "invalid id: expected 32 hexadecimal digits");
   Node node;
   std::string version, json;

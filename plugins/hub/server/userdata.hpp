@@ -1,15 +1,13 @@
 // A node's configuration: GET /clusterlink/userdata/ID.
 #pragma once
 
-#include <optional>
-
 #include "server/request.hpp"
-#include "store/database.hpp"
 
 namespace jetpack::hub {
 
-// nullopt for other paths. A node that names the newest version has applied it, and is
-// ready.
-std::optional<Response> userdata_response(Database& database, const Request& request);
+struct Scene;
+
+// A node that names the newest version has applied it, and is ready. Throws an HttpError.
+Response userdata_response(const Scene& scene, const Request& request);
 
 }  // namespace jetpack::hub

@@ -10,22 +10,29 @@
 
 namespace jetpack::hub {
 
-enum class Role { node, admin };
+enum class Role { node, admin, viewer };
 
-// A node's account belongs to one node of one cluster.
+// A node's account belongs to one node of one cluster; those of administrators and viewers are of
+// people and programs that look at all clusters.
 struct Account {
   int64_t id = 0;
   std::string name;
   Role role = Role::node;
-  std::string cluster, node;  // "" for an administrator
+  std::string cluster, node;  // of a node
   std::string password;       // as hash_password returned it
+  // Of a node, whether it acts for its cluster: an administrator has marked it or its node array as
+  // a scheduler.
+  bool is_scheduler = false;
 };
 
 std::optional<Account> find_account(SqlSession& session, std::string_view name);
+std::optional<Account> find_account(SqlSession& session, int64_t id);
 
-// Creates the account or sets its password; true when it is new.
+// Creates the account, or sets its password and role and ends its sessions; true when it is new.
 bool put_account(SqlSession& session, const Account& account);
 
+// False when there is none.
+bool remove_account(SqlSession& session, std::string_view name);
 void remove_account_of(SqlSession& session, std::string_view cluster, std::string_view node);
 
 }  // namespace jetpack::hub

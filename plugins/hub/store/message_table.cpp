@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
@@ -159,6 +160,23 @@ std::unordered_map<int64_t, Contact> contacts_of(SqlSession& session,
   return contacts;
 }
 
+// An instance belongs to the node that had it first, or was enrolled with it last: what a node says
+// of itself takes none away.
+void keep_instances_apart(SqlSession& session, std::unordered_map<int64_t, Contact>& contacts) {
+  std::set<std::pair<std::string, std::string>> taken;
+  for (auto& [account, contact] : contacts) {
+    auto& [before, now] = contact;
+    if (now.instance_id == before.instance_id) continue;
+    const auto others =
+        select_one<int64_t>(session,
+                            "SELECT count(*) FROM nodes WHERE cluster = $1 AND instance_id = $2 "
+                            "AND name <> $3",
+                            now.cluster, now.instance_id, now.name);
+    if (others.value_or(0) > 0 || !taken.emplace(now.cluster, now.instance_id).second)
+      now.instance_id = before.instance_id;
+  }
+}
+
 void apply_delivery(Transaction& transaction, const Delivery& delivery, Node& node, int64_t now) {
   const Account& account = delivery.account;
   note_contact(node, delivery.address, now);
@@ -169,7 +187,8 @@ void apply_delivery(Transaction& transaction, const Delivery& delivery, Node& no
       put_condition(transaction, account.cluster, account.node, *message.condition, now);
     if (message.converge)
       put_converge(transaction, account.cluster, account.node, *message.converge, now);
-    if (message.autoscale) apply_autoscale(transaction, account.cluster, *message.autoscale, now);
+    if (message.autoscale && account.is_scheduler)
+      apply_autoscale(transaction, account.cluster, *message.autoscale, now);
   }
 }
 
@@ -214,6 +233,7 @@ void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& de
   for (const auto* delivery : deliveries)
     if (const auto known = contacts.find(delivery->account.id); known != contacts.end())
       apply_delivery(transaction, *delivery, known->second.now, now);
+  keep_instances_apart(transaction.session(), contacts);
   std::vector<Contact> all;
   all.reserve(contacts.size());
   for (auto& [account, contact] : contacts) all.push_back(std::move(contact));
@@ -258,8 +278,8 @@ Page<Event> list_events(SqlSession& session, std::string_view cluster, std::stri
       [](const Event& event) { return event.text.size() + event.extras.size() + 512; });
 }
 
-Page<StoredMessage> list_messages(SqlSession& session, std::string_view cluster,
-                                  std::string_view type, const Range& range) {
+Page<StoredMessage> list_messages(SqlSession& session, const MessageSelection& selection,
+                                  const Range& range) {
   using Columns = Row<int64_t, std::string, std::string, std::string, std::string, std::string,
                       std::string, int64_t, std::string, std::string>;
   const auto select_some = [&](int64_t bound, int64_t most) {
@@ -268,8 +288,16 @@ Page<StoredMessage> list_messages(SqlSession& session, std::string_view cluster,
         "SELECT number, id, cluster, node, instance_id, type, sent, received, session, data "
         "FROM messages WHERE number " +
         std::string(range.after ? "> " : "< ") + values.add(bound);
-    if (!cluster.empty()) sql += " AND cluster = " + values.add(cluster);
-    if (!type.empty()) sql += " AND type = " + values.add(type);
+    const auto narrow = [&](const char* column, const std::string& wanted) {
+      if (!wanted.empty()) sql += std::string(" AND ") + column + " = " + values.add(wanted);
+    };
+    narrow("cluster", selection.cluster);
+    narrow("node", selection.node);
+    narrow("type", selection.type);
+    if (!selection.open_of_others.empty())
+      sql += " AND (node = " + values.add(selection.open_of_others) +
+             " OR type IN ('log', 'condition', 'installation', 'scheduled_event', 'keepalive', "
+             "'autoscale'))";
     std::vector<StoredMessage> messages;
     for (const auto& row :
          select<Columns>(session, sql + order("number", range, values.add(most)), values))

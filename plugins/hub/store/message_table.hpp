@@ -65,7 +65,15 @@ void add_event(Transaction& transaction, std::string_view cluster, std::string_v
 // An empty text stands for all.
 Page<Event> list_events(SqlSession& session, std::string_view cluster, std::string_view node,
                         Priority least, const Range& range);
-Page<StoredMessage> list_messages(SqlSession& session, std::string_view cluster,
-                                  std::string_view type, const Range& range);
+
+// Which messages to list; an empty text stands for all.
+struct MessageSelection {
+  std::string cluster, node, type;
+  // Of other nodes than this one, only the types whose content the page shows: no properties, and
+  // nothing of types that the hub does not know.
+  std::string open_of_others;
+};
+Page<StoredMessage> list_messages(SqlSession& session, const MessageSelection& selection,
+                                  const Range& range);
 
 }  // namespace jetpack::hub

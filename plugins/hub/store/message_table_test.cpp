@@ -25,9 +25,57 @@ TEST_CASE("a message is applied once for each account") {
   // Another node cannot suppress a message by guessing its id.
   CHECK(apply(*database, two, {log_message("a", "other")}).size() == 1);
   CHECK(texts(events(*database, "")) == Texts{"first", "second", "other"});
-  const auto messages = database->read(
-      "t", [](SqlSession& session) { return list_messages(session, "c", "log", {}); });
+  const auto messages = database->read("t", [](SqlSession& session) {
+    return list_messages(session, {"c", "", "log", {}}, {});
+  });
   CHECK(messages.items.size() == 3);
+}
+
+TEST_CASE("messages are listed by node, and of others only what everybody may see") {
+  TestDatabase database;
+  const Account one = enrolled(*database, "c", "n1"), two = enrolled(*database, "c", "n2");
+  Message secret = log_message("a", "");
+  secret.type = "properties";
+  secret.log.reset();
+  apply(*database, one, {secret, log_message("b", "hello")});
+  apply(*database, two, {secret, log_message("b", "hello")});
+  const auto count = [&](const MessageSelection& selection) {
+    return database
+        ->read("t", [&](SqlSession& session) { return list_messages(session, selection, {}); })
+        .items.size();
+  };
+  CHECK(count({"c", "", "", ""}) == 4);
+  CHECK(count({"c", "n1", "", ""}) == 2);
+  CHECK(count({"c", "", "", "n1"}) == 3);
+  CHECK(count({"c", "n2", "", "n1"}) == 1);
+  CHECK(count({"c", "n2", "properties", "n1"}) == 0);
+}
+
+TEST_CASE("an instance is not taken away from the node that has it") {
+  TestDatabase database;
+  const Account one = enrolled(*database, "c", "n1"), two = enrolled(*database, "c", "n2");
+  const auto instance_of = [&](const char* node) {
+    return database->read(
+        "t", [&](SqlSession& session) { return find_node(session, "c", node)->instance_id; });
+  };
+  const auto claim = [&](const Account& account, const char* id, const char* instance) {
+    Message message = log_message(id, "hello");
+    message.instance_id = instance;
+    apply(*database, account, {message});
+  };
+  claim(one, "a", "vm-1");
+  CHECK(instance_of("n1") == "vm-1");
+  const std::string before = instance_of("n2");
+  claim(two, "b", "vm-1");
+  CHECK(instance_of("n2") == before);
+  claim(two, "c", "vm-2");
+  CHECK(instance_of("n2") == "vm-2");
+  // An administrator says what is true.
+  database->write("t", [&](Transaction& transaction) { enroll_node(transaction, two, "vm-1"); });
+  CHECK(instance_of("n2") == "vm-1");
+  CHECK(instance_of("n1").empty());
+  claim(one, "d", "vm-1");
+  CHECK(instance_of("n1").empty());
 }
 
 TEST_CASE("the same id twice in one batch") {

@@ -86,7 +86,10 @@ bool add_cluster(SqlSession& session, std::string_view name) {
   if (select_one<std::string>(session, "SELECT name FROM clusters WHERE name = $1", name))
     return false;
   execute(session, "INSERT INTO clusters (name) VALUES ($1)", name);
-  execute(session, "INSERT INTO nodearrays VALUES ($1, 'execute', '{}', 0, 0, -1, -1, '', 0)",
+  execute(session,
+          "INSERT INTO nodearrays (cluster, name, definition, dynamic, removal, target_count, "
+          "target_core_count, request_set, expires) "
+          "VALUES ($1, 'execute', '{}', 0, 0, -1, -1, '', 0)",
           name);
   return true;
 }
@@ -134,6 +137,10 @@ bool enroll_node(Transaction& transaction, const Account& account, std::string_v
           userdata_id(account.cluster, account.node, instance_id),
           starts_anew ? phase::preparing : known->phase,
           starts_anew ? now_ms() : known->phase_since, starts_anew ? "" : known->status_message);
+  execute(
+      session,
+      "UPDATE nodes SET instance_id = '' WHERE cluster = $1 AND instance_id = $2 AND name <> $3",
+      account.cluster, instance_id, account.node);
   transaction.changed("node", account.cluster, account.node);
   return put_account(session, account);
 }
@@ -156,6 +163,25 @@ std::optional<Node> find_node_by_userdata(SqlSession& session, std::string_view 
 bool set_node_configuration(SqlSession& session, std::string_view cluster, std::string_view name,
                             std::string_view json) {
   return set_column(session, "configuration", cluster, name, json);
+}
+
+bool set_node_scheduler(SqlSession& session, std::string_view cluster, std::string_view name,
+                        bool is_scheduler) {
+  if (!exists(session, cluster, name)) return false;
+  execute(session, "UPDATE nodes SET scheduler = $1 WHERE cluster = $2 AND name = $3", is_scheduler,
+          cluster, name);
+  return true;
+}
+
+bool is_scheduler_node(SqlSession& session, std::string_view cluster, std::string_view name) {
+  return select_one<int64_t>(session,
+                             "SELECT count(*) FROM nodes LEFT JOIN nodearrays ON "
+                             "nodearrays.cluster = nodes.cluster AND "
+                             "nodearrays.name = nodes.template WHERE nodes.cluster = $1 AND "
+                             "nodes.name = $2 AND (nodes.scheduler = 1 OR "
+                             "nodearrays.scheduler = 1)",
+                             cluster, name)
+             .value_or(0) > 0;
 }
 
 bool set_node_template(SqlSession& session, std::string_view cluster, std::string_view name,

@@ -59,13 +59,18 @@ void require_cluster(SqlSession& session, const std::string& cluster);
 bool set_cluster_configuration(SqlSession& session, std::string_view cluster,
                                std::string_view json);
 
-// Registers the node, its cluster and its account; a known account gets the new password. True when
-// the account is new.
+// Registers the node, its cluster and its account; a known account gets the new password. An
+// instance that another node has becomes this one's. True when the account is new.
 bool enroll_node(Transaction& transaction, const Account& account, std::string_view instance_id);
 std::optional<Node> find_node(SqlSession& session, std::string_view cluster, std::string_view name);
 std::optional<Node> find_node_by_userdata(SqlSession& session, std::string_view userdata_id);
 bool set_node_configuration(SqlSession& session, std::string_view cluster, std::string_view name,
                             std::string_view json);
+// Marks a node that acts for its cluster, or takes the mark away.
+bool set_node_scheduler(SqlSession& session, std::string_view cluster, std::string_view name,
+                        bool is_scheduler);
+// Whether the node itself or its node array is marked.
+bool is_scheduler_node(SqlSession& session, std::string_view cluster, std::string_view name);
 bool set_node_template(SqlSession& session, std::string_view cluster, std::string_view name,
                        std::string_view nodearray);
 // With its account and its conditions; false when it does not exist.

@@ -9,6 +9,7 @@
 #include "common/text.hpp"
 #include "store/condition_table.hpp"
 #include "store/operation_table.hpp"
+#include "store/session_table.hpp"
 #include "store/test_database.hpp"
 #include "store/user_table.hpp"
 #include "store/userdata_id.hpp"
@@ -123,7 +124,8 @@ TEST_CASE("a condition replaces the one of the same name") {
 
 TEST_CASE("demand is merged, replaced and expires") {
   TestDatabase database;
-  const Account account = enrolled(*database, "c", "n");
+  Account account = enrolled(*database, "c", "n");
+  account.is_scheduler = true;
   const auto demand = [&](const std::string& id, const std::string& definitions) {
     apply(*database, account,
           {message_of(id, "autoscale",
@@ -157,7 +159,8 @@ TEST_CASE("demand is merged, replaced and expires") {
 
 TEST_CASE("groups become an array of their own") {
   TestDatabase database;
-  const Account account = enrolled(*database, "c", "n");
+  Account account = enrolled(*database, "c", "n");
+  account.is_scheduler = true;
   apply(*database, account,
         {message_of("1", "autoscale",
                     R"({"definitions":[{"Name":"execute","TargetGroupCount":3,)"
@@ -172,13 +175,90 @@ TEST_CASE("a response is stored for its key") {
   TestDatabase database;
   const Account account = enrolled(*database, "c", "n");
   database->write("t", [&](Transaction& transaction) {
-    store_response(transaction.session(), account, "k", {202, "{}"});
+    store_response(transaction.session(), account, "k", {202, "{}", "digest"});
   });
   database->read("t", [&](SqlSession& session) {
     CHECK(find_response(session, account, "k")->status == 202);
+    CHECK(find_response(session, account, "k")->request == "digest");
     CHECK_FALSE(find_response(session, account, "other"));
     CHECK_FALSE(find_response(session, {account.id + 1, "", Role::node, "", "", ""}, "k"));
   });
+}
+
+TEST_CASE("a session ends at its time, with its account, and with a new password") {
+  TestDatabase database;
+  const auto whose = [&](const char* token, int64_t now) {
+    return database->read("t", [&](SqlSession& session) {
+      const auto account = find_session(session, token, now);
+      return account ? account->name : "";
+    });
+  };
+  const auto begin = [&](const char* token) {
+    database->write("t", [&](Transaction& transaction) {
+      const auto account = find_account(transaction.session(), "ann");
+      put_session(transaction.session(), token, *account, 100, 1);
+    });
+  };
+  const auto set_password = [&](const char* record, Role role) {
+    database->write("t", [&](Transaction& transaction) {
+      put_account(transaction.session(), {0, "ann", role, "", "", record});
+    });
+  };
+  set_password("one", Role::viewer);
+  begin("t1");
+  begin("t2");
+  CHECK(whose("t1", 99) == "ann");
+  CHECK(whose("t1", 100).empty());
+  CHECK(whose("t3", 1).empty());
+  database->write("t",
+                  [&](Transaction& transaction) { remove_session(transaction.session(), "t2"); });
+  CHECK(whose("t1", 1) == "ann");
+  CHECK(whose("t2", 1).empty());
+  set_password("two", Role::admin);
+  CHECK(whose("t1", 1).empty());
+  CHECK(database->read(
+      "t", [](SqlSession& session) { return find_account(session, "ann")->role == Role::admin; }));
+  begin("t1");
+  CHECK(database->write(
+      "t", [](Transaction& transaction) { return remove_account(transaction.session(), "ann"); }));
+  CHECK(whose("t1", 1).empty());
+  set_password("three", Role::admin);
+  CHECK(whose("t1", 1).empty());
+}
+
+TEST_CASE("a scheduler is one that is marked, or whose node array is") {
+  TestDatabase database;
+  const Account account = enrolled(*database, "c", "n");
+  const auto is_scheduler = [&] {
+    return database->read("t", [&](SqlSession& session) {
+      const bool by_account = find_account(session, account.name)->is_scheduler;
+      CHECK(is_scheduler_node(session, "c", "n") == by_account);
+      return by_account;
+    });
+  };
+  const auto change = [&](auto work) {
+    database->write("t", [&](Transaction& transaction) { work(transaction); });
+  };
+  CHECK_FALSE(is_scheduler());
+  change([](Transaction& t) { set_node_scheduler(t.session(), "c", "n", true); });
+  CHECK(is_scheduler());
+  change([](Transaction& t) { set_node_scheduler(t.session(), "c", "n", false); });
+  CHECK_FALSE(is_scheduler());
+  change([](Transaction& t) {
+    put_nodearray(t, "c", "head", "{}", true);
+    put_nodearray(t, "other", "n", "{}", true);
+    set_node_template(t.session(), "c", "n", "execute");
+  });
+  CHECK_FALSE(is_scheduler());
+  change([](Transaction& t) { set_node_template(t.session(), "c", "n", "head"); });
+  CHECK(is_scheduler());
+  // What a scheduler demands changes no marks.
+  change([](Transaction& t) {
+    apply_autoscale(t, "c", {"standard", 1000, {{"head", 1, {}, false, "{}"}}}, 1);
+  });
+  CHECK(is_scheduler());
+  change([](Transaction& t) { put_nodearray(t, "c", "head", "{}", false); });
+  CHECK_FALSE(is_scheduler());
 }
 
 TEST_CASE("users") {

@@ -186,18 +186,20 @@ std::vector<Operation> list_operations(SqlSession& session, std::string_view clu
 
 std::optional<StoredResponse> find_response(SqlSession& session, const Account& account,
                                             std::string_view key) {
-  const auto row = select_one<Row<int64_t, std::string>>(
-      session, "SELECT status, body FROM answers WHERE account = $1 AND key = $2", account.id, key);
+  const auto row = select_one<Row<int64_t, std::string, std::string>>(
+      session, "SELECT status, body, request FROM answers WHERE account = $1 AND key = $2",
+      account.id, key);
   if (!row) return std::nullopt;
-  return StoredResponse{row->get<0>(), row->get<1>()};
+  return StoredResponse{row->get<0>(), row->get<1>(), row->get<2>()};
 }
 
 void store_response(SqlSession& session, const Account& account, std::string_view key,
                     const StoredResponse& answer) {
   const int64_t now = now_ms();
   execute(session,
-          "INSERT INTO answers (account, key, status, body, created) VALUES ($1, $2, $3, $4, $5)",
-          account.id, key, answer.status, answer.body, now);
+          "INSERT INTO answers (account, key, status, body, request, created) "
+          "VALUES ($1, $2, $3, $4, $5, $6)",
+          account.id, key, answer.status, answer.body, answer.request, now);
   execute(session, "DELETE FROM answers WHERE created < $1", now - answers_kept);
 }
 

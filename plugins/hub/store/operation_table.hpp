@@ -60,6 +60,7 @@ std::vector<Operation> list_operations(SqlSession& session, std::string_view clu
 struct StoredResponse {
   int64_t status = 0;
   std::string body;
+  std::string request;  // a digest of it; "": unknown
 };
 std::optional<StoredResponse> find_response(SqlSession& session, const Account& account,
                                             std::string_view key);

@@ -126,8 +126,20 @@ constexpr const char* version_5[] = {
     "ALTER TABLE nodes ADD COLUMN version TEXT NOT NULL DEFAULT ''",
 };
 
-constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3, version_4,
-                                                     version_5};
+constexpr const char* version_6[] = {
+    // Whether the node, or each node of the array, acts for its cluster: set by administrators.
+    "ALTER TABLE nodes ADD COLUMN scheduler BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE nodearrays ADD COLUMN scheduler BIGINT NOT NULL DEFAULT 0",
+    // Who signed in on the page; of the token in the cookie only a digest.
+    "CREATE TABLE sessions (token TEXT PRIMARY KEY, account BIGINT NOT NULL, "
+    "expires BIGINT NOT NULL)",
+    "CREATE INDEX sessions_of_account ON sessions (account)",
+    // A digest of the request that the response is for; "" is unknown.
+    "ALTER TABLE answers ADD COLUMN request TEXT NOT NULL DEFAULT ''",
+};
+
+constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3,
+                                                     version_4, version_5, version_6};
 constexpr auto newest = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.

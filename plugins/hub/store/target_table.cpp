@@ -18,15 +18,16 @@ std::optional<int64_t> asked(int64_t stored) {
   return stored;
 }
 
-using ArrayRow =
-    Row<std::string, std::string, int64_t, int64_t, int64_t, int64_t, std::string, int64_t>;
+using ArrayRow = Row<std::string, std::string, int64_t, int64_t, int64_t, int64_t, std::string,
+                     int64_t, int64_t>;
 const std::string array_columns =
     "SELECT name, definition, dynamic, removal, target_count, target_core_count, request_set, "
-    "expires FROM nodearrays";
+    "expires, scheduler FROM nodearrays";
 
 NodeArray to_nodearray(const ArrayRow& row) {
-  return {row.get<0>(),        row.get<1>(),        row.get<2>() != 0, row.get<3>() != 0,
-          asked(row.get<4>()), asked(row.get<5>()), row.get<6>(),      row.get<7>()};
+  return {row.get<0>(),      row.get<1>(),        row.get<2>() != 0,
+          row.get<3>() != 0, asked(row.get<4>()), asked(row.get<5>()),
+          row.get<6>(),      row.get<7>(),        row.get<8>() != 0};
 }
 
 using PointRow = Row<int64_t, std::string, int64_t, int64_t>;
@@ -204,13 +205,16 @@ std::vector<TargetPoint> target_history(SqlSession& session, std::string_view cl
 }
 
 bool put_nodearray(Transaction& transaction, std::string_view cluster, std::string_view name,
-                   std::string_view definition) {
+                   std::string_view definition, bool is_scheduler) {
   const auto before = find_nodearray(transaction.session(), cluster, name);
   NodeArray array = before.value_or(named(name, false));
   array.definition = definition;
   array.dynamic = false;
   array.removal = false;
   store(transaction, cluster, before, array, 0);
+  execute(transaction.session(),
+          "UPDATE nodearrays SET scheduler = $1 WHERE cluster = $2 AND name = $3", is_scheduler,
+          cluster, name);
   return !before;
 }
 

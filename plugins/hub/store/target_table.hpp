@@ -19,7 +19,8 @@ struct NodeArray {
   bool removal = false;  // no longer requested: it is removed with its last node
   std::optional<int64_t> count, core_count;
   std::string request_set;
-  int64_t expires = 0;  // Unix milliseconds; 0: never
+  int64_t expires = 0;     // Unix milliseconds; 0: never
+  bool scheduler = false;  // whether its nodes act for their cluster; set by administrators alone
 };
 
 // A point of the chart: the target from this moment on.
@@ -47,9 +48,9 @@ std::vector<NodeArray> list_nodearrays(SqlSession& session, std::string_view clu
 std::vector<TargetPoint> target_history(SqlSession& session, std::string_view cluster,
                                         int64_t since);
 
-// Creates the array or replaces its definition; true when it is new.
+// Creates the array or replaces its definition and mark; true when it is new.
 bool put_nodearray(Transaction& transaction, std::string_view cluster, std::string_view name,
-                   std::string_view definition);
+                   std::string_view definition, bool is_scheduler);
 bool remove_nodearray(Transaction& transaction, std::string_view cluster, std::string_view name);
 
 }  // namespace jetpack::hub

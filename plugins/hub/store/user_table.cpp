@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "support/json.hpp"
 #include "support/json_writer.hpp"
+#include "support/utf8.hpp"
 
 namespace jetpack::hub {
 
@@ -13,14 +15,27 @@ constexpr int64_t first_uid = 20'000;
 
 }  // namespace
 
+std::vector<std::string> User::keys() const {
+  std::vector<std::string> texts;
+  try {
+    const auto array = support::parse_json(public_keys, "the keys of a user");
+    if (!array.IsArray()) return texts;
+    for (const auto& key : array.GetArray())
+      if (support::is_string(key)) texts.emplace_back(support::text_of(key));
+  } catch (const Error&) {
+    return texts;
+  }
+  return texts;
+}
+
 void write_user(support::JsonWriter& writer, const User& user) {
   support::Object(writer)
-      .text("name", user.name)
-      .text("fullName", user.full_name)
+      .text("name", support::well_formed(user.name))
+      .text("fullName", support::well_formed(user.full_name))
       .number("uid", user.uid)
       .boolean("isAdmin", user.is_admin)
       .boolean("isOwner", user.is_owner)
-      .json("publicKeys", user.public_keys);
+      .texts("publicKeys", user.keys());
 }
 
 std::vector<User> list_users(SqlSession& session, std::string_view cluster) {
