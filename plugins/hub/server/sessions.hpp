@@ -11,7 +11,7 @@
 
 namespace jetpack::hub {
 
-// The cookie of a session. Its prefix makes browsers insist that only this host sets it, over https.
+// The cookie of a session. Its prefix makes browsers insist that this host alone sets it, by https.
 inline constexpr const char* session_cookie = "__Host-jetpack-session";
 
 struct Sender {
