@@ -188,6 +188,7 @@ JETPACK_PLUGIN(
     command("hub node list", "List nodes with their phases and conditions", hub::node_list,
             queries_hub(), json(), any_cluster(), data(), database(),
             option("phase", "PHASE", "List only nodes in this phase, such as Ready or Failed"),
+            flag("silent", "List only nodes that missed three polls"),
             option("condition", "NAME", "List only nodes on which this condition is not OK")
                 .values_from("condition list --names"),
             option("sort", "KEY", "Sort the nodes: by contact, the longest silent come first")

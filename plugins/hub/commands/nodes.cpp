@@ -12,6 +12,7 @@
 #include "commands/output.hpp"
 #include "common/passwords.hpp"
 #include "common/text.hpp"
+#include "store/contact_table.hpp"
 #include "store/node_table.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
@@ -48,18 +49,23 @@ bool has_bad_condition(const json::Value& node, std::string_view name) {
   return list != nullptr && list->IsArray() && std::any_of(list->Begin(), list->End(), is_it);
 }
 
-// Keeps the nodes that --phase and --condition select, in the order of --sort.
+// --phase means what the table shows; so nodes that fell silent are not Ready.
+bool is_in_phase(const json::Value& node, std::string_view phase) {
+  return support::lower_case(shown_member(node, "state")) == support::lower_case(phase);
+}
+
+// Keeps the nodes that --phase, --silent and --condition select, in the order of --sort.
 void select_nodes(const Call& call, json::Document& nodes) {
   std::vector<json::Value*> kept;
   for (auto& node : nodes.GetArray()) {
     const auto phase = call.text("phase");
     const auto condition = call.text("condition");
-    if (phase && support::lower_case(shown_member(node, "phase")) != support::lower_case(*phase))
-      continue;
+    if (phase && !is_in_phase(node, *phase)) continue;
+    if (call.flag("silent") && !is_in_phase(node, state::silent)) continue;
     if (!condition || has_bad_condition(node, *condition)) kept.push_back(&node);
   }
   const std::string key = text_option(call, "sort");
-  const char* const by = key == "phase" ? "phase" : key == "contact" ? "last_contact" : nullptr;
+  const char* const by = key == "phase" ? "state" : key == "contact" ? "last_contact" : nullptr;
   if (by != nullptr)
     std::stable_sort(kept.begin(), kept.end(), [&](const auto* a, const auto* b) {
       return shown_member(*a, by) < shown_member(*b, by);
@@ -152,7 +158,7 @@ int node_list(const Call& call) {
   show_list(call, nodes,
             {{"CLUSTER", "cluster"},
              {"NODE", "name"},
-             {"PHASE", "phase"},
+             {"PHASE", "state"},
              {"CONDITIONS", condition_text},
              {"NODE ARRAY", "nodearray"},
              {"HOSTNAME", "hostname"},

@@ -196,9 +196,10 @@ int serve(const Call& call) {
   database.on_commit([&feed](const Position& position) { feed.announce(position); });
   feed.announce(database.position());
   const Watcher watcher(database, feed, log);
+  Liveness liveness(database, log);
   Intake intake(database, log, *call.integer("keep"));
   std::optional<Consumer> consumer;
-  if (broker) consumer.emplace(database, intake, log, *broker);
+  if (broker) consumer.emplace(database, intake, liveness, log, *broker);
 
   // Nodes reach the blobs at the same host.
   const std::string host =
@@ -206,8 +207,8 @@ int serve(const Call& call) {
   std::optional<BlobService> blobs;
   if (!call.flag("no-blobs")) blobs.emplace(call, data, parts, host, log, certificate);
   const HttpServer server(
-      {database, accounts, log, feed, page, intake, blobs ? &blobs->locker() : nullptr}, listen,
-      certificate);
+      {database, accounts, log, feed, page, intake, liveness, blobs ? &blobs->locker() : nullptr},
+      listen, certificate);
   const std::string url =
       call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
   std::optional<MetadataServer> azure;

@@ -137,6 +137,8 @@ class RequestHandler : public net::HTTPRequestHandler {
     const Account account = authenticate(request, response);
     const Poco::URI uri = parse_uri(request);
     const std::string& path = uri.getPath();
+    if (account.role == Role::node)
+      services_.liveness.heard(account.cluster, account.node, poll_ms_of(path, query_of(uri)));
     if (path == "/clusterlink/messages") {
       require_method(request.getMethod(), net::HTTPRequest::HTTP_POST);
       return take_messages(account, request, response);

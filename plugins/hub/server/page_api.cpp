@@ -8,6 +8,7 @@
 
 #include <jetpack/error.hpp>
 #include "common/text.hpp"
+#include "store/contact_table.hpp"
 #include "store/converge_table.hpp"
 #include "support/json_writer.hpp"
 
@@ -123,11 +124,12 @@ void write_condition(support::JsonWriter& writer, const StoredCondition& stored,
       .text("ghr_category", condition.ghr_category);
 }
 
-void write_node(support::Object& object, const Node& node) {
+void write_node(support::Object& object, const Node& node, const NodeContact& contact) {
   object.text("cluster", node.cluster)
       .text("name", node.name)
       .text("node_id", node.node_id)
       .text("nodearray", node.template_name)
+      .text("state", state_of(node, contact))
       .text("phase", node.phase)
       .time("phase_since", node.phase_since)
       .text("status_message", node.status_message)
@@ -136,7 +138,8 @@ void write_node(support::Object& object, const Node& node) {
       .text("address", node.address)
       .text("version", node.version)
       .time("first_contact", node.first_contact)
-      .time("last_contact", node.last_contact);
+      .time("last_contact", std::max(node.last_contact, contact.heard))
+      .number("poll_interval", contact.poll_ms / 1000);
   if (node.keepalive_until == keepalive_forever) {
     object.text("keepalive_until", "forever");
   } else {
@@ -187,16 +190,19 @@ std::string answer_nodes(SqlSession& session, const Query& query) {
     throw Error(Errc::usage, "'after_name' needs 'cluster'");
   const auto nodes = list_nodes(session, {query.cluster, query.after_name, limit});
   std::unordered_map<std::string, ConditionsOfNode> conditions;
+  std::unordered_map<std::string, std::unordered_map<std::string, NodeContact>> contacts;
   for (size_t first = 0; first < nodes.size();) {
     size_t last = first;
     while (last + 1 < nodes.size() && nodes[last + 1].cluster == nodes[first].cluster) ++last;
     conditions[nodes[first].cluster] =
         conditions_between(session, nodes[first].cluster, nodes[first].name, nodes[last].name);
+    contacts[nodes[first].cluster] =
+        contacts_between(session, nodes[first].cluster, nodes[first].name, nodes[last].name);
     first = last + 1;
   }
   const auto write_one = [&](support::JsonWriter& writer, const Node& node) {
     support::Object object(writer);
-    write_node(object, node);
+    write_node(object, node, contacts[node.cluster][node.name]);
     object.list("conditions", conditions[node.cluster][node.name],
                 [](support::JsonWriter& inner, const StoredCondition& stored) {
                   write_condition(inner, stored, false);
@@ -215,12 +221,13 @@ std::string answer_node(SqlSession& session, const Query& query) {
   const auto node = find_node(session, query.cluster, query.node);
   if (!node) throw HttpError(404, "node not found in this cluster");
   const auto conditions = list_conditions(session, {query.cluster, query.node, query.node, true});
+  auto contacts = contacts_between(session, query.cluster, query.node, query.node);
   const auto converge = find_converge(session, query.cluster, query.node);
   const auto events = list_events(session, query.cluster, query.node, Priority::low,
                                   {std::nullopt, std::nullopt, recent_events});
   return support::json_object([&](support::Object& answer) {
     answer.object("node", [&](support::Object& object) {
-      write_node(object, *node);
+      write_node(object, *node, contacts[query.node]);
       object.list("conditions", conditions,
                   [](support::JsonWriter& writer, const StoredCondition& stored) {
                     write_condition(writer, stored, true);
@@ -268,9 +275,12 @@ std::string answer_summary(SqlSession& session, const Query& query) {
     };
   };
   const auto phases = count_phases(session, query.cluster);
+  const auto states = count_states(session, query.cluster);
   const auto conditions = count_conditions(session, query.cluster);
   return support::json_object([&](support::Object& object) {
-    object.object("phases", fill(phases)).object("conditions", fill(conditions));
+    object.object("phases", fill(phases))
+        .object("states", fill(states))
+        .object("conditions", fill(conditions));
   });
 }
 

@@ -15,12 +15,10 @@ constexpr std::chrono::milliseconds look_interval{500};
 constexpr int64_t silence = 120'000;  // of a node that stops, until it counts as stopped
 
 bool is_anything_due(SqlSession& session, int64_t now) {
-  return select_one<int64_t>(session,
-                             "SELECT (SELECT count(*) FROM nodearrays WHERE expires > 0 AND "
-                             "expires <= $1) + (SELECT count(*) FROM nodes WHERE phase = "
-                             "'Stopping' AND phase_since < $2 AND last_contact < $3)",
-                             now, now - silence, now - silence)
-             .value_or(0) > 0;
+  return select_one<int64_t>(
+             session, "SELECT count(*) FROM nodearrays WHERE expires > 0 AND expires <= $1", now)
+                 .value_or(0) > 0 ||
+         is_any_stopped(session, now - silence);
 }
 
 }  // namespace

@@ -222,12 +222,12 @@ void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& de
 }
 
 void add_event(Transaction& transaction, std::string_view cluster, std::string_view node,
-               std::string_view text, int64_t now) {
+               std::string_view text, int64_t now, std::string_view level) {
   execute(transaction.session(),
           "INSERT INTO events (id, cluster, node, level, priority, text, extras, sent, received) "
-          "VALUES ($1, $2, $3, 'info', $4, $5, '{}', $6, $7)",
-          transaction.next_message(), cluster, node, static_cast<int64_t>(Priority::medium), text,
-          support::iso_8601(support::from_unix_ms(now)), now);
+          "VALUES ($1, $2, $3, $4, $5, $6, '{}', $7, $8)",
+          transaction.next_message(), cluster, node, level, static_cast<int64_t>(Priority::medium),
+          text, support::iso_8601(support::from_unix_ms(now)), now);
 }
 
 Page<Event> list_events(SqlSession& session, std::string_view cluster, std::string_view node,

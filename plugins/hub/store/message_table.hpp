@@ -60,7 +60,7 @@ void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& de
 
 // Adds an event of the hub's own about a node, with priority medium.
 void add_event(Transaction& transaction, std::string_view cluster, std::string_view node,
-               std::string_view text, int64_t now);
+               std::string_view text, int64_t now, std::string_view level = "info");
 
 // An empty text stands for all.
 Page<Event> list_events(SqlSession& session, std::string_view cluster, std::string_view node,
