@@ -10,6 +10,7 @@
 #include "commands/options.hpp"
 #include "common/json.hpp"
 #include "server/cluster_api.hpp"
+#include "server/keepalive_api.hpp"
 #include "server/page_api.hpp"
 #include "store/database.hpp"
 #include "support/json.hpp"
@@ -32,6 +33,7 @@ Response answer_as_administrator(Database& database, Request request) {
   request.account.name = "administrator";
   try {
     if (request.path.starts_with("/api/")) return page_api_response(database, request);
+    if (auto answer = keepalive_response(database, request)) return *std::move(answer);
     if (auto answer = cluster_api_response(database, request)) return *std::move(answer);
     return {404, error_json("not found")};
   } catch (const HttpError& refusal) {

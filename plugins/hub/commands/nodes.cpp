@@ -18,6 +18,7 @@
 #include "support/json_writer.hpp"
 #include "support/random.hpp"
 #include "support/text.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::hub {
 
@@ -100,10 +101,12 @@ std::vector<std::string> clusters_of(const Call& call, const HubClient& client) 
   return names;
 }
 
-int act_on_nodes(const Call& call, const std::string& action) {
+// `until`: of a keep-alive, else "".
+int act_on_nodes(const Call& call, const std::string& action, const std::string& until = {}) {
   const std::string cluster = cluster_option(call);
   const auto names = call.texts("NAME");
   const std::string body = support::json_object([&](support::Object& object) {
+    if (!until.empty()) object.text("until", until);
     if (const auto reason = call.text("reason")) object.text("reason", *reason);
     object.list("names", names, [](support::JsonWriter& writer, std::string_view name) {
       writer.String(name.data(), static_cast<json::SizeType>(name.size()));
@@ -239,6 +242,17 @@ int node_deallocate(const Call& call) { return act_on_nodes(call, "deallocate");
 int node_shutdown(const Call& call) { return act_on_nodes(call, "shutdown"); }
 int node_start(const Call& call) { return act_on_nodes(call, "start"); }
 int node_restart(const Call& call) { return act_on_nodes(call, "restart"); }
+
+int node_keepalive(const Call& call) {
+  if (call.flag("cancel") && call.given("for"))
+    throw Error(Errc::usage, "--cancel and --for exclude each other");
+  const auto span = call.duration("for");
+  return act_on_nodes(call, "keepalive",
+                      call.flag("cancel") ? "none"
+                      : span ? support::iso_8601(support::from_unix_ms(now_ms() + span->count()))
+                             : "forever");
+}
+
 int node_reimage(const Call& call) { return act_on_nodes(call, "reimage"); }
 
 }  // namespace jetpack::hub

@@ -21,6 +21,7 @@
 #include "common/refusal_log.hpp"
 #include "server/cluster_api.hpp"
 #include "server/event_stream.hpp"
+#include "server/keepalive_api.hpp"
 #include "server/page_api.hpp"
 #include "server/request.hpp"
 #include "server/userdata.hpp"
@@ -164,6 +165,7 @@ class RequestHandler : public net::HTTPRequestHandler {
     if (asked.path == "/clusterlink/locker" && services_.locker != nullptr)
       return services_.locker->answer(asked);
     if (auto answer = userdata_response(services_.database, asked)) return *std::move(answer);
+    if (auto answer = keepalive_response(services_.database, asked)) return *std::move(answer);
     if (auto answer = cluster_api_response(services_.database, asked)) return *std::move(answer);
     if (services_.page.find(asked.path) != nullptr) require_method(asked.method, "GET");
     throw HttpError(net::HTTPResponse::HTTP_NOT_FOUND, "not found");

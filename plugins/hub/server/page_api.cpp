@@ -8,8 +8,11 @@
 
 #include <jetpack/error.hpp>
 #include "common/text.hpp"
+#include "server/properties_api.hpp"
+#include "server/targets_api.hpp"
 #include "store/contact_table.hpp"
 #include "store/converge_table.hpp"
+#include "store/history_table.hpp"
 #include "support/json_writer.hpp"
 
 namespace jetpack::hub {
@@ -19,7 +22,8 @@ namespace {
 constexpr int64_t max_limit = 10'000;
 constexpr int64_t max_hours = 31LL * 24;
 constexpr int64_t recent_events = 50;
-constexpr int64_t hour_ms = 3'600'000;
+constexpr int64_t recent_changes = 500;  // of a node, as many as a day of flapping has
+constexpr int64_t most_counted = 100'000;
 
 int64_t parse_number(const std::string& name, const std::string& text, int64_t least,
                      int64_t most) {
@@ -37,6 +41,10 @@ void set_choice(Query& query, const std::string& name, const std::string& value)
     query.least = value == "all" ? Priority::low : Priority::medium;
   } else if (name == "priority") {
     throw Error(Errc::usage, "'priority' must be all or medium");
+  } else if (name == "level" && (value == "warn" || value == "error")) {
+    query.filter.level = value;
+  } else if (name == "level") {
+    throw Error(Errc::usage, "'level' must be warn or error");
   } else if (name == "properties" && value == "yes") {
     query.with_properties = true;
   } else if (name == "properties") {
@@ -44,7 +52,8 @@ void set_choice(Query& query, const std::string& name, const std::string& value)
   } else {
     throw Error(Errc::usage,
                 "unknown query parameter; expected after, after_name, before, "
-                "cluster, hours, limit, node, priority, properties, type");
+                "cluster, hours, level, limit, node, priority, properties, property, since, text, "
+                "type");
   }
 }
 
@@ -55,6 +64,12 @@ void set(Query& query, const std::string& name, const std::string& value) {
     query.node = value;
   } else if (name == "type") {
     query.type = value;
+  } else if (name == "text") {
+    query.filter.text = value;
+  } else if (name == "since") {
+    query.filter.since = parse_number(name, value, 0, INT64_MAX);
+  } else if (name == "property") {
+    query.properties = property_keys(value);
   } else if (name == "after_name") {
     query.after_name = value;
   } else if (name == "after") {
@@ -208,11 +223,22 @@ std::string answer_nodes(SqlSession& session, const Query& query) {
                   write_condition(inner, stored, false);
                 });
     if (query.with_properties) object.json("properties", node.properties);
+    if (!query.with_properties && !query.properties.empty())
+      object.json("properties", chosen_properties(node.properties, query.properties));
   };
   return support::json_object([&](support::Object& object) {
     object.list("nodes", nodes, write_one);
     object.boolean("more", static_cast<int64_t>(nodes.size()) == limit);
   });
+}
+
+void write_change(support::JsonWriter& writer, const NodeChange& change) {
+  support::Object(writer)
+      .time("time", change.time)
+      .text("what", change.what)
+      .text("name", change.name)
+      .text("status", change.status)
+      .text("message", change.message);
 }
 
 std::string answer_node(SqlSession& session, const Query& query) {
@@ -223,6 +249,7 @@ std::string answer_node(SqlSession& session, const Query& query) {
   const auto conditions = list_conditions(session, {query.cluster, query.node, query.node, true});
   auto contacts = contacts_between(session, query.cluster, query.node, query.node);
   const auto converge = find_converge(session, query.cluster, query.node);
+  const auto history = node_history(session, query.cluster, query.node, recent_changes);
   const auto events = list_events(session, query.cluster, query.node, Priority::low,
                                   {std::nullopt, std::nullopt, recent_events});
   return support::json_object([&](support::Object& answer) {
@@ -232,6 +259,7 @@ std::string answer_node(SqlSession& session, const Query& query) {
                   [](support::JsonWriter& writer, const StoredCondition& stored) {
                     write_condition(writer, stored, true);
                   });
+      object.list("history", history, write_change);
       object.json("properties", node->properties);
       object.json("configuration", node->configuration);
       object.list("events", events.items,
@@ -242,29 +270,10 @@ std::string answer_node(SqlSession& session, const Query& query) {
   });
 }
 
-std::string answer_targets(SqlSession& session, const Query& query) {
-  if (query.cluster.empty()) throw Error(Errc::usage, "'cluster' is required");
-  const int64_t now = now_ms();
-  const auto arrays = list_nodearrays(session, query.cluster, now);
-  const auto history = target_history(session, query.cluster, now - query.hours * hour_ms);
+std::string answer_low_events(SqlSession& session, const Query& query) {
+  const int64_t count = count_low_events(session, query.cluster, query.node, most_counted);
   return support::json_object([&](support::Object& object) {
-    object.list("nodearrays", arrays, [](support::JsonWriter& writer, const NodeArray& array) {
-      support::Object(writer)
-          .text("name", array.name)
-          .number("target_count", array.count)
-          .number("target_core_count", array.core_count)
-          .time("expires", array.expires)
-          .text("request_set", array.request_set)
-          .boolean("dynamic", array.dynamic)
-          .boolean("removal", array.removal);
-    });
-    object.list("history", history, [](support::JsonWriter& writer, const TargetPoint& point) {
-      support::Object(writer)
-          .time("time", point.time)
-          .text("nodearray", point.nodearray)
-          .number("target_count", point.count)
-          .number("target_core_count", point.core_count);
-    });
+    object.number("count", count).boolean("more", count == most_counted);
   });
 }
 
@@ -295,7 +304,10 @@ std::string answer_clusters(SqlSession& session, const Query& query) {
 
 std::string answer_query(SqlSession& session, const std::string& path, const Query& query) {
   if (path == "/api/events")
-    return events_json(list_events(session, query.cluster, query.node, query.least, query.range));
+    return events_json(
+        list_events(session, query.cluster, query.node, query.least, query.range, query.filter));
+  if (path == "/api/events/low") return answer_low_events(session, query);
+  if (path == "/api/properties") return answer_properties(session, query);
   if (path == "/api/messages")
     return page_json("messages", list_messages(session, query.cluster, query.type, query.range));
   if (path == "/api/nodes") return answer_nodes(session, query);
