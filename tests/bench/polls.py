@@ -1,5 +1,5 @@
-"""What the polls of 10,000 nodes cost the hub: each asks for its configuration every 60 seconds, on a new
-connection, as the hub closes those that are idle for so long."""
+"""What the polls of 10,000 nodes cost the hub: each asks for its configuration every 60 seconds. On connections
+that are kept, and on new ones, handshake and all, as of nodes whose connection was closed meanwhile."""
 
 import asyncio
 import contextlib
@@ -42,6 +42,7 @@ class Polls:
         self.url, self.nodes = about["url"], nodes
         self.context = ssl.create_default_context(cafile=about["ca"])
         self.paths, self.failed = {}, 0
+        self.keeps, self.kept = True, []
 
     async def prepare(self):
         """Polls each node once, as after a start of the hub."""
@@ -62,13 +63,17 @@ class Polls:
         await asyncio.gather(*(work() for _ in range(WARM_LINKS)))
 
     async def poll(self, node):
-        """One poll, on a connection of its own."""
-        link, status = HttpLink(self.url, self.context), 0
-        with contextlib.suppress(OSError):
+        """One poll, on a connection of its own or one that is kept."""
+        link = self.kept.pop() if self.kept else HttpLink(self.url, self.context)
+        status = 0
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             status, _, _ = await link.ask("GET", self.paths[node["node"]],
                                           (node["username"], node["password"]))
         self.failed += status != 304
-        link.close()
+        if self.keeps:
+            self.kept.append(link)
+        else:
+            link.close()
 
     async def go_on(self, seconds):
         """All nodes in turn, evenly."""
@@ -82,12 +87,17 @@ class Polls:
 
 
 async def measured(polls, pid):
-    """(share of a core, polls, seconds) after all nodes were heard once."""
+    """[(share of a core, polls, seconds)] on kept and on new connections, after all nodes were heard once."""
     await polls.prepare()
-    await asyncio.sleep(3)
-    before = processor_seconds(pid)
-    count, seconds = await polls.go_on(SECONDS)
-    return (processor_seconds(pid) - before) / seconds, count, seconds
+    found = []
+    for polls.keeps in (True, False):
+        await asyncio.sleep(3)
+        before = processor_seconds(pid)
+        count, seconds = await polls.go_on(SECONDS)
+        found.append(((processor_seconds(pid) - before) / seconds, count, seconds))
+        while polls.kept:
+            polls.kept.pop().close()
+    return found
 
 
 def run(directory):
@@ -102,11 +112,13 @@ def run(directory):
         nodes = json.loads(jetpack(data, "node", "add", "n-", "--cluster", CLUSTER, "--count", str(NODES),
                                    "--json"))
         polls = Polls(about, nodes)
-        share, count, seconds = asyncio.run(measured(polls, about["pid"]))
+        found = asyncio.run(measured(polls, about["pid"]))
     finally:
         hub.terminate()
         hub.wait()
         hub.stdout.close()
-    print(f"{count} polls of {NODES} nodes in {seconds:.0f} s, {polls.failed} failed: {100 * share:.1f} % of a "
-          f"core (budget {100 * MOST_SHARE:.0f} %)")
-    return share <= MOST_SHARE and not polls.failed
+    for kind, (share, count, seconds) in zip(("kept", "new"), found):
+        print(f"{kind:4} connections: {count} polls of {NODES} nodes in {seconds:.0f} s, "
+              f"{100 * share:.1f} % of a core (budget {100 * MOST_SHARE:.0f} %)")
+    print(f"{polls.failed} failed")
+    return max(share for share, _, _ in found) <= MOST_SHARE and not polls.failed

@@ -15,7 +15,7 @@ def lines(page):
 
 def legend(page):
     """[(node array, cores or nodes)] beside the chart."""
-    return list(zip(page.texts("#targets .series"), page.texts("#targets td.figure")))
+    return list(zip(page.texts("#targets .series"), page.texts("#targets td.figure:not(.ready)")))
 
 
 def test_the_chart_changes_without_a_reload(open_page, hub):

@@ -27,7 +27,10 @@ function historyRow({ time, what, name, status, message }) {
   of.scope = "row";
   const state = make("td");
   state.append(tag(STATES.get(status) ?? CONDITIONS.get(status) ?? "", status));
-  row.append(when, of, state, make("td", "message", message || "–"));
+  const text = make("td", "message");
+  text.append(make("div", "clamped", message || "–"));
+  text.title = message;
+  row.append(when, of, state, text);
   return row;
 }
 

@@ -119,14 +119,15 @@ export class Problems {
     const where = make("td", "places");
     const key = this.#by || "array";
     where.append(...places.slice(0, MOST_PLACES).map(([place, number]) =>
-      this.#button(`${place} ${count(number)}`, `${group.filter} ${term(key, place)}`,
+      this.#button(number > 1 ? `${place} ×${count(number)}` : place, `${group.filter} ${term(key, place)}`,
         `Show those in ${place}`)));
     if (places.length > MOST_PLACES)
       where.append(make("span", "note", `and ${count(places.length - MOST_PLACES)} more`));
     if (places.length === 0) where.append("–");
     const since = make("td");
     since.append(group.since ? timeElement(group.since) : "–");
-    const message = make("td", "message", group.message || "–");
+    const message = make("td", "message");
+    message.append(make("div", "clamped", group.message || "–"));
     message.title = group.message;
     row.append(name, status, nodes, where, since, message);
     return row;
