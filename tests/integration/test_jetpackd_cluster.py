@@ -186,8 +186,26 @@ def test_shutdown(cluster):
     assert f"terminate requested by {request['by']}: idle" in events
 
 
-def test_a_killed_node_is_silent_until_it_is_back(cluster):
+def poll_every_second(cluster):
+    """Restarts the daemon with the shortest interval, which it reads when it starts."""
+    configuration = cluster.node_at_hub()["configuration"]
+    configuration["cyclecloud"]["jetpack"]["userdata_interval"] = 1
+    file = cluster.root / "interval.json"
+    file.write_text(json.dumps(configuration))
+    done = cluster.administer("hub", "node", "configure", "execute-1", "-c", "demo", "--data",
+                              cluster.data, "--file", file)
+    assert done.returncode == 0, done.stderr
+    for _ in range(2):  # the first fetches it, the second starts with it
+        cluster.daemon.kill()
+        cluster.daemon.wait()
+        cluster.start_daemon()
+        wait_for(lambda: "userdata_interval" in (cluster.home / "config/configuration.json").read_text(),
+                 "the node's configuration")
     wait_for(lambda: cluster.node_at_hub()["poll_interval"] == 1, "what the daemon says of its polls")
+
+
+def test_a_killed_node_is_silent_until_it_is_back(cluster):
+    poll_every_second(cluster)
     assert cluster.node_at_hub()["state"] == "Ready"
     cluster.daemon.kill()
     cluster.daemon.wait()
