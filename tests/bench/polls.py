@@ -66,9 +66,12 @@ class Polls:
         """One poll, on a connection of its own or one that is kept."""
         link = self.kept.pop() if self.kept else HttpLink(self.url, self.context)
         status = 0
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            status, _, _ = await link.ask("GET", self.paths[node["node"]],
-                                          (node["username"], node["password"]))
+        for _ in range(2):  # the hub may have closed a kept one
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                status, _, _ = await link.ask("GET", self.paths[node["node"]],
+                                              (node["username"], node["password"]))
+            if status:
+                break
         self.failed += status != 304
         if self.keeps:
             self.kept.append(link)
