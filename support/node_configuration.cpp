@@ -210,7 +210,7 @@ void NodeConfiguration::run_ohai() {
   }
 }
 
-NodeConfiguration::Fetched NodeConfiguration::fetch() {
+NodeConfiguration::Fetched NodeConfiguration::fetch(std::chrono::seconds interval) {
   Fetched fetched;
   const auto id = session_.identity("userdata");
   if (!id) {
@@ -224,7 +224,10 @@ NodeConfiguration::Fetched NodeConfiguration::fetch() {
   const std::string path = "/clusterlink/userdata/" + percent_encoded(*id) +
                            (known.empty() ? "" : "?known=" + percent_encoded(known));
   Request request;
-  request.path = path;
+  std::string asked = path;
+  if (interval.count() > 0)
+    asked += (known.empty() ? "?interval=" : "&interval=") + std::to_string(interval.count());
+  request.path = asked;
   request.timeout = fetch_timeout;
   request.max_reply = max_userdata;
   const auto reply = session_.request(request);

@@ -12,6 +12,7 @@
 //   properties.base.json  the properties as the facts and the server last had them
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -65,8 +66,9 @@ class NodeConfiguration {
 
   // Fetches the userdata and writes configuration.json, properties.json, auth.json and node.json.
   // The users are only written down: jetpackd creates them. Throws Errc::unavailable when there is
-  // no answer, Errc::corrupt when it is not userdata; then nothing has changed.
-  Fetched fetch();
+  // no answer, Errc::corrupt when it is not userdata; then nothing has changed. `interval`: until
+  // the next fetch, for the server to know when the node is overdue; 0: nobody fetches regularly.
+  Fetched fetch(std::chrono::seconds interval = {});
 
   // All of it, as a verb does it: facts with metadata, then fetch(). When fetch() throws, the facts
   // are there.

@@ -45,11 +45,11 @@ UserdataFetcher::UserdataFetcher(const jetpack::Call& call, Accounts& accounts, 
       usual_(options_.interval, options_.interval, options_.seed),
       rejected_(options_.interval, std::max(options_.interval, longest_pause), options_.seed + 1) {}
 
-milliseconds UserdataFetcher::fetch() {
+milliseconds UserdataFetcher::fetch(bool is_last) {
   is_current_ = false;
   if (are_facts_due_) update_facts({}, support::read_machine(log_));
   try {
-    return request_userdata();
+    return request_userdata(is_last);
   } catch (const Error& e) {
     fail(e.what(), e.code() == Errc::denied || e.code() == Errc::corrupt);
   } catch (const std::exception& e) {
@@ -80,8 +80,9 @@ void UserdataFetcher::write_node_json() {
   }
 }
 
-milliseconds UserdataFetcher::request_userdata() {
-  const auto fetched = configuration_.fetch();
+milliseconds UserdataFetcher::request_userdata(bool is_last) {
+  const auto next = std::chrono::duration_cast<std::chrono::seconds>(options_.interval);
+  const auto fetched = configuration_.fetch(is_last ? std::chrono::seconds{0} : next);
   board_.note_progress();
   if (!fetched.rejection.empty()) return reject(fetched.rejection);
   board_.note_contact();

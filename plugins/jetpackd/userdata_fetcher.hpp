@@ -29,8 +29,8 @@ class UserdataFetcher {
                   support::LogFile& log, Options options);
 
   // Fetches and applies the userdata once, after the facts where these are due; returns the time
-  // until the next fetch.
-  std::chrono::milliseconds fetch();
+  // until the next fetch. Unless `is_last`, the server is told when to expect that one.
+  std::chrono::milliseconds fetch(bool is_last = false);
 
   // Whether the last fetch succeeded and everything was applied.
   bool is_current() const { return is_current_; }
@@ -49,7 +49,7 @@ class UserdataFetcher {
   }
 
  private:
-  std::chrono::milliseconds request_userdata();
+  std::chrono::milliseconds request_userdata(bool is_last);
   std::chrono::milliseconds reject(const std::string& why);
   void apply(const support::Userdata& userdata);
   void report_installation(const support::Userdata& userdata, const Accounts::Outcome& outcome);

@@ -77,10 +77,10 @@ std::unique_ptr<Watcher> Worker::watch() {
 
 bool Worker::run_once() {
   const bool was_drained = deliverer_.drain(once_timeout);
-  fetcher_.fetch();
+  fetcher_.fetch(true);
   // After it, because the server may say where the metadata service is.
   if (fetcher_.update_facts(support::read_metadata(session_), support::read_machine(log_)))
-    fetcher_.fetch();
+    fetcher_.fetch(true);
   const bool is_drained = was_drained && deliverer_.drain(once_timeout);
   read_outbox();
   save();

@@ -61,11 +61,11 @@ def open_page(open_page_of, lively):
 
 
 def test_by_keyboard_alone(open_page):
-    page = open_page()
+    page = open_page("/clusters/demo?sort=name")
     page.wait_for_nodes("execute-1", "execute-2", "execute-3", "gpu-1", "login-1", "scheduler")
     wait_for(lambda: page.texts("#targets .series") == ["execute", "gpu"], "the targets")
     reached = []
-    for _ in range(30):
+    for _ in range(50):
         page.press(TAB)
         reached.append(page.focus())
     wanted = ["skip", "brand", "cluster", "appearance", "stat error", "node-filter", "nodes",

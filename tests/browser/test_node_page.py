@@ -79,7 +79,7 @@ def test_a_check_that_asked_for_its_end(open_page, hub):
     assert "GPU 3 <b>fell</b> off the bus" in page.texts(output)[0]
 
     page.open("/clusters/demo")
-    wait_for(lambda: [text for text in page.texts("#node-rows .phase .why") if reason in text],
+    wait_for(lambda: [text for text in page.texts("#node-rows .reason") if reason in text],
              "the reason in the node's row")
 
 

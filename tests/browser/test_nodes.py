@@ -48,7 +48,7 @@ def test_why_a_node_goes(open_page, hub):
     done = hub.administer("hub", "node", "terminate", "--data", hub.data, "-c", "demo", "execute-1",
                           "--reason", "<i>bad</i> fans")
     assert done.returncode == 0, done.stderr
-    page.wait_for_texts("#node-rows .phase .why", "<i>bad</i> fans")
+    page.wait_for_texts("#node-rows .reason", "<i>bad</i> fans")
     assert ": <i>bad</i> fans, " in page.script("document.querySelector('#node-rows .phase').title")
     wait_for(lambda: any("terminate requested by" in text for text in page.texts("#events")), "event")
 
@@ -58,13 +58,15 @@ def test_filter_and_order(open_page, hub):
     hub.say("condition", {"name": "ib", "status": "Error"}, "execute-10")
     hub.say("installation", {"status": "ok"}, "execute-10")
     page = open_page()
-    page.wait_for_nodes("execute-1", "execute-2", "execute-10", "gpu-1")
+    page.wait_for_nodes("execute-10", "execute-1", "execute-2", "gpu-1")  # the worst first
     assert page.texts("#node-count") == ["4"]
+    page.find("[data-by=name]").click()
+    page.wait_for_nodes("execute-1", "execute-2", "execute-10", "gpu-1")
 
     page.find("#node-filter").send_keys("EXEC host-execute-10")
     page.wait_for_nodes("execute-10")
     assert page.texts("#node-count") == ["1 of 4"]
-    assert page.browser.current_url.endswith("?q=EXEC+host-execute-10")
+    assert page.browser.current_url.endswith("?q=EXEC+host-execute-10&sort=name")
     page.find("#node-clear").click()
     page.wait_for_nodes("execute-1", "execute-2", "execute-10", "gpu-1")
 

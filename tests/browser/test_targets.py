@@ -15,7 +15,7 @@ def lines(page):
 
 def legend(page):
     """[(node array, cores or nodes)] beside the chart."""
-    return list(zip(page.texts("#targets .series"), page.texts("#targets td.figure")))
+    return list(zip(page.texts("#targets .series"), page.texts("#targets td.figure:not(.ready)")))
 
 
 def test_the_chart_changes_without_a_reload(open_page, hub):
@@ -104,9 +104,14 @@ def a_cluster_at_work(hub):
                 **unique, "name": f"'{array}-' || i", "hostname": f"'{array}-' || i",
                 "phase": "CASE WHEN i % 97 = 5 THEN 'Failed' WHEN i % 19 = 4 THEN 'Installing' "
                          "WHEN i > 405 THEN 'Preparing' ELSE phase END",
+                "properties": "json_object('rack', printf('r%02d', i / 40 + 1))",
+                "template": f"'{array}'",
+                "status_message": "CASE WHEN i % 97 = 5 THEN '00-install.sh failed' ELSE '' END",
                 "keepalive_until": "CASE WHEN i % 11 = 0 THEN -1 ELSE 0 END"})
             copy_rows(db, "conditions", f"node = '{array}-1'", count, {
                 "node": f"'{array}-' || i",
+                "message": "CASE WHEN i % 53 = 3 THEN 'port 1 is down' WHEN i % 23 = 7 "
+                           "THEN 'symbol errors' ELSE '' END",
                 "status": "CASE WHEN i % 53 = 3 THEN 'Error' WHEN i % 23 = 7 THEN 'Warning' "
                           "ELSE status END"})
         a_day_of_targets(db)
@@ -133,6 +138,7 @@ def test_a_day_of_targets(open_page, hub):
     drawn = lines(page)
     assert len(drawn) == 3 and all(len(line) > 500 for line in drawn)
     assert len(page.texts("#chart text.middle")) >= 5
+    wait_for(lambda: page.is_shown("#problems") and page.texts("#problems .chip"), "the problems")
     page.picture("screenshot")
     page.find("#chart-table summary").click()
     wait_for(lambda: len(page.texts("#changes tbody tr")) == 200, "the table")

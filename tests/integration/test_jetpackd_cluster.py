@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 
@@ -183,3 +184,51 @@ def test_shutdown(cluster):
     assert request["by"].endswith("/" + listed["name"]) and request["time"]
     events = run(cluster, "hub", "event", "list").stdout
     assert f"terminate requested by {request['by']}: idle" in events
+
+
+def poll_every_second(cluster):
+    """Restarts the daemon with the shortest interval, which it reads when it starts."""
+    configuration = cluster.node_at_hub()["configuration"]
+    configuration["cyclecloud"]["jetpack"]["userdata_interval"] = 1
+    file = cluster.root / "interval.json"
+    file.write_text(json.dumps(configuration))
+    done = cluster.administer("hub", "node", "configure", "execute-1", "-c", "demo", "--data",
+                              cluster.data, "--file", file)
+    assert done.returncode == 0, done.stderr
+    for _ in range(2):  # the first fetches it, the second starts with it
+        cluster.daemon.kill()
+        cluster.daemon.wait()
+        cluster.start_daemon()
+        wait_for(lambda: "userdata_interval" in (cluster.home / "config/configuration.json").read_text(),
+                 "the node's configuration")
+    wait_for(lambda: cluster.node_at_hub()["poll_interval"] == 1, "what the daemon says of its polls")
+
+
+def test_a_killed_node_is_silent_until_it_is_back(cluster):
+    poll_every_second(cluster)
+    assert cluster.node_at_hub()["state"] == "Ready"
+    cluster.daemon.kill()
+    cluster.daemon.wait()
+    wait_for(lambda: cluster.node_at_hub()["state"] == "Silent", "silence")
+    silent = cluster.node_at_hub()
+    assert silent["phase"] == "Ready"
+    assert cluster.get("/api/summary?cluster=demo").json["states"] == {"Silent": 1}
+    listed = cluster.administer("hub", "node", "list", "--data", cluster.data, "--silent", "--names")
+    assert listed.stdout == "execute-1\n"
+    cluster.start_daemon()
+    wait_for(lambda: cluster.node_at_hub()["state"] == "Ready", "the node to be back")
+    assert cluster.node_at_hub()["last_contact"] > silent["last_contact"]
+    texts = [event["message"] for event in cluster.events()]
+    assert "silent: missed three polls, one every 1 s" in texts
+    assert any(text.startswith("in contact again after ") for text in texts)
+    history = [(change["what"], change["status"]) for change in cluster.node_at_hub()["history"]]
+    assert ("contact", "Silent") in history and ("contact", "In contact") in history
+
+
+def test_a_terminated_node_that_talks_is_shown_so(cluster):
+    wait_for(lambda: cluster.node_at_hub()["state"] == "Ready", "the node")
+    assert cluster.node_at_hub()["version"]
+    with sqlite3.connect(cluster.data / "hub.db") as database:
+        database.execute("UPDATE nodes SET phase = 'Terminated', phase_since = last_contact")
+    wait_for(lambda: cluster.node_at_hub()["state"] == "Still talks", "that it still talks")
+    assert cluster.node_at_hub()["phase"] == "Terminated"

@@ -15,6 +15,7 @@
 #include "blobs/blob_reading.hpp"
 #include "blobs/blob_request.hpp"
 #include "blobs/blob_response.hpp"
+#include "blobs/blob_services.hpp"
 #include "blobs/blob_xml.hpp"
 #include "blobs/block_list.hpp"
 #include "common/listener.hpp"
@@ -37,25 +38,6 @@ constexpr size_t part_size = 256 << 10;
 constexpr uint64_t max_content = uint64_t{5000} << 20;  // of one request, as Azure's Put Blob
 constexpr size_t max_list_body = 8 << 20;
 constexpr std::string_view default_version = "2020-12-06";
-
-struct BlobServices {
-  BlobServices(BlobStore& store_in, const BlobAccount& account_in, IsPolicyInForce in_force,
-               const support::LogFile& log_in, const Limits& limits)
-      : store(store_in),
-        account(account_in),
-        is_in_force(std::move(in_force)),
-        log(log_in),
-        connections("connections", {limits.connections, limits.connections, 0}),
-        transfers("transfers", {limits.transfers, limits.transfers_per_address, 0}) {}
-
-  BlobStore& store;
-  const BlobAccount& account;
-  IsPolicyInForce is_in_force;
-  const support::LogFile& log;
-  RefusalLog refusals{log};
-  RefusalLog excesses{log};
-  Quota connections, transfers;
-};
 
 // Handles one request.
 class BlobHandler : public Handler {
@@ -89,7 +71,7 @@ class BlobHandler : public Handler {
   template <class Action>
   void answer_errors(const net::HTTPServerRequest& asked, net::HTTPServerResponse& response,
                      Action action) {
-    const std::string address = asked.clientAddress().host().toString();
+    const std::string& address = connection_.address();
     try {
       action();
     } catch (const BlobError& refusal) {

@@ -69,10 +69,11 @@ Delivery read_delivery(SqlSession& session, const BrokerMessage& message) {
 
 }  // namespace
 
-Consumer::Consumer(Database& database, Intake& intake, const support::LogFile& log,
-                   BrokerAddress address)
+Consumer::Consumer(Database& database, Intake& intake, Liveness& liveness,
+                   const support::LogFile& log, BrokerAddress address)
     : database_(database),
       intake_(intake),
+      liveness_(liveness),
       log_(log),
       address_(std::move(address)),
       failures_(log),
@@ -127,6 +128,8 @@ void Consumer::settle(BrokerConnection& broker, const std::vector<BrokerMessage>
   std::vector<Delivery*> usable;
   for (auto& delivery : opened)
     if (delivery) usable.push_back(&*delivery);
+  for (const auto* delivery : usable)
+    liveness_.heard(delivery->account.cluster, delivery->account.node);
   bool is_stored = true;
   try {
     if (!usable.empty()) intake_.store(usable);

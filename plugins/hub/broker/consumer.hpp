@@ -11,6 +11,7 @@
 #include "common/background.hpp"
 #include "store/database.hpp"
 #include "store/intake.hpp"
+#include "store/liveness.hpp"
 #include "support/log_file.hpp"
 
 namespace jetpack::hub {
@@ -20,7 +21,8 @@ namespace jetpack::hub {
 // jetpack.refused.
 class Consumer {
  public:
-  Consumer(Database& database, Intake& intake, const support::LogFile& log, BrokerAddress address);
+  Consumer(Database& database, Intake& intake, Liveness& liveness, const support::LogFile& log,
+           BrokerAddress address);
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
 
@@ -33,6 +35,7 @@ class Consumer {
 
   Database& database_;
   Intake& intake_;
+  Liveness& liveness_;
   const support::LogFile& log_;
   BrokerAddress address_;
   uint64_t refused_ = 0;

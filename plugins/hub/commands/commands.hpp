@@ -25,6 +25,7 @@ int node_deallocate(const Call& call);
 int node_shutdown(const Call& call);
 int node_start(const Call& call);
 int node_restart(const Call& call);
+int node_keepalive(const Call& call);
 int node_reimage(const Call& call);
 
 int cluster_list(const Call& call);

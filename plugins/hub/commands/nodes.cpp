@@ -12,11 +12,13 @@
 #include "commands/output.hpp"
 #include "common/passwords.hpp"
 #include "common/text.hpp"
+#include "store/contact_table.hpp"
 #include "store/node_table.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
 #include "support/random.hpp"
 #include "support/text.hpp"
+#include "support/times.hpp"
 
 namespace jetpack::hub {
 
@@ -48,18 +50,23 @@ bool has_bad_condition(const json::Value& node, std::string_view name) {
   return list != nullptr && list->IsArray() && std::any_of(list->Begin(), list->End(), is_it);
 }
 
-// Keeps the nodes that --phase and --condition select, in the order of --sort.
+// --phase means what the table shows; so nodes that fell silent are not Ready.
+bool is_in_phase(const json::Value& node, std::string_view phase) {
+  return support::lower_case(shown_member(node, "state")) == support::lower_case(phase);
+}
+
+// Keeps the nodes that --phase, --silent and --condition select, in the order of --sort.
 void select_nodes(const Call& call, json::Document& nodes) {
   std::vector<json::Value*> kept;
   for (auto& node : nodes.GetArray()) {
     const auto phase = call.text("phase");
     const auto condition = call.text("condition");
-    if (phase && support::lower_case(shown_member(node, "phase")) != support::lower_case(*phase))
-      continue;
+    if (phase && !is_in_phase(node, *phase)) continue;
+    if (call.flag("silent") && !is_in_phase(node, state::silent)) continue;
     if (!condition || has_bad_condition(node, *condition)) kept.push_back(&node);
   }
   const std::string key = text_option(call, "sort");
-  const char* const by = key == "phase" ? "phase" : key == "contact" ? "last_contact" : nullptr;
+  const char* const by = key == "phase" ? "state" : key == "contact" ? "last_contact" : nullptr;
   if (by != nullptr)
     std::stable_sort(kept.begin(), kept.end(), [&](const auto* a, const auto* b) {
       return shown_member(*a, by) < shown_member(*b, by);
@@ -94,10 +101,12 @@ std::vector<std::string> clusters_of(const Call& call, const HubClient& client) 
   return names;
 }
 
-int act_on_nodes(const Call& call, const std::string& action) {
+// `until`: of a keep-alive, else "".
+int act_on_nodes(const Call& call, const std::string& action, const std::string& until = {}) {
   const std::string cluster = cluster_option(call);
   const auto names = call.texts("NAME");
   const std::string body = support::json_object([&](support::Object& object) {
+    if (!until.empty()) object.text("until", until);
     if (const auto reason = call.text("reason")) object.text("reason", *reason);
     object.list("names", names, [](support::JsonWriter& writer, std::string_view name) {
       writer.String(name.data(), static_cast<json::SizeType>(name.size()));
@@ -152,7 +161,7 @@ int node_list(const Call& call) {
   show_list(call, nodes,
             {{"CLUSTER", "cluster"},
              {"NODE", "name"},
-             {"PHASE", "phase"},
+             {"PHASE", "state"},
              {"CONDITIONS", condition_text},
              {"NODE ARRAY", "nodearray"},
              {"HOSTNAME", "hostname"},
@@ -241,6 +250,17 @@ int node_deallocate(const Call& call) { return act_on_nodes(call, "deallocate");
 int node_shutdown(const Call& call) { return act_on_nodes(call, "shutdown"); }
 int node_start(const Call& call) { return act_on_nodes(call, "start"); }
 int node_restart(const Call& call) { return act_on_nodes(call, "restart"); }
+
+int node_keepalive(const Call& call) {
+  if (call.flag("cancel") && call.given("for"))
+    throw Error(Errc::usage, "--cancel and --for exclude each other");
+  const auto span = call.duration("for");
+  return act_on_nodes(call, "keepalive",
+                      call.flag("cancel") ? "none"
+                      : span ? support::iso_8601(support::from_unix_ms(now_ms() + span->count()))
+                             : "forever");
+}
+
 int node_reimage(const Call& call) { return act_on_nodes(call, "reimage"); }
 
 }  // namespace jetpack::hub

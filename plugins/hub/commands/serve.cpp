@@ -205,9 +205,10 @@ int serve(const Call& call) {
   database.on_commit([&feed](const Position& position) { feed.announce(position); });
   feed.announce(database.position());
   const Watcher watcher(database, feed, log);
+  Liveness liveness(database, log);
   Intake intake(database, log, *call.integer("keep"));
   std::optional<Consumer> consumer;
-  if (broker) consumer.emplace(database, intake, log, *broker);
+  if (broker) consumer.emplace(database, intake, liveness, log, *broker);
 
   // Nodes reach the blobs at the same host.
   const std::string host =
@@ -216,8 +217,8 @@ int serve(const Call& call) {
   if (!call.flag("no-blobs"))
     blobs.emplace(call, data, parts, host, database, log, certificate, limits);
   const HttpServer server(
-      {database, accounts, log, feed, page, intake, blobs ? &blobs->locker() : nullptr}, listen,
-      certificate, limits);
+      {database, accounts, log, feed, page, intake, liveness, blobs ? &blobs->locker() : nullptr},
+      listen, certificate, limits);
   const std::string url =
       call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
   std::optional<MetadataServer> azure;

@@ -1,6 +1,7 @@
 // chart.js: the targets of the node arrays over time, as step lines, with a readout that follows
 // the pointer or the arrow keys, and the same as a table.
-import { count, element, make, natural, replaceIfChanged, setText, timeElement } from "./dom.js";
+import { count, element, make, natural, replaceIfChanged, setText } from "./dom.js";
+import { isUtc, timeElement, zoneName } from "./times.js";
 import { ask, cluster } from "./hub.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -10,8 +11,6 @@ const STYLES = 8;        // colours; then they come again with dashes
 const MOST_LINES = 24;   // on the chart; the table below has all
 const MOST_ROWS = 200;   // of the table of changes
 const HOUR = 3_600_000;
-const LEAST_SPAN = HOUR / 6;
-const SPACE_BEFORE = 0.03;
 
 function svg(name, attributes, text) {
   const made = document.createElementNS(SVG, name);
@@ -20,10 +19,17 @@ function svg(name, attributes, text) {
   return made;
 }
 
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
-const moment = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit",
-  minute: "2-digit", second: "2-digit" });
+// A format in the zone that the reader chose.
+function formats(options) {
+  const local = new Intl.DateTimeFormat("en-GB", options);
+  const utc = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: "UTC" });
+  return { format: (time) => (isUtc() ? utc : local).format(time) };
+}
+
+const clock = formats({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const day = formats({ weekday: "short", day: "numeric", month: "short" });
+const moment = formats({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
+  second: "2-digit", hourCycle: "h23" });
 
 // The smallest of 1, 2 and 5 times a power of ten that divides `most` into four steps or fewer.
 function niceStep(most) {
@@ -32,12 +38,13 @@ function niceStep(most) {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least);
 }
 
-// The ticks of the time axis: round local times.
+// The ticks of the time axis: round times of the chosen zone.
 function timeMarks(from, to, most) {
   const minutes = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880];
   const step = minutes.find((size) => (to - from) / (size * 60_000) <= most) ?? 2880;
   const first = new Date(from);
-  first.setHours(0, 0, 0, 0);
+  if (isUtc()) first.setUTCHours(0, 0, 0, 0);
+  else first.setHours(0, 0, 0, 0);
   const marks = [];
   for (let time = first.getTime(); time <= to; time += step * 60_000)
     if (time >= from) marks.push(new Date(time));
@@ -131,8 +138,20 @@ export class Chart {
     const names = [...new Set([...points.keys(), ...current.keys()])].sort(natural.compare);
     this.#lines = names.map((name, index) => ({ name, array: current.get(name),
       now: current.get(name)?.[field] ?? null, style: index % STYLES, dash: index >= STYLES,
+      ready: this.#readyOf(name),
       points: (points.get(name) ?? []).sort((a, b) => a.time - b.time) }))
       .filter((line) => line.points.length > 0 || line.now !== null);
+  }
+
+  #readyOf(name) {
+    return (this.#data.ready ?? []).filter(({ nodearray }) => nodearray === name)
+      .map(({ time, nodes }) => ({ time: Date.parse(time), value: nodes }));
+  }
+
+  // How many nodes were ready, beside how many were wanted: only where nodes are counted.
+  #readyLines() {
+    if (element("chart-unit").value !== "nodes") return [];
+    return this.#drawn().map((line) => ({ ...line, isReady: true, points: line.ready }));
   }
 
   #drawn() {
@@ -145,8 +164,10 @@ export class Chart {
     const width = Math.floor(this.#plot.clientWidth);
     if (width < 80 || this.#lines.length === 0) return;
     const lines = this.#drawn();
-    const { from, to } = this.#span(lines);
-    const most = Math.max(1, ...lines.flatMap(({ points }) =>
+    const to = Date.now();
+    const from = to - Number(element("chart-hours").value) * HOUR;
+    setText(element("chart-zone"), zoneName());
+    const most = Math.max(1, ...lines.concat(this.#readyLines()).flatMap(({ points }) =>
       points.filter((_, i) => (points[i + 1]?.time ?? to) > from).map(({ value }) => value)));
     const step = niceStep(most);
     const top = Math.ceil(most / step) * step;
@@ -156,18 +177,11 @@ export class Chart {
       y: (value) => MARGIN.top + (1 - value / top) * (HEIGHT - MARGIN.top - MARGIN.bottom) };
     const picture = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`,
       "aria-hidden": "true" });
-    picture.append(...this.#axes(), ...lines.map((line) => this.#path(line)), ...this.#cursor());
+    picture.append(...this.#axes(), ...this.#readyLines().map((line) => this.#path(line)),
+      ...lines.map((line) => this.#path(line)), ...this.#cursor());
     element("chart-picture").replaceChildren(picture);
     this.#describe(lines);
     this.#showLegend();
-  }
-
-  // The range ends now; it begins where the reader chose, or with the first change.
-  #span(lines) {
-    const to = Date.now();
-    const wanted = to - Number(element("chart-hours").value) * HOUR;
-    const first = Math.min(to - LEAST_SPAN, ...lines.map(({ points }) => points[0]?.time ?? to));
-    return { from: Math.max(wanted, first - (to - first) * SPACE_BEFORE), to };
   }
 
   #axes() {
@@ -179,7 +193,7 @@ export class Chart {
       svg("text", { class: "label end", x: MARGIN.left - 8, y: y(value) + 4 }, count(value)));
     const { marks, isDaily } = timeMarks(from, to, Math.max(2, Math.floor(width / 90)));
     for (const mark of marks) {
-      const isMidnight = mark.getHours() === 0 && mark.getMinutes() === 0;
+      const isMidnight = clock.format(mark) === "00:00";
       const text = isDaily || isMidnight ? day.format(mark) : clock.format(mark);
       parts.push(svg("line", { class: "axis", x1: x(mark), x2: x(mark), y1: y(0), y2: y(0) + 4 }),
         svg("text", { class: "label middle", x: x(mark), y: HEIGHT - 6 }, text));
@@ -205,8 +219,8 @@ export class Chart {
       commands += `V${y(last).toFixed(1)}`;
     }
     if (commands) commands += `H${x(to).toFixed(1)}`;
-    return svg("path", { class: `line line-${line.style}${line.dash ? " dashed" : ""}`,
-      d: commands || "M0,0" });
+    const look = line.isReady ? " ready" : line.dash ? " dashed" : "";
+    return svg("path", { class: `line line-${line.style}${look}`, d: commands || "M0,0" });
   }
 
   #cursor() {
@@ -252,7 +266,9 @@ export class Chart {
       const expires = make("td", "expires");
       if (line.array?.expires) expires.append(timeElement(line.array.expires));
       else expires.append("–");
+      const ready = valueAt({ points: line.ready }, this.#at ?? Date.now());
       row.append(heading, make("td", "figure", (value ?? null) === null ? "–" : count(value)),
+        make("td", "figure ready", ready === undefined ? "–" : count(ready)),
         expires, make("td", "set", line.array?.request_set || "–"));
       return row;
     });

@@ -1,5 +1,6 @@
 // converge.js: a node's last converge: its steps, how long each took, and the output of what failed.
-import { element, make, replaceIfChanged, setText, tag, timeElement } from "./dom.js";
+import { element, make, replaceIfChanged, setText, tag } from "./dom.js";
+import { timeElement } from "./times.js";
 
 const STATES = new Map([["error", "error"], ["running", "info"], ["pending", "waiting"],
   ["ok", "ok"], ["skipped", "idle"]]);

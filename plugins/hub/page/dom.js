@@ -1,4 +1,4 @@
-// dom.js: elements, times and numbers. All data from nodes gets onto the page through here,
+// dom.js: elements, states and numbers. All data from nodes gets onto the page through here,
 // as text, never as markup.
 
 export const element = (id) => document.getElementById(id);
@@ -44,8 +44,9 @@ export const count = (number) => whole.format(number);
 // ---- states ----------------------------------------------------------------------------------
 
 // Worst first, each with its tag. Others are shown as they are, without a colour.
-export const PHASES = new Map([["Failed", "error"], ["Stopping", "warn"], ["Installing", "info"],
-  ["Preparing", "waiting"], ["Ready", "ok"], ["Off", "idle"], ["Terminated", "idle"]]);
+export const STATES = new Map([["Failed", "error"], ["Silent", "silent"], ["Still talks", "warn"],
+  ["Stopping", "warn"], ["Installing", "info"], ["Preparing", "waiting"], ["Ready", "ok"],
+  ["Off", "idle"], ["Terminated", "idle"]]);
 export const CONDITIONS = new Map([["Error", "error"], ["Warning", "warn"], ["NA", "idle"],
   ["OK", "ok"]]);
 
@@ -53,41 +54,4 @@ export const CONDITIONS = new Map([["Error", "error"], ["Warning", "warn"], ["NA
 export function rank(order, name) {
   const place = [...order.keys()].indexOf(name);
   return place < 0 ? order.size : place;
-}
-
-// ---- times -----------------------------------------------------------------------------------
-
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
-const exact = new Intl.DateTimeFormat("en", { dateStyle: "full", timeStyle: "long" });
-
-export function apart(date) {
-  const seconds = Math.round((date - Date.now()) / 1000);
-  const size = Math.abs(seconds);
-  if (size < 5) return "just now";
-  if (size < 60) return relative.format(seconds, "second");
-  if (size < 3600) return relative.format(Math.round(seconds / 60), "minute");
-  if (size < 86400) return relative.format(Math.round(seconds / 3600), "hour");
-  return relative.format(Math.round(seconds / 86400), "day");
-}
-
-// A point in time as a <time>; any other text as it is.
-export function timeElement(iso) {
-  const date = new Date(iso);
-  if (Number.isNaN(date.getTime())) return make("span", "", String(iso));
-  const made = make("time", "", apart(date));
-  made.dateTime = iso;
-  made.title = exact.format(date);
-  return made;
-}
-
-export function refreshTimes() {
-  for (const time of document.querySelectorAll("time"))
-    setText(time, apart(new Date(time.dateTime)));
-}
-
-// "until" of a keep-alive: null when there is none, or it has expired.
-export function keepAlive(until) {
-  if (!until) return null;
-  if (until === "forever") return make("span", "", "forever");
-  return new Date(until) < Date.now() ? null : timeElement(until);
 }

@@ -1,5 +1,6 @@
 // hub.js: talks to the hub: sends requests, and follows events by a stream, or else by polling.
 import { element, setText } from "./dom.js";
+import { noteAnswer, showOutage } from "./outage.js";
 
 const RETRY_LEAST = 1_000;
 const RETRY_MOST = 15_000;
@@ -32,6 +33,7 @@ export class Refused extends Error {
 
 export async function ask(path, parameters) {
   const reply = await fetch(address(path, parameters), { signal: AbortSignal.timeout(30_000) });
+  noteAnswer();
   if (reply.ok) return reply.json();
   // The session has ended.
   if (reply.status === 401)
@@ -50,6 +52,9 @@ const STATES = {
 function show(state) {
   element("connection").dataset.state = state;
   setText(element("connection"), STATES[state]);
+  // What is shown is from the last answer, until there is another.
+  if (state === "lost") showOutage(true);
+  else if (state !== "connecting") showOutage(false);
 }
 
 export const isLive = () => element("connection").dataset.state === "live";
@@ -189,6 +194,7 @@ export class Follower {
         this.#reader.changed({ what: "all" });
       };
       source.onmessage = (message) => {
+        noteAnswer();
         news.push(JSON.parse(message.data));
         passSoon();
       };

@@ -1,30 +1,45 @@
 // node-data.js: the nodes of a cluster as the hub reports them, and the orders to show them in.
-import { CONDITIONS, PHASES, natural, rank } from "./dom.js";
+import { CONDITIONS, STATES, natural, rank } from "./dom.js";
 import { ask, cluster } from "./hub.js";
 
 const CHUNK = 1000; // nodes fetched at once
 const FIRST_CHUNK = 200;
 
+// Why a node is not well, apart from its conditions; "" where it is.
+function reasonOfState(node) {
+  const { state, status_message: message, poll_interval: seconds, last_request: request } = node;
+  if (state === "Silent")
+    return seconds > 0 ? `Missed three polls, one every ${seconds} s` : "No contact for 15 minutes";
+  if (state === "Still talks") return "Terminated, but still in contact";
+  if (state === "Failed") return message;
+  return state === "Stopping" || state === "Off" || state === "Terminated"
+    ? request?.reason || message : "";
+}
+
 // A node with what filtering and sorting need.
 function prepared(node) {
   const trouble = (node.conditions ?? []).filter(({ status }) => status !== "OK" && status !== "NA")
     .sort((a, b) => rank(CONDITIONS, a.status) - rank(CONDITIONS, b.status));
+  const stateReason = reasonOfState(node);
+  const reason = stateReason || trouble[0]?.message || node.status_message;
   const words = [node.name, node.hostname, node.address, node.instance_id, node.nodearray,
-    node.version, node.phase, node.status_message,
+    node.version, node.state, reason, ...Object.values(node.properties ?? {}),
     ...trouble.flatMap(({ name, status, message }) => [name, status, message])];
-  return { ...node, trouble, words: words.join("\n").toLowerCase(),
+  return { ...node, trouble, reason, stateReason, words: words.join("\n").toLowerCase(),
     contact: node.last_contact ? Date.parse(node.last_contact) : 0 };
 }
 
 export class Nodes {
   all = new Map(); // by name, in the hub's order
+  properties = ""; // the keys of those to fetch, with commas between
 
   // Fetches all, in parts; `progress` is called after each. Removed nodes disappear at the end.
   async load(progress) {
     const seen = new Map();
     let after = "";
     for (let limit = FIRST_CHUNK; ; limit = CHUNK) {
-      const { nodes } = await ask("/api/nodes", { cluster, limit, after_name: after });
+      const { nodes } = await ask("/api/nodes",
+        { cluster, limit, after_name: after, property: this.properties });
       for (const node of nodes) seen.set(node.name, prepared(node));
       const isLast = nodes.length < limit;
       this.all = isLast ? seen : new Map([...seen, ...this.#unseen(seen)]);
@@ -45,7 +60,7 @@ export class Nodes {
       const place = order.indexOf(name);
       if (place < 0) return false;
       const { nodes } = await ask("/api/nodes",
-        { cluster, limit: 1, after_name: order[place - 1] ?? "" });
+        { cluster, limit: 1, after_name: order[place - 1] ?? "", property: this.properties });
       if (nodes[0]?.name !== name) return false;
       this.all.set(name, prepared(nodes[0]));
     }
@@ -55,15 +70,27 @@ export class Nodes {
 
 // Smallest first; for times the newest.
 export const ORDERS = {
+  worst: (a, b) => badness(a) - badness(b),
   name: (a, b) => natural.compare(a.name, b.name),
-  phase: (a, b) => rank(PHASES, a.phase) - rank(PHASES, b.phase),
+  phase: (a, b) => rank(STATES, a.state) - rank(STATES, b.state),
   condition: (a, b) => severity(a) - severity(b),
   contact: (a, b) => b.contact - a.contact,
   keepalive: (a, b) => untilOf(b) - untilOf(a),
+  array: (a, b) => natural.compare(a.nodearray, b.nodearray),
   hostname: (a, b) => natural.compare(a.hostname, b.hostname),
   address: (a, b) => natural.compare(a.address, b.address),
   version: (a, b) => natural.compare(a.version, b.version),
 };
+
+// What needs somebody first: failed and silent nodes, errors, those that should be gone, warnings.
+const BADNESS = new Map([["Failed", 0], ["Silent", 1], ["Still talks", 3], ["Stopping", 5],
+  ["Installing", 6], ["Preparing", 7], ["Ready", 8], ["Off", 9], ["Terminated", 10]]);
+function badness(node) {
+  const ofState = BADNESS.get(node.state) ?? 8;
+  const worst = node.trouble[0]?.status;
+  const ofConditions = worst === "Error" ? 2 : worst === "Warning" ? 4 : 10;
+  return Math.min(ofState, ofConditions) - Math.min(node.trouble.length, 9) / 10;
+}
 
 function severity(node) {
   if (node.trouble.length === 0) return CONDITIONS.size;

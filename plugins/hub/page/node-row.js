@@ -1,7 +1,7 @@
 // node-row.js: one row of the list of nodes.
-import { CONDITIONS, PHASES, keepAlive, link, make, nodePath, tag, timeElement } from "./dom.js";
+import { CONDITIONS, STATES, link, make, nodePath, tag } from "./dom.js";
+import { keepAlive, timeElement } from "./times.js";
 
-const QUIET_AFTER = 15 * 60_000;
 const ENDED = new Set(["Stopping", "Off", "Terminated"]);
 
 function cell(className, ...content) {
@@ -12,11 +12,10 @@ function cell(className, ...content) {
 }
 
 function phaseCell(node) {
-  const made = cell("phase", tag(PHASES.get(node.phase) ?? "", node.phase));
+  const made = cell("phase", tag(STATES.get(node.state) ?? "", node.state));
   made.title = node.status_message;
   const request = ENDED.has(node.phase) ? node.last_request : null;
   if (request) made.title += `, ${new Date(request.time).toLocaleString("en")}`;
-  if (request?.reason) made.append(make("span", "why", request.reason));
   return made;
 }
 
@@ -34,10 +33,7 @@ function conditionCell(node) {
 function contactCell(node) {
   if (!node.contact) return cell("contact", "never");
   const made = cell("contact", timeElement(node.last_contact));
-  if (node.phase === "Ready" && Date.now() - node.contact > QUIET_AFTER) {
-    made.classList.add("quiet");
-    made.append(make("span", "hidden", ", quiet"));
-  }
+  if (node.state === "Silent") made.classList.add("quiet");
   return made;
 }
 
@@ -48,13 +44,15 @@ export function fill(row, node) {
   name.firstChild.tabIndex = -1; // Enter on the row does the same
   const hostname = cell("hostname", node.hostname || "–");
   const instance = cell("instance mono", node.instance_id || "–");
+  const reason = cell("reason", node.reason || "–");
   name.title = node.name;
+  reason.title = node.reason;
   hostname.title = node.hostname;
   instance.title = node.instance_id;
   row.replaceChildren(name,
     phaseCell(node),
-    conditionCell(node), contactCell(node),
+    conditionCell(node), reason, contactCell(node),
     cell("keepalive", keepAlive(node.keepalive_until) ?? "–"),
-    hostname, cell("address mono", node.address || "–"),
+    cell("array", node.nodearray || "–"), hostname, cell("address mono", node.address || "–"),
     cell("version", node.version || "–"), instance);
 }

@@ -1,7 +1,10 @@
 // node.js: the page of a node: identity, conditions with all their texts, converge, properties.
-import { CONDITIONS, PHASES, clusterPath, count, element, keepAlive, link, make, natural, rank,
-  replaceIfChanged, setText, tag, timeElement } from "./dom.js";
+import { CONDITIONS, STATES, clusterPath, count, element, link, make, natural, rank,
+  replaceIfChanged, setText, tag } from "./dom.js";
+import { keepAlive, timeElement } from "./times.js";
+import { actOn } from "./actions.js";
 import { showConverge } from "./converge.js";
+import { showHistory } from "./history.js";
 import { Refused, ask, cluster, node } from "./hub.js";
 
 const MOST_PROPERTIES = 500; // on the page; the filter finds the others
@@ -68,6 +71,7 @@ export class NodeView {
     element("property-filter").addEventListener("input", () => this.#showProperties());
     element("back").href = clusterPath(cluster);
     setText(element("back"), cluster);
+    element("node-act").addEventListener("click", () => actOn([node]));
   }
 
   async refresh() {
@@ -90,13 +94,14 @@ export class NodeView {
     element("node-conditions").hidden = conditions.length === 0;
     element("node-conditions-empty").hidden = conditions.length > 0;
     showConverge(known.converge);
+    showHistory(known.history ?? []);
     this.#properties = [...flattened(known.properties ?? {}, "")].filter(([path]) => path)
       .sort(([a], [b]) => natural.compare(a, b));
     this.#showProperties();
   }
 
   #showFacts(known) {
-    element("node-phase").replaceChildren(tag(PHASES.get(known.phase) ?? "", known.phase));
+    element("node-phase").replaceChildren(tag(STATES.get(known.state) ?? "", known.state));
     const time = (iso) => (iso ? timeElement(iso) : "never");
     const mono = (text) => (text ? make("span", "mono", text) : "–");
     const facts = [fact("Last contact", time(known.last_contact)),
@@ -107,6 +112,8 @@ export class NodeView {
       fact("Instance", mono(known.instance_id)), fact("Agent", known.version || "–")];
     if (known.nodearray) facts.push(fact("Node array", known.nodearray));
     if (known.phase_since) facts.push(fact(`${known.phase} since`, timeElement(known.phase_since)));
+    if (known.state !== known.phase) facts.push(fact("Phase", known.phase));
+    if (known.poll_interval) facts.push(fact("Polls", `every ${known.poll_interval} s`));
     if (known.status_message) facts.push(fact("Status", known.status_message));
     if (known.last_request) facts.push(requestFact(known.last_request));
     replaceIfChanged(element("node-facts"), facts);

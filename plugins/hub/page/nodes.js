@@ -1,14 +1,19 @@
 // nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it is visible, so
 // that a large cluster costs no more of the page than a small one.
 import { count, element, make, natural, nodePath, setText } from "./dom.js";
+import { actOn, copy } from "./actions.js";
+import { compile } from "./filter.js";
 import { oneAtATime, soon } from "./hub.js";
+import { recall, remember } from "./memory.js";
 import { Nodes, ORDERS } from "./node-data.js";
 import { fill } from "./node-row.js";
+import { fold } from "./nodeset.js";
 
 const MOST_SINGLE = 8;  // changed nodes that are fetched one by one, rather than all again
 const SOON = 250;       // changes that are as close together are one
 const REST = 10;        // times as long as a whole fetch took, until the next one
 const LONGEST_REST = 60_000;
+const MOST_PROPERTIES = 8; // read with the nodes
 const SPARE_ROWS = 6;   // drawn above and below what is visible
 
 export class NodeList {
@@ -17,19 +22,26 @@ export class NodeList {
   #rows = new Map();   // what is drawn: by name
   #active = "";        // the name of the node that the arrow keys are at
   #filter = { text: "", phase: "", condition: "" };
-  #order = { by: "name", isReversed: false };
+  #order = { by: "worst", isReversed: false };
+  #compiled = compile("");
+  #shared = "";        // a property that another part of the page needs
   #grid = element("nodes");
   #body = element("node-rows");
   #isLoaded = false;
+  #isReading = false;   // a property
+  #reading = 0;
   #changed = new Set(); // the names of nodes that are to be fetched again
   #isAllDue = false;
   #restUntil = 0;
   #resting = 0;
   #onFilter;
+  #onNodes;
 
-  // `onFilter` is called with {phase, condition} when the filter changes.
-  constructor(onFilter) {
+  // `onFilter` is called with {phase, condition} when the filter changes, `onNodes` with all nodes
+  // when they do.
+  constructor(onFilter, onNodes) {
     this.#onFilter = onFilter;
+    this.#onNodes = onNodes;
   }
 
   start() {
@@ -41,13 +53,30 @@ export class NodeList {
     });
     element("node-filter").addEventListener("keydown", (key) => this.#filterKey(key));
     element("node-clear").addEventListener("click", () => this.#clear());
+    element("copy-names").addEventListener("click", () => this.#copy());
+    element("act").addEventListener("click", () => actOn(this.#names()));
     element("node-columns").addEventListener("click", (click) => this.#sortBy(click));
     this.#grid.addEventListener("keydown", (key) => this.#gridKey(key));
     this.#grid.addEventListener("scroll", () => this.#draw(), { passive: true });
     this.#body.addEventListener("click", (click) => this.#rowClicked(click));
     new ResizeObserver(() => this.#draw()).observe(this.#grid);
     this.#showOrder();
+    this.#compile();
     this.#onFilter(this.#filter);
+  }
+
+  // The property that the rest of the page needs, "" for none.
+  wantProperty(key) {
+    this.#shared = key;
+    this.#needProperties();
+  }
+
+  // Shows the nodes that a text selects.
+  search(text) {
+    element("node-filter").value = text;
+    this.#filter = { text, phase: "", condition: "" };
+    this.#filterChanged();
+    element("nodes-heading").scrollIntoView({ block: "nearest" });
   }
 
   // Fetches all nodes, as soon as the rest is over.
@@ -70,7 +99,10 @@ export class NodeList {
     this.#changed.clear();
     try {
       if (names.size > MOST_SINGLE || !await this.#nodes.loadSome(names)) this.#isAllDue = true;
-      else if (names.size > 0) this.#update();
+      else if (names.size > 0) {
+        this.#update();
+        this.#noteNodes();
+      }
       if (this.#isAllDue) await this.#fetchAll();
     } catch (failure) {
       this.#isAllDue = true;
@@ -87,12 +119,18 @@ export class NodeList {
     }
     this.#isAllDue = false;
     const begun = performance.now();
+    const { properties } = this.#nodes;
     await this.#nodes.load(() => this.#isLoaded || this.#update());
     const took = performance.now() - begun;
     this.#restUntil = begun + took + Math.min(REST * took, LONGEST_REST);
     this.#isLoaded = true;
+    if (this.#nodes.properties === properties) this.#isReading = false;
     this.#update();
+    this.#noteNodes();
   }
+
+  // For what is drawn from all nodes.
+  #noteNodes = soon(() => this.#onNodes([...this.#nodes.all.values()]), SOON);
 
   // An event of a node is a contact with it; no request is needed.
   heardFrom(name, time) {
@@ -127,7 +165,7 @@ export class NodeList {
     const wanted = new URLSearchParams(location.search);
     this.#filter = { text: wanted.get("q") ?? "", phase: wanted.get("phase") ?? "",
       condition: wanted.get("condition") ?? "" };
-    const sort = wanted.get("sort") ?? "name";
+    const sort = wanted.get("sort") ?? recall("sort") ?? "worst";
     const by = sort.replace(/^-/, "");
     if (Object.hasOwn(ORDERS, by)) this.#order = { by, isReversed: sort.startsWith("-") };
   }
@@ -138,13 +176,33 @@ export class NodeList {
     const { by, isReversed } = this.#order;
     const sort = (isReversed ? "-" : "") + by;
     const wanted = { q: this.#filter.text, phase: this.#filter.phase,
-      condition: this.#filter.condition, sort: sort === "name" ? "" : sort };
+      condition: this.#filter.condition, sort: sort === "worst" ? "" : sort };
     for (const [name, value] of Object.entries(wanted))
       if (value) url.searchParams.set(name, value);
     history.replaceState(null, "", url.pathname + url.search);
+    remember("sort", sort);
+  }
+
+  #compile() {
+    this.#compiled = compile(this.#filter.text);
+    this.#needProperties();
+  }
+
+  // Fetches all nodes again when the filter or the page needs a property that is not there yet.
+  #needProperties() {
+    const had = new Set(this.#nodes.properties.split(",").filter(Boolean));
+    const wanted = [...this.#compiled.properties, this.#shared].filter((key) => key &&
+      !key.includes(","));
+    if (wanted.every((key) => had.has(key))) return;
+    this.#nodes.properties = [...new Set([...wanted, ...had])].slice(0, MOST_PROPERTIES).join(",");
+    this.#restUntil = 0;
+    this.#isReading = true;
+    clearTimeout(this.#reading);
+    this.#reading = setTimeout(() => this.refresh(), SOON); // until the word is typed
   }
 
   #filterChanged() {
+    this.#compile();
     this.#writeUrl();
     this.#onFilter(this.#filter);
     this.#grid.scrollTop = 0;
@@ -171,11 +229,11 @@ export class NodeList {
     this.#moveTo(0);
   }
 
-  #passes(node, words) {
+  #passes(node) {
     const { phase, condition } = this.#filter;
-    return (!phase || node.phase === phase) &&
+    return (!phase || node.state === phase) &&
       (!condition || (node.conditions ?? []).some(({ status }) => status === condition)) &&
-      words.every((word) => node.words.includes(word));
+      this.#compiled.passes(node);
   }
 
   #sortBy(click) {
@@ -198,10 +256,9 @@ export class NodeList {
   }
 
   #update() {
-    const words = this.#filter.text.toLowerCase().split(/\s+/).filter(Boolean);
     const sign = this.#order.isReversed ? -1 : 1;
     const compare = ORDERS[this.#order.by];
-    this.#view = [...this.#nodes.all.values()].filter((node) => this.#passes(node, words))
+    this.#view = [...this.#nodes.all.values()].filter((node) => this.#passes(node))
       .sort((a, b) => sign * compare(a, b) || natural.compare(a.name, b.name));
     this.#draw();
     this.#showCount();
@@ -215,8 +272,24 @@ export class NodeList {
     element("nodes-card").hidden = known === 0;
     element("nodes-empty").hidden = known > 0 || !this.#isLoaded;
     element("nodes-none").hidden = this.#view.length > 0 || known === 0;
+    setText(element("nodes-none-text"),
+      this.#isReading ? "Reading properties…" : "No node matches.");
+    const some = `${count(this.#view.length)} ${this.#view.length === 1 ? "node" : "nodes"}`;
+    setText(element("copy-names"), `Copy names of ${some}`);
+    setText(element("act"), `Act on ${some}…`);
+    for (const id of ["copy-names", "act"]) element(id).hidden = this.#view.length === 0;
     setText(element("node-count"), isFiltered ? `${count(this.#view.length)} of ${count(known)}`
       : count(known));
+  }
+
+  #names() {
+    return this.#view.map(({ name }) => name);
+  }
+
+  #copy() {
+    const set = fold(this.#names());
+    copy(set, () => setText(element("copied"), `Copied: ${set}`),
+      () => setText(element("copied"), set));
   }
 
   // ---- drawing -------------------------------------------------------------------------------

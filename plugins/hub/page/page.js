@@ -1,12 +1,16 @@
 // page.js: the cluster page: assembles its parts and keeps them up to date without a reload.
 import { showAccount } from "./account.js";
 import { Chart } from "./chart.js";
-import { element, make, refreshTimes } from "./dom.js";
+import { startActions } from "./actions.js";
+import { element, make } from "./dom.js";
 import { EventList, priority } from "./events.js";
 import { Follower, cluster, isLive, node, oneAtATime, soon } from "./hub.js";
+import { remember } from "./memory.js";
 import { NodeView } from "./node.js";
 import { NodeList } from "./nodes.js";
+import { Problems } from "./problems.js";
 import { Summary, refreshClusters } from "./summary.js";
+import { chooseTimes, refreshTimes } from "./times.js";
 
 const CLOCK_INTERVAL = 5_000;
 const REDRAW_INTERVAL = 30_000;
@@ -27,17 +31,20 @@ function allView() {
 function clusterView() {
   const nodes = new NodeList((filter) => {
     summary.chosen = { phase: filter.phase, condition: filter.condition };
-  });
+  }, (all) => problems.show(all));
+  const problems = new Problems((text) => nodes.search(text), (key) => nodes.wantProperty(key));
   const summary = new Summary((kind, name) => nodes.narrow(kind, name));
   const chart = new Chart();
   const refreshSummary = oneAtATime(() => summary.refresh());
   const refreshTargets = oneAtATime(() => chart.refresh());
   const refreshChoice = oneAtATime(refreshClusters);
+  const refreshProperties = oneAtATime(() => problems.refreshChoice());
   const summarySoon = soon(refreshSummary, 2 * SOON);
   const targetsSoon = soon(refreshTargets, SOON);
 
   summary.start();
   nodes.start();
+  problems.start();
   chart.start();
   return {
     refresh() {
@@ -45,6 +52,7 @@ function clusterView() {
       nodes.refresh();
       refreshTargets();
       refreshChoice();
+      refreshProperties();
     },
     changed({ what, node: name }) {
       if (what === "all") return this.refresh();
@@ -91,11 +99,7 @@ function chooseAppearance() {
   choice.addEventListener("change", () => {
     if (choice.value) document.documentElement.dataset.appearance = choice.value;
     else delete document.documentElement.dataset.appearance;
-    try {
-      localStorage.setItem("appearance", choice.value);
-    } catch {
-      // Without storage it applies to this page only.
-    }
+    remember("appearance", choice.value);
   });
 }
 
@@ -147,7 +151,9 @@ function start() {
       if (!cluster || !change.cluster || change.cluster === cluster) view.changed(change);
     },
   });
-  element("show-all").addEventListener("change", () => follower.start());
+  events.start(() => follower.start());
+  chooseTimes(() => view.redraw());
+  startActions();
   element("older").addEventListener("click", () => events.loadOlder().catch(() => {}));
   view.refresh();
   follower.start();

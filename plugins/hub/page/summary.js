@@ -1,6 +1,6 @@
 // summary.js: the state of a cluster: nodes by phase and conditions by status, each a switch that
 // narrows the list of nodes; and, where no cluster is chosen, one line for each cluster.
-import { CONDITIONS, PHASES, clusterPath, count, element, link, make, rank, replaceIfChanged,
+import { CONDITIONS, STATES, clusterPath, count, element, link, make, rank, replaceIfChanged,
   setText, tag } from "./dom.js";
 import { ask, cluster } from "./hub.js";
 
@@ -14,9 +14,9 @@ function sorted(numbers, order) {
 const total = (numbers) => Object.values(numbers ?? {}).reduce((sum, number) => sum + number, 0);
 
 // One bar, as wide as its card, that shows the parts of a whole.
-function bar(phases) {
-  const parts = sorted(phases, PHASES).map(([phase, number]) => {
-    const part = make("span", `part ${PHASES.get(phase) ?? "idle"}`);
+function bar(states) {
+  const parts = sorted(states, STATES).map(([state, number]) => {
+    const part = make("span", `part ${STATES.get(state) ?? "idle"}`);
     part.style.flexGrow = number;
     return part;
   });
@@ -72,12 +72,12 @@ export class Summary {
     return names.length;
   }
 
-  #show({ phases, conditions }) {
-    const nodes = total(phases);
+  #show({ states, conditions }) {
+    const nodes = total(states);
     setText(element("node-total"), count(nodes));
     setText(element("node-total").nextElementSibling, nodes === 1 ? "Node" : "Nodes");
-    element("phase-bar").replaceChildren(bar(phases));
-    this.#group("phases", "phase", phases, PHASES);
+    element("phase-bar").replaceChildren(bar(states));
+    this.#group("phases", "phase", states, STATES);
     const any = this.#group("conditions", "condition", conditions, CONDITIONS);
     element("no-conditions").hidden = any > 0;
   }
@@ -93,14 +93,14 @@ export class Summary {
   }
 }
 
-function clusterRow(name, nodes, { phases, conditions }) {
+function clusterRow(name, nodes, { states: numbers, conditions }) {
   const row = make("tr");
   const heading = make("th");
   heading.scope = "row";
   heading.append(link(clusterPath(name), name));
   const states = make("td");
-  states.append(bar(phases), make("span", "parts", sorted(phases, PHASES)
-    .map(([phase, number]) => `${count(number)} ${phase}`).join(", ") || "–"));
+  states.append(bar(numbers), make("span", "parts", sorted(numbers, STATES)
+    .map(([state, number]) => `${count(number)} ${state}`).join(", ") || "–"));
   const trouble = make("td");
   const tags = sorted(conditions, CONDITIONS).filter(([status]) => status !== "OK")
     .map(([status, number]) => tag(CONDITIONS.get(status) ?? "", `${count(number)} ${status}`));
@@ -121,7 +121,20 @@ export async function refreshClusters() {
     });
   replaceIfChanged(element("cluster"), options);
   element("cluster").value = cluster;
+  if (cluster && !clusters.some(({ name }) => name === cluster)) showUnknown(clusters);
   if (!cluster) await refreshTable(clusters);
+}
+
+// The address names a cluster that does not exist: says so, and shows those that do.
+function showUnknown(clusters) {
+  document.documentElement.dataset.view = "gone";
+  setText(element("gone-text"), `There is no cluster '${cluster}'.`);
+  const items = clusters.slice(0, MOST_CLUSTERS).map(({ name }) => {
+    const item = make("li");
+    item.append(link(clusterPath(name), name));
+    return item;
+  });
+  replaceIfChanged(element("gone-clusters"), items);
 }
 
 async function refreshTable(clusters) {

@@ -24,6 +24,7 @@
 #include "server/request.hpp"
 #include "server/routes.hpp"
 #include "server/sessions.hpp"
+#include "server/userdata.hpp"
 #include "store/message_table.hpp"
 #include "store/messages.hpp"
 #include "support/text.hpp"
@@ -145,6 +146,9 @@ class RequestHandler : public Handler {
     owner_ = sender_.account->name;
     asked_.account = *sender_.account;
     connection_.claim(shared_.connections, owner_, is_person());
+    if (!is_person())
+      services_.liveness.heard(asked_.account.cluster, asked_.account.node,
+                               poll_ms_of(uri_.getPath(), query_of(uri_)));
     if (found_.route == nullptr && !found_.allowed.empty())
       throw HttpError(net::HTTPResponse::HTTP_METHOD_NOT_ALLOWED, "use " + found_.allowed,
                       found_.allowed);

@@ -42,6 +42,14 @@ constexpr Known known_files[] = {
     {"/page/nodes.js", "nodes.js", javascript},
     {"/page/page.js", "page.js", javascript},
     {"/page/summary.js", "summary.js", javascript},
+    {"/page/actions.js", "actions.js", javascript},
+    {"/page/filter.js", "filter.js", javascript},
+    {"/page/history.js", "history.js", javascript},
+    {"/page/memory.js", "memory.js", javascript},
+    {"/page/nodeset.js", "nodeset.js", javascript},
+    {"/page/outage.js", "outage.js", javascript},
+    {"/page/problems.js", "problems.js", javascript},
+    {"/page/times.js", "times.js", javascript},
 };
 
 // Whether it is the path of a cluster, /clusters/NAME, or of a node, /clusters/NAME/nodes/NAME.

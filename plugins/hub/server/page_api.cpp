@@ -8,8 +8,12 @@
 
 #include <jetpack/error.hpp>
 #include "common/text.hpp"
+#include "server/properties_api.hpp"
 #include "server/routes.hpp"
+#include "server/targets_api.hpp"
+#include "store/contact_table.hpp"
 #include "store/converge_table.hpp"
+#include "store/history_table.hpp"
 #include "support/json_writer.hpp"
 
 namespace jetpack::hub {
@@ -19,7 +23,8 @@ namespace {
 constexpr int64_t max_limit = 10'000;
 constexpr int64_t max_hours = 31LL * 24;
 constexpr int64_t recent_events = 50;
-constexpr int64_t hour_ms = 3'600'000;
+constexpr int64_t recent_changes = 500;  // of a node, as many as a day of flapping has
+constexpr int64_t most_counted = 100'000;
 
 int64_t parse_number(const std::string& name, const std::string& text, int64_t least,
                      int64_t most) {
@@ -37,6 +42,10 @@ void set_choice(Query& query, const std::string& name, const std::string& value)
     query.least = value == "all" ? Priority::low : Priority::medium;
   } else if (name == "priority") {
     throw Error(Errc::usage, "'priority' must be all or medium");
+  } else if (name == "level" && (value == "warn" || value == "error")) {
+    query.filter.level = value;
+  } else if (name == "level") {
+    throw Error(Errc::usage, "'level' must be warn or error");
   } else if (name == "properties" && value == "yes") {
     query.with_properties = true;
   } else if (name == "properties") {
@@ -44,7 +53,8 @@ void set_choice(Query& query, const std::string& name, const std::string& value)
   } else {
     throw Error(Errc::usage,
                 "unknown query parameter; expected after, after_name, before, "
-                "cluster, hours, limit, node, priority, properties, type");
+                "cluster, hours, level, limit, node, priority, properties, property, since, text, "
+                "type");
   }
 }
 
@@ -55,6 +65,12 @@ void set(Query& query, const std::string& name, const std::string& value) {
     query.node = value;
   } else if (name == "type") {
     query.type = value;
+  } else if (name == "text") {
+    query.filter.text = value;
+  } else if (name == "since") {
+    query.filter.since = parse_number(name, value, 0, INT64_MAX);
+  } else if (name == "property") {
+    query.properties = property_keys(value);
   } else if (name == "after_name") {
     query.after_name = value;
   } else if (name == "after") {
@@ -124,11 +140,12 @@ void write_condition(support::JsonWriter& writer, const StoredCondition& stored,
       .text("ghr_category", condition.ghr_category);
 }
 
-void write_node(support::Object& object, const Node& node) {
+void write_node(support::Object& object, const Node& node, const NodeContact& contact) {
   object.text("cluster", node.cluster)
       .text("name", node.name)
       .text("node_id", node.node_id)
       .text("nodearray", node.template_name)
+      .text("state", state_of(node, contact))
       .text("phase", node.phase)
       .time("phase_since", node.phase_since)
       .text("status_message", node.status_message)
@@ -137,7 +154,8 @@ void write_node(support::Object& object, const Node& node) {
       .text("address", node.address)
       .text("version", node.version)
       .time("first_contact", node.first_contact)
-      .time("last_contact", node.last_contact);
+      .time("last_contact", std::max(node.last_contact, contact.heard))
+      .number("poll_interval", contact.poll_ms / 1000);
   if (node.keepalive_until == keepalive_forever) {
     object.text("keepalive_until", "forever");
   } else {
@@ -188,27 +206,41 @@ std::string answer_nodes(SqlSession& session, const Query& query) {
     throw Error(Errc::usage, "'after_name' needs 'cluster'");
   const auto nodes = list_nodes(session, {query.cluster, query.after_name, limit});
   std::unordered_map<std::string, ConditionsOfNode> conditions;
+  std::unordered_map<std::string, std::unordered_map<std::string, NodeContact>> contacts;
   for (size_t first = 0; first < nodes.size();) {
     size_t last = first;
     while (last + 1 < nodes.size() && nodes[last + 1].cluster == nodes[first].cluster) ++last;
     conditions[nodes[first].cluster] =
         conditions_between(session, nodes[first].cluster, nodes[first].name, nodes[last].name);
+    contacts[nodes[first].cluster] =
+        contacts_between(session, nodes[first].cluster, nodes[first].name, nodes[last].name);
     first = last + 1;
   }
   const auto write_one = [&](support::JsonWriter& writer, const Node& node) {
     support::Object object(writer);
-    write_node(object, node);
+    write_node(object, node, contacts[node.cluster][node.name]);
     object.list("conditions", conditions[node.cluster][node.name],
                 [](support::JsonWriter& inner, const StoredCondition& stored) {
                   write_condition(inner, stored, false);
                 });
-    if (query.with_properties && sees_properties(query.reader, node.name))
-      object.json("properties", node.properties);
+    const bool is_shown = sees_properties(query.reader, node.name);
+    if (query.with_properties && is_shown) object.json("properties", node.properties);
+    if (!query.with_properties && !query.properties.empty() && is_shown)
+      object.json("properties", chosen_properties(node.properties, query.properties));
   };
   return support::json_object([&](support::Object& object) {
     object.list("nodes", nodes, write_one);
     object.boolean("more", static_cast<int64_t>(nodes.size()) == limit);
   });
+}
+
+void write_change(support::JsonWriter& writer, const NodeChange& change) {
+  support::Object(writer)
+      .time("time", change.time)
+      .text("what", change.what)
+      .text("name", change.name)
+      .text("status", change.status)
+      .text("message", change.message);
 }
 
 std::string answer_node(SqlSession& session, const Query& query) {
@@ -217,18 +249,21 @@ std::string answer_node(SqlSession& session, const Query& query) {
   const auto node = find_node(session, query.cluster, query.node);
   if (!node) throw HttpError(404, "node not found in this cluster");
   const auto conditions = list_conditions(session, {query.cluster, query.node, query.node, true});
+  auto contacts = contacts_between(session, query.cluster, query.node, query.node);
   const bool is_shown = sees_properties(query.reader, node->name);
   const auto converge = is_shown ? find_converge(session, query.cluster, query.node) : std::nullopt;
   const bool is_scheduler = is_scheduler_node(session, query.cluster, query.node);
+  const auto history = node_history(session, query.cluster, query.node, recent_changes);
   const auto events = list_events(session, query.cluster, query.node, Priority::low,
                                   {std::nullopt, std::nullopt, recent_events});
   return support::json_object([&](support::Object& answer) {
     answer.object("node", [&](support::Object& object) {
-      write_node(object, *node);
+      write_node(object, *node, contacts[query.node]);
       object.list("conditions", conditions,
                   [](support::JsonWriter& writer, const StoredCondition& stored) {
                     write_condition(writer, stored, true);
                   });
+      object.list("history", history, write_change);
       object.boolean("scheduler", is_scheduler);
       if (is_shown) object.json("properties", node->properties);
       if (sees_configuration(query.reader, node->name))
@@ -241,30 +276,10 @@ std::string answer_node(SqlSession& session, const Query& query) {
   });
 }
 
-std::string answer_targets(SqlSession& session, const Query& query) {
-  if (query.cluster.empty()) throw Error(Errc::usage, "'cluster' is required");
-  const int64_t now = now_ms();
-  const auto arrays = list_nodearrays(session, query.cluster, now);
-  const auto history = target_history(session, query.cluster, now - query.hours * hour_ms);
+std::string answer_low_events(SqlSession& session, const Query& query) {
+  const int64_t count = count_low_events(session, query.cluster, query.node, most_counted);
   return support::json_object([&](support::Object& object) {
-    object.list("nodearrays", arrays, [](support::JsonWriter& writer, const NodeArray& array) {
-      support::Object(writer)
-          .text("name", array.name)
-          .number("target_count", array.count)
-          .number("target_core_count", array.core_count)
-          .time("expires", array.expires)
-          .text("request_set", array.request_set)
-          .boolean("dynamic", array.dynamic)
-          .boolean("removal", array.removal)
-          .boolean("scheduler", array.scheduler);
-    });
-    object.list("history", history, [](support::JsonWriter& writer, const TargetPoint& point) {
-      support::Object(writer)
-          .time("time", point.time)
-          .text("nodearray", point.nodearray)
-          .number("target_count", point.count)
-          .number("target_core_count", point.core_count);
-    });
+    object.number("count", count).boolean("more", count == most_counted);
   });
 }
 
@@ -275,9 +290,12 @@ std::string answer_summary(SqlSession& session, const Query& query) {
     };
   };
   const auto phases = count_phases(session, query.cluster);
+  const auto states = count_states(session, query.cluster);
   const auto conditions = count_conditions(session, query.cluster);
   return support::json_object([&](support::Object& object) {
-    object.object("phases", fill(phases)).object("conditions", fill(conditions));
+    object.object("phases", fill(phases))
+        .object("states", fill(states))
+        .object("conditions", fill(conditions));
   });
 }
 
@@ -299,7 +317,10 @@ MessageSelection selection_of(const Query& query) {
 
 std::string answer_query(SqlSession& session, const std::string& path, const Query& query) {
   if (path == "/api/events")
-    return events_json(list_events(session, query.cluster, query.node, query.least, query.range));
+    return events_json(
+        list_events(session, query.cluster, query.node, query.least, query.range, query.filter));
+  if (path == "/api/events/low") return answer_low_events(session, query);
+  if (path == "/api/properties") return answer_properties(session, query);
   if (path == "/api/messages")
     return page_json("messages", list_messages(session, selection_of(query), query.range));
   if (path == "/api/nodes") return answer_nodes(session, query);

@@ -27,6 +27,8 @@ struct Query {
   bool with_properties = false;
   bool has_limit = false;
   int64_t hours = 24;
+  EventFilter filter;
+  std::vector<std::string> properties;  // the keys of those to include
   Range range;
   Account reader;  // who asks: not everybody sees all that a node has
 };

@@ -6,6 +6,7 @@
 #include "common/text.hpp"
 #include "server/account_api.hpp"
 #include "server/cluster_api.hpp"
+#include "server/keepalive_api.hpp"
 #include "server/page_api.hpp"
 #include "server/userdata.hpp"
 #include "support/text.hpp"
@@ -21,6 +22,7 @@ using enum Responder;
 constexpr Access everybody{all, all, all, all, all};
 constexpr Access accounts{none, all, all, all, all};
 constexpr Access people{none, none, none, all, all};
+constexpr Access administrators{none, none, none, none, all};
 constexpr Access readers{none, cluster, cluster, all, all};
 constexpr Access nodes_alone{none, self, self, none, none};
 constexpr Access configuration{none, self, self, none, all};
@@ -41,7 +43,8 @@ Response sign_report(const Scene& scene, const Request& request) {
 constexpr Route table[] = {
     // For nodes.
     {"POST", "/clusterlink/messages", nodes_alone, messages, ""},
-    {"GET", "/clusterlink/userdata/{id}", configuration, answer, "known", userdata_response},
+    {"GET", "/clusterlink/userdata/{id}", configuration, answer, "known interval",
+     userdata_response},
     {"GET", "/clusterlink/locker", nodes_alone, answer, "", describe_locker},
     {"POST", "/clusterlink/sign", nodes_alone, answer, "", sign_report},
 
@@ -55,6 +58,7 @@ constexpr Route table[] = {
     {"POST", "/clusters/{cluster}/nodes/start", actions, answer, "", act},
     {"POST", "/clusters/{cluster}/nodes/restart", actions, answer, "", act},
     {"POST", "/clusters/{cluster}/nodes/reimage", actions, answer, "", act},
+    {"POST", "/clusters/{cluster}/nodes/keepalive", administrators, answer, "", keep_alive},
     {"GET", "/cloud/actions/autoscale/{cluster}/stop", old_actions, answer, "instance reason", stop,
      true},
     {"POST", "/cloud/actions/autoscale/{cluster}/stop", actions, answer, "instance reason", stop},
@@ -74,13 +78,20 @@ constexpr Route table[] = {
     {"GET", "/clusters/{cluster}/nodes/{node}", people, page, "*"},
     {"GET", "/page/{file}", people, page, ""},
     {"GET", "/api/account", accounts, answer, "", describe_account},
-    {"GET", "/api/nodes", readers, answer, "cluster limit after_name properties",
+    {"GET", "/api/nodes", readers, answer, "cluster limit after_name properties property",
      page_api_response},
     {"GET", "/api/node", readers, answer, "cluster node", page_api_response},
     {"GET", "/api/summary", readers, answer, "cluster", page_api_response},
     {"GET", "/api/clusters", readers, answer, "cluster", page_api_response},
     {"GET", "/api/targets", readers, answer, "cluster hours", page_api_response},
-    {"GET", "/api/events", readers, answer, "after before limit priority cluster node",
+    {"GET", "/api/events", readers, answer,
+     "after before limit priority cluster node level text since", page_api_response},
+    {"GET", "/api/events/low", readers, answer, "cluster node", page_api_response},
+    {"GET",
+     "/api/properties",
+     {none, none, cluster, all, all},
+     answer,
+     "cluster",
      page_api_response},
     {"GET", "/api/events/stream", readers, stream, "after limit priority cluster node"},
     {"GET", "/api/messages", readers, answer, "after before limit type cluster node",

@@ -7,6 +7,7 @@
 #include "server/page.hpp"
 #include "store/database.hpp"
 #include "store/intake.hpp"
+#include "store/liveness.hpp"
 #include "support/log_file.hpp"
 
 namespace jetpack::hub {
@@ -19,6 +20,7 @@ struct Services {
   EventFeed& feed;
   const PageFiles& page;
   Intake& intake;
+  Liveness& liveness;
   const Locker* locker;  // nullptr: the hub serves no blobs
 };
 

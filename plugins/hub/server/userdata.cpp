@@ -2,6 +2,7 @@
 #include "server/userdata.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,7 @@ namespace jetpack::hub {
 
 namespace {
 
+constexpr std::string_view userdata_path = "/clusterlink/userdata/";
 constexpr size_t version_digits = 16;
 
 bool is_id(std::string_view text) {
@@ -37,6 +39,7 @@ Node node_of(SqlSession& session, const Account& account, const std::string& id)
     if (named) return *named;
     throw HttpError(404, "node id not found");
   }
+  if (named && named->cluster == account.cluster && named->name == account.node) return *named;
   const auto own = find_node(session, account.cluster, account.node);
   const bool is_own =
       own && (own->userdata_id == id || userdata_id(own->cluster, own->name, "") == id ||
@@ -136,11 +139,10 @@ rapidjson::Document array_of(SqlSession& session, const Node& node) {
 // identity.
 std::string configuration_of(SqlSession& session, const Node& node,
                              const std::vector<User>& users) {
-  const auto clusters = list_clusters(session, node.cluster);
   const auto array = array_of(session, node);
   const auto* of_array = support::find_member(array, "Configuration");
   const std::vector<std::string> layers{
-      clusters.empty() ? "{}" : clusters.front().configuration,
+      cluster_configuration(session, node.cluster),
       of_array != nullptr && of_array->IsObject() ? support::to_json(*of_array) : "{}",
       node.configuration};
   std::string merged = defaults_of(node, users, array);
@@ -199,6 +201,17 @@ void note_contact(Database& database, const Node& node, const std::string& versi
 }
 
 }  // namespace
+
+int64_t poll_ms_of(const std::string& path, const Parameters& query) {
+  constexpr int64_t longest = 86'400;  // as the agent's setting
+  if (!path.starts_with(userdata_path)) return 0;
+  const std::string text = parameter(query, "interval");
+  int64_t seconds = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, failure] = std::from_chars(text.data(), end, seconds);
+  if (failure != std::errc{} || rest != end || seconds < 0) return 0;
+  return std::min(seconds, longest) * 1000;
+}
 
 Response userdata_response(const Scene& scene, const Request& request) {
   Database& database = scene.database;

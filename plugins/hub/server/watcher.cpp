@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "common/text.hpp"
+#include "store/history_table.hpp"
 #include "store/node_table.hpp"
 #include "store/target_table.hpp"
 
@@ -12,15 +13,14 @@ namespace jetpack::hub {
 namespace {
 
 constexpr std::chrono::milliseconds look_interval{500};
+constexpr int64_t ready_interval = 60'000;
 constexpr int64_t silence = 120'000;  // of a node that stops, until it counts as stopped
 
 bool is_anything_due(SqlSession& session, int64_t now) {
-  return select_one<int64_t>(session,
-                             "SELECT (SELECT count(*) FROM nodearrays WHERE expires > 0 AND "
-                             "expires <= $1) + (SELECT count(*) FROM nodes WHERE phase = "
-                             "'Stopping' AND phase_since < $2 AND last_contact < $3)",
-                             now, now - silence, now - silence)
-             .value_or(0) > 0;
+  return select_one<int64_t>(
+             session, "SELECT count(*) FROM nodearrays WHERE expires > 0 AND expires <= $1", now)
+                 .value_or(0) > 0 ||
+         is_any_stopped(session, now - silence);
 }
 
 }  // namespace
@@ -45,6 +45,11 @@ void Watcher::run(const std::stop_token& stop) {
 void Watcher::look() {
   feed_.announce(database_.position());
   const int64_t now = now_ms();
+  if (now >= ready_due_) {
+    ready_due_ = now + ready_interval;
+    database_.write("counting ready nodes",
+                    [&](Transaction& transaction) { note_ready(transaction, now); });
+  }
   const bool is_due =
       database_.read("looking for expired targets and stopped nodes",
                      [&](SqlSession& session) { return is_anything_due(session, now); });

@@ -25,7 +25,8 @@ class Watcher {
   Database& database_;
   EventFeed& feed_;
   FailureLog failures_;
-  std::jthread thread_;  // the last member, so that it ends first
+  int64_t ready_due_ = 0;  // when to look again how many nodes are ready
+  std::jthread thread_;    // the last member, so that it ends first
 };
 
 }  // namespace jetpack::hub

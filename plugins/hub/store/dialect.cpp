@@ -179,7 +179,11 @@ bool has_table(SqlSession& session, Dialect dialect, std::string_view table) {
 size_t rows_in_statement(Dialect dialect) { return dialect == Dialect::sqlite ? 8 : 128; }
 
 std::string definition(Dialect dialect, std::string_view sql) {
-  constexpr std::string_view mark = "{id}";
+  constexpr std::string_view sqlite = "{sqlite}", postgresql = "{postgresql}", mark = "{id}";
+  const auto& own = dialect == Dialect::sqlite ? sqlite : postgresql;
+  const auto& other = dialect == Dialect::sqlite ? postgresql : sqlite;
+  if (sql.starts_with(other)) return {};
+  if (sql.starts_with(own)) sql.remove_prefix(own.size());
   std::string text(sql);
   const size_t at = text.find(mark);
   if (at == std::string::npos) return text;

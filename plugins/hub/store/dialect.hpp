@@ -45,7 +45,8 @@ bool has_table(SqlSession& session, Dialect dialect, std::string_view table);
 // square of its values, PostgreSQL's cost is the round trip.
 size_t rows_in_statement(Dialect dialect);
 
-// SQL of a table's definition, where {id} stands for "the primary key, a number".
+// SQL of a table's definition, where {id} stands for "the primary key, a number". A definition that
+// begins with {sqlite} or {postgresql} is for that one alone, for the other it is "".
 std::string definition(Dialect dialect, std::string_view sql);
 
 }  // namespace jetpack::hub

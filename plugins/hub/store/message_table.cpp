@@ -219,6 +219,16 @@ Page<Item> read_range(const Range& range, Select select_some, Key key, Weigh wei
   return page;
 }
 
+// What LIKE finds a part of a text by.
+std::string like_pattern(std::string_view part) {
+  std::string pattern = "%";
+  for (const char c : support::lower_case(part)) {
+    if (c == '%' || c == '_' || c == '!') pattern += '!';
+    pattern += c;
+  }
+  return pattern + '%';
+}
+
 std::string order(const std::string& key, const Range& range, const std::string& most) {
   return " ORDER BY " + key + (range.after ? " ASC" : " DESC") + " LIMIT " + most;
 }
@@ -242,16 +252,16 @@ void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& de
 }
 
 void add_event(Transaction& transaction, std::string_view cluster, std::string_view node,
-               std::string_view text, int64_t now) {
+               std::string_view text, int64_t now, std::string_view level) {
   execute(transaction.session(),
           "INSERT INTO events (id, cluster, node, level, priority, text, extras, sent, received) "
-          "VALUES ($1, $2, $3, 'info', $4, $5, '{}', $6, $7)",
-          transaction.next_message(), cluster, node, static_cast<int64_t>(Priority::medium), text,
-          support::iso_8601(support::from_unix_ms(now)), now);
+          "VALUES ($1, $2, $3, $4, $5, $6, '{}', $7, $8)",
+          transaction.next_message(), cluster, node, level, static_cast<int64_t>(Priority::medium),
+          text, support::iso_8601(support::from_unix_ms(now)), now);
 }
 
 Page<Event> list_events(SqlSession& session, std::string_view cluster, std::string_view node,
-                        Priority least, const Range& range) {
+                        Priority least, const Range& range, const EventFilter& filter) {
   using Columns = Row<int64_t, std::string, std::string, std::string, int64_t, std::string,
                       std::string, std::string, int64_t>;
   const auto select_some = [&](int64_t bound, int64_t most) {
@@ -265,6 +275,11 @@ Page<Event> list_events(SqlSession& session, std::string_view cluster, std::stri
     // A literal, so that the planner uses the index of such events.
     if (least == Priority::medium) sql += " AND priority >= 2";
     if (least == Priority::high) sql += " AND priority >= 3";
+    if (filter.level == "warn") sql += " AND level IN ('warn', 'error')";
+    if (filter.level == "error") sql += " AND level = 'error'";
+    if (filter.since > 0) sql += " AND received >= " + values.add(filter.since);
+    if (!filter.text.empty())
+      sql += " AND lower(text) LIKE " + values.add(like_pattern(filter.text)) + " ESCAPE '!'";
     std::vector<Event> events;
     for (const auto& row :
          select<Columns>(session, sql + order("id", range, values.add(most)), values))
@@ -276,6 +291,16 @@ Page<Event> list_events(SqlSession& session, std::string_view cluster, std::stri
   return read_range<Event>(
       range, select_some, [](const Event& event) { return event.id; },
       [](const Event& event) { return event.text.size() + event.extras.size() + 512; });
+}
+
+int64_t count_low_events(SqlSession& session, std::string_view cluster, std::string_view node,
+                         int64_t most) {
+  Values values;
+  std::string sql = "SELECT count(*) FROM (SELECT 1 FROM events WHERE priority < 2";
+  if (!cluster.empty()) sql += " AND cluster = " + values.add(cluster);
+  if (!node.empty()) sql += " AND node = " + values.add(node);
+  sql += " LIMIT " + values.add(most) + ") AS low";
+  return select<int64_t>(session, sql, values).front();
 }
 
 Page<StoredMessage> list_messages(SqlSession& session, const MessageSelection& selection,

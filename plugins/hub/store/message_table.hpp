@@ -60,11 +60,20 @@ void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& de
 
 // Adds an event of the hub's own about a node, with priority medium.
 void add_event(Transaction& transaction, std::string_view cluster, std::string_view node,
-               std::string_view text, int64_t now);
+               std::string_view text, int64_t now, std::string_view level = "info");
 
+// Which events; what is empty stands for all.
+struct EventFilter {
+  std::string level;  // "warn": also errors; "error"
+  std::string text;   // a part of the message, in any case
+  int64_t since = 0;  // received then or later
+};
 // An empty text stands for all.
 Page<Event> list_events(SqlSession& session, std::string_view cluster, std::string_view node,
-                        Priority least, const Range& range);
+                        Priority least, const Range& range, const EventFilter& filter = {});
+// How many there are of low priority, counted up to `most`.
+int64_t count_low_events(SqlSession& session, std::string_view cluster, std::string_view node,
+                         int64_t most);
 
 // Which messages to list; an empty text stands for all.
 struct MessageSelection {

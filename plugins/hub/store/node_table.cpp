@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/text.hpp"
+#include "store/contact_table.hpp"
 #include "store/converge_table.hpp"
 #include "store/userdata_id.hpp"
 #include "support/random.hpp"
@@ -71,6 +72,11 @@ bool is_news(const Node& before, const Node& now) {
          now.properties != before.properties;
 }
 
+// Nodes that were asked to stop and are silent since $1.
+const std::string stopped_where =
+    " WHERE phase = 'Stopping' AND phase_since < $1 AND last_contact < $1 AND NOT EXISTS "
+    "(SELECT 1 FROM contacts WHERE of_cluster = cluster AND of_node = name AND heard >= $1)";
+
 bool is_over(const Node& node) {
   return node.phase == phase::off || node.phase == phase::stopping ||
          node.phase == phase::terminated;
@@ -105,6 +111,12 @@ std::vector<Cluster> list_clusters(SqlSession& session, std::string_view name) {
            session, columns + where + " ORDER BY name", values))
     clusters.push_back({row.get<0>(), row.get<1>(), row.get<2>()});
   return clusters;
+}
+
+std::string cluster_configuration(SqlSession& session, std::string_view cluster) {
+  return select_one<std::string>(session, "SELECT configuration FROM clusters WHERE name = $1",
+                                 cluster)
+      .value_or("{}");
 }
 
 void require_cluster(SqlSession& session, const std::string& cluster) {
@@ -194,6 +206,8 @@ bool remove_node(Transaction& transaction, std::string_view cluster, std::string
   if (!exists(session, cluster, name)) return false;
   execute(session, "DELETE FROM nodes WHERE cluster = $1 AND name = $2", cluster, name);
   execute(session, "DELETE FROM conditions WHERE cluster = $1 AND node = $2", cluster, name);
+  execute(session, "DELETE FROM node_history WHERE cluster = $1 AND node = $2", cluster, name);
+  forget_contact(session, cluster, name);
   remove_converge(session, cluster, name);
   remove_account_of(session, cluster, name);
   transaction.changed("node", cluster, name);
@@ -269,17 +283,23 @@ void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts
   }
 }
 
+bool is_any_stopped(SqlSession& session, int64_t silent_since) {
+  return select_one<int64_t>(session, "SELECT 1 FROM nodes" + stopped_where + " LIMIT 1",
+                             silent_since)
+      .has_value();
+}
+
 void finish_stopping(Transaction& transaction, int64_t silent_since, int64_t now) {
-  const std::string silent = " WHERE phase = 'Stopping' AND phase_since < $1 AND last_contact < $2";
   SqlSession& session = transaction.session();
   const auto found = select<Row<std::string, std::string, std::string>>(
-      session, "SELECT cluster, name, ending FROM nodes" + silent + " LIMIT 1000", silent_since,
+      session, "SELECT cluster, name, ending FROM nodes" + stopped_where + " LIMIT 1000",
       silent_since);
   for (const auto& row : found) {
     execute(session,
             "UPDATE nodes SET phase = $1, phase_since = $2, ending = '' "
             "WHERE cluster = $3 AND name = $4",
             row.get<2>(), now, row.get<0>(), row.get<1>());
+    note_silence(session, row.get<0>(), row.get<1>());
     transaction.changed("node", row.get<0>(), row.get<1>());
   }
 }

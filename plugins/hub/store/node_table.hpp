@@ -54,6 +54,8 @@ bool is_kept_alive(const Node& node, int64_t now);
 bool add_cluster(SqlSession& session, std::string_view name);
 // An empty name stands for all.
 std::vector<Cluster> list_clusters(SqlSession& session, std::string_view name);
+// A JSON object.
+std::string cluster_configuration(SqlSession& session, std::string_view cluster);
 // Throws Errc::not_found when there is no such cluster.
 void require_cluster(SqlSession& session, const std::string& cluster);
 bool set_cluster_configuration(SqlSession& session, std::string_view cluster,
@@ -110,5 +112,7 @@ void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts
 // Marks nodes that were asked to stop and have been silent since `silent_since` as off or
 // terminated.
 void finish_stopping(Transaction& transaction, int64_t silent_since, int64_t now);
+// Whether there is such a node.
+bool is_any_stopped(SqlSession& session, int64_t silent_since);
 
 }  // namespace jetpack::hub

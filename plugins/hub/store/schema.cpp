@@ -138,8 +138,60 @@ constexpr const char* version_6[] = {
     "ALTER TABLE answers ADD COLUMN request TEXT NOT NULL DEFAULT ''",
 };
 
-constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3,
-                                                     version_4, version_5, version_6};
+constexpr const char* version_7[] = {
+    // When each node was last heard from. A table of its own, as it changes with every poll. Its
+    // columns have names of their own, so that it can be joined with nodes. poll_ms: how often the
+    // node says it polls, 0 is unknown. silent_since: the last contact before the node fell silent;
+    // 0: it is in contact; 1: it never was.
+    "CREATE TABLE contacts (of_cluster TEXT NOT NULL, of_node TEXT NOT NULL, "
+    "heard BIGINT NOT NULL, poll_ms BIGINT NOT NULL, silent_since BIGINT NOT NULL, "
+    "PRIMARY KEY (of_cluster, of_node))",
+    "INSERT INTO contacts SELECT cluster, name, last_contact, 0, 0 FROM nodes "
+    "WHERE last_contact > 0",
+
+    // Changes of phases and of conditions. Triggers write it, so that no writer can forget to.
+    "CREATE TABLE node_history (id {id}, time BIGINT NOT NULL, cluster TEXT NOT NULL, "
+    "node TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, "
+    "message TEXT NOT NULL)",
+    "CREATE INDEX node_history_of_node ON node_history (cluster, node, id)",
+    "{sqlite}CREATE TRIGGER note_phase AFTER UPDATE OF phase ON nodes "
+    "WHEN old.phase <> new.phase BEGIN "
+    "INSERT INTO node_history (time, cluster, node, what, name, status, message) VALUES "
+    "(new.phase_since, new.cluster, new.name, 'phase', '', new.phase, "
+    "substr(new.status_message, 1, 500)); END",
+    "{sqlite}CREATE TRIGGER note_condition AFTER UPDATE OF status ON conditions "
+    "WHEN old.status <> new.status BEGIN "
+    "INSERT INTO node_history (time, cluster, node, what, name, status, message) VALUES "
+    "(new.since, new.cluster, new.node, 'condition', new.name, new.status, "
+    "substr(new.message, 1, 500)); END",
+    "{sqlite}CREATE TRIGGER note_new_condition AFTER INSERT ON conditions "
+    "WHEN new.status IN ('Warning', 'Error') BEGIN "
+    "INSERT INTO node_history (time, cluster, node, what, name, status, message) VALUES "
+    "(new.since, new.cluster, new.node, 'condition', new.name, new.status, "
+    "substr(new.message, 1, 500)); END",
+    "{postgresql}CREATE FUNCTION note_phase() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN INSERT INTO node_history (time, cluster, node, what, name, status, message) VALUES "
+    "(new.phase_since, new.cluster, new.name, ''phase'', '''', new.phase, "
+    "substr(new.status_message, 1, 500)); RETURN NULL; END'",
+    "{postgresql}CREATE FUNCTION note_condition() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN INSERT INTO node_history (time, cluster, node, what, name, status, message) VALUES "
+    "(new.since, new.cluster, new.node, ''condition'', new.name, new.status, "
+    "substr(new.message, 1, 500)); RETURN NULL; END'",
+    "{postgresql}CREATE TRIGGER note_phase AFTER UPDATE OF phase ON nodes FOR EACH ROW "
+    "WHEN (old.phase <> new.phase) EXECUTE FUNCTION note_phase()",
+    "{postgresql}CREATE TRIGGER note_condition AFTER UPDATE OF status ON conditions "
+    "FOR EACH ROW WHEN (old.status <> new.status) EXECUTE FUNCTION note_condition()",
+    "{postgresql}CREATE TRIGGER note_new_condition AFTER INSERT ON conditions "
+    "FOR EACH ROW WHEN (new.status IN ('Warning', 'Error')) EXECUTE FUNCTION note_condition()",
+
+    // How many nodes of each array are ready and in contact, from this time on.
+    "CREATE TABLE ready_history (id {id}, time BIGINT NOT NULL, cluster TEXT NOT NULL, "
+    "nodearray TEXT NOT NULL, nodes BIGINT NOT NULL)",
+    "CREATE INDEX ready_history_of_array ON ready_history (cluster, nodearray, time)",
+};
+
+constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3, version_4,
+                                                     version_5, version_6, version_7};
 constexpr auto newest = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.
@@ -167,7 +219,9 @@ void upgrade(SqlSession& session, Dialect dialect) {
                                        "; use a newer hub");
   if (found == newest) return;
   for (int64_t next = found; next < newest; ++next)
-    for (const char* statement : versions[next]) execute(session, definition(dialect, statement));
+    for (const char* statement : versions[next])
+      if (const std::string sql = definition(dialect, statement); !sql.empty())
+        execute(session, sql);
   name_nodes(session);
   execute(session, "UPDATE hub_schema SET version = $1", newest);
 }

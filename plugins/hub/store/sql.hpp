@@ -143,8 +143,9 @@ class Rows {
     ((sql_ += separator + values_.add(row), separator = ", "), ...);
     sql_ += ")";
   }
-  void write(SqlSession& session) {
-    if (!empty_) execute(session, sql_, values_);
+  // `more` follows the rows: what to do with those that exist.
+  void write(SqlSession& session, const std::string& more = {}) {
+    if (!empty_) execute(session, sql_ + more, values_);
   }
   // Inserts those that do not exist yet; returns their values of the column `returned`.
   std::unordered_set<int64_t> write_new(SqlSession& session, const std::string& returned) {
