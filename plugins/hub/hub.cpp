@@ -247,15 +247,16 @@ JETPACK_PLUGIN(
     command("hub node restart", "Request the restart of nodes", hub::node_restart,
             records_operation(), nodes(), reason(), json(), cluster(), data(), database(),
             example("jetpack hub node restart -c demo n1", "Ask a node to restart")),
-    command(
-        "hub node keepalive", "Keep nodes from being stopped when idle", hub::node_keepalive,
-        description("Works as the hub's administrator, directly on its database, whether the "
-                    "hub runs or not. Schedulers see it; the health checks of a node follow "
-                    "'jetpack keepalive' on the node alone."),
-        nodes(),
-        option("for", "DURATION", "For how long, such as 6h; by default until canceled").duration(),
-        flag("cancel", "End it now"), reason(), json(), cluster(), data(), database(),
-        example("jetpack hub node keepalive -c demo n1 --for 6h", "Keep a node for six hours")),
+    command("hub node keepalive", "Keep nodes from being stopped when idle", hub::node_keepalive,
+            description("Works as the hub's administrator, directly on its database, whether the "
+                        "hub runs or not. Schedulers see it; the health checks of a node follow "
+                        "'jetpack keepalive' on the node alone."),
+            nodes(),
+            option("for", "DURATION",
+                   "Until DURATION has passed, such as 6h; by default until canceled")
+                .duration(),
+            flag("cancel", "End it now"), reason(), json(), cluster(), data(), database(),
+            example("jetpack hub node keepalive -c demo n1 --for 6h", "Keep a node for six hours")),
     command("hub node reimage", "Request a new image for nodes", hub::node_reimage,
             records_operation(), nodes(), reason(), json(), cluster(), data(), database(),
             example("jetpack hub node reimage -c demo n1", "Ask for a fresh disk for a node")),

@@ -28,7 +28,7 @@ std::string span_text(int64_t ms) {
   const int64_t seconds = ms / 1000;
   if (seconds < 120) return std::to_string(seconds) + " s";
   if (seconds < 7200) return std::to_string(seconds / 60) + " min";
-  if (seconds < 2 * 86'400) return std::to_string(seconds / 3600) + " h";
+  if (seconds < 172'800) return std::to_string(seconds / 3600) + " h";
   return std::to_string(seconds / 86'400) + " days";
 }
 
