@@ -175,17 +175,6 @@ def test_keepalive(cluster):
     assert cluster.node_at_hub()["keepalive_until"] is None
 
 
-def test_shutdown(cluster):
-    run(cluster, "shutdown", "--idle", "--wait", "20s")
-    assert cluster.node_at_hub()["phase"] in ("Stopping", "Terminated")
-    listed, = json.loads(run(cluster, "hub", "node", "list", "--json").stdout)
-    request = listed["last_request"]
-    assert (request["action"], request["reason"]) == ("terminate", "idle")
-    assert request["by"].endswith("/" + listed["name"]) and request["time"]
-    events = run(cluster, "hub", "event", "list").stdout
-    assert f"terminate requested by {request['by']}: idle" in events
-
-
 def poll_every_second(cluster):
     """Restarts the daemon with the shortest interval, which it reads when it starts."""
     configuration = cluster.node_at_hub()["configuration"]
@@ -232,3 +221,17 @@ def test_a_terminated_node_that_talks_is_shown_so(cluster):
         database.execute("UPDATE nodes SET phase = 'Terminated', phase_since = last_contact")
     wait_for(lambda: cluster.node_at_hub()["state"] == "Still talks", "that it still talks")
     assert cluster.node_at_hub()["phase"] == "Terminated"
+    with sqlite3.connect(cluster.data / "hub.db") as database:
+        database.execute("UPDATE nodes SET phase = 'Ready'")
+
+
+# The last one: the node is not ready afterwards.
+def test_shutdown(cluster):
+    run(cluster, "shutdown", "--idle", "--wait", "20s")
+    assert cluster.node_at_hub()["phase"] in ("Stopping", "Terminated")
+    listed, = json.loads(run(cluster, "hub", "node", "list", "--json").stdout)
+    request = listed["last_request"]
+    assert (request["action"], request["reason"]) == ("terminate", "idle")
+    assert request["by"].endswith("/" + listed["name"]) and request["time"]
+    events = run(cluster, "hub", "event", "list").stdout
+    assert f"terminate requested by {request['by']}: idle" in events
