@@ -68,6 +68,7 @@ uint64_t BlobLedger::Charge::wrote(uint64_t bytes) {
 BlobLedger::Charge BlobLedger::charge(BlobUse use, uint64_t bytes, uint64_t credit,
                                       bool is_administrator) {
   const auto owners = owners_of(use);
+  bytes = bytes_on_disk(bytes);
   const std::lock_guard lock(mutex_);
   for (const auto& owner : owners) {
     const uint64_t used = value_in(stored_, owner.key) + value_in(in_flight_, owner.key);

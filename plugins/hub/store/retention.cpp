@@ -2,6 +2,7 @@
 #include "store/retention.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 
@@ -16,6 +17,7 @@ constexpr int64_t part_at_once = 50;  // dropped at once, of a limit: the 50th p
 // Of so many nodes each has exactly its share; among more, only who has twice its own is treated by
 // itself, which takes a few statements for each.
 constexpr size_t few_nodes = 100;
+constexpr double rounding = 1e-6;
 constexpr int64_t own_events_part = 100;
 
 struct Amount {
@@ -55,9 +57,10 @@ std::vector<AccountAmount> add(Transaction& transaction, const std::map<int64_t,
     Values values;
     std::string sql = "INSERT INTO message_totals (of_account, messages, bytes) VALUES ";
     for (size_t i = 0; i < at_once && next != amounts.end(); ++i, ++next) {
-      if (i > 0) sql += ", ";
-      sql += "(" + values.add(next->first) + ", " + values.add(next->second.messages) + ", " +
-             values.add(next->second.bytes) + ")";
+      // One by one: placeholders are numbered in their order.
+      sql += (i > 0 ? ", (" : "(") + values.add(next->first);
+      sql += ", " + values.add(next->second.messages);
+      sql += ", " + values.add(next->second.bytes) + ")";
     }
     sql +=
         " ON CONFLICT (of_account) DO UPDATE SET "
@@ -107,30 +110,30 @@ void drop(Transaction& transaction, const std::string& where, const Value&... va
   add(transaction, dropped);
 }
 
+// How many messages make up the excess, as if all were alike: what remains, the next time drops.
+int64_t messages_of(const Amount& amount, Measure measure, int64_t excess) {
+  const auto has = static_cast<double>(std::max<int64_t>(amount.*measure.value, 1));
+  const double part = static_cast<double>(excess) / has;
+  const auto count =
+      static_cast<int64_t>(std::ceil(static_cast<double>(amount.messages) * part - rounding));
+  return std::clamp<int64_t>(count, 1, std::max<int64_t>(amount.messages - 1, 1));
+}
+
 // Drops the account's oldest messages, about so much of them. The newest one always stays.
 void drop_oldest_of(Transaction& transaction, const AccountAmount& of, Measure measure,
                     int64_t excess) {
-  const int64_t has = std::max<int64_t>(of.amount.*measure.value, 1);
-  // As if all were alike: what remains, the next time drops.
-  const auto count = static_cast<int64_t>(static_cast<double>(of.amount.messages) *
-                                          static_cast<double>(excess) / static_cast<double>(has)) +
-                     1;
-  const int64_t skipped = std::clamp<int64_t>(count, 0, of.amount.messages - 1);
+  if (of.amount.messages < 2) return;
   const auto last = select_one<int64_t>(
       transaction.session(),
       "SELECT number FROM messages WHERE account = $1 ORDER BY number LIMIT 1 OFFSET $2",
-      of.account, skipped);
+      of.account, messages_of(of.amount, measure, excess));
   if (last) drop(transaction, "account = $1 AND number < $2", of.account, *last);
 }
 
 void drop_oldest(Transaction& transaction, const Amount& all, Measure measure, int64_t excess) {
-  const int64_t has = std::max<int64_t>(all.*measure.value, 1);
-  const auto count = static_cast<int64_t>(static_cast<double>(all.messages) *
-                                          static_cast<double>(excess) / static_cast<double>(has)) +
-                     1;
   const auto last = select_one<int64_t>(
       transaction.session(), "SELECT number FROM messages ORDER BY number LIMIT 1 OFFSET $1",
-      std::clamp<int64_t>(count, 0, std::max<int64_t>(all.messages - 1, 0)));
+      messages_of(all, measure, excess));
   if (last) drop(transaction, "number < $1", *last);
 }
 
