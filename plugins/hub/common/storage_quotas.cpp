@@ -8,7 +8,7 @@ namespace jetpack::hub {
 namespace {
 
 constexpr uint64_t most_mib = uint64_t{1} << 40;
-constexpr uint64_t most_hours = 24 * 365;
+constexpr uint64_t most_hours = 8760;  // a year
 
 constexpr std::array table{
     NamedValue<StorageQuotas>{"reports-mib-per-node", &StorageQuotas::reports_mib_per_node, 0,
