@@ -53,15 +53,35 @@ bool is_own(const Fd& fd, struct stat& info) {
   return fd && ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink <= 1;
 }
 
-// Renames a full log file, unless another process has just done so. Where that fails, because a
-// directory has the name, empties it: the limit holds in any case.
-void rotate(const std::string& path, const Fd& fd) {
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return;
+// Whether the path still leads to the open file.
+bool is_named(const std::string& path, const Fd& fd) {
   struct stat opened {
   }, named{};
-  if (::fstat(fd.get(), &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
-      opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
-    if (::rename(path.c_str(), (path + ".1").c_str()) != 0 && ::ftruncate(fd.get(), 0) != 0) return;
+  return ::fstat(fd.get(), &opened) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+// Renames a full log file, unless another process has just done so. Where that fails, because a
+// directory has the name, empties it: the limit holds in any case. A lock that is held although the
+// file is well above its limit is none of another writer: readers can lock too.
+void rotate(const std::string& path, const Fd& fd, bool is_well_above) {
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && !is_well_above) return;
+  if (is_named(path, fd) && ::rename(path.c_str(), (path + ".1").c_str()) != 0 &&
+      ::ftruncate(fd.get(), 0) != 0)
+    return;
+}
+
+// The log, open for appending and no other file under its name; none when that cannot be had. A
+// link to another file, or one that keeps the log under a second name, loses the log's name.
+Fd open_own_log(const std::string& path, struct stat& info) {
+  Fd fd = open_log(path);
+  if (is_own(fd, info)) return fd;
+  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_nlink < 2)
+    return {};
+  if (is_named(path, fd)) ::unlink(path.c_str());
+  fd = open_log(path);
+  if (!is_own(fd, info)) return {};
+  return fd;
 }
 
 std::string line_of(SystemTime time, uint32_t level, std::string_view masked_message) {
@@ -98,13 +118,13 @@ void LogFile::write(const std::vector<LogEntry>& entries) const noexcept {
 
 void LogFile::append(std::string_view lines) const noexcept {
   try {
-    Fd fd = open_log(path_);
     struct stat info {};
-    if (!is_own(fd, info)) return;
+    Fd fd = open_own_log(path_, info);
+    if (!fd) return;
     if (static_cast<uint64_t>(info.st_size) >= max_bytes_) {
-      rotate(path_, fd);
-      fd = open_log(path_);
-      if (!is_own(fd, info)) return;
+      rotate(path_, fd, static_cast<uint64_t>(info.st_size) >= max_bytes_ + max_bytes_ / 4);
+      fd = open_own_log(path_, info);
+      if (!fd) return;
     }
     // With O_APPEND each write is atomic: lines of several processes do not mix.
     write_all(fd.get(), lines);

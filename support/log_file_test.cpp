@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "support/files.hpp"
@@ -47,13 +49,36 @@ TEST_CASE("a full log stays within its limit when it cannot be renamed") {
   CHECK(text.size() < 100);
 }
 
-TEST_CASE("a log that has another name is not written to") {
+TEST_CASE("another file under the log's name is left alone, and the log goes on") {
   const TemporaryDirectory directory;
   const std::string other = directory.write("other", "theirs\n");
   const std::string path = directory.path() + "/jetpack.log";
   REQUIRE(::link(other.c_str(), path.c_str()) == 0);
   LogFile(path).write(JP_LEVEL_INFO, "x");
   CHECK(read_file(other, 100).value_or("") == "theirs\n");
+  CHECK(read_file(path, 100).value_or("").ends_with("x\n"));
+}
+
+TEST_CASE("what stands in place of the previous log does not lift the limit") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/jetpack.log";
+  const LogFile log(path, max_bytes);
+  const auto fill = [&] {
+    for (int i = 0; i < 500; ++i) log.write(JP_LEVEL_INFO, std::string(100, 'x'));
+    CHECK(read_file(path, 10 * max_bytes)->size() < 2 * max_bytes);
+  };
+  const std::string other = directory.write("other", "theirs\n");
+  REQUIRE(::link(other.c_str(), (path + ".1").c_str()) == 0);
+  fill();
+  CHECK(read_file(other, 100).value_or("") == "theirs\n");
+  // The log itself, under both names.
+  REQUIRE(::unlink((path + ".1").c_str()) == 0);
+  REQUIRE(::link(path.c_str(), (path + ".1").c_str()) == 0);
+  fill();
+  // A reader that holds a lock.
+  const Fd reader(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(::flock(reader.get(), LOCK_EX | LOCK_NB) == 0);
+  fill();
 }
 
 TEST_CASE("a line that cannot be written is dropped") {

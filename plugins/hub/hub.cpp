@@ -130,14 +130,15 @@ JETPACK_PLUGIN(
                 .fallback("127.0.0.1:9443"),
             option("name", 'n', "NAME", "Host name or address for the certificate").repeated(),
             option("url", "URL", "Address to give to nodes; by default from --listen"),
-            option("keep", "N", "Keep the newest N messages")
+            option("keep", "N", "Keep N messages, of each node the newest")
                 .integer(1000, 1'000'000'000)
                 .fallback("1000000"),
             option("blob-port", "PORT", "Port of the blob store; 0 picks a free one")
                 .integer(0, 65535)
                 .fallback("0"),
-            option("client-limit", "NAME=VALUE",
-                   "Change a limit on clients; see the hub's README")
+            option("client-limit", "NAME=VALUE", "Change a limit on clients; see the hub's README")
+                .repeated(),
+            option("quota", "NAME=VALUE", "Change what nodes may store; see the hub's README")
                 .repeated(),
             flag("no-blobs", "Serve no blobs; the nodes' locker is elsewhere"),
             flag("simulate-azure",

@@ -32,8 +32,9 @@ class Hub:
     """A hub process, with an administrator. `options` are of `hub serve`; `like` is another hub of the
     same database, whose authority and administrator it shares."""
 
-    def __init__(self, *options, database=None, like=None, listen="127.0.0.1:0"):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-hub-"))
+    def __init__(self, *options, database=None, like=None, listen="127.0.0.1:0",
+                 directory=None):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-hub-", dir=directory))
         self.data = self.directory / "data"
         if like:
             shutil.copytree(like.data / "tls", self.data / "tls")

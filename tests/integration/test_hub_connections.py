@@ -305,10 +305,12 @@ def test_a_hub_stops_in_time_among_slow_clients():
 
 # -- the table -----------------------------------------------------------------------------------
 
-def test_the_table_of_limits_is_documented(tmp_path):
-    done = run("hub", "serve", "--data", tmp_path / "data", "--client-limit", "x=1")
-    assert done.returncode == 2
-    known = done.stderr.split("known are ")[1].split("\n")[0].split(", ")
+def test_the_tables_of_limits_and_quotas_are_documented(tmp_path):
+    known = []
+    for option in ("--client-limit", "--quota"):
+        done = run("hub", "serve", "--data", tmp_path / "data", option, "x=1")
+        assert done.returncode == 2
+        known += done.stderr.split("known are ")[1].split("\n")[0].split(", ")
     readme = (REPOSITORY / "plugins/hub/README.md").read_text()
     assert known == re.findall(r"^\| `([a-z-]+)=\d+` \|", readme, re.M)
     for wrong in ("streams", "streams=", "streams=-1", "streams=1x", "streams=0", "streams=100000000000000000000"):

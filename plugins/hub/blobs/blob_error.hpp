@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include <jetpack/error.hpp>
+#include "common/disk_full.hpp"
 
 namespace jetpack::hub {
 
@@ -25,9 +25,8 @@ class BlobError : public std::runtime_error {
 
 // What a client is told of a failure that is not its own.
 inline BlobError internal_error(const std::exception& error) {
-  const auto* known = dynamic_cast<const Error*>(&error);
-  if (known != nullptr && known->code() == Errc::unavailable)
-    return {507, "InsufficientStorage", "the disk of the hub is full"};
+  const auto* full = dynamic_cast<const DiskFull*>(&error);
+  if (full != nullptr) return {507, "InsufficientStorage", full->reason()};
   return {500, "InternalError", "internal error; see the hub's log"};
 }
 

@@ -13,6 +13,7 @@
 
 #include <jetpack/error.hpp>
 #include "blobs/blob_error.hpp"
+#include "common/disk_full.hpp"
 #include "common/json.hpp"
 #include "support/files.hpp"
 #include "support/json.hpp"
@@ -68,8 +69,10 @@ std::string BlobProperties::header(std::string_view name) const {
 }
 
 void fail_on_blob(const std::string& doing, const fs::path& path, int error) {
-  throw Error(error == ENOSPC || error == EDQUOT ? Errc::unavailable : Errc::failed,
-              doing + " " + path.string() + ": " + std::generic_category().message(error));
+  const std::string text =
+      doing + " " + path.string() + ": " + std::generic_category().message(error);
+  if (error == ENOSPC || error == EDQUOT) throw DiskFull(text);
+  throw Error(Errc::failed, text);
 }
 
 std::string blob_footer(const BlobProperties& properties) {

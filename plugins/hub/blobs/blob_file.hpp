@@ -36,7 +36,7 @@ std::string blob_footer(const BlobProperties& properties);
 // nullopt when there is no such file. Throws Errc::corrupt when it is not a valid blob file.
 std::optional<OpenBlob> open_blob_file(const std::filesystem::path& path);
 
-// Throws Errc::unavailable when the disk is full, else failed.
+// Throws DiskFull when it is that, else Errc::failed.
 [[noreturn]] void fail_on_blob(const std::string& doing, const std::filesystem::path& path,
                                int error);
 

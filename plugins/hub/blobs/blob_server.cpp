@@ -18,6 +18,7 @@
 #include "blobs/blob_services.hpp"
 #include "blobs/blob_xml.hpp"
 #include "blobs/block_list.hpp"
+#include "common/disk_full.hpp"
 #include "common/listener.hpp"
 #include "common/quota.hpp"
 #include "common/refusal_log.hpp"
@@ -80,19 +81,21 @@ class BlobHandler : public Handler {
             address, "refused " + asked.getMethod() + " of " +
                          support::one_line(asked.getURI().substr(0, asked.getURI().find('?'))) +
                          " (" + refusal.what() + ")");
+      if (refusal.code() == "QuotaExceeded")
+        shared_.excesses.warn(address, std::string("refused an upload: ") + refusal.what());
       send_error(response, request_id_, refusal);
     } catch (const OverLimit& excess) {
       shared_.excesses.warn(address, std::string("refused a request: ") + excess.what());
       response.setKeepAlive(false);
       response.set("Retry-After", "2");
       send_error(response, request_id_, BlobError(503, "ServerBusy", excess.what()));
+    } catch (const DiskFull& full) {
+      shared_.excesses.warn("the disk", full.what());
+      response.set("Retry-After", "60");
+      send_error(response, request_id_, internal_error(full));
     } catch (const Error& error) {
       shared_.log.error(error.what());
-      const bool is_full = error.code() == Errc::unavailable;
-      send_error(
-          response, request_id_,
-          BlobError(is_full ? 507 : 500, is_full ? "InsufficientStorage" : "InternalError",
-                    is_full ? "the disk of the hub is full" : "internal error; see the hub's log"));
+      send_error(response, request_id_, internal_error(error));
     }
   }
 
@@ -234,7 +237,7 @@ class BlobHandler : public Handler {
     if (comp == "block") {
       store_.open(request.container, request.blob);  // throws if the blob cannot exist
       if (!grant_.allows('c')) require('w');
-      BlobWriter writer = store_.start();
+      BlobWriter writer = store_.start(upload_of(request, asked, 0));
       const std::string md5 = receive(request, asked, writer);
       store_.keep_block(writer, request.container, request.blob,
                         std::string(request.parameter("blockid")));
@@ -268,7 +271,8 @@ class BlobHandler : public Handler {
       throw BlobError(400, "InvalidHeaderValue", "x-ms-blob-type must be BlockBlob");
     BlobProperties properties = properties_in(request, true);
     require_change(request);
-    BlobWriter writer = store_.start();
+    BlobWriter writer =
+        store_.start(upload_of(request, asked, store_.bytes_of(request.container, request.blob)));
     const std::string md5 = receive(request, asked, writer);
     if (properties.header("content-md5").empty())
       properties.headers.emplace_back("content-md5", md5);
@@ -283,8 +287,9 @@ class BlobHandler : public Handler {
     BlobProperties properties = properties_in(request, false);
     require_change(request);
     const auto ids = parse_block_list(list_body(asked));
-    const BlobProperties now = store_.commit_blocks(ids, request.container, request.blob,
-                                                    std::move(properties), condition(request));
+    const BlobProperties now =
+        store_.commit_blocks(ids, request.container, request.blob, std::move(properties),
+                             condition(request), grant_.is_owner);
     tell(now, response);
   }
 
@@ -303,14 +308,24 @@ class BlobHandler : public Handler {
     return body;
   }
 
-  // Writes the body to a file; returns its MD5, after comparing it with the request's.
-  std::string receive(const BlobRequest& request, net::HTTPServerRequest& asked,
-                      BlobWriter& writer) {
+  static uint64_t length_of(const net::HTTPServerRequest& asked) {
     if (!asked.hasContentLength())
       throw BlobError(411, "MissingContentLengthHeader", "Content-Length is missing");
     const auto length = static_cast<uint64_t>(asked.getContentLength64());
     if (length > max_content)
       throw BlobError(413, "RequestBodyTooLarge", "the body exceeds the limit of 5000 MiB");
+    return length;
+  }
+
+  BlobUpload upload_of(const BlobRequest& request, const net::HTTPServerRequest& asked,
+                       uint64_t credit) const {
+    return {{request.container, request.blob}, length_of(asked), credit, grant_.is_owner};
+  }
+
+  // Writes the body to a file; returns its MD5, after comparing it with the request's.
+  std::string receive(const BlobRequest& request, net::HTTPServerRequest& asked,
+                      BlobWriter& writer) {
+    const uint64_t length = length_of(asked);
     std::vector<char> buffer(part_size);
     uint64_t got = 0;
     for (std::istream& in = asked.stream(); got < length && in;) {

@@ -15,6 +15,7 @@
 #include <jetpack/error.hpp>
 #include "blobs/blob_error.hpp"
 #include "blobs/blob_names.hpp"
+#include "blobs/blob_space.hpp"
 #include "common/text.hpp"
 #include "support/encoding.hpp"
 #include "support/files.hpp"
@@ -27,7 +28,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr auto forgotten_after = std::chrono::hours{24 * 7};  // as Azure drops blocks
 constexpr int commit_attempts = 100;
 
 void sync_directory(const fs::path& path) {
@@ -120,7 +120,15 @@ void check_length(const fs::path& directory, const std::string& name) {
   }
 }
 
-void append_file(const support::Fd& to, const fs::path& path) {
+uint64_t block_size(const fs::path& path) {
+  std::error_code failure;
+  const uint64_t size = fs::file_size(path, failure);
+  if (failure) throw BlobError(400, "InvalidBlockList", "the block list contains an unknown block");
+  return size;
+}
+
+void append_file(const support::Fd& to, const fs::path& path,
+                 const std::function<void(uint64_t)>& note) {
   const support::Fd from(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!from) throw BlobError(400, "InvalidBlockList", "the block list contains an unknown block");
   constexpr size_t at_once = 16 << 20;
@@ -129,16 +137,23 @@ void append_file(const support::Fd& to, const fs::path& path) {
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) fail_on_blob("failed to copy the block", path, errno);
     if (sent == 0) return;
+    note(static_cast<uint64_t>(sent));
   }
 }
 
 }  // namespace
 
-BlobWriter::BlobWriter(support::Fd file, std::string path)
-    : file_(std::move(file)), path_(std::move(path)) {}
+BlobWriter::BlobWriter(const BlobStore& store, BlobLedger::Charge charge, support::Fd file,
+                       std::string path)
+    : store_(store), charge_(std::move(charge)), file_(std::move(file)), path_(std::move(path)) {}
 
 BlobWriter::~BlobWriter() {
   if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+// What was not announced needs room all the same.
+void BlobWriter::wrote(uint64_t bytes) {
+  if (const uint64_t more = charge_.wrote(bytes); more > 0) store_.require_room(more);
 }
 
 void BlobWriter::write(std::string_view data) {
@@ -148,6 +163,7 @@ void BlobWriter::write(std::string_view data) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail_on_blob("failed to write", path_, errno);
     data.remove_prefix(static_cast<size_t>(written));
+    wrote(static_cast<uint64_t>(written));
   }
 }
 
@@ -156,7 +172,8 @@ std::string BlobWriter::md5() {
   return support::base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
-BlobStore::BlobStore(fs::path root) : root_(std::move(root)) {
+BlobStore::BlobStore(fs::path root, const StorageQuotas& quotas)
+    : root_(std::move(root)), quotas_(quotas) {
   support::create_directories(root_, 0700);
   support::create_directories(waiting(), 0700);
   remove_forgotten();
@@ -168,8 +185,22 @@ void BlobStore::remove_forgotten() const {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(waiting(), ignored)) {
     const auto time = entry.last_write_time(ignored);
-    if (!ignored && now - time > forgotten_after) fs::remove_all(entry.path(), ignored);
+    if (!ignored && now - time > std::chrono::hours{quotas_.unfinished_hours})
+      fs::remove_all(entry.path(), ignored);
   }
+}
+
+void BlobStore::recount() {
+  remove_forgotten();
+  ledger_.replace(count_blobs(root_, waiting()));
+}
+
+void BlobStore::require_room(uint64_t bytes) const {
+  require_disk_room(root_, quotas_, bytes + ledger_.unwritten());
+}
+
+uint64_t BlobStore::bytes_of(const std::string& container, const std::string& blob) const {
+  return size_on_disk(blob_path(container, blob));
 }
 
 fs::path BlobStore::container_path(const std::string& container) const {
@@ -222,11 +253,14 @@ void BlobStore::list(const std::string& container, const std::string& prefix,
   Walk{prefix, after, is_grouped, visit}.walk(path, "");
 }
 
-BlobWriter BlobStore::start() {
+BlobWriter BlobStore::start(BlobUpload upload) {
+  require_room(upload.bytes);
+  auto charge =
+      ledger_.charge(std::move(upload.use), upload.bytes, upload.credit, upload.is_administrator);
   std::string name = (waiting() / "new-XXXXXX").string();
   support::Fd file(::mkostemp(name.data(), O_CLOEXEC));
   if (!file) fail_on_blob("failed to create a file in", waiting(), errno);
-  return {std::move(file), std::move(name)};
+  return {*this, std::move(charge), std::move(file), std::move(name)};
 }
 
 BlobProperties BlobStore::commit(BlobWriter& writer, const std::string& container,
@@ -244,8 +278,12 @@ BlobProperties BlobStore::commit(BlobWriter& writer, const std::string& containe
   const std::lock_guard lock(changing_);
   const auto before = open_blob_file(path);
   condition(before ? &before->properties : nullptr);
+  const uint64_t replaced = before ? size_on_disk(path) : 0;
+  const uint64_t size = size_on_disk(writer.path_);
   const bool has_new_directories = move_into_place(writer.path_, path);
   writer.path_.clear();
+  ledger_.subtract({container, blob}, replaced);
+  ledger_.add({container, blob}, size);
   fs::path directory = path.parent_path();
   for (sync_directory(directory); has_new_directories && directory != root_;
        sync_directory(directory))
@@ -258,20 +296,38 @@ void BlobStore::keep_block(BlobWriter& writer, const std::string& container,
   const fs::path directory = blocks_path(container, blob);
   const std::string name = block_file(id);
   check_length(directory, name);
-  move_into_place(writer.path_, directory / name);
+  const uint64_t replaced = size_on_disk(directory / name);
+  const uint64_t size = size_on_disk(writer.path_);
+  if (move_into_place(writer.path_, directory / name))
+    note_use_of_blocks(directory, {container, blob});
   writer.path_.clear();
+  ledger_.subtract({container, blob}, replaced);
+  ledger_.add({container, blob}, size);
 }
 
+// A block that is named many times counts as often: the blob will be that large.
 BlobProperties BlobStore::commit_blocks(const std::vector<std::string>& ids,
                                         const std::string& container, const std::string& blob,
-                                        BlobProperties properties, const BlobCondition& condition) {
+                                        BlobProperties properties, const BlobCondition& condition,
+                                        bool is_administrator) {
   const fs::path directory = blocks_path(container, blob);
-  BlobWriter writer = start();
-  for (const auto& id : ids) append_file(writer.file_, directory / block_file(id));
+  uint64_t bytes = 0;
+  for (const auto& id : ids) bytes += block_size(directory / block_file(id));
+  const uint64_t credit = bytes_of(container, blob) + bytes_of_blocks(directory);
+  BlobWriter writer = start({{container, blob}, bytes, credit, is_administrator});
+  for (const auto& id : ids)
+    append_file(writer.file_, directory / block_file(id),
+                [&writer](uint64_t copied) { writer.wrote(copied); });
   properties = commit(writer, container, blob, std::move(properties), condition);
+  remove_blocks({container, blob});
+  return properties;
+}
+
+void BlobStore::remove_blocks(const BlobUse& use) {
+  const fs::path directory = blocks_path(use.container, use.blob);
+  ledger_.subtract(use, bytes_of_blocks(directory));
   std::error_code ignored;
   fs::remove_all(directory, ignored);
-  return properties;
 }
 
 bool BlobStore::remove(const std::string& container, const std::string& blob,
@@ -281,7 +337,9 @@ bool BlobStore::remove(const std::string& container, const std::string& blob,
   const auto before = open_blob_file(path);
   condition(before ? &before->properties : nullptr);
   if (!before) return false;
+  const uint64_t size = size_on_disk(path);
   if (::unlink(path.c_str()) != 0) fail_on_blob("failed to remove the blob", path, errno);
+  ledger_.subtract({container, blob}, size);
   sync_directory(path.parent_path());
   // Up to the first directory that is still needed.
   const fs::path top = container_path(container);

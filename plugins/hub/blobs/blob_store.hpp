@@ -15,6 +15,8 @@
 #include <Poco/MD5Engine.h>
 
 #include "blobs/blob_file.hpp"
+#include "blobs/blob_ledger.hpp"
+#include "common/storage_quotas.hpp"
 #include "support/files.hpp"
 
 namespace jetpack::hub {
@@ -30,6 +32,14 @@ using BlobCondition = std::function<void(const BlobProperties*)>;
 
 class BlobStore;
 
+// What will be written, as far as it is known.
+struct BlobUpload {
+  BlobUse use;
+  uint64_t bytes = 0;
+  uint64_t credit = 0;  // what becomes free when it is complete
+  bool is_administrator = true;
+};
+
 // Content of a future blob or block: a temporary file, removed unless it is committed.
 class BlobWriter {
  public:
@@ -43,8 +53,12 @@ class BlobWriter {
 
  private:
   friend class BlobStore;
-  BlobWriter(support::Fd file, std::string path);
+  BlobWriter(const BlobStore& store, BlobLedger::Charge charge, support::Fd file, std::string path);
 
+  void wrote(uint64_t bytes);
+
+  const BlobStore& store_;
+  BlobLedger::Charge charge_;
   support::Fd file_;
   std::string path_;
   Poco::MD5Engine digest_;
@@ -57,7 +71,7 @@ class BlobWriter {
 // in one segment.
 class BlobStore {
  public:
-  explicit BlobStore(std::filesystem::path root);
+  explicit BlobStore(std::filesystem::path root, const StorageQuotas& quotas = {});
 
   // False when it exists already.
   bool create_container(const std::string& container);
@@ -72,7 +86,8 @@ class BlobStore {
   void list(const std::string& container, const std::string& prefix, const std::string& after,
             bool is_grouped, const std::function<bool(const ListedBlob&)>& visit) const;
 
-  BlobWriter start();
+  // Throws a BlobError when it would exceed a quota, DiskFull when the disk's reserve would be used.
+  BlobWriter start(BlobUpload upload = {});
   // The blob is complete and on disk when this returns.
   BlobProperties commit(BlobWriter& writer, const std::string& container, const std::string& blob,
                         BlobProperties properties, const BlobCondition& condition);
@@ -82,19 +97,30 @@ class BlobStore {
   // Creates the blob from stored blocks, and removes all that were stored for it.
   BlobProperties commit_blocks(const std::vector<std::string>& ids, const std::string& container,
                                const std::string& blob, BlobProperties properties,
-                               const BlobCondition& condition);
+                               const BlobCondition& condition, bool is_administrator = true);
+  // What the blob takes on the disk; 0 when there is none.
+  uint64_t bytes_of(const std::string& container, const std::string& blob) const;
   // False when it does not exist.
   bool remove(const std::string& container, const std::string& blob,
               const BlobCondition& condition);
 
+  // Removes what was left unfinished and counts everything. Other processes change the directory
+  // too, and what changes meanwhile may be counted wrongly: so repeat it now and then.
+  void recount();
+
  private:
+  friend class BlobWriter;
   std::filesystem::path container_path(const std::string& container) const;
   std::filesystem::path blob_path(const std::string& container, const std::string& blob) const;
   std::filesystem::path blocks_path(const std::string& container, const std::string& blob) const;
   std::filesystem::path waiting() const { return root_ / ".waiting"; }
   void remove_forgotten() const;
+  void require_room(uint64_t bytes) const;
+  void remove_blocks(const BlobUse& use);
 
   std::filesystem::path root_;
+  StorageQuotas quotas_;
+  BlobLedger ledger_{quotas_};
   std::mutex changing_;
 };
 

@@ -180,6 +180,94 @@ TEST_CASE("what is removed leaves no empty directories") {
   CHECK(std::filesystem::is_empty(box.directory.file("blobs/box")));
 }
 
+TEST_CASE("a node's blobs and blocks count for it and for its cluster") {
+  const support::TemporaryDirectory directory;
+  StorageQuotas quotas;
+  quotas.reports_mib_per_node = 1;
+  quotas.reports_mib_per_cluster = 2;
+  quotas.disk_reserve_mib = 0;
+  constexpr uint64_t half = 512 << 10;
+  BlobStore store(directory.file("blobs"), quotas);
+  store.create_container("reports");
+  const auto start = [&store](const std::string& name, uint64_t bytes, bool is_admin = false) {
+    const std::string blob = "issues/" + name;
+    return store.start({{"reports", blob}, bytes, store.bytes_of("reports", blob), is_admin});
+  };
+  const auto put = [&](const std::string& name, uint64_t bytes, bool is_admin = false) {
+    BlobWriter writer = start(name, bytes, is_admin);
+    writer.write(std::string(bytes, 'x'));
+    store.commit(writer, "reports", "issues/" + name, {}, always);
+  };
+  const auto keep = [&](const std::string& name, const std::string& id, uint64_t bytes) {
+    BlobWriter writer = start(name, bytes);
+    writer.write(std::string(bytes, 'x'));
+    store.keep_block(writer, "reports", "issues/" + name, id);
+  };
+  const auto refuses = [](auto action) {
+    try {
+      action();
+    } catch (const BlobError& refusal) {
+      CHECK(refusal.status() == 413);
+      return std::string(refusal.what());
+    }
+    return std::string();
+  };
+  // Blocks count before they are a blob, and each time that a list names them.
+  keep("c/n/a", "MDAx", half);
+  CHECK(refuses([&] { put("c/n/b", half + 1); }).find("reports-mib-per-node of 1 MiB") !=
+        std::string::npos);
+  const auto commit = [&](const std::vector<std::string>& ids) {
+    store.commit_blocks(ids, "reports", "issues/c/n/a", {}, always, false);
+  };
+  CHECK_FALSE(refuses([&] { commit({"MDAx", "MDAx", "MDAx"}); }).empty());
+  commit({"MDAx"});
+  put("c/n/a", half);  // what it replaces counts no more
+  CHECK_FALSE(refuses([&] { put("c/n/b", half); }).empty());
+  // What others use, and an upload that goes on.
+  {
+    const BlobWriter going_on = start("c/m/a", half);
+    CHECK_FALSE(refuses([&] { put("c/m/b", 2 * half); }).empty());
+  }
+  put("c/m/b", half);
+  put("c/o/a", half);
+  CHECK(refuses([&] { put("c/p/a", 2 * half); }).find("reports-mib-per-cluster") !=
+        std::string::npos);
+  put("other/n/a", half);
+  put("c/n/admin", 4 * half, true);
+  CHECK(store.remove("reports", "issues/c/n/admin", always));
+  // Another store, as after a restart, finds the same.
+  keep("c/m/c", "MDAx", 1);
+  BlobStore again(directory.file("blobs"), quotas);
+  again.recount();
+  const auto can = [&](const std::string& name, uint64_t bytes) {
+    return refuses([&] { again.start({{"reports", "issues/" + name}, bytes, 0, false}); }).empty();
+  };
+  CHECK_FALSE(can("c/n/b", half));
+  CHECK_FALSE(can("c/m/d", half - 4096));
+  CHECK(can("c/m/d", half - 16'384));
+  CHECK(can("other/n/b", half - 4096));
+}
+
+TEST_CASE("many empty files are not free") {
+  const support::TemporaryDirectory directory;
+  StorageQuotas quotas;
+  quotas.reports_mib_per_node = 1;
+  quotas.disk_reserve_mib = 0;
+  BlobStore store(directory.file("blobs"), quotas);
+  store.create_container("reports");
+  int stored = 0;
+  try {
+    for (; stored < 1000; ++stored) {
+      const std::string name = "issues/c/n/" + std::to_string(stored);
+      BlobWriter writer = store.start({{"reports", name}, 0, 0, false});
+      store.commit(writer, "reports", name, {}, always);
+    }
+  } catch (const BlobError&) {
+  }
+  CHECK(stored <= 256);
+  CHECK(stored > 200);
+}
+
 TEST_CASE("a file that is not a blob is reported, not served") {
   Stored box;
   std::ofstream(box.directory.file("blobs/box/a%blob"))

@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "azure/metadata_server.hpp"
+#include "blobs/blob_keeper.hpp"
 #include "blobs/blob_server.hpp"
 #include "broker/consumer.hpp"
 #include "commands/commands.hpp"
 #include "commands/options.hpp"
 #include "common/certificates.hpp"
 #include "common/limits.hpp"
+#include "common/storage_quotas.hpp"
 #include "server/accounts.hpp"
 #include "server/http_server.hpp"
 #include "server/locker.hpp"
@@ -123,6 +125,12 @@ Limits limits_option(const Call& call) {
   return limits;
 }
 
+StorageQuotas quotas_option(const Call& call) {
+  StorageQuotas quotas;
+  for (const auto text : call.texts("quota")) set_storage_quota(quotas, text);
+  return quotas;
+}
+
 // A hub that was killed or is stopping holds its lock until its process is gone: a successor
 // that is started at once should not fail for that.
 support::FileLock only_instance(const DataDirectory& data) {
@@ -149,8 +157,10 @@ class BlobService {
  public:
   BlobService(const Call& call, const DataDirectory& data, const Listen& listen,
               const std::string& host, Database& database, const support::LogFile& log,
-              const std::filesystem::path& certificate, const Limits& limits)
-      : store_(data.blobs()),
+              const std::filesystem::path& certificate, const Limits& limits,
+              const StorageQuotas& quotas)
+      : store_(data.blobs(), quotas),
+        keeper_(store_, log),
         account_(ensure_blob_account(data)),
         server_(
             store_, account_,
@@ -169,6 +179,7 @@ class BlobService {
   }
 
   BlobStore store_;
+  BlobKeeper keeper_;
   BlobAccount account_;
   BlobServer server_;
   std::string endpoint_;
@@ -192,6 +203,7 @@ int serve(const Call& call) {
   const auto names = names_option(call, parts);
   const auto broker = broker_option(call);
   const Limits limits = limits_option(call);
+  const StorageQuotas quotas = quotas_option(call);
   const PageFiles page(bundled_page_directory());
   const DataDirectory data = open_data_directory(data_option(call));
   const support::FileLock instance = only_instance(data);
@@ -206,7 +218,9 @@ int serve(const Call& call) {
   feed.announce(database.position());
   const Watcher watcher(database, feed, log);
   Liveness liveness(database, log);
-  Intake intake(database, log, *call.integer("keep"));
+  Intake intake(database, log, {*call.integer("keep"), quotas});
+  ByteRate message_rate("messages-mib-per-node-and-hour",
+                        quotas.messages_mib_per_node_and_hour * bytes_in_mib);
   std::optional<Consumer> consumer;
   if (broker) consumer.emplace(database, intake, liveness, log, *broker);
 
@@ -215,10 +229,10 @@ int serve(const Call& call) {
       call.given("url") ? host_of(std::string(*call.text("url"))) : advertised_host(parts, names);
   std::optional<BlobService> blobs;
   if (!call.flag("no-blobs"))
-    blobs.emplace(call, data, parts, host, database, log, certificate, limits);
-  const HttpServer server(
-      {database, accounts, log, feed, page, intake, liveness, blobs ? &blobs->locker() : nullptr},
-      listen, certificate, limits);
+    blobs.emplace(call, data, parts, host, database, log, certificate, limits, quotas);
+  const HttpServer server({database, accounts, log, feed, page, intake, liveness, message_rate,
+                           blobs ? &blobs->locker() : nullptr},
+                          listen, certificate, limits);
   const std::string url =
       call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
   std::optional<MetadataServer> azure;

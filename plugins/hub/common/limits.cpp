@@ -5,10 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <string>
-
-#include <jetpack/error.hpp>
 
 namespace jetpack::hub {
 
@@ -42,34 +38,12 @@ constexpr std::array table{
     Limit{"bytes-per-second", &Limits::bytes_per_second, 1, max_count},
 };
 
-std::string known_names() {
-  std::string names;
-  for (const auto& limit : table) names += (names.empty() ? "" : ", ") + std::string(limit.name);
-  return names;
-}
-
 }  // namespace
 
 std::span<const Limit> limit_table() { return table; }
 
 void set_limit(Limits& limits, std::string_view text) {
-  const size_t middle = std::min(text.find('='), text.size());
-  const std::string name(text.substr(0, middle));
-  const auto* limit =
-      std::find_if(table.begin(), table.end(), [&](const Limit& row) { return row.name == name; });
-  if (limit == table.end())
-    throw Error(Errc::usage,
-                "--client-limit: unknown limit '" + name + "'; known are " + known_names());
-  const std::string_view digits = text.substr(std::min(middle + 1, text.size()));
-  uint64_t value = 0;
-  const auto [rest, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (failure != std::errc{} || rest != digits.data() + digits.size() || value < limit->least ||
-      value > limit->most)
-    throw Error(Errc::usage, "--client-limit: invalid value '" + std::string(digits) + "' of " +
-                                 name + ": expected a whole number from " +
-                                 std::to_string(limit->least) + " to " +
-                                 std::to_string(limit->most));
-  limits.*limit->value = value;
+  set_named(limits, limit_table(), "--client-limit", "limit", text);
   // A thread is left to nodes.
   limits.requests_for_administrators =
       std::min(limits.requests_for_administrators, limits.requests - 1);

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "common/named_values.hpp"
+
 namespace jetpack::hub {
 
 // The defaults. plugins/hub/README.md says what each one limits.
@@ -30,12 +32,7 @@ struct Limits {
   uint64_t bytes_per_second = 4096;
 };
 
-// A row of the table.
-struct Limit {
-  std::string_view name;
-  uint64_t Limits::*value;
-  uint64_t least, most;
-};
+using Limit = NamedValue<Limits>;
 
 std::span<const Limit> limit_table();
 

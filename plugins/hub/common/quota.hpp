@@ -16,6 +16,8 @@ class OverLimit : public std::runtime_error {
  public:
   OverLimit(const std::string& text, bool is_own) : std::runtime_error(text), is_own_(is_own) {}
   bool is_own() const noexcept { return is_own_; }
+  // After which it may be tried again.
+  virtual int64_t retry_seconds() const noexcept { return is_own_ ? 5 : 2; }
 
  private:
   bool is_own_;

@@ -1,13 +1,17 @@
 // Logs refused requests without letting their sender fill the log.
 #include "common/refusal_log.hpp"
 
+#include "support/utf8.hpp"
+
 namespace jetpack::hub {
 
 namespace {
 
 constexpr std::chrono::minutes interval{1};
 // Further addresses share one entry, so that many of them cost neither memory nor lines.
-constexpr size_t most_addresses = 1000;
+constexpr size_t most_addresses = 100;
+// The text has what the client sent, such as a name.
+constexpr size_t most_text = 300;
 constexpr const char* others = "other addresses";
 
 }  // namespace
@@ -29,7 +33,7 @@ void RefusalLog::warn(const std::string& address, const std::string& text) {
                                                       " more refused from " + found->first +
                                                       " since the last such line)";
   sender = {now, 0};
-  log_.warning(text + " from " + address + more);
+  log_.warning(std::string(support::beginning_of(text, most_text)) + " from " + address + more);
 }
 
 }  // namespace jetpack::hub

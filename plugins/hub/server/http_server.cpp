@@ -13,6 +13,7 @@
 #include <Poco/URI.h>
 
 #include <jetpack/error.hpp>
+#include "common/disk_full.hpp"
 #include "common/listener.hpp"
 #include "common/quota.hpp"
 #include "common/refusal_log.hpp"
@@ -114,11 +115,15 @@ class RequestHandler : public Handler {
     } catch (const OverLimit& excess) {
       shared_.excesses.warn(owner_, std::string("refused a request: ") + excess.what());
       response.setKeepAlive(false);
-      response.set("Retry-After", excess.is_own() ? "5" : "2");
+      response.set("Retry-After", std::to_string(excess.retry_seconds()));
       refuse(response,
              excess.is_own() ? net::HTTPResponse::HTTP_TOO_MANY_REQUESTS
                              : net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE,
              excess.what());
+    } catch (const DiskFull& full) {
+      shared_.excesses.warn("the disk", full.what());
+      response.set("Retry-After", "30");
+      answer(response, net::HTTPResponse::HTTP_INSUFFICIENT_STORAGE, error_json(full.reason()));
     } catch (const BadMessages& bad) {
       answer(response, net::HTTPResponse::HTTP_BAD_REQUEST,
              bad.index() ? error_json(bad.what(), *bad.index()) : error_json(bad.what()));
@@ -269,6 +274,7 @@ class RequestHandler : public Handler {
                      net::HTTPServerResponse& response) {
     const bool keep_alive = request.getKeepAlive();
     const std::string body = whole_body(request, max_body);
+    services_.message_rate.take(account.name, body.size());
     std::optional<Slot> slot;
     if (body.size() > small_body) slot.emplace(shared_.batches, batch_wait);
     if (slot && !slot->held())
@@ -337,7 +343,8 @@ class RequestHandler : public Handler {
     answer(response,
            may_pass ? net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE
                     : net::HTTPResponse::HTTP_INTERNAL_SERVER_ERROR,
-           error_json("internal error; see the hub's log"));
+           error_json(may_pass ? "the hub or its database is not available; see the hub's log"
+                               : "internal error; see the hub's log"));
   }
 
   Shared& shared_;

@@ -1,6 +1,7 @@
 // What the hub's server works with.
 #pragma once
 
+#include "common/byte_rate.hpp"
 #include "server/accounts.hpp"
 #include "server/event_feed.hpp"
 #include "server/locker.hpp"
@@ -21,6 +22,7 @@ struct Services {
   const PageFiles& page;
   Intake& intake;
   Liveness& liveness;
+  ByteRate& message_rate;
   const Locker* locker;  // nullptr: the hub serves no blobs
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/disk_full.hpp"
 #include "store/schema.hpp"
 
 namespace jetpack::hub {
@@ -153,8 +154,10 @@ Position Database::position() {
 }
 
 void Database::fail(const char* doing, const Poco::Exception& e) const {
-  throw Error(Errc::unavailable, std::string(doing) + " in the hub database " + address_.shown +
-                                     ": " + e.displayText());
+  const std::string text =
+      std::string(doing) + " in the hub database " + address_.shown + ": " + e.displayText();
+  if (is_for_lack_of_space(address_, text)) throw DiskFull(text);
+  throw Error(Errc::unavailable, text);
 }
 
 std::vector<Change> changes_after(SqlSession& session, int64_t number, int64_t most) {

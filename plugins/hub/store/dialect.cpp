@@ -2,6 +2,7 @@
 #include "store/dialect.hpp"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <array>
@@ -128,6 +129,16 @@ DatabaseAddress postgresql_address(std::string_view url) {
           "postgresql://" + (user.empty() ? "" : user + "@") + uri.getHost() + ":" + port + "/" +
               database,
           uri.getHost(), number};
+}
+
+bool is_for_lack_of_space(const DatabaseAddress& address, std::string_view error) {
+  for (const char* text : {"is full", "No space left on device", "Disk quota exceeded"})
+    if (error.find(text) != std::string_view::npos) return true;
+  if (address.dialect != Dialect::sqlite) return false;
+  // SQLite has other errors as well where its side files lack room.
+  constexpr uint64_t least = 256 << 10;
+  struct statvfs disk {};
+  return ::statvfs(address.connection.c_str(), &disk) == 0 && disk.f_bavail * disk.f_frsize < least;
 }
 
 std::unique_ptr<SqlSession> open_session(const DatabaseAddress& address) {

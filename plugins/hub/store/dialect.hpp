@@ -28,6 +28,9 @@ DatabaseAddress sqlite_address(const std::filesystem::path& file);
 // "postgresql://USER:PASSWORD@HOST:PORT/DATABASE[?sslmode=...]"; throws Errc::usage.
 DatabaseAddress postgresql_address(std::string_view url);
 
+// Whether the database failed, with this error, because its disk is full.
+bool is_for_lack_of_space(const DatabaseAddress& address, std::string_view error);
+
 // A new connection. Throws Poco::Exception, or Error for a file that cannot be created.
 std::unique_ptr<SqlSession> open_session(const DatabaseAddress& address);
 

@@ -18,7 +18,7 @@ namespace jetpack::hub {
 // commit costs the same for one message as for many, and writers take turns anyway.
 class Intake {
  public:
-  Intake(Database& database, const support::LogFile& log, int64_t keep)
+  Intake(Database& database, const support::LogFile& log, const Retention& keep)
       : database_(database), log_(log), keep_(keep) {}
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;
@@ -40,7 +40,7 @@ class Intake {
 
   Database& database_;
   const support::LogFile& log_;
-  int64_t keep_;
+  Retention keep_;
   std::mutex mutex_;
   std::condition_variable done_;
   std::deque<Ticket*> waiting_;

@@ -14,6 +14,7 @@
 #include "store/condition_table.hpp"
 #include "store/converge_table.hpp"
 #include "store/node_table.hpp"
+#include "store/retention.hpp"
 #include "store/target_table.hpp"
 #include "support/json_writer.hpp"
 #include "support/text.hpp"
@@ -136,15 +137,6 @@ void note_contact(Node& node, std::string_view address, int64_t now) {
   set_phase(node, phase::installing, now);
 }
 
-// Not after each batch, but at intervals.
-void drop_oldest(Transaction& transaction, int64_t keep) {
-  const int64_t newest = transaction.position().message;
-  const int64_t interval = std::max<int64_t>(1, keep / 1000);
-  if (newest <= keep || newest / interval == transaction.before().message / interval) return;
-  execute(transaction.session(), "DELETE FROM messages WHERE number <= $1", newest - keep);
-  execute(transaction.session(), "DELETE FROM events WHERE id <= $1", newest - keep);
-}
-
 // The existing nodes of the deliveries, by account.
 std::unordered_map<int64_t, Contact> contacts_of(SqlSession& session,
                                                  const std::vector<Delivery*>& deliveries) {
@@ -236,7 +228,7 @@ std::string order(const std::string& key, const Range& range, const std::string&
 }  // namespace
 
 void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& deliveries,
-                      int64_t keep) {
+                      const Retention& keep) {
   const int64_t now = now_ms();
   store_new(transaction, deliveries, now);
   auto contacts = contacts_of(transaction.session(), deliveries);
@@ -248,7 +240,7 @@ void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& de
   all.reserve(contacts.size());
   for (auto& [account, contact] : contacts) all.push_back(std::move(contact));
   update_nodes(transaction, all);
-  drop_oldest(transaction, keep);
+  retain(transaction, deliveries, keep);
 }
 
 void add_event(Transaction& transaction, std::string_view cluster, std::string_view node,

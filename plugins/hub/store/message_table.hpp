@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/storage_quotas.hpp"
 #include "store/account_table.hpp"
 #include "store/database.hpp"
 #include "store/messages.hpp"
@@ -44,6 +45,16 @@ struct Page {
   bool more = false;  // whether there may be others beyond it, in the direction of the range
 };
 
+// What is kept of the messages.
+struct Retention {
+  Retention(int64_t most, const StorageQuotas& quotas = {})
+      : messages(most),
+        bytes(static_cast<int64_t>(quotas.messages_mib * bytes_in_mib)),
+        bytes_of_node(static_cast<int64_t>(quotas.messages_mib_per_node * bytes_in_mib)) {}
+
+  int64_t messages, bytes, bytes_of_node;
+};
+
 // The messages of one request of a node.
 struct Delivery {
   Account account;
@@ -53,10 +64,10 @@ struct Delivery {
 };
 
 // Stores the messages in their order and applies them. A message whose id its account has
-// sent before is skipped. The node is the account's, whatever the messages claim. Of all
-// messages about the newest `keep` stay.
+// sent before is skipped. The node is the account's, whatever the messages claim. Then drops what
+// exceeds `keep`.
 void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& deliveries,
-                      int64_t keep);
+                      const Retention& keep);
 
 // Adds an event of the hub's own about a node, with priority medium.
 void add_event(Transaction& transaction, std::string_view cluster, std::string_view node,

@@ -190,8 +190,23 @@ constexpr const char* version_7[] = {
     "CREATE INDEX ready_history_of_array ON ready_history (cluster, nodearray, time)",
 };
 
+constexpr const char* version_8[] = {
+    // How many messages are kept of each account, and what they weigh (see retention.cpp); account 0
+    // stands for all together.
+    "CREATE TABLE message_totals (of_account BIGINT PRIMARY KEY, messages BIGINT NOT NULL, "
+    "bytes BIGINT NOT NULL)",
+    "{sqlite}INSERT INTO message_totals SELECT account, count(*), "
+    "sum(512 + length(CAST(data AS BLOB))) FROM messages GROUP BY account",
+    "{postgresql}INSERT INTO message_totals SELECT account, count(*), "
+    "sum(512 + octet_length(data)) FROM messages GROUP BY account",
+    "INSERT INTO message_totals SELECT 0, coalesce(sum(messages), 0), coalesce(sum(bytes), 0) "
+    "FROM message_totals",
+    // The oldest of each account.
+    "CREATE INDEX messages_of_account ON messages (account, number)",
+};
+
 constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3, version_4,
-                                                     version_5, version_6, version_7};
+                                                     version_5, version_6, version_7, version_8};
 constexpr auto newest = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.

@@ -46,7 +46,8 @@ inline Account enrolled(Database& database, const std::string& cluster, const st
 }
 
 inline std::vector<size_t> apply(Database& database, const Account& account,
-                                 const std::vector<Message>& messages, int64_t keep = keep_all,
+                                 const std::vector<Message>& messages,
+                                 const Retention& keep = keep_all,
                                  const std::string& address = {}) {
   Delivery delivery{account, address, messages, {}};
   database.write(
