@@ -179,6 +179,28 @@ JETPACK_PLUGIN(
             example("jetpack hub admin --name wall --role viewer",
                     "Create an account for a screen on the wall")),
 
+    command(
+        "hub join-token create", "Create a token with which machines become nodes",
+        hub::join_token_create,
+        description("Works as the hub's administrator, directly on its database. Prints the "
+                    "command to run on each machine, once."),
+        json(), cluster(), data(), database(),
+        option("ttl", "DURATION", "How long it is valid").duration().fallback("24h"),
+        option("uses", "N", "How many nodes may join; by default any number").integer(1, 1'000'000),
+        option("nodearray", "NAME", "The nodes' node array"),
+        flag("replace", "Let nodes join that exist, as reimaged machines do"),
+        option("url", "URL", "Address of the hub; by default where it serves"),
+        example("jetpack hub join-token create -c demo --ttl 1h --data /var/lib/jetpack-hub",
+                "Let machines join cluster demo for an hour")),
+    command("hub join-token list", "List the join tokens that are valid", hub::join_token_list,
+            works_on_database(), json(), cluster(), data(), database(),
+            example("jetpack hub join-token list -c demo", "Print which tokens there are")),
+    command("hub join-token remove", "Remove a join token", hub::join_token_remove,
+            works_on_database(), argument("ID", "The token, or its part before the dot"), json(),
+            cluster(), data(), database(),
+            example("jetpack hub join-token remove 5b1c02aa -c demo",
+                    "Let nobody join with it any more")),
+
     command("hub event list", "List the events of a cluster", hub::event_list, queries_hub(),
             json(), limit(), any_cluster(), data(), database(),
             option("node", "NAME", "Print only events of this node")

@@ -1,6 +1,8 @@
 // Options and arguments that several of the hub's commands have.
 #include "commands/options.hpp"
 
+#include <algorithm>
+
 #include <jetpack/config.hpp>
 #include <jetpack/session.hpp>
 #include "common/text.hpp"
@@ -73,6 +75,19 @@ std::string cluster_option(const Call& call, const char* name) {
     throw Error(Errc::usage,
                 "no cluster given, and this machine is not a node of one; use --cluster NAME");
   return checked_name(*own);
+}
+
+std::string url_option(const Call& call, const DataDirectory& data) {
+  const auto given = call.text("url");
+  const auto url = given ? std::optional<std::string>(*given) : last_url(data);
+  if (!url)
+    throw Error(Errc::usage, "the hub's address is unknown: no hub has run in " +
+                                 data.root.string() + " yet\nStart it first, or give --url.");
+  const bool is_plain =
+      std::all_of(url->begin(), url->end(), [](char c) { return c > ' ' && c < 0x7F && c != '"'; });
+  if (!url->starts_with("https://") || !is_plain)
+    throw Error(Errc::usage, "--url must begin with https:// and have no spaces");
+  return *url;
 }
 
 std::string object_in_file(const Call& call) {

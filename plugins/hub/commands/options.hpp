@@ -38,6 +38,9 @@ std::string name_option(const Call& call, const char* name);
 // Errc::usage when there is neither.
 std::string cluster_option(const Call& call, const char* name = "cluster");
 
+// --url, or where the hub of this data directory serves: the address that nodes will use.
+std::string url_option(const Call& call, const DataDirectory& data);
+
 // The JSON object in the file --file.
 std::string object_in_file(const Call& call);
 

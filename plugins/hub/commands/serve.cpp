@@ -196,6 +196,7 @@ int serve(const Call& call) {
   const DataDirectory data = open_data_directory(data_option(call));
   const support::FileLock instance = only_instance(data);
   const auto authority = ensure_authority(data.certificates());
+  const std::string authority_pem = support::read_file(authority.string(), max_pem).value_or("");
   const auto certificate = ensure_server_certificate(data.certificates(), names);
   Database database(database_option(call, data));
   Accounts accounts(database);
@@ -216,9 +217,9 @@ int serve(const Call& call) {
   std::optional<BlobService> blobs;
   if (!call.flag("no-blobs"))
     blobs.emplace(call, data, parts, host, database, log, certificate, limits);
-  const HttpServer server(
-      {database, accounts, log, feed, page, intake, liveness, blobs ? &blobs->locker() : nullptr},
-      listen, certificate, limits);
+  const HttpServer server({database, accounts, log, feed, page, intake, liveness,
+                           blobs ? &blobs->locker() : nullptr, authority_pem},
+                          listen, certificate, limits);
   const std::string url =
       call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
   std::optional<MetadataServer> azure;

@@ -1,6 +1,8 @@
 // What the hub's server works with.
 #pragma once
 
+#include <string>
+
 #include "server/accounts.hpp"
 #include "server/event_feed.hpp"
 #include "server/locker.hpp"
@@ -21,7 +23,8 @@ struct Services {
   const PageFiles& page;
   Intake& intake;
   Liveness& liveness;
-  const Locker* locker;  // nullptr: the hub serves no blobs
+  const Locker* locker;          // nullptr: the hub serves no blobs
+  const std::string& authority;  // PEM
 };
 
 }  // namespace jetpack::hub
