@@ -112,7 +112,6 @@ Membership HubDoor::join(const Application& application) {
   const std::string body = support::json_object([&](support::Object& object) {
     object.text("token", application.token).text("node", application.node);
     object.text("password", application.password).text("instance_id", application.instance_id);
-    object.text("nodearray", application.nodearray);
   });
   const Answer answer = ask("POST", "/clusterlink/join", body);
   if (answer.status != 200)

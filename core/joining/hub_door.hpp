@@ -14,7 +14,7 @@ std::string parse_hash(std::string_view text);
 
 // What a machine asks for that is to be a node.
 struct Application {
-  std::string token, node, password, instance_id, nodearray;
+  std::string token, node, password, instance_id;
 };
 
 // The node that it is now.

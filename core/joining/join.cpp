@@ -137,8 +137,7 @@ int join(const Call& call) {
   const auto hash = call.text("ca-hash");
   const std::string wanted_hash = hash ? parse_hash(*hash) : "";
   Application application{token_option(call), node_option(call), "",
-                          std::string(call.text("instance-id").value_or("")),
-                          std::string(call.text("nodearray").value_or(""))};
+                          std::string(call.text("instance-id").value_or(""))};
   support::create_home_tree(root);
   HubDoor hub(url, proxy_for(call, url), *call.duration("retry-for"));
   support::Enrollment node;
@@ -182,7 +181,6 @@ JETPACK_PLUGIN(
             .required(),
         option("ca-hash", "HASH", "SHA-256 of the hub's certificate authority"),
         option("node", "NAME", "The node's name; by default this machine's"),
-        option("nodearray", "NAME", "The node's node array; by default that of the token"),
         option("instance-id", "ID", "The machine's id; by default a new one"),
         option("retry-for", "DURATION", "How long to try while the hub cannot be reached")
             .duration()

@@ -187,7 +187,7 @@ JETPACK_PLUGIN(
         json(), cluster(), data(), database(),
         option("ttl", "DURATION", "How long it is valid").duration().fallback("24h"),
         option("uses", "N", "How many nodes may join; by default any number").integer(1, 1'000'000),
-        option("nodearray", "NAME", "The nodes' node array"),
+        option("nodearray", "NAME", "The node's node array"),
         flag("replace", "Let nodes join that exist, as reimaged machines do"),
         option("url", "URL", "Address of the hub; by default where it serves"),
         example("jetpack hub join-token create -c demo --ttl 1h --data /var/lib/jetpack-hub",

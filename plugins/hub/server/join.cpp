@@ -7,7 +7,6 @@
 #include "common/text.hpp"
 #include "store/join_token_table.hpp"
 #include "store/node_table.hpp"
-#include "store/target_table.hpp"
 #include "store/userdata_id.hpp"
 #include "support/json_writer.hpp"
 #include "support/random.hpp"
@@ -57,14 +56,11 @@ JoinRequest JoinRequest::parse(const std::string& body) {
   const auto document = parse_object(body);
   if (!document) fail(400, "the body is not a JSON object");
   JoinRequest request{text_in(*document, "token"), text_in(*document, "node"),
-                      text_in(*document, "password"), text_in(*document, "instance_id"),
-                      text_in(*document, "nodearray")};
+                      text_in(*document, "password"), text_in(*document, "instance_id")};
   if (!is_name(request.node))
     fail(400, "'node' must be letters, digits, '.', '_' and '-', beginning with a letter or digit");
   if (!request.instance_id.empty() && !is_name(request.instance_id))
     fail(400, "'instance_id' must be letters, digits, '.', '_' and '-'");
-  if (!request.nodearray.empty() && !is_nodearray_name(request.nodearray))
-    fail(400, "'nodearray' is not a valid name");
   if (request.password.size() < shortest_password || request.password.size() > longest_password)
     fail(400, "'password' must be random, and have " + std::to_string(shortest_password) + " to " +
                   std::to_string(longest_password) + " characters");
@@ -92,8 +88,9 @@ std::string join(Database& database, const JoinRequest& request) {
     const std::string instance =
         request.instance_id.empty() ? support::random_uuid() : request.instance_id;
     enroll_node(transaction, account, instance);
-    const std::string& nodearray = request.nodearray.empty() ? valid.nodearray : request.nodearray;
-    if (!nodearray.empty()) set_node_template(session, cluster, request.node, nodearray);
+    // The array is the administrator's to say: it may make a scheduler of its nodes.
+    if (!valid.nodearray.empty())
+      set_node_template(session, cluster, request.node, valid.nodearray);
     use_join_token(session, valid);
     return userdata_id(cluster, request.node, instance);
   });

@@ -12,7 +12,7 @@ namespace jetpack::hub {
 
 // What a machine asks for that is to be a node: POST /clusterlink/join.
 struct JoinRequest {
-  std::string token, node, password, instance_id, nodearray;
+  std::string token, node, password, instance_id;
 
   // Throws HttpError 400 for what is malformed.
   static JoinRequest parse(const std::string& body);
