@@ -2,6 +2,7 @@
 
 #include <jetpack/config.hpp>
 #include <jetpack/plugin.hpp>
+#include <jetpack/process.hpp>
 #include <jetpack/session.hpp>
 #include "commands/commands.hpp"
 
@@ -116,7 +117,8 @@ consteval jetpack::Description works_on_simulation() {
 }  // namespace
 
 JETPACK_PLUGIN(
-    "jetpack.hub", JETPACK_HUB_VERSION, jetpack::needs<jetpack::Config, jetpack::Session>(),
+    "jetpack.hub", JETPACK_HUB_VERSION,
+    jetpack::needs<jetpack::Config, jetpack::Process, jetpack::Session>(),
     command("hub serve", "Run an application server for clusters", hub::serve,
             description("Receives the messages of enrolled nodes over HTTPS, stores them, and "
                         "serves the cluster page. Prints one JSON line when it is ready: the "
@@ -178,6 +180,20 @@ JETPACK_PLUGIN(
                     "Set the password of 'admin', and print it"),
             example("jetpack hub admin --name wall --role viewer",
                     "Create an account for a screen on the wall")),
+
+    command("hub backup", "Copy everything that the hub knows into a new directory", hub::backup,
+            description("Works while the hub runs: the database, the certificates and their keys, "
+                        "and the blobs. Whoever can read the copy can pose as the hub. A database "
+                        "in PostgreSQL is dumped with pg_dump."),
+            argument("DIR", "The directory, which is created"), json(), data(), database(),
+            example("jetpack hub backup /backup/hub-$(date +%F) --data /var/lib/jetpack-hub",
+                    "Make a backup with today's date")),
+    command("hub restore", "Make a data directory out of a backup", hub::restore,
+            description("Every file is compared with its SHA-256 of when the backup was made. A "
+                        "backup from PostgreSQL needs an empty database, and pg_restore."),
+            argument("DIR", "The backup"), json(), data(), database(),
+            example("jetpack hub restore /backup/hub-2026-11-29 --data /var/lib/jetpack-hub",
+                    "Restore a hub on a new machine")),
 
     command(
         "hub join-token create", "Create a token with which machines become nodes",
