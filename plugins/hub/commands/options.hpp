@@ -18,7 +18,8 @@ inline constexpr size_t max_input_file = 1 << 20;
 // "" when it is not given.
 std::string text_option(const Call& call, const char* name);
 
-// --data, or the directory "hub" of the home tree.
+// --data, or the directory "hub" of the home tree. Throws Errc::denied for root, when it is another
+// user's.
 std::filesystem::path data_option(const Call& call);
 
 // A text option that may hold a password: "@FILE" stands for the first line of the file, so that it
