@@ -5,6 +5,7 @@
 #include <jetpack/process.hpp>
 #include <jetpack/session.hpp>
 #include "commands/commands.hpp"
+#include "commands/parameters.hpp"
 
 namespace {
 
@@ -15,104 +16,7 @@ using jetpack::description;
 using jetpack::example;
 using jetpack::flag;
 using jetpack::option;
-
-// The options that many commands have, worded once.
-consteval jetpack::Parameter data() {
-  return option("data", "DIR", "The hub's data directory; by default hub in the home tree");
-}
-
-consteval jetpack::Parameter database() {
-  return option("database", "URL",
-                "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; by default SQLite in --data");
-}
-
-consteval jetpack::Parameter json() { return flag("json", "Print JSON"); }
-
-consteval jetpack::Parameter cluster() {
-  return option("cluster", 'c', "NAME", "The cluster; by default this node's own")
-      .values_from("hub cluster list --names");
-}
-
-consteval jetpack::Parameter any_cluster() {
-  return option("cluster", 'c', "NAME",
-                "The cluster; by default this node's own, with --data or --database all")
-      .values_from("hub cluster list --names");
-}
-
-consteval jetpack::Parameter limit() {
-  return option("limit", 'n', "N", "Print only the newest N").integer(1, 100'000).fallback("100");
-}
-
-consteval jetpack::Parameter file() {
-  return option("file", 'f', "FILE", "Read a JSON object from FILE; - is standard input");
-}
-
-consteval jetpack::Parameter container() {
-  return option("container", "NAME", "The container; by default that of --cluster, or of reports");
-}
-
-consteval jetpack::Parameter scheduler() {
-  return flag("scheduler", "Let it create, start and stop the nodes of its cluster");
-}
-
-consteval jetpack::Parameter reason() {
-  return option("reason", "TEXT", "Why, for the event log and the cluster page");
-}
-
-consteval jetpack::Parameter names() { return flag("names", "Print only the names, a line each"); }
-
-consteval jetpack::Parameter nodes() {
-  return argument("NAME", "The nodes").values_from("hub node list --names").repeated();
-}
-
-consteval jetpack::Parameter node() {
-  return argument("NAME", "The node").values_from("hub node list --names");
-}
-
-consteval jetpack::Parameter nodearray() {
-  return argument("NAME", "The node array").values_from("hub nodearray list --names");
-}
-
-consteval jetpack::Parameter user() {
-  return argument("NAME", "The user").values_from("hub user list --names");
-}
-
-consteval jetpack::Parameter own_or_named_cluster() {
-  return argument("NAME", "The cluster; by default this node's own")
-      .values_from("hub cluster list --names")
-      .optional();
-}
-
-consteval jetpack::Description queries_hub() {
-  return description(
-      "Queries the hub as this node, for its own cluster; with --data or --database "
-      "as the hub's administrator, directly on its database.");
-}
-
-consteval jetpack::Description works_on_database() {
-  return description(
-      "Works as the hub's administrator, directly on its database, whether the hub "
-      "runs or not.");
-}
-
-consteval jetpack::Description records_operation() {
-  return description(
-      "Works as the hub's administrator, directly on its database, whether the hub "
-      "runs or not. Records an operation and sets the phase of the nodes; the hub "
-      "itself starts and stops no machines.");
-}
-
-consteval jetpack::Description works_on_blobs() {
-  return description(
-      "Works as the hub's administrator, directly on its data directory, whether "
-      "the hub runs or not.");
-}
-
-consteval jetpack::Description works_on_simulation() {
-  return description(
-      "Works on the data directory of a hub that serves with --simulate-azure, whether it runs "
-      "or not.");
-}
+using namespace jetpack::hub::declared;  // NOLINT(google-build-using-namespace): a file of words
 
 }  // namespace
 
@@ -132,14 +36,16 @@ JETPACK_PLUGIN(
                 .fallback("127.0.0.1:9443"),
             option("name", 'n', "NAME", "Host name or address for the certificate").repeated(),
             option("url", "URL", "Address to give to nodes; by default from --listen"),
+            option("cert", "FILE",
+                   "Certificate to serve with, PEM; by default of an authority of the hub's own"),
+            option("key", "FILE", "Its key; by default in the same file"),
             option("keep", "N", "Keep the newest N messages")
                 .integer(1000, 1'000'000'000)
                 .fallback("1000000"),
             option("blob-port", "PORT", "Port of the blob store; 0 picks a free one")
                 .integer(0, 65535)
                 .fallback("0"),
-            option("client-limit", "NAME=VALUE",
-                   "Change a limit on clients; see the hub's README")
+            option("client-limit", "NAME=VALUE", "Change a limit on clients; see the hub's README")
                 .repeated(),
             flag("no-blobs", "Serve no blobs; the nodes' locker is elsewhere"),
             flag("simulate-azure",

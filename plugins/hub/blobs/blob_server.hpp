@@ -18,8 +18,8 @@ class BlobServer {
  public:
   // The references must outlive the server. `listen`, `certificate`: as a Listener's.
   BlobServer(BlobStore& store, const BlobAccount& account, IsPolicyInForce is_in_force,
-             const support::LogFile& log, const std::string& listen,
-             const std::filesystem::path& certificate, const Limits& limits);
+             const support::LogFile& log, const std::string& listen, ServedCertificate& certificate,
+             const Limits& limits);
   BlobServer(const BlobServer&) = delete;
   BlobServer& operator=(const BlobServer&) = delete;
   ~BlobServer();

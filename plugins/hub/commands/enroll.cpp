@@ -66,7 +66,9 @@ int enroll(const Call& call) {
   read_broker_options(call, node);
   const DataDirectory data = open_data_directory(data_option(call));
   node.url = url_option(call, data);
-  node.authority = support::read_file(ensure_authority(data.certificates()), max_pem).value_or("");
+  if (!has_given_certificate(data))
+    node.authority =
+        support::read_file(ensure_authority(data.certificates()), max_pem).value_or("");
   Database database(database_option(call, data));
   node.password = random_password();
   const Account account{

@@ -53,7 +53,8 @@ int join_token_create(const Call& call) {
   token.expires = now_ms() + call.duration("ttl")->count();
   const DataDirectory data = open_data_directory(data_option(call));
   const std::string url = url_option(call, data);
-  const std::string ca_hash = authority_hash(data.certificates());
+  const std::string ca_hash =
+      has_given_certificate(data) ? "" : authority_hash(data.certificates());
   Database database(known_database(call));
   const std::string text = database.write("creating a join token", [&](Transaction& transaction) {
     add_cluster(transaction.session(), token.cluster);

@@ -1,17 +1,22 @@
 // How the hub is: GET /healthz for whoever watches it, GET /metrics for Prometheus.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
-#include "store/database.hpp"
+#include "server/request.hpp"
 
 namespace jetpack::hub {
 
-// {"status":"ok"}. Throws Error when the database does not answer.
-std::string health(Database& database);
+struct Scene;
 
-// All that is counted, in the text format of Prometheus. `certificate_ends`: Unix seconds, 0 when
-// unknown.
-std::string metrics(Database& database, int64_t certificate_ends);
+// {"status":"ok"}. Throws Error when the database does not answer.
+Response answer_health(const Scene& scene, const Request& request);
+
+// All that is counted, in the text format of Prometheus.
+Response answer_metrics(const Scene& scene, const Request& request);
+
+// Whether the hub at this port of this machine answers GET /healthz, whatever it says.
+bool does_answer(const std::string& host, uint16_t port);
 
 }  // namespace jetpack::hub

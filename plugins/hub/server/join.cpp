@@ -5,7 +5,9 @@
 #include "common/json.hpp"
 #include "common/passwords.hpp"
 #include "common/text.hpp"
+#include "server/routes.hpp"
 #include "store/join_token_table.hpp"
+#include "store/message_table.hpp"
 #include "store/node_table.hpp"
 #include "store/userdata_id.hpp"
 #include "support/json_writer.hpp"
@@ -17,6 +19,11 @@ namespace {
 
 // A password that a machine chooses is random, and as long as our own, which are not guessed.
 constexpr size_t shortest_password = 43, longest_password = 256;
+
+// What a machine asks for.
+struct JoinRequest {
+  std::string token, node, password, instance_id;
+};
 
 [[noreturn]] void fail(int status, const std::string& text) { throw HttpError(status, text); }
 
@@ -50,9 +57,7 @@ void require_free(const std::optional<Node>& node, const JoinToken& token) {
                   "--replace");
 }
 
-}  // namespace
-
-JoinRequest JoinRequest::parse(const std::string& body) {
+JoinRequest parse(const std::string& body) {
   const auto document = parse_object(body);
   if (!document) fail(400, "the body is not a JSON object");
   JoinRequest request{text_in(*document, "token"), text_in(*document, "node"),
@@ -67,7 +72,19 @@ JoinRequest JoinRequest::parse(const std::string& body) {
   return request;
 }
 
-std::string join(Database& database, const JoinRequest& request) {
+}  // namespace
+
+Response describe_authority(const Scene& scene, const Request&) {
+  if (scene.certificate == nullptr || scene.certificate->authority().empty())
+    fail(404,
+         "the hub's certificate is of an authority that nodes have to trust already; leave out "
+         "--ca-hash");
+  return {200, scene.certificate->authority(), "application/x-pem-file"};
+}
+
+Response join_node(const Scene& scene, const Request& asked) {
+  const JoinRequest request = parse(asked.body);
+  Database& database = scene.database;
   // Whoever has no token shall not make us hash passwords.
   const JoinToken token = database.read("looking up a join token", [&](SqlSession& session) {
     return require_token(session, request.token);
@@ -92,14 +109,15 @@ std::string join(Database& database, const JoinRequest& request) {
     if (!valid.nodearray.empty())
       set_node_template(session, cluster, request.node, valid.nodearray);
     use_join_token(session, valid);
+    add_event(transaction, cluster, request.node, "joined with token " + valid.id, now_ms());
     return userdata_id(cluster, request.node, instance);
   });
-  return support::json_object([&](support::Object& object) {
-    object.text("cluster", cluster)
-        .text("node", request.node)
-        .text("username", account.name)
-        .text("userdata_id", id);
-  });
+  return {200, support::json_object([&](support::Object& object) {
+            object.text("cluster", cluster)
+                .text("node", request.node)
+                .text("username", account.name)
+                .text("userdata_id", id);
+          })};
 }
 
 }  // namespace jetpack::hub

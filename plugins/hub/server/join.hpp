@@ -2,26 +2,21 @@
 // account.
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "server/request.hpp"
-#include "store/database.hpp"
 
 namespace jetpack::hub {
 
-// What a machine asks for that is to be a node: POST /clusterlink/join.
-struct JoinRequest {
-  std::string token, node, password, instance_id;
+struct Scene;
 
-  // Throws HttpError 400 for what is malformed.
-  static JoinRequest parse(const std::string& body);
-};
+// The certificate of the hub's authority, PEM: a machine compares it with the hash that it was given.
+// Throws HttpError 404 where clients have to trust the hub's certificate already.
+Response describe_authority(const Scene& scene, const Request& request);
 
-// Creates the node and its account, with the password that the machine chose, and returns who it is:
-// {"cluster","node","username","userdata_id"}. A machine that asks again with the same password, for it
-// has not seen the answer, gets the same. Throws HttpError 403 for a token that is not valid, and 409
-// for a node that exists. For several threads.
-std::string join(Database& database, const JoinRequest& request);
+// Creates the node that a machine asks to be, and its account, with the password that the machine
+// chose: the body is {"token","node","password","instance_id"}. Responds with {"cluster","node",
+// "username","userdata_id"}. A machine that asks again with the same password, for it has not seen the
+// response, gets the same. Throws HttpError 400, 403 for a token that is not valid, and 409 for a node
+// that exists.
+Response join_node(const Scene& scene, const Request& request);
 
 }  // namespace jetpack::hub

@@ -1,8 +1,7 @@
 // What the hub's server works with.
 #pragma once
 
-#include <string>
-
+#include "common/served_certificate.hpp"
 #include "server/accounts.hpp"
 #include "server/event_feed.hpp"
 #include "server/locker.hpp"
@@ -23,8 +22,8 @@ struct Services {
   const PageFiles& page;
   Intake& intake;
   Liveness& liveness;
-  const Locker* locker;          // nullptr: the hub serves no blobs
-  const std::string& authority;  // PEM
+  const Locker* locker;  // nullptr: the hub serves no blobs
+  const ServedCertificate& certificate;
 };
 
 }  // namespace jetpack::hub
