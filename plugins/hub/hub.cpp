@@ -36,9 +36,9 @@ JETPACK_PLUGIN(
                 .fallback("127.0.0.1:9443"),
             option("name", 'n', "NAME", "Host name or address for the certificate").repeated(),
             option("url", "URL", "Address to give to nodes; by default from --listen"),
-            option("cert", "FILE",
-                   "Certificate to serve with, PEM; by default of an authority of the hub's own"),
-            option("key", "FILE", "Its key; by default in the same file"),
+            option("cert", "PEM",
+                   "File of the certificate to serve with; by default of the hub's own authority"),
+            option("key", "PEM", "File of its key; by default the same"),
             option("keep", "N", "Keep the newest N messages")
                 .integer(1000, 1'000'000'000)
                 .fallback("1000000"),

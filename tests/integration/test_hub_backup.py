@@ -60,7 +60,7 @@ def test_a_restored_hub_knows_all_that_the_other_knew(databases, tmp_path):
         node = hub.enroll("n1")
         hub.administer("user", "add", "ann", "-c", CLUSTER)
         (tmp_path / "tool").write_bytes(bytes(range(256)) * 4096)
-        done = run("hub", "blob", "put", "blobs/demo/tool", tmp_path / "tool", "--data", hub.data)
+        done = run("hub", "blob", "put", "blobs/demo/tool", tmp_path / "tool", "-c", CLUSTER, "--data", hub.data)
         assert done.returncode == 0, done
         stopped, sent = threading.Event(), []
 
@@ -90,7 +90,7 @@ def test_a_restored_hub_knows_all_that_the_other_knew(databases, tmp_path):
             other.say(node, "log", level="info", message="I am here", priority="high")  # the authority is the old one
             users = json.loads(other.administer("user", "list", "-c", CLUSTER, "--json").stdout)
             assert [user["name"] for user in users] == ["ann"]
-            done = run("hub", "blob", "get", "blobs/demo/tool", tmp_path / "copy", "--data", other.data)
+            done = run("hub", "blob", "get", "blobs/demo/tool", tmp_path / "copy", "-c", CLUSTER, "--data", other.data)
             assert done.returncode == 0 and (tmp_path / "copy").read_bytes() == (tmp_path / "tool").read_bytes()
         finally:
             other.remove()

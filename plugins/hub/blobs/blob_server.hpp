@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "blobs/blob_access.hpp"
 #include "blobs/blob_store.hpp"
 #include "common/limits.hpp"
+#include "common/served_certificate.hpp"
 #include "support/log_file.hpp"
 
 namespace jetpack::hub {

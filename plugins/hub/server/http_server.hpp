@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "common/limits.hpp"
+#include "common/served_certificate.hpp"
 #include "server/services.hpp"
 
 namespace jetpack::hub {
