@@ -35,8 +35,9 @@ Notifier::Notifier() : address_(take_from_environment("NOTIFY_SOCKET")) {
   if (address_.empty() || (address_[0] != '/' && address_[0] != '@')) return;
   if (address_.size() >= sizeof(sockaddr_un::sun_path)) return;
   socket_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (microseconds > 0 && (pid.empty() || number_in(pid) == ::getpid()))
-    watchdog_ = std::chrono::microseconds(microseconds);
+  // A bundle's command runs in a child of the process that the service manager started.
+  const bool is_ours = pid.empty() || number_in(pid) == ::getpid() || number_in(pid) == ::getppid();
+  if (microseconds > 0 && is_ours) watchdog_ = std::chrono::microseconds(microseconds);
 }
 
 void Notifier::notify(std::string_view assignments) const {

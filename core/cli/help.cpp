@@ -18,15 +18,15 @@ constexpr size_t widest_term = 24;
 // last. A table, because nothing but the overview needs it: a note says what a command does.
 struct Group {
   const char* title;
-  std::array<std::string_view, 7> words;
+  std::array<std::string_view, 8> words;
 };
 constexpr std::array groups{
     Group{"Node", {"condition", "config", "doctor", "keepalive", "props", "status", "users"}},
     Group{"Cluster", {"autoscale", "log", "outbox", "send", "shutdown"}},
     Group{"Files and logs", {"download", "report_issue"}},
     Group{"Service",
-          {"converge", "healthcheck", "initialize", "installation", "jetpackd", "run_on_shutdown",
-           "test"}},
+          {"converge", "healthcheck", "initialize", "installation", "jetpackd", "join",
+           "run_on_shutdown", "test"}},
     Group{"Hub", {"hub"}},
     Group{"Help and plugins", {"completion", "help", "plugin", "version"}},
 };

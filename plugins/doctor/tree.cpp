@@ -1,6 +1,5 @@
 // The home tree: directories, owners, modes and what stands in run/.
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,13 +10,13 @@
 #include "doctor/areas.hpp"
 #include "support/files.hpp"
 #include "support/home_files.hpp"
+#include "support/home_tree.hpp"
 #include "support/program.hpp"
 
 namespace jetpack::doctor {
 
 namespace {
 
-constexpr const char* group_name = "cyclecloud";
 constexpr mode_t others = S_IRWXO;
 
 void check(int result, const std::string& what) {
@@ -29,7 +28,7 @@ class Tree {
   Tree(const Call& call, Report& report) : config_(call.service<Config>()), report_(report) {
     struct stat program {};
     if (::stat(support::program_path().c_str(), &program) == 0) program_owner_ = program.st_uid;
-    find_group();
+    if (!group_) report_.found("group-missing", "only root can use this node's jetpack");
   }
 
   void examine() {
@@ -43,17 +42,6 @@ class Tree {
   }
 
  private:
-  void find_group() {
-    std::vector<char> buffer(64 << 10);
-    group entry{};
-    group* found = nullptr;
-    if (::getgrnam_r(group_name, &entry, buffer.data(), buffer.size(), &found) == 0 &&
-        found != nullptr)
-      group_ = found->gr_gid;
-    else
-      report_.found("group-missing", "only root can use this node's jetpack");
-  }
-
   void examine_directory(const support::HomeFile& directory) {
     const std::string path = path_of(directory.path);
     const support::Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
@@ -109,7 +97,7 @@ class Tree {
                      const struct stat& info) {
     if (info.st_gid != *group_) {
       report_.found("group-wrong", path + " has group " + std::to_string(info.st_gid),
-                    {"chgrp " + std::string(group_name) + ' ' + path, [&] {
+                    {"chgrp " + std::string(support::home_group) + ' ' + path, [&] {
                        check(::fchown(fd, static_cast<uid_t>(-1), *group_), "chgrp " + path);
                        check(::fchmod(fd, directory.mode), "chmod " + path);
                      }});
@@ -165,14 +153,15 @@ class Tree {
     struct stat info {};
     if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || !group_) return;
     if (info.st_gid == *group_ && (info.st_mode & S_IWGRP) != 0) return;
-    report_.found("mode-wrong",
-                  path + " has mode " + support::octal(info.st_mode) + ", group " +
-                      std::to_string(info.st_gid),
-                  {"chgrp " + std::string(group_name) + ' ' + path + "; chmod 0660 " + path, [&] {
-                     if (info.st_nlink != 1) throw Error(Errc::denied, path + " has several links");
-                     check(::fchown(fd.get(), static_cast<uid_t>(-1), *group_), "chgrp " + path);
-                     check(::fchmod(fd.get(), 0660), "chmod " + path);
-                   }});
+    report_.found(
+        "mode-wrong",
+        path + " has mode " + support::octal(info.st_mode) + ", group " +
+            std::to_string(info.st_gid),
+        {"chgrp " + std::string(support::home_group) + ' ' + path + "; chmod 0660 " + path, [&] {
+           if (info.st_nlink != 1) throw Error(Errc::denied, path + " has several links");
+           check(::fchown(fd.get(), static_cast<uid_t>(-1), *group_), "chgrp " + path);
+           check(::fchmod(fd.get(), 0660), "chmod " + path);
+         }});
   }
 
   void examine_run() {
@@ -199,7 +188,7 @@ class Tree {
   Config config_;
   Report& report_;
   uid_t program_owner_ = 0;
-  std::optional<gid_t> group_;
+  std::optional<gid_t> group_ = support::home_group_id();
   size_t sound_ = 0;
 };
 

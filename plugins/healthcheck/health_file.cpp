@@ -5,6 +5,7 @@
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
+#include "support/prometheus.hpp"
 #include "support/utf8.hpp"
 
 namespace jetpack::healthcheck {
@@ -133,34 +134,19 @@ void write_health(const std::string& path, const Health& health) {
 }
 
 std::string metrics_of(const Health& health) {
-  const auto label = [](const std::string& text) {
-    std::string quoted = "\"";
-    for (const char c : text) {
-      if (c == '"' || c == '\\') quoted += '\\';
-      quoted += c;
-    }
-    return quoted + '"';
-  };
-  std::string passing =
-      "# HELP jetpack_healthcheck_passing 1 while the check passes, otherwise 0.\n"
-      "# TYPE jetpack_healthcheck_passing gauge\n";
-  std::string durations =
-      "# HELP jetpack_healthcheck_duration_seconds How long the last run of the check took.\n"
-      "# TYPE jetpack_healthcheck_duration_seconds gauge\n";
-  for (const auto& [name, record] : health.checks) {
-    const Outcome& last = record.last;
-    passing += "jetpack_healthcheck_passing{check=" + label(name) +
-               ",state=" + label(name_of(last.state)) +
-               (last.state == State::passed ? "} 1\n" : "} 0\n");
-    durations += "jetpack_healthcheck_duration_seconds{check=" + label(name) + "} " +
-                 std::to_string(static_cast<double>(last.elapsed_ms) / 1000) + '\n';
-  }
+  support::Metrics metrics("jetpack_healthcheck_");
+  metrics.metric("gauge", "passing", "1 while the check passes, otherwise 0.");
+  for (const auto& [name, record] : health.checks)
+    metrics.sample(record.last.state == State::passed ? 1 : 0,
+                   {{"check", name}, {"state", name_of(record.last.state)}});
+  metrics.metric("gauge", "duration_seconds", "How long the last run of the check took.");
+  for (const auto& [name, record] : health.checks)
+    metrics.sample_seconds(static_cast<double>(record.last.elapsed_ms) / 1000, {{"check", name}});
   const auto started = support::parse_iso_8601(health.started);
-  return passing + durations +
-         "# HELP jetpack_healthcheck_last_run_timestamp_seconds When the checks were run last.\n"
-         "# TYPE jetpack_healthcheck_last_run_timestamp_seconds gauge\n"
-         "jetpack_healthcheck_last_run_timestamp_seconds " +
-         std::to_string(started ? support::unix_ms(*started) / 1000 : 0) + '\n';
+  metrics.add(
+      "gauge", "last_run_timestamp_seconds", "When the checks were run last.",
+      started ? static_cast<uint64_t>(std::max<int64_t>(support::unix_ms(*started), 0)) / 1000 : 0);
+  return metrics.take();
 }
 
 std::string checks_as_json(const Health& health) {

@@ -2,8 +2,10 @@
 
 #include <jetpack/config.hpp>
 #include <jetpack/plugin.hpp>
+#include <jetpack/process.hpp>
 #include <jetpack/session.hpp>
 #include "commands/commands.hpp"
+#include "commands/parameters.hpp"
 
 namespace {
 
@@ -14,109 +16,13 @@ using jetpack::description;
 using jetpack::example;
 using jetpack::flag;
 using jetpack::option;
-
-// The options that many commands have, worded once.
-consteval jetpack::Parameter data() {
-  return option("data", "DIR", "The hub's data directory; by default hub in the home tree");
-}
-
-consteval jetpack::Parameter database() {
-  return option("database", "URL",
-                "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; by default SQLite in --data");
-}
-
-consteval jetpack::Parameter json() { return flag("json", "Print JSON"); }
-
-consteval jetpack::Parameter cluster() {
-  return option("cluster", 'c', "NAME", "The cluster; by default this node's own")
-      .values_from("hub cluster list --names");
-}
-
-consteval jetpack::Parameter any_cluster() {
-  return option("cluster", 'c', "NAME",
-                "The cluster; by default this node's own, with --data or --database all")
-      .values_from("hub cluster list --names");
-}
-
-consteval jetpack::Parameter limit() {
-  return option("limit", 'n', "N", "Print only the newest N").integer(1, 100'000).fallback("100");
-}
-
-consteval jetpack::Parameter file() {
-  return option("file", 'f', "FILE", "Read a JSON object from FILE; - is standard input");
-}
-
-consteval jetpack::Parameter container() {
-  return option("container", "NAME", "The container; by default that of --cluster, or of reports");
-}
-
-consteval jetpack::Parameter scheduler() {
-  return flag("scheduler", "Let it create, start and stop the nodes of its cluster");
-}
-
-consteval jetpack::Parameter reason() {
-  return option("reason", "TEXT", "Why, for the event log and the cluster page");
-}
-
-consteval jetpack::Parameter names() { return flag("names", "Print only the names, a line each"); }
-
-consteval jetpack::Parameter nodes() {
-  return argument("NAME", "The nodes").values_from("hub node list --names").repeated();
-}
-
-consteval jetpack::Parameter node() {
-  return argument("NAME", "The node").values_from("hub node list --names");
-}
-
-consteval jetpack::Parameter nodearray() {
-  return argument("NAME", "The node array").values_from("hub nodearray list --names");
-}
-
-consteval jetpack::Parameter user() {
-  return argument("NAME", "The user").values_from("hub user list --names");
-}
-
-consteval jetpack::Parameter own_or_named_cluster() {
-  return argument("NAME", "The cluster; by default this node's own")
-      .values_from("hub cluster list --names")
-      .optional();
-}
-
-consteval jetpack::Description queries_hub() {
-  return description(
-      "Queries the hub as this node, for its own cluster; with --data or --database "
-      "as the hub's administrator, directly on its database.");
-}
-
-consteval jetpack::Description works_on_database() {
-  return description(
-      "Works as the hub's administrator, directly on its database, whether the hub "
-      "runs or not.");
-}
-
-consteval jetpack::Description records_operation() {
-  return description(
-      "Works as the hub's administrator, directly on its database, whether the hub "
-      "runs or not. Records an operation and sets the phase of the nodes; the hub "
-      "itself starts and stops no machines.");
-}
-
-consteval jetpack::Description works_on_blobs() {
-  return description(
-      "Works as the hub's administrator, directly on its data directory, whether "
-      "the hub runs or not.");
-}
-
-consteval jetpack::Description works_on_simulation() {
-  return description(
-      "Works on the data directory of a hub that serves with --simulate-azure, whether it runs "
-      "or not.");
-}
+using namespace jetpack::hub::declared;  // NOLINT(google-build-using-namespace): a file of words
 
 }  // namespace
 
 JETPACK_PLUGIN(
-    "jetpack.hub", JETPACK_HUB_VERSION, jetpack::needs<jetpack::Config, jetpack::Session>(),
+    "jetpack.hub", JETPACK_HUB_VERSION,
+    jetpack::needs<jetpack::Config, jetpack::Process, jetpack::Session>(),
     command("hub serve", "Run an application server for clusters", hub::serve,
             description("Receives the messages of enrolled nodes over HTTPS, stores them, and "
                         "serves the cluster page. Prints one JSON line when it is ready: the "
@@ -130,6 +36,9 @@ JETPACK_PLUGIN(
                 .fallback("127.0.0.1:9443"),
             option("name", 'n', "NAME", "Host name or address for the certificate").repeated(),
             option("url", "URL", "Address to give to nodes; by default from --listen"),
+            option("cert", "PEM",
+                   "File of the certificate to serve with; by default of the hub's own authority"),
+            option("key", "PEM", "File of its key; by default the same"),
             option("keep", "N", "Keep N messages, of each node the newest")
                 .integer(1000, 1'000'000'000)
                 .fallback("1000000"),
@@ -179,6 +88,42 @@ JETPACK_PLUGIN(
                     "Set the password of 'admin', and print it"),
             example("jetpack hub admin --name wall --role viewer",
                     "Create an account for a screen on the wall")),
+
+    command("hub backup", "Copy everything that the hub knows into a new directory", hub::backup,
+            description("Works while the hub runs: the database, the certificates and their keys, "
+                        "and the blobs. Whoever can read the copy can pose as the hub. A database "
+                        "in PostgreSQL is dumped with pg_dump."),
+            argument("DIR", "The directory, which is created"), json(), data(), database(),
+            example("jetpack hub backup /backup/hub-$(date +%F) --data /var/lib/jetpack-hub",
+                    "Make a backup with today's date")),
+    command("hub restore", "Make a data directory out of a backup", hub::restore,
+            description("Every file is compared with its SHA-256 of when the backup was made. A "
+                        "backup from PostgreSQL needs an empty database, and pg_restore."),
+            argument("DIR", "The backup"), json(), data(), database(),
+            example("jetpack hub restore /backup/hub-2026-11-29 --data /var/lib/jetpack-hub",
+                    "Restore a hub on a new machine")),
+
+    command(
+        "hub join-token create", "Create a token with which machines become nodes",
+        hub::join_token_create,
+        description("Works as the hub's administrator, directly on its database. Prints the "
+                    "command to run on each machine, once."),
+        json(), cluster(), data(), database(),
+        option("ttl", "DURATION", "How long it is valid").duration().fallback("24h"),
+        option("uses", "N", "How many nodes may join; by default any number").integer(1, 1'000'000),
+        option("nodearray", "NAME", "The node's node array"),
+        flag("replace", "Let nodes join that exist, as reimaged machines do"),
+        option("url", "URL", "Address of the hub; by default where it serves"),
+        example("jetpack hub join-token create -c demo --ttl 1h --data /var/lib/jetpack-hub",
+                "Let machines join cluster demo for an hour")),
+    command("hub join-token list", "List the join tokens that are valid", hub::join_token_list,
+            works_on_database(), json(), cluster(), data(), database(),
+            example("jetpack hub join-token list -c demo", "Print which tokens there are")),
+    command("hub join-token remove", "Remove a join token", hub::join_token_remove,
+            works_on_database(), argument("ID", "The token, or its part before the dot"), json(),
+            cluster(), data(), database(),
+            example("jetpack hub join-token remove 5b1c02aa -c demo",
+                    "Let nobody join with it any more")),
 
     command("hub event list", "List the events of a cluster", hub::event_list, queries_hub(),
             json(), limit(), any_cluster(), data(), database(),

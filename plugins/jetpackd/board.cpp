@@ -1,15 +1,10 @@
 // The daemon's state, written by the worker and reported as JSON and metrics.
 #include "jetpackd/board.hpp"
 
-#include <dirent.h>
-#include <unistd.h>
+#include <algorithm>
 
-#include <charconv>
-#include <memory>
-
-#include "support/files.hpp"
 #include "support/json_writer.hpp"
-#include "support/text.hpp"
+#include "support/prometheus.hpp"
 #include "support/times.hpp"
 
 namespace jetpack::jetpackd {
@@ -17,23 +12,6 @@ namespace jetpack::jetpackd {
 namespace {
 
 using support::Object;
-
-// Resident bytes of this process; 0 where /proc is not mounted.
-uint64_t resident_bytes() {
-  const std::string statm = support::read_file("/proc/self/statm", 4096).value_or("");
-  const size_t second = statm.find(' ') + 1;
-  uint64_t pages = 0;
-  std::from_chars(statm.data() + second, statm.data() + statm.size(), pages);
-  return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-uint64_t open_descriptors() {
-  const support::Directory directory(::opendir("/proc/self/fd"));
-  uint64_t count = 0;
-  while (directory && ::readdir(directory.get()) != nullptr) ++count;
-  constexpr uint64_t not_ours = 3;  // ".", ".." and the directory itself
-  return count > not_ours ? count - not_ours : 0;
-}
 
 void add_text(Object& to, const char* name, const std::string& text) {
   if (!text.empty()) to.text(name, text);
@@ -47,29 +25,6 @@ void add_failure(Object& to, const char* name, const Failure& failure) {
         .boolean("needs_person", failure.needs_person);
   });
 }
-
-std::string label(std::string_view text) {
-  std::string escaped;
-  for (const char c : support::one_line(text)) {
-    if (c == '"' || c == '\\') escaped += '\\';
-    escaped += c;
-  }
-  return escaped;
-}
-
-class Metrics {
- public:
-  void add(const char* type, const std::string& name, const char* help, uint64_t value,
-           const std::string& labels = {}) {
-    const std::string full = "jetpackd_" + name;
-    text_ += "# HELP " + full + ' ' + help + "\n# TYPE " + full + ' ' + type + '\n' + full +
-             labels + ' ' + std::to_string(value) + '\n';
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
 
 uint64_t age_in_seconds(const std::string& time) {
   const auto point = support::parse_iso_8601(time);
@@ -114,11 +69,10 @@ std::string to_json(const State& state) {
 }
 
 std::string to_metrics(const State& state) {
-  Metrics metrics;
+  support::Metrics metrics("jetpackd_");
   metrics.add("gauge", "info",
               "Always 1; the labels are the versions of jetpackd and of its userdata.", 1,
-              "{version=\"" + label(state.version) + "\",userdata_version=\"" +
-                  label(state.userdata_version) + "\"}");
+              {{"version", state.version}, {"userdata_version", state.userdata_version}});
   metrics.add("gauge", "outbox_messages", "Queued messages.", state.depth);
   metrics.add("gauge", "outbox_bytes", "Size of the queued messages.", state.bytes);
   metrics.add("gauge", "outbox_oldest_age_seconds", "Age of the oldest queued message.",
@@ -133,8 +87,7 @@ std::string to_metrics(const State& state) {
   metrics.add("gauge", "last_contact_timestamp_seconds",
               "Time of the last contact with the server or broker; 0 if none.",
               static_cast<uint64_t>(state.last_contact_time));
-  metrics.add("gauge", "resident_memory_bytes", "Resident memory.", resident_bytes());
-  metrics.add("gauge", "open_fds", "Open file descriptors.", open_descriptors());
+  metrics.add_process();
   return metrics.take();
 }
 

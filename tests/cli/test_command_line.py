@@ -45,6 +45,7 @@ def test_help_texts(transcript):
     transcript("help_config", ["help", "config"])
     transcript("help_props", ["props", "get", "--help"], ["props", "set", "--help"], ["props", "--help"])
     transcript("help_users", ["help", "users"])
+    transcript("help_join", ["help", "join"])
 
 
 def test_help_with_invalid_arguments(jetpack):

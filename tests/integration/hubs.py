@@ -33,7 +33,7 @@ class Hub:
     same database, whose authority and administrator it shares."""
 
     def __init__(self, *options, database=None, like=None, listen="127.0.0.1:0",
-                 directory=None):
+                 directory=None, trust=None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="jetpack-hub-", dir=directory))
         self.data = self.directory / "data"
         if like:
@@ -41,6 +41,7 @@ class Hub:
         self.database = ["--database", database] if database else []
         self.options = [*map(str, options), *self.database]
         self.listen = listen
+        self.trust = trust  # a file of certificates, of a hub that does not have its own
         self.process = None
         self.start()
         self.listen = urllib.parse.urlsplit(self.url).netloc
@@ -59,7 +60,7 @@ class Hub:
         assert line, self.errors()
         about = json.loads(line)
         self.url, self.pid = about["url"], about["pid"]
-        self.context = ssl.create_default_context(cafile=about["ca"])
+        self.context = ssl.create_default_context(cafile=about.get("ca", self.trust))
 
     def errors(self):
         """What it wrote to standard error."""

@@ -464,5 +464,5 @@ def test_the_commands_of_the_node_use_the_same_table(place):
 
 def test_a_password_is_not_guessed_from_the_log(place):
     sign_in(place, "administrator", "a-wrong-password")
-    wait_for(lambda: "rejected a sign-in" in place.hub.log(), "the line in the log")
+    wait_for(lambda: "rejected /sign-in: " in place.hub.log(), "the line in the log")
     assert "a-wrong-password" not in place.hub.log()

@@ -86,6 +86,8 @@ def test_deb_install_upgrade_remove_and_purge(machine, packages):
     assert machine.exists(f"{PLACE}/{STALE}")
     assert "cyclecloud" in machine.shell(f"stat -c %G {PLACE}/include/jetpack/abi.h")
     matches("serve", machine.jetpack("help", "hub").stdout)
+    assert machine.exists("/etc/systemd/system/jetpack-hub.service")
+    assert "cyclecloud" in machine.run("id", "-nG", "jetpack-hub").stdout
 
     # doctor knows the same modes.
     report = json.loads(machine.jetpack("doctor", "--json", check=False).stdout)

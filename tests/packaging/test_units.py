@@ -18,6 +18,20 @@ ROOT = "00000000-0000-8899-0000-000000000000"
 RESOURCE = "00000000-0001-8899-0000-000000000000"
 
 
+# The hub runs nobody's scripts.
+HUB_EXPOSURE = 36
+
+
+def test_the_unit_of_the_hub(machine, stage):
+    machine.write(f"{PLACE}/bin/jetpack", "#!/bin/sh\n", 0o755)
+    machine.shell("useradd --system --user-group jetpack-hub; groupadd -f cyclecloud")
+    path = "/etc/systemd/system/jetpack-hub.service"
+    machine.write(path, next((stage / "plugins/store/jetpack.hub").glob("*/share/jetpack-hub.service")).read_text())
+    said = machine.run("systemd-analyze", "verify", "--man=no", path)
+    assert said.stdout + said.stderr == ""
+    machine.run("systemd-analyze", "security", "--offline=true", f"--threshold={HUB_EXPOSURE}", path)
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_units(machine, stage, unit):
     machine.write(f"{PLACE}/bin/jetpack", "#!/bin/sh\n", 0o755)

@@ -6,7 +6,7 @@ usage: tools/checks/layers.py
   sdk      uses itself
   support  uses sdk and itself
   plugins  each uses sdk, support and itself
-  core     uses sdk, support and itself; there, loader, bundles and authoring not cli, services neither cli nor loader
+  core     uses sdk, support and itself; there, loader, bundles and authoring not cli, services and joining neither cli nor loader
 """
 
 import re
@@ -25,6 +25,7 @@ ALLOWED = {
     "core/loader": CORE | {"core/loader"},
     "core/bundles": CORE | {"core/loader", "core/bundles"},
     "core/authoring": CORE | {"core/loader", "core/authoring"},
+    "core/joining": CORE | {"core/joining"},
     "core": CORE | {"core/loader", "core/cli", "core/commands"},
 }
 

@@ -64,7 +64,8 @@ DEB_SCRIPTS = {
         "prerm": when('[ "$1" = remove ]', "deconfigure\n"),
         "postrm": 'case $1 in\n  remove) remove_remains ;;\n  purge) purge ;;\nesac\n',
     },
-    "hub": {"postinst": when('[ "$1" = configure ]', OWN)},
+    "hub": {"postinst": when('[ "$1" = configure ]', OWN + "configure_hub\n"),
+            "prerm": when('[ "$1" = remove ]', "deconfigure_hub\n")},
     "checks": {"postinst": when('[ "$1" = configure ]', OWN)},
     "sdk": {"postinst": when('[ "$1" = configure ]', OWN)},
 }
@@ -75,7 +76,7 @@ RPM_SCRIPTS = {
         "preun": when('[ "$1" -eq 0 ]', "deconfigure\n"),
         "postun": when('[ "$1" -eq 0 ]', "remove_remains\n"),
     },
-    "hub": {},
+    "hub": {"post": "configure_hub\n", "preun": when('[ "$1" -eq 0 ]', "deconfigure_hub\n")},
     "checks": {},
     "sdk": {},
 }

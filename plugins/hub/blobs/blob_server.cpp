@@ -387,10 +387,10 @@ class BlobServer::Impl {
 
 BlobServer::BlobServer(BlobStore& store, const BlobAccount& account, IsPolicyInForce is_in_force,
                        const support::LogFile& log, const std::string& listen,
-                       const std::filesystem::path& certificate, const Limits& limits)
+                       ServedCertificate& certificate, const Limits& limits)
     : impl_(std::make_unique<Impl>(store, account, std::move(is_in_force), log,
-                                   Listener::Address{listen, certificate, "--blob-port"}, limits)) {
-}
+                                   Listener::Address{listen, &certificate, "--blob-port"},
+                                   limits)) {}
 
 BlobServer::~BlobServer() = default;
 

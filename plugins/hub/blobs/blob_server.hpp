@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "blobs/blob_access.hpp"
 #include "blobs/blob_store.hpp"
 #include "common/limits.hpp"
+#include "common/served_certificate.hpp"
 #include "support/log_file.hpp"
 
 namespace jetpack::hub {
@@ -18,8 +18,8 @@ class BlobServer {
  public:
   // The references must outlive the server. `listen`, `certificate`: as a Listener's.
   BlobServer(BlobStore& store, const BlobAccount& account, IsPolicyInForce is_in_force,
-             const support::LogFile& log, const std::string& listen,
-             const std::filesystem::path& certificate, const Limits& limits);
+             const support::LogFile& log, const std::string& listen, ServedCertificate& certificate,
+             const Limits& limits);
   BlobServer(const BlobServer&) = delete;
   BlobServer& operator=(const BlobServer&) = delete;
   ~BlobServer();

@@ -12,6 +12,13 @@ int serve(const Call& call);
 int enroll(const Call& call);
 int admin(const Call& call);
 
+int backup(const Call& call);
+int restore(const Call& call);
+
+int join_token_create(const Call& call);
+int join_token_list(const Call& call);
+int join_token_remove(const Call& call);
+
 int event_list(const Call& call);
 int message_list(const Call& call);
 

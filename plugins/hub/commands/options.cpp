@@ -1,6 +1,13 @@
 // Options and arguments that several of the hub's commands have.
 #include "commands/options.hpp"
 
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
 #include <jetpack/config.hpp>
 #include <jetpack/session.hpp>
 #include "common/text.hpp"
@@ -24,6 +31,20 @@ std::string checked_name(std::string name) {
   return name;
 }
 
+// What root made there, its hub could not use; and what is there, its hub could have made.
+void require_own(const fs::path& directory) {
+  struct stat info {};
+  if (::geteuid() != 0 || ::stat(directory.c_str(), &info) != 0 || info.st_uid == 0) return;
+  std::array<char, 16384> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  ::getpwuid_r(info.st_uid, &entry, buffer.data(), buffer.size(), &found);
+  const std::string owner = found != nullptr ? found->pw_name : "#" + std::to_string(info.st_uid);
+  throw Error(Errc::denied, directory.string() + " belongs to user " + owner +
+                                "; run the command as that user: sudo -u " + owner +
+                                " jetpack hub ...");
+}
+
 }  // namespace
 
 std::string text_option(const Call& call, const char* name) {
@@ -31,8 +52,10 @@ std::string text_option(const Call& call, const char* name) {
 }
 
 fs::path data_option(const Call& call) {
-  if (const auto data = call.text("data")) return std::string(*data);
-  return call.service<Config>().path("hub");
+  const auto given = call.text("data");
+  fs::path directory = given ? std::string(*given) : call.service<Config>().path("hub");
+  require_own(directory);
+  return directory;
 }
 
 std::optional<std::string> secret_option(const Call& call, const char* name) {
@@ -73,6 +96,19 @@ std::string cluster_option(const Call& call, const char* name) {
     throw Error(Errc::usage,
                 "no cluster given, and this machine is not a node of one; use --cluster NAME");
   return checked_name(*own);
+}
+
+std::string url_option(const Call& call, const DataDirectory& data) {
+  const auto given = call.text("url");
+  const auto url = given ? std::optional<std::string>(*given) : last_url(data);
+  if (!url)
+    throw Error(Errc::usage, "the hub's address is unknown: no hub has run in " +
+                                 data.root.string() + " yet\nStart it first, or give --url.");
+  const bool is_plain =
+      std::all_of(url->begin(), url->end(), [](char c) { return c > ' ' && c < 0x7F && c != '"'; });
+  if (!url->starts_with("https://") || !is_plain)
+    throw Error(Errc::usage, "--url must begin with https:// and have no spaces");
+  return *url;
 }
 
 std::string object_in_file(const Call& call) {

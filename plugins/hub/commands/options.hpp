@@ -18,7 +18,8 @@ inline constexpr size_t max_input_file = 1 << 20;
 // "" when it is not given.
 std::string text_option(const Call& call, const char* name);
 
-// --data, or the directory "hub" of the home tree.
+// --data, or the directory "hub" of the home tree. Throws Errc::denied for root, when it is another
+// user's.
 std::filesystem::path data_option(const Call& call);
 
 // A text option that may hold a password: "@FILE" stands for the first line of the file, so that it
@@ -37,6 +38,9 @@ std::string name_option(const Call& call, const char* name);
 // The cluster that the option or argument `name` names, by default the one of this node. Throws
 // Errc::usage when there is neither.
 std::string cluster_option(const Call& call, const char* name = "cluster");
+
+// --url, or where the hub of this data directory serves: the address that nodes will use.
+std::string url_option(const Call& call, const DataDirectory& data);
 
 // The JSON object in the file --file.
 std::string object_in_file(const Call& call);

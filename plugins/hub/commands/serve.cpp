@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,16 +17,20 @@
 #include "commands/options.hpp"
 #include "common/certificates.hpp"
 #include "common/limits.hpp"
+#include "common/served_certificate.hpp"
 #include "common/storage_quotas.hpp"
 #include "server/accounts.hpp"
+#include "server/health.hpp"
 #include "server/http_server.hpp"
 #include "server/locker.hpp"
 #include "server/page.hpp"
+#include "server/upkeep.hpp"
 #include "server/watcher.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
 #include "support/json_writer.hpp"
 #include "support/log_file.hpp"
+#include "support/notifier.hpp"
 
 namespace jetpack::hub {
 
@@ -33,30 +38,43 @@ namespace {
 
 constexpr uint64_t max_log_bytes = 16 << 20;
 
-// Blocks SIGTERM and SIGINT while the object lives. Created before any thread,
+// Blocks the signals that serve() waits for while the object lives. Created before any thread,
 // so that all of them inherit it.
-class StopSignals {
+class Signals {
  public:
-  StopSignals() {
+  Signals() {
     sigemptyset(&set_);
-    sigaddset(&set_, SIGTERM);
-    sigaddset(&set_, SIGINT);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, &before_);
     std::signal(SIGPIPE, SIG_IGN);
   }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-  ~StopSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+  ~Signals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
-  int wait() const {
-    int signal = 0;
-    sigwait(&set_, &signal);
-    return signal;
+  // The signal, or -1 when none has come within the time.
+  int wait(std::chrono::milliseconds time) const {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+    const timespec limit{seconds.count(), std::chrono::nanoseconds(time - seconds).count()};
+    return sigtimedwait(&set_, nullptr, &limit);
   }
 
  private:
   sigset_t set_{}, before_{};
 };
+
+// Until a signal asks for the end; returns that.
+int keep_up(const Signals& signals, Upkeep& upkeep) {
+  for (;;) {
+    const int signal = signals.wait(upkeep.interval());
+    if (signal == SIGHUP) {
+      upkeep.reload();
+    } else if (signal > 0) {
+      return signal;
+    }
+    upkeep.tick();
+  }
+}
 
 struct Listen {
   std::string host, port;
@@ -98,15 +116,38 @@ struct Addresses {
   std::string url, blobs, metadata;
 };
 
-std::string status_json(const Addresses& addresses, const std::filesystem::path& authority,
+// The certificate that the hub serves with, and how it is renewed.
+struct Certificates {
+  CertificateFiles files;
+  std::filesystem::path authority_file;  // what nodes have to trust; "" where they do already
+  std::string authority;                 // its content
+  std::function<void()> renew;
+};
+
+// The hub's own, unless --cert names another.
+Certificates certificate_options(const Call& call, const DataDirectory& data,
+                                 const std::vector<std::string>& names) {
+  if (const auto own = call.text("cert")) {
+    const std::string file(*own), key(call.text("key").value_or(*own));
+    return {{file, key}, {}, {}, {}};
+  }
+  if (call.given("key")) throw Error(Errc::usage, "--key needs --cert FILE");
+  const auto authority = ensure_authority(data.certificates());
+  const auto renew = [data, names] { ensure_server_certificate(data.certificates(), names); };
+  const auto file = ensure_server_certificate(data.certificates(), names);
+  return {
+      {file, file}, authority, support::read_file(authority.string(), max_pem).value_or(""), renew};
+}
+
+std::string status_json(const Addresses& addresses, const Certificates& certificates,
                         const DataDirectory& data) {
   return support::json_object([&](support::Object& object) {
            object.text("url", addresses.url);
            if (!addresses.blobs.empty()) object.text("blobs", addresses.blobs);
            if (!addresses.metadata.empty()) object.text("metadata", addresses.metadata);
-           object.text("ca", authority.string())
-               .number("pid", ::getpid())
-               .text("data", data.root.string());
+           if (!certificates.authority_file.empty())
+             object.text("ca", certificates.authority_file.string());
+           object.number("pid", ::getpid()).text("data", data.root.string());
          }) +
          "\n";
 }
@@ -157,8 +198,7 @@ class BlobService {
  public:
   BlobService(const Call& call, const DataDirectory& data, const Listen& listen,
               const std::string& host, Database& database, const support::LogFile& log,
-              const std::filesystem::path& certificate, const Limits& limits,
-              const StorageQuotas& quotas)
+              ServedCertificate& certificate, const Limits& limits, const StorageQuotas& quotas)
       : store_(data.blobs(), quotas),
         keeper_(store_, log),
         account_(ensure_blob_account(data)),
@@ -197,7 +237,8 @@ std::string host_of(const std::string& url) {
 }  // namespace
 
 int serve(const Call& call) {
-  const StopSignals signals;
+  const Signals signals;
+  const support::Notifier notifier;
   const std::string listen(*call.text("listen"));
   const Listen parts = split_listen(listen);
   const auto names = names_option(call, parts);
@@ -207,8 +248,8 @@ int serve(const Call& call) {
   const PageFiles page(bundled_page_directory());
   const DataDirectory data = open_data_directory(data_option(call));
   const support::FileLock instance = only_instance(data);
-  const auto authority = ensure_authority(data.certificates());
-  const auto certificate = ensure_server_certificate(data.certificates(), names);
+  Certificates certificates = certificate_options(call, data, names);
+  ServedCertificate certificate(certificates.files, certificates.authority);
   Database database(database_option(call, data));
   Accounts accounts(database);
   const support::LogFile log(data.log(), max_log_bytes,
@@ -231,7 +272,7 @@ int serve(const Call& call) {
   if (!call.flag("no-blobs"))
     blobs.emplace(call, data, parts, host, database, log, certificate, limits, quotas);
   const HttpServer server({database, accounts, log, feed, page, intake, liveness, message_rate,
-                           blobs ? &blobs->locker() : nullptr},
+                           blobs ? &blobs->locker() : nullptr, certificate},
                           listen, certificate, limits);
   const std::string url =
       call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());
@@ -240,11 +281,16 @@ int serve(const Call& call) {
     azure.emplace(database, ensure_blob_account(data), log, data,
                   static_cast<uint16_t>(*call.integer("metadata-port")), limits);
   const std::string status = status_json(
-      {url, blobs ? blobs->endpoint() : "", azure ? azure->url() : ""}, authority, data);
+      {url, blobs ? blobs->endpoint() : "", azure ? azure->url() : ""}, certificates, data);
   support::write_durably(data.status(), status, 0600);
   log.info("serving " + url);
   call.print(status);
-  const int signal = signals.wait();
+  notifier.notify("READY=1\nSTATUS=serving " + url);
+  const std::string own_host = is_any_address(parts.host) ? "localhost" : parts.host;
+  Upkeep upkeep({database, log, certificate, notifier, certificates.renew,
+                 [&] { return does_answer(own_host, server.port()); }});
+  const int signal = keep_up(signals, upkeep);
+  notifier.notify("STOPPING=1");
   log.info("stopping on signal " + std::to_string(signal));
   return 0;
 }

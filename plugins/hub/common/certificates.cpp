@@ -13,6 +13,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include <jetpack/error.hpp>
@@ -265,6 +266,16 @@ fs::path ensure_authority(const fs::path& directory) {
   const support::FileLock held = lock(directory);
   load_authority(directory);
   return authority_file(directory);
+}
+
+std::string authority_hash(const fs::path& directory) {
+  const Certificate authority =
+      read_certificate(support::read_file(authority_file(directory), max_pem));
+  if (!authority) return {};
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  must(X509_digest(authority.get(), EVP_sha256(), digest.data(), &size) == 1, "hash a certificate");
+  return "sha256:" + support::hex(std::span(digest).first(size));
 }
 
 fs::path ensure_server_certificate(const fs::path& directory,

@@ -16,6 +16,10 @@ inline constexpr size_t max_pem = 64 << 10;
 // several processes at once.
 std::filesystem::path ensure_authority(const std::filesystem::path& directory);
 
+// "sha256:" and the SHA-256 of the authority's certificate, in hexadecimal: what a machine that has
+// never talked to the hub knows it by, and what openssl calls the fingerprint. "" when there is none.
+std::string authority_hash(const std::filesystem::path& directory);
+
 // Creates or renews server.pem in `directory`, key and certificate in one file of mode 0600, and
 // returns its path. Renewed when it has less than thirty days left, is not of this authority, or
 // does not stand for exactly localhost, 127.0.0.1, ::1 and `names`.

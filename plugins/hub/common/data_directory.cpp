@@ -11,6 +11,12 @@ namespace {
 
 constexpr size_t max_status = 64 << 10;
 
+// What the hub that ran last wrote.
+std::optional<rapidjson::Document> read_status(const DataDirectory& data) {
+  const auto text = support::read_file(data.status(), max_status);
+  return text ? parse_object(*text) : std::nullopt;
+}
+
 }  // namespace
 
 DataDirectory open_data_directory(const std::filesystem::path& root) {
@@ -21,11 +27,13 @@ DataDirectory open_data_directory(const std::filesystem::path& root) {
 }
 
 std::optional<std::string> last_url(const DataDirectory& data) {
-  const auto text = support::read_file(data.status(), max_status);
-  if (!text) return std::nullopt;
-  const auto status = parse_object(*text);
-  if (!status) return std::nullopt;
-  return support::find_string(*status, "url");
+  const auto status = read_status(data);
+  return status ? support::find_string(*status, "url") : std::nullopt;
+}
+
+bool has_given_certificate(const DataDirectory& data) {
+  const auto status = read_status(data);
+  return status && !support::find_string(*status, "ca");
 }
 
 }  // namespace jetpack::hub

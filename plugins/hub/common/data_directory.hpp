@@ -28,4 +28,8 @@ DataDirectory open_data_directory(const std::filesystem::path& root);
 // The address of the hub that runs here, or ran last.
 std::optional<std::string> last_url(const DataDirectory& data);
 
+// Whether the hub that runs here, or ran last, was given a certificate of an authority that nodes have
+// to trust already (--cert).
+bool has_given_certificate(const DataDirectory& data);
+
 }  // namespace jetpack::hub

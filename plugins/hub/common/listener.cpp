@@ -25,17 +25,16 @@ namespace {
 constexpr int max_backlog = 4096;
 constexpr std::chrono::seconds stop_grace{2};
 
-net::Context::Ptr make_context(const std::filesystem::path& certificate) {
+net::Context::Ptr make_context(ServedCertificate& certificate) {
   net::initializeSSL();
   net::Context::Params params;
-  params.privateKeyFile = certificate.string();
-  params.certificateFile = certificate.string();
   params.verificationMode = net::Context::VERIFY_NONE;
   net::Context::Ptr context(
       std::make_unique<net::Context>(net::Context::TLS_SERVER_USE, params).release());
   context->requireMinimumProtocol(net::Context::PROTO_TLSV1_2);
   context->enableSessionCache(true, "jetpack hub");
   SSL_CTX_set_options(context->sslContext(), SSL_OP_NO_RENEGOTIATION);
+  certificate.attach(context->sslContext());
   return context;
 }
 
@@ -71,7 +70,7 @@ class Listener::Impl {
        MakeHandler make)
       : log_(log),
         make_(std::move(make)),
-        context_(address.certificate.empty() ? nullptr : make_context(address.certificate)),
+        context_(address.certificate == nullptr ? nullptr : make_context(*address.certificate)),
         socket_(listen_on(address.listen, address.option)),
         workers_(threads.most, threads.kept,
                  [this](Owned connection) { work(std::move(connection)); }),

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "common/connection.hpp"
 #include "common/limits.hpp"
+#include "common/served_certificate.hpp"
 #include "support/log_file.hpp"
 
 namespace jetpack::hub {
@@ -17,9 +17,9 @@ namespace jetpack::hub {
 class Listener {
  public:
   struct Address {
-    std::string listen;                 // "HOST:PORT", port 0 for any free one
-    std::filesystem::path certificate;  // key and certificate in one PEM file; "": plain HTTP
-    const char* option;                 // where `listen` came from, for errors
+    std::string listen;              // "HOST:PORT", port 0 for any free one
+    ServedCertificate* certificate;  // nullptr: plain HTTP
+    const char* option;              // where `listen` came from, for errors
   };
 
   // `kept`: of `most`, for heads and for administrators.

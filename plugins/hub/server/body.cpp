@@ -1,4 +1,4 @@
-// Reads the body of a request.
+// Reads the address and the body of a request.
 #include "server/body.hpp"
 
 #include <algorithm>
@@ -55,6 +55,22 @@ std::string whole_body(net::HTTPServerRequest& request, size_t most) {
     throw HttpError(net::HTTPResponse::HTTP_REQUEST_ENTITY_TOO_LARGE,
                     "the body exceeds " + std::to_string(most) + " bytes; send smaller batches");
   return body;
+}
+
+Poco::URI parse_uri(const net::HTTPServerRequest& request) {
+  try {
+    return Poco::URI(request.getURI());
+  } catch (const Poco::Exception&) {
+    throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST, "malformed URL");
+  }
+}
+
+Parameters query_of(const Poco::URI& uri) {
+  try {
+    return uri.getQueryParameters();
+  } catch (const Poco::Exception&) {
+    throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST, "malformed query");
+  }
 }
 
 }  // namespace jetpack::hub

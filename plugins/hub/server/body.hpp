@@ -1,12 +1,20 @@
-// Reads the body of a request.
+// Reads the address and the body of a request.
 #pragma once
 
 #include <cstddef>
 #include <string>
 
 #include <Poco/Net/HTTPServerRequest.h>
+#include <Poco/URI.h>
+
+#include "server/request.hpp"
 
 namespace jetpack::hub {
+
+// The address. Throws an HttpError for one that is malformed.
+Poco::URI parse_uri(const Poco::Net::HTTPServerRequest& request);
+// The decoded parameters of its query. Throws an HttpError.
+Parameters query_of(const Poco::URI& uri);
 
 bool has_body(const Poco::Net::HTTPServerRequest& request);
 

@@ -192,33 +192,40 @@ class RequestHandler : public Handler {
       case Responder::page:
         return send_page(asked_.path, response);
       default:
-        return answer_asked(request, response);
+        if (has_body(request)) asked_.body = whole_body(request, max_request_body);
+        response.setKeepAlive(request.getKeepAlive());
+        return answer_asked(response);
     }
   }
 
-  void answer_asked(net::HTTPServerRequest& request, net::HTTPServerResponse& response) {
-    const bool keep_alive = request.getKeepAlive();
-    if (has_body(request)) asked_.body = whole_body(request, max_request_body);
-    response.setKeepAlive(keep_alive);
-    const Response answer = found_.route->handler({services_.database, services_.locker}, asked_);
+  void answer_asked(net::HTTPServerResponse& response) {
+    const Response answer = found_.route->handler(
+        {services_.database, services_.locker, &services_.certificate}, asked_);
     response.setStatusAndReason(static_cast<Status>(answer.status));
-    reply(response, answer.json);
+    response.set("Cache-Control", "no-store");
+    send(response, answer.type, answer.json);
   }
 
-  // The sign-in page, what it needs, and what it sends.
+  // What needs no account: the sign-in page, machines that join, who watches the hub.
   void answer_anybody(const Route& route, net::HTTPServerRequest& request,
                       net::HTTPServerResponse& response) {
-    require_known_parameters(route, query_of(uri_));
+    asked_.query = query_of(uri_);
+    require_known_parameters(route, asked_.query);
     if (route.responder == Responder::page) return send_page(uri_.getPath(), response);
-    require_json_content(request.getContentType());
-    const std::string body = whole_body(request, small_body);
+    if (route.method != "GET") {
+      require_json_content(request.getContentType());
+      asked_.body = whole_body(request, small_body);
+    }
     try {
+      if (route.responder == Responder::answer) return answer_asked(response);
       response.set("Set-Cookie", route.responder == Responder::sign_in
-                                     ? shared_.sessions.sign_in(body)
+                                     ? shared_.sessions.sign_in(asked_.body)
                                      : shared_.sessions.sign_out(request));
     } catch (const HttpError& refusal) {
-      if (refusal.status() == net::HTTPResponse::HTTP_UNAUTHORIZED)
-        shared_.refusals.warn(connection_.address(), "rejected a sign-in on the cluster page");
+      if (refusal.status() == net::HTTPResponse::HTTP_UNAUTHORIZED ||
+          refusal.status() == net::HTTPResponse::HTTP_FORBIDDEN)
+        shared_.refusals.warn(connection_.address(),
+                              "rejected " + std::string(route.path) + ": " + refusal.what());
       throw;
     }
     reply(response, "{}");
@@ -252,22 +259,6 @@ class RequestHandler : public Handler {
     throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED,
                     sender_.name.empty() ? "credentials required: sign in, or use HTTP Basic"
                                          : "wrong user name or password");
-  }
-
-  static Poco::URI parse_uri(const net::HTTPServerRequest& request) {
-    try {
-      return Poco::URI(request.getURI());
-    } catch (const Poco::Exception&) {
-      throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST, "malformed URL");
-    }
-  }
-
-  static Parameters query_of(const Poco::URI& uri) {
-    try {
-      return uri.getQueryParameters();
-    } catch (const Poco::Exception&) {
-      throw HttpError(net::HTTPResponse::HTTP_BAD_REQUEST, "malformed query");
-    }
   }
 
   void take_messages(const Account& account, net::HTTPServerRequest& request,
@@ -384,9 +375,9 @@ class HttpServer::Impl {
   Listener listener_;
 };
 
-HttpServer::HttpServer(Services services, const std::string& listen,
-                       const std::filesystem::path& certificate, const Limits& limits)
-    : impl_(std::make_unique<Impl>(services, Listener::Address{listen, certificate, "--listen"},
+HttpServer::HttpServer(Services services, const std::string& listen, ServedCertificate& certificate,
+                       const Limits& limits)
+    : impl_(std::make_unique<Impl>(services, Listener::Address{listen, &certificate, "--listen"},
                                    limits)) {}
 
 HttpServer::~HttpServer() = default;

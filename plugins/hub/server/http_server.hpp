@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "common/limits.hpp"
+#include "common/served_certificate.hpp"
 #include "server/services.hpp"
 
 namespace jetpack::hub {
@@ -16,7 +16,7 @@ class HttpServer {
  public:
   // `listen`: "HOST:PORT", port 0 for any free one. `certificate`: key and certificate in one
   // PEM file. Throws Errc::usage for an invalid address, Errc::unavailable for one in use.
-  HttpServer(Services services, const std::string& listen, const std::filesystem::path& certificate,
+  HttpServer(Services services, const std::string& listen, ServedCertificate& certificate,
              const Limits& limits);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

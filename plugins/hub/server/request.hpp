@@ -32,6 +32,7 @@ struct Request {
 struct Response {
   int status = 200;
   std::string json;  // "" for 304
+  const char* type = "application/json";
 };
 
 // An error response with an HTTP status and a message. `allow`: the methods, for

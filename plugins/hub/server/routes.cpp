@@ -6,6 +6,8 @@
 #include "common/text.hpp"
 #include "server/account_api.hpp"
 #include "server/cluster_api.hpp"
+#include "server/health.hpp"
+#include "server/join.hpp"
 #include "server/keepalive_api.hpp"
 #include "server/page_api.hpp"
 #include "server/userdata.hpp"
@@ -41,6 +43,12 @@ Response sign_report(const Scene& scene, const Request& request) {
 }
 
 constexpr Route table[] = {
+    // For machines that are to be nodes, and for who watches the hub.
+    {"GET", "/clusterlink/ca", everybody, answer, "", describe_authority},
+    {"POST", "/clusterlink/join", everybody, answer, "", join_node},
+    {"GET", "/healthz", everybody, answer, "", answer_health},
+    {"GET", "/metrics", people, answer, "", answer_metrics},
+
     // For nodes.
     {"POST", "/clusterlink/messages", nodes_alone, messages, ""},
     {"GET", "/clusterlink/userdata/{id}", configuration, answer, "known interval",

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/served_certificate.hpp"
 #include "server/locker.hpp"
 #include "server/request.hpp"
 #include "store/database.hpp"
@@ -30,10 +31,12 @@ struct Access {
 // What responds. All but `answer` need the connection itself.
 enum class Responder { answer, page, messages, stream, sign_in, sign_out };
 
-// What handlers work with. `locker`: nullptr where the hub serves no blobs.
+// What handlers work with. `locker`: nullptr where the hub serves no blobs. `certificates`: nullptr
+// for commands.
 struct Scene {
   Database& database;
   const Locker* locker = nullptr;
+  const ServedCertificate* certificate = nullptr;
 };
 
 struct Route {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/byte_rate.hpp"
+#include "common/served_certificate.hpp"
 #include "server/accounts.hpp"
 #include "server/event_feed.hpp"
 #include "server/locker.hpp"
@@ -24,6 +25,7 @@ struct Services {
   Liveness& liveness;
   ByteRate& message_rate;
   const Locker* locker;  // nullptr: the hub serves no blobs
+  const ServedCertificate& certificate;
 };
 
 }  // namespace jetpack::hub

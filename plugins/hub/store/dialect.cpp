@@ -92,7 +92,7 @@ void make_private(const std::string& file) {
 }  // namespace
 
 DatabaseAddress sqlite_address(const std::filesystem::path& file) {
-  return {Dialect::sqlite, file.string(), file.string(), "", 0};
+  return {Dialect::sqlite, file.string(), file.string(), "", 0, "", ""};
 }
 
 DatabaseAddress postgresql_address(std::string_view url) {
@@ -116,7 +116,6 @@ DatabaseAddress postgresql_address(std::string_view url) {
   std::string connection =
       pair("host", uri.getHost()) + pair("port", port) + pair("dbname", database);
   if (!user.empty()) connection += pair("user", user);
-  if (!password.empty()) connection += pair("password", password);
   // Detects a server that is gone without closing the connection.
   connection += "tcp_user_timeout=20000 keepalives_idle=30 application_name=jetpack-hub ";
   for (const auto& [key, value] : uri.getQueryParameters()) {
@@ -125,10 +124,19 @@ DatabaseAddress postgresql_address(std::string_view url) {
     connection += pair(key, value);
   }
   connection.pop_back();
-  return {Dialect::postgresql, connection,
+  const std::string public_part = connection;
+  if (!password.empty()) {
+    connection += ' ' + pair("password", password);
+    connection.pop_back();
+  }
+  return {Dialect::postgresql,
+          connection,
           "postgresql://" + (user.empty() ? "" : user + "@") + uri.getHost() + ":" + port + "/" +
               database,
-          uri.getHost(), number};
+          uri.getHost(),
+          number,
+          public_part,
+          password};
 }
 
 bool is_for_lack_of_space(const DatabaseAddress& address, std::string_view error) {

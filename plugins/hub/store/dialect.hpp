@@ -21,6 +21,8 @@ struct DatabaseAddress {
   std::string shown;       // for people: without the password
   std::string host;        // "" for SQLite
   uint16_t port = 0;
+  // Of PostgreSQL, for its own programs: what can be on a command line, and what cannot.
+  std::string public_connection, password;
 };
 
 DatabaseAddress sqlite_address(const std::filesystem::path& file);

@@ -205,8 +205,16 @@ constexpr const char* version_8[] = {
     "CREATE INDEX messages_of_account ON messages (account, number)",
 };
 
-constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3, version_4,
-                                                     version_5, version_6, version_7, version_8};
+constexpr const char* version_9[] = {
+    // Of a token's secret only the SHA-256. -1 uses: any number.
+    "CREATE TABLE join_tokens (id TEXT PRIMARY KEY, secret TEXT NOT NULL, cluster TEXT NOT NULL, "
+    "nodearray TEXT NOT NULL, may_replace BIGINT NOT NULL, uses_left BIGINT NOT NULL, "
+    "created BIGINT NOT NULL, expires BIGINT NOT NULL)",
+};
+
+constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3,
+                                                     version_4, version_5, version_6,
+                                                     version_7, version_8, version_9};
 constexpr auto newest = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.

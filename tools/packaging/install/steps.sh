@@ -396,3 +396,27 @@ purge() {
   run rm -rf "$home" || note "not all of $home was removed"
   [ -n "${dry_run:-}" ] || rmdir "${root:-}/opt/cycle" 2>/dev/null || :
 }
+
+# ---- the hub's package ----
+
+hub_unit=/etc/systemd/system/jetpack-hub.service
+
+# The user that it runs as, and its unit, which an administrator enables.
+configure_hub() {
+  if ! getent passwd jetpack-hub >/dev/null; then
+    useradd --system --user-group --groups cyclecloud --home-dir /var/lib/jetpack-hub --no-create-home \
+      --shell "$(command -v nologin || echo /bin/false)" jetpack-hub
+  fi
+  cp "$home/plugins/active/jetpack.hub/share/jetpack-hub.service" "$hub_unit.new"
+  chmod 0644 "$hub_unit.new"
+  mv -f "$hub_unit.new" "$hub_unit"
+  systemd daemon-reload
+  systemd try-restart jetpack-hub.service
+}
+
+# Its data and its user stay.
+deconfigure_hub() {
+  systemd disable --now jetpack-hub.service
+  rm -f "$hub_unit"
+  systemd daemon-reload
+}
