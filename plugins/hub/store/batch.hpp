@@ -55,15 +55,16 @@ std::vector<Result> select_named(SqlSession& session, const std::string& sql,
   std::vector<Result> all;
   for (size_t at = 0; at < names.size(); at += at_once) {
     Values values;
-    std::string list;
+    std::string statement = sql;
     for (size_t i = at; i < std::min(at + at_once, names.size()); ++i) {
-      list += i == at ? "(VALUES (" : ", (";
-      list += values.add(names[i].first);
-      list += ", ";
-      list += values.add(names[i].second);
-      list += ")";
+      statement += i == at ? "(VALUES (" : ", (";
+      statement += values.add(names[i].first);
+      statement += ", ";
+      statement += values.add(names[i].second);
+      statement += ")";
     }
-    auto part = select<Result>(session, sql + list + ")" + more, values);
+    statement.append(")").append(more);
+    auto part = select<Result>(session, statement, values);
     std::move(part.begin(), part.end(), std::back_inserter(all));
   }
   return all;
