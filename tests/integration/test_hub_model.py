@@ -649,7 +649,9 @@ def test_an_enrolled_node_knows_its_broker(hub, cluster, tmp_path):
 
 # -- unit tests of the database, on PostgreSQL --------------------------------------------------------
 
-CASES = ["a failed transaction*", "ranges", "a batch larger*", "the oldest messages*"]
+CASES = ["a failed transaction*", "ranges", "a batch larger*", "the oldest messages*",
+         "each change of a condition*", "a condition keeps*", "a node's conditions are limited*",
+         "all targets of a batch*", "more nodes than one statement*"]
 
 
 def test_unit_tests_on_postgresql(postgresql):

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <optional>
 #include <random>
+#include <set>
+#include <unordered_map>
+#include <utility>
 
 #include <jetpack/error.hpp>
 #include "store/account_table.hpp"
@@ -43,28 +46,37 @@ std::vector<Message> parse(const BrokerMessage& message) {
   }
 }
 
-// Over AMQP a batch itself names its node; what the broker knows of its sender must match.
-Delivery read_delivery(SqlSession& session, const BrokerMessage& message) {
-  Delivery delivery{{}, "", parse(message), {}};
-  if (delivery.messages.empty()) throw Unusable("it contains no messages");
-  const Message& first = delivery.messages.front();
+// A message of the broker that was read.
+struct Letter {
+  std::vector<Message> messages;  // of one node
+  std::string account, sender;    // names; the sender's as the broker knows it, or ""
+};
+
+// Over AMQP a batch itself names its node.
+Letter open_letter(const BrokerMessage& message) {
+  Letter letter{parse(message), "", message.user_id};
+  if (letter.messages.empty()) throw Unusable("it contains no messages");
+  const Message& first = letter.messages.front();
   const bool is_of_one =
-      std::all_of(delivery.messages.begin(), delivery.messages.end(), [&](const Message& each) {
+      std::all_of(letter.messages.begin(), letter.messages.end(), [&](const Message& each) {
         return each.cluster == first.cluster && each.node == first.node;
       });
   if (!is_of_one || first.node.empty())
     throw Unusable("its messages must all have the same cluster_name and node_name");
-  const std::string name = first.cluster + "/" + first.node;
-  const auto account = find_account(session, name);
-  if (!account || account->role != Role::node)
-    throw Unusable("node '" + support::one_line(name) + "' is not enrolled");
-  const auto sender =
-      message.user_id.empty() ? std::nullopt : find_account(session, message.user_id);
-  if (sender && sender->id != account->id)
-    throw Unusable("the broker's user '" + support::one_line(message.user_id) + "' is not '" +
-                   name + "'");
-  delivery.account = *account;
-  return delivery;
+  letter.account = first.cluster + "/" + first.node;
+  return letter;
+}
+
+// What the broker knows of the sender must match.
+Delivery check_sender(Letter letter, const std::unordered_map<std::string, Account>& accounts) {
+  const auto account = accounts.find(letter.account);
+  if (account == accounts.end() || account->second.role != Role::node)
+    throw Unusable("node '" + support::one_line(letter.account) + "' is not enrolled");
+  const auto sender = accounts.find(letter.sender);
+  if (sender != accounts.end() && sender->second.id != account->second.id)
+    throw Unusable("the broker's user '" + support::one_line(letter.sender) + "' is not '" +
+                   letter.account + "'");
+  return {account->second, "", std::move(letter.messages), {}};
 }
 
 }  // namespace
@@ -109,25 +121,40 @@ void Consumer::serve(BrokerConnection& broker, const std::stop_token& stop) {
   }
 }
 
+// In the order of the batch. Their accounts are looked up together.
+std::vector<Consumer::Opened> Consumer::open(const std::vector<BrokerMessage>& batch) {
+  std::vector<Opened> all(batch.size());
+  std::vector<Letter> letters(batch.size());
+  std::set<std::string> names;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    try {
+      letters[i] = open_letter(batch[i]);
+      names.insert(letters[i].account);
+      if (!letters[i].sender.empty()) names.insert(letters[i].sender);
+    } catch (const Unusable& why) {
+      all[i].reason = why.what();
+    }
+  }
+  const auto accounts = database_.read(
+      "looking up accounts", [&](SqlSession& session) { return find_accounts(session, names); });
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (!all[i].reason.empty()) continue;
+    try {
+      all[i].delivery = check_sender(std::move(letters[i]), accounts);
+    } catch (const Unusable& why) {
+      all[i].reason = why.what();
+    }
+  }
+  return all;
+}
+
 // All in one commit; where that is not possible, one by one, so that one bad message cannot hold up
 // the others.
 void Consumer::settle(BrokerConnection& broker, const std::vector<BrokerMessage>& batch) {
-  std::vector<std::optional<Delivery>> opened;
-  std::vector<std::string> reasons;
-  database_.read("looking up accounts", [&](SqlSession& session) {
-    for (const auto& message : batch) {
-      try {
-        opened.emplace_back(read_delivery(session, message));
-        reasons.emplace_back();
-      } catch (const Unusable& why) {
-        opened.emplace_back();
-        reasons.emplace_back(why.what());
-      }
-    }
-  });
+  auto opened = open(batch);
   std::vector<Delivery*> usable;
-  for (auto& delivery : opened)
-    if (delivery) usable.push_back(&*delivery);
+  for (auto& each : opened)
+    if (each.delivery) usable.push_back(&*each.delivery);
   for (const auto* delivery : usable)
     liveness_.heard(delivery->account.cluster, delivery->account.node);
   bool is_stored = true;
@@ -138,12 +165,12 @@ void Consumer::settle(BrokerConnection& broker, const std::vector<BrokerMessage>
   }
   uint64_t last = 0;
   for (size_t i = 0; i < batch.size(); ++i) {
-    if (!opened[i]) {
-      refuse(broker, batch[i], reasons[i]);
+    if (!opened[i].delivery) {
+      refuse(broker, batch[i], opened[i].reason);
     } else if (is_stored) {
       last = batch[i].tag;
     } else {
-      settle_one(broker, batch[i], *opened[i]);
+      settle_one(broker, batch[i], *opened[i].delivery);
     }
   }
   if (last != 0) broker.acknowledge(last);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -29,6 +30,13 @@ class Consumer {
  private:
   void run(const std::stop_token& stop);
   void serve(BrokerConnection& broker, const std::stop_token& stop);
+  // A message of the broker: what it delivers, or why it cannot be used.
+  struct Opened {
+    std::optional<Delivery> delivery;
+    std::string reason;
+  };
+
+  std::vector<Opened> open(const std::vector<BrokerMessage>& batch);
   void settle(BrokerConnection& broker, const std::vector<BrokerMessage>& batch);
   void settle_one(BrokerConnection& broker, const BrokerMessage& message, Delivery& delivery);
   void refuse(BrokerConnection& broker, const BrokerMessage& message, const std::string& why);

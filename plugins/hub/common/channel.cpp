@@ -28,6 +28,8 @@ Channel::Channel(int socket, SSL_CTX* context, Pace pace) : StreamSocketImpl(soc
   tls_.reset(SSL_new(context));
   if (!tls_ || SSL_set_fd(tls_.get(), sockfd()) != 1) throw std::bad_alloc();
   SSL_set_accept_state(tls_.get());
+  SSL_set_read_ahead(tls_.get(),
+                     1);  // one call for what has arrived, instead of two for each record
   SSL_set_mode(tls_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                SSL_MODE_RELEASE_BUFFERS);
 }

@@ -82,6 +82,7 @@ class Connection {
   Phase phase = Phase::handshake;
   Clock::time_point since;  // the phase's begin
   uint64_t number = 0;      // in the order of arrival
+  bool is_watched = false;  // given back idle: only its client's next word concerns the event loop
 
   // -- for a thread
 

@@ -59,25 +59,39 @@ EventLoop::EventLoop(int listening, SSL_CTX* context, const Limits& limits,
       refusals_(log),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  for (const int fd : {listening_, wake_.get()}) {
-    epoll_event event{EPOLLIN, {.ptr = fd == listening_ ? &listening_ : nullptr}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+  const auto watch = [&](int fd, uint32_t event, void* what) {
+    epoll_event watched{event, {.ptr = what}};
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &watched) != 0)
       throw Error(Errc::failed, "failed to wait for clients: " + support::system_message(errno));
-  }
+  };
+  watch(listening_, EPOLLIN, &listening_);
+  // Each write is an event of its own, so that nobody needs to read it.
+  watch(wake_.get(), EPOLLIN | EPOLLET, nullptr);
   thread_ = std::thread([this] { run(); });
 }
 
 EventLoop::~EventLoop() { finish(std::chrono::milliseconds(0)); }
 
+// The thread need not take over a connection whose client has to speak next: that wakes it.
 void EventLoop::give_back(Owned connection) {
+  using Phase = Connection::Phase;
+  bool is_for_thread = false;
   {
+    // The thread must not close the connection before it is watched.
     const std::lock_guard lock(mutex_);
     busy_.erase(connection.get());
-    if (connection->phase == Connection::Phase::body) ++bodies_;
-    if (connection->phase != Connection::Phase::closed) returned_.push_back(std::move(connection));
+    if (connection->phase == Phase::body) ++bodies_;
+    if (connection->phase != Phase::closed) {
+      const Channel& channel = connection->channel();
+      connection->is_watched = connection->phase == Phase::idle && !stopping_ &&
+                               channel.buffered().empty() && !channel.has_pending() &&
+                               watch(*connection, EPOLLIN);
+      is_for_thread = !connection->is_watched;
+      returned_.push_back(std::move(connection));
+    }
   }
   changed_.notify_all();
-  if (!connection) wake();
+  if (is_for_thread) wake();
 }
 
 void EventLoop::stop() {
@@ -105,8 +119,9 @@ void EventLoop::finish(std::chrono::milliseconds grace) {
 void EventLoop::run() {
   std::array<epoll_event, events_at_once> events{};
   while (true) {
-    const int timeout = waiting_.empty() && is_accepting_ ? -1 : tick_ms;
+    const int timeout = count_connections() == 0 && is_accepting_ ? -1 : tick_ms;
     const int count = ::epoll_wait(epoll_.get(), events.data(), events_at_once, timeout);
+    if (!take_returned()) break;
     bool is_someone_there = false;
     for (int i = 0; i < count; ++i) {
       void* const what = events[static_cast<size_t>(i)].data.ptr;
@@ -115,7 +130,6 @@ void EventLoop::run() {
       const auto found = waiting_.find(static_cast<const Connection*>(what));
       if (found != waiting_.end()) advance(*found->second);
     }
-    if (!take_returned()) break;
     if (is_someone_there) accept_some();
     expire();
   }
@@ -125,8 +139,6 @@ void EventLoop::run() {
 
 // False at the end.
 bool EventLoop::take_returned() {
-  uint64_t ignored = 0;
-  while (::read(wake_.get(), &ignored, sizeof ignored) > 0) continue;
   std::vector<Owned> returned;
   bool is_stopping = false;
   {
@@ -142,7 +154,7 @@ bool EventLoop::take_returned() {
   for (auto& owned : returned) {
     Connection& connection = *owned;
     insert(std::move(owned), connection.phase);
-    advance(connection);
+    if (!connection.is_watched) advance(connection);
   }
   if (is_stopping) close_waiting();
   return true;
@@ -195,12 +207,14 @@ void EventLoop::welcome(int socket, const std::string& address) {
   wait_for(connection, Channel::Io::want_read);
 }
 
+size_t EventLoop::count_connections() {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size() + returned_.size() + busy_.size();
+}
+
 // Makes room for one more connection; false where everybody else has a better claim to it.
 bool EventLoop::make_room() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (waiting_.size() + busy_.size() < limits_.connections) return true;
-  }
+  if (count_connections() < limits_.connections) return true;
   Connection* victim = oldest_newcomer();
   if (victim == nullptr) victim = oldest_idle();
   if (victim == nullptr) return false;
@@ -301,12 +315,17 @@ void EventLoop::expire() {
 }
 
 void EventLoop::wait_for(Connection& connection, Channel::Io io) {
-  if (io == Channel::Io::failed) return (void)release(connection);
-  epoll_event event{EPOLLONESHOT | (io == Channel::Io::want_write ? EPOLLOUT : EPOLLIN),
-                    {.ptr = &connection}};
+  if (io == Channel::Io::failed ||
+      !watch(connection, io == Channel::Io::want_write ? EPOLLOUT : EPOLLIN))
+    release(connection);
+}
+
+// For one event.
+bool EventLoop::watch(Connection& connection, uint32_t event) const {
+  epoll_event watched{event | EPOLLONESHOT, {.ptr = &connection}};
   const int socket = connection.channel().sockfd();
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, socket, &event) == 0) return;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket, &event) != 0) release(connection);
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, socket, &watched) == 0 ||
+         ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket, &watched) == 0;
 }
 
 void EventLoop::insert(Owned owned, Connection::Phase phase) {

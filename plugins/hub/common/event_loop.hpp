@@ -53,6 +53,7 @@ class EventLoop {
   void accept_some();
   void set_accepting(bool is_accepting);
   void welcome(int socket, const std::string& address);
+  size_t count_connections();
   bool make_room();
   Connection* oldest_newcomer();
   Connection* oldest_idle();
@@ -62,6 +63,7 @@ class EventLoop {
   std::chrono::milliseconds longest(const Connection& connection) const;
   void expire();
   void wait_for(Connection& connection, Channel::Io io);
+  bool watch(Connection& connection, uint32_t event) const;
   void insert(Owned owned, Connection::Phase phase);
   Owned release(Connection& connection);
   void submit(Connection& connection);

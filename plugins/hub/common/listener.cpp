@@ -91,9 +91,17 @@ class Listener::Impl {
  private:
   using Owned = EventLoop::Owned;
 
+  // Most requests are handled by the thread that judged their head: to hand one over costs more than
+  // to answer it.
   void work(Owned connection) {
-    connection->phase = connection->work(make_, log_);
-    if (connection->phase == Connection::Phase::thread) return submit(std::move(connection));
+    const auto go_on = [&] { connection->phase = connection->work(make_, log_); };
+    go_on();
+    if (connection->phase == Connection::Phase::thread) {
+      if (!connection->is_common())
+        go_on();
+      else if (!workers_.go_on_as_second(go_on))
+        return submit(std::move(connection));
+    }
     loop_.give_back(std::move(connection));
   }
 

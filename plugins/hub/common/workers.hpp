@@ -36,6 +36,21 @@ class Workers {
     submitted_.notify_one();
   }
 
+  // For a job of the first lane: goes on with `rest` as one of the second, on the same thread. False
+  // when it would have to wait for its turn there.
+  template <class Rest>
+  bool go_on_as_second(Rest rest) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!second_.empty() || running_second_ >= most_second_) return false;
+      ++running_second_;
+    }
+    rest();
+    const std::lock_guard lock(mutex_);
+    leave_second();
+    return true;
+  }
+
   // Returns when everything that was submitted is handled.
   void stop() {
     {
@@ -67,10 +82,13 @@ class Workers {
       lock.unlock();
       handle_(std::move(job));
       lock.lock();
-      if (lane == Lane::first) continue;
-      --running_second_;
-      if (stopped_ || !second_.empty()) submitted_.notify_all();
+      if (lane == Lane::second) leave_second();
     }
+  }
+
+  void leave_second() {
+    --running_second_;
+    if (stopped_ || !second_.empty()) submitted_.notify_all();
   }
 
   size_t most_, most_second_;

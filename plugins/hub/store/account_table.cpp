@@ -26,20 +26,23 @@ Role to_role(int64_t number) {
   return number == 2 ? Role::viewer : Role::node;
 }
 
+const std::string account_columns =
+    "SELECT id, name, admin, cluster, node, password, "
+    "(SELECT count(*) FROM nodes LEFT JOIN nodearrays ON nodearrays.cluster = nodes.cluster AND "
+    "nodearrays.name = nodes.template WHERE nodes.cluster = accounts.cluster AND "
+    "nodes.name = accounts.node AND (nodes.scheduler = 1 OR nodearrays.scheduler = 1)) "
+    "FROM accounts WHERE accounts.";
+
+Account to_account(const AccountRow& row) {
+  return {row.get<0>(), row.get<1>(), to_role(row.get<2>()), row.get<3>(),
+          row.get<4>(), row.get<5>(), row.get<6>() != 0};
+}
+
 template <class Value>
 std::optional<Account> find_by(SqlSession& session, const std::string& column, const Value& value) {
-  const std::optional<AccountRow> row = select_one<AccountRow>(
-      session,
-      "SELECT id, name, admin, cluster, node, password, "
-      "(SELECT count(*) FROM nodes LEFT JOIN nodearrays ON nodearrays.cluster = nodes.cluster AND "
-      "nodearrays.name = nodes.template WHERE nodes.cluster = accounts.cluster AND "
-      "nodes.name = accounts.node AND (nodes.scheduler = 1 OR nodearrays.scheduler = 1)) "
-      "FROM accounts WHERE accounts." +
-          column + " = $1",
-      value);
+  const auto row = select_one<AccountRow>(session, account_columns + column + " = $1", value);
   if (!row) return std::nullopt;
-  return Account{row->get<0>(), row->get<1>(), to_role(row->get<2>()), row->get<3>(),
-                 row->get<4>(), row->get<5>(), row->get<6>() != 0};
+  return to_account(*row);
 }
 
 void end_sessions(SqlSession& session, int64_t account) {
@@ -54,6 +57,22 @@ std::optional<Account> find_account(SqlSession& session, std::string_view name) 
 
 std::optional<Account> find_account(SqlSession& session, int64_t id) {
   return find_by(session, "id", id);
+}
+
+std::unordered_map<std::string, Account> find_accounts(SqlSession& session,
+                                                       const std::set<std::string>& names) {
+  constexpr size_t at_once = 64;
+  std::unordered_map<std::string, Account> accounts;
+  for (auto name = names.begin(); name != names.end();) {
+    Values values;
+    std::string list;
+    for (size_t i = 0; i < at_once && name != names.end(); ++i, ++name)
+      list += (i == 0 ? "" : ", ") + values.add(*name);
+    for (const auto& row :
+         select<AccountRow>(session, account_columns + "name IN (" + list + ")", values))
+      accounts.emplace(row.get<1>(), to_account(row));
+  }
+  return accounts;
 }
 
 bool put_account(SqlSession& session, const Account& account) {

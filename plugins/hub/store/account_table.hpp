@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "store/database.hpp"
 
@@ -27,6 +29,9 @@ struct Account {
 
 std::optional<Account> find_account(SqlSession& session, std::string_view name);
 std::optional<Account> find_account(SqlSession& session, int64_t id);
+// Those that exist, by name.
+std::unordered_map<std::string, Account> find_accounts(SqlSession& session,
+                                                       const std::set<std::string>& names);
 
 // Creates the account, or sets its password and role and ends its sessions; true when it is new.
 bool put_account(SqlSession& session, const Account& account);

@@ -18,9 +18,14 @@ struct StoredCondition {
   int64_t since = 0, updated = 0;  // when it got its status; when it was last reported
 };
 
-// Replaces the node's condition of the same name.
-void put_condition(Transaction& transaction, std::string_view cluster, std::string_view node,
-                   const Condition& condition, int64_t now);
+// What a node reported, as long as the message lives.
+struct ReportedCondition {
+  std::string_view cluster, node;
+  const Condition& condition;
+};
+// Replaces the nodes' conditions of the same names, in this order.
+void put_conditions(Transaction& transaction, const std::vector<ReportedCondition>& reports,
+                    int64_t now);
 
 // Which conditions: those of the nodes from `first` to `last` in the order of the database, which
 // is that of list_nodes; an empty `first` stands for all.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "store/batch.hpp"
 #include "store/message_table.hpp"
 
 namespace jetpack::hub {
@@ -47,18 +48,16 @@ void add_history(SqlSession& session, std::string_view cluster, std::string_view
 }
 
 void write_contacts(Transaction& transaction, const std::vector<Heard>& contacts) {
-  const size_t at_once = rows_in_statement(transaction.dialect());
-  for (size_t at = 0; at < contacts.size(); at += at_once) {
-    Rows rows("INSERT INTO contacts (of_cluster, of_node, heard, poll_ms, silent_since)");
-    for (size_t i = at; i < std::min(at + at_once, contacts.size()); ++i)
-      rows.add(contacts[i].cluster, contacts[i].node, contacts[i].time, contacts[i].poll_ms, never);
-    rows.write(transaction.session(),
-               " ON CONFLICT (of_cluster, of_node) DO UPDATE SET "
-               "heard = CASE WHEN excluded.heard > contacts.heard THEN excluded.heard "
-               "ELSE contacts.heard END, "
-               "poll_ms = CASE WHEN excluded.poll_ms > 0 THEN excluded.poll_ms "
-               "ELSE contacts.poll_ms END");
-  }
+  RowWriter rows(transaction,
+                 "INSERT INTO contacts (of_cluster, of_node, heard, poll_ms, silent_since)",
+                 " ON CONFLICT (of_cluster, of_node) DO UPDATE SET "
+                 "heard = CASE WHEN excluded.heard > contacts.heard THEN excluded.heard "
+                 "ELSE contacts.heard END, "
+                 "poll_ms = CASE WHEN excluded.poll_ms > 0 THEN excluded.poll_ms "
+                 "ELSE contacts.poll_ms END");
+  for (const auto& contact : contacts)
+    rows.add(contact.cluster, contact.node, contact.time, contact.poll_ms, never);
+  rows.finish();
 }
 
 using BackRow = Row<std::string, std::string, int64_t, int64_t, std::string>;

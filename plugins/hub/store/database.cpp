@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/disk_full.hpp"
+#include "store/batch.hpp"
 #include "store/schema.hpp"
 
 namespace jetpack::hub {
@@ -16,6 +17,7 @@ constexpr size_t readers = 6;
 constexpr auto longest_wait = 20s;     // for a free connection
 constexpr auto attempt_interval = 1s;  // between attempts to connect to a database that is down
 constexpr int64_t kept_changes = 10'000;
+constexpr int64_t change_interval = 1000;
 
 using Numbers = Row<int64_t, int64_t>;
 
@@ -104,22 +106,18 @@ Transaction::~Transaction() {
 }
 
 void Transaction::changed(std::string_view what, std::string_view cluster, std::string_view node) {
-  const auto same = [&](const Change& change) {
-    return change.what == what && change.cluster == cluster && change.node == node;
-  };
-  if (std::none_of(changes_.begin(), changes_.end(), same))
-    changes_.push_back({std::string(what), std::string(cluster), std::string(node)});
+  Change change{std::string(what), std::string(cluster), std::string(node)};
+  if (noted_.emplace(change.what, change.cluster, change.node).second)
+    changes_.push_back(std::move(change));
 }
 
 void Transaction::write_changes() {
-  const size_t at_once = rows_in_statement(dialect_);
-  for (size_t at = 0; at < changes_.size(); at += at_once) {
-    Rows rows("INSERT INTO changes (number, what, cluster, node)");
-    for (size_t i = at; i < std::min(at + at_once, changes_.size()); ++i)
-      rows.add(++position_.change, changes_[i].what, changes_[i].cluster, changes_[i].node);
-    rows.write(session());
-  }
-  if (!changes_.empty())
+  RowWriter rows(*this, "INSERT INTO changes (number, what, cluster, node)");
+  for (const auto& change : changes_)
+    rows.add(++position_.change, change.what, change.cluster, change.node);
+  rows.finish();
+  // Not after each batch, but at intervals.
+  if (position_.change / change_interval != before_.change / change_interval)
     execute(session(), "DELETE FROM changes WHERE number <= $1", position_.change - kept_changes);
 }
 

@@ -7,8 +7,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -105,6 +107,7 @@ class Transaction {
   Dialect dialect_;
   Position before_, position_;
   std::vector<Change> changes_;
+  std::set<std::tuple<std::string, std::string, std::string>> noted_;  // of changes_
   bool done_ = false;
 };
 

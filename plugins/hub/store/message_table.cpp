@@ -169,18 +169,27 @@ void keep_instances_apart(SqlSession& session, std::unordered_map<int64_t, Conta
   }
 }
 
-void apply_delivery(Transaction& transaction, const Delivery& delivery, Node& node, int64_t now) {
+// What messages change besides their nodes, to be written for all deliveries together.
+struct Reported {
+  explicit Reported(Transaction& transaction) : arrays(transaction) {}
+
+  std::vector<ReportedCondition> conditions;
+  ArrayChanges arrays;
+};
+
+void apply_delivery(Transaction& transaction, const Delivery& delivery, Node& node,
+                    Reported& reported, int64_t now) {
   const Account& account = delivery.account;
   note_contact(node, delivery.address, now);
   for (const size_t index : delivery.fresh) {
     const Message& message = delivery.messages[index];
     learn(node, message, now);
     if (message.condition)
-      put_condition(transaction, account.cluster, account.node, *message.condition, now);
+      reported.conditions.push_back({account.cluster, account.node, *message.condition});
     if (message.converge)
       put_converge(transaction, account.cluster, account.node, *message.converge, now);
     if (message.autoscale && account.is_scheduler)
-      apply_autoscale(transaction, account.cluster, *message.autoscale, now);
+      apply_autoscale(reported.arrays, account.cluster, *message.autoscale, now);
   }
 }
 
@@ -232,9 +241,12 @@ void apply_deliveries(Transaction& transaction, const std::vector<Delivery*>& de
   const int64_t now = now_ms();
   store_new(transaction, deliveries, now);
   auto contacts = contacts_of(transaction.session(), deliveries);
+  Reported reported(transaction);
   for (const auto* delivery : deliveries)
     if (const auto known = contacts.find(delivery->account.id); known != contacts.end())
-      apply_delivery(transaction, *delivery, known->second.now, now);
+      apply_delivery(transaction, *delivery, known->second.now, reported, now);
+  put_conditions(transaction, reported.conditions, now);
+  reported.arrays.write();
   keep_instances_apart(transaction.session(), contacts);
   std::vector<Contact> all;
   all.reserve(contacts.size());

@@ -1,9 +1,10 @@
 // The clusters and nodes tables.
 #include "store/node_table.hpp"
 
-#include <algorithm>
+#include <initializer_list>
 
 #include "common/text.hpp"
+#include "store/batch.hpp"
 #include "store/contact_table.hpp"
 #include "store/converge_table.hpp"
 #include "store/userdata_id.hpp"
@@ -76,6 +77,28 @@ bool is_news(const Node& before, const Node& now) {
 const std::string stopped_where =
     " WHERE phase = 'Stopping' AND phase_since < $1 AND last_contact < $1 AND NOT EXISTS "
     "(SELECT 1 FROM contacts WHERE of_cluster = cluster AND of_node = name AND heard >= $1)";
+
+// Nodes that exist are updated as if they were inserted: PostgreSQL then knows the values' types,
+// and one statement updates many.
+const std::string insert_into_nodes =
+    "INSERT INTO nodes (cluster, name, instance_id, hostname, address, first_contact, "
+    "last_contact, phase, phase_since, ending, status_message, keepalive_until, properties)";
+
+void add_node(RowWriter& rows, const Node& node, std::string_view properties) {
+  rows.add(node.cluster, node.name, node.instance_id, node.hostname, node.address,
+           node.first_contact, node.last_contact, node.phase, node.phase_since, node.ending,
+           node.status_message, node.keepalive_until, properties);
+}
+
+// What follows the rows: only these columns change.
+std::string update_of(std::initializer_list<std::string_view> columns) {
+  std::string sql = " ON CONFLICT (cluster, name) DO UPDATE SET ";
+  for (const auto& column : columns) {
+    if (column != *columns.begin()) sql += ", ";
+    sql.append(column).append(" = excluded.").append(column);
+  }
+  return sql;
+}
 
 bool is_over(const Node& node) {
   return node.phase == phase::off || node.phase == phase::stopping ||
@@ -238,41 +261,24 @@ std::vector<Count> count_phases(SqlSession& session, std::string_view cluster) {
   return counts;
 }
 
-std::vector<Node> find_nodes(SqlSession& session,
-                             const std::vector<std::pair<std::string, std::string>>& names) {
+std::vector<Node> find_nodes(SqlSession& session, const std::vector<NodeName>& names) {
   std::vector<Node> nodes;
-  const size_t at_once = 64;
-  for (size_t at = 0; at < names.size(); at += at_once) {
-    Values values;
-    std::string sql = node_columns + " WHERE (cluster, name) IN (VALUES ";
-    for (size_t i = at; i < std::min(at + at_once, names.size()); ++i) {
-      sql += i == at ? "(" : ", (";
-      sql += values.add(names[i].first);
-      sql += ", ";
-      sql += values.add(names[i].second);
-      sql += ")";
-    }
-    for (const auto& row : select<NodeRow>(session, sql + ")", values))
-      nodes.push_back(to_node(row));
-  }
+  for (const auto& row :
+       select_named<NodeRow>(session, node_columns + " WHERE (cluster, name) IN ", names))
+    nodes.push_back(to_node(row));
   return nodes;
 }
 
 void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts) {
   SqlSession& session = transaction.session();
-  PreparedStatement<std::string, std::string, std::string, int64_t, int64_t, std::string, int64_t,
-                    std::string, std::string, int64_t, std::string, std::string>
-      update(session,
-             "UPDATE nodes SET instance_id = $1, hostname = $2, address = $3, first_contact = $4, "
-             "last_contact = $5, phase = $6, phase_since = $7, ending = $8, status_message = $9, "
-             "keepalive_until = $10 WHERE cluster = $11 AND name = $12");
+  RowWriter all(transaction, insert_into_nodes,
+                update_of({"instance_id", "hostname", "address", "first_contact", "last_contact",
+                           "phase", "phase_since", "ending", "status_message", "keepalive_until"}));
+  // A long text of its own, which most contacts do not change.
+  RowWriter properties(transaction, insert_into_nodes, update_of({"properties"}));
   for (const auto& [before, now] : contacts) {
-    update.run(now.instance_id, now.hostname, now.address, now.first_contact, now.last_contact,
-               now.phase, now.phase_since, now.ending, now.status_message, now.keepalive_until,
-               now.cluster, now.name);
-    if (now.properties != before.properties)
-      execute(session, "UPDATE nodes SET properties = $1 WHERE cluster = $2 AND name = $3",
-              now.properties, now.cluster, now.name);
+    add_node(all, now, "");
+    if (now.properties != before.properties) add_node(properties, now, now.properties);
     if (now.last_request != before.last_request)
       execute(session, "UPDATE nodes SET last_request = $1 WHERE cluster = $2 AND name = $3",
               now.last_request, now.cluster, now.name);
@@ -281,6 +287,8 @@ void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts
               now.version, now.cluster, now.name);
     if (is_news(before, now)) transaction.changed("node", now.cluster, now.name);
   }
+  all.finish();
+  properties.finish();
 }
 
 bool is_any_stopped(SqlSession& session, int64_t silent_since) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/account_table.hpp"
+#include "store/batch.hpp"
 #include "store/database.hpp"
 #include "store/reports.hpp"
 
@@ -99,14 +100,14 @@ struct Count {
 std::vector<Count> count_phases(SqlSession& session, std::string_view cluster);
 
 // The nodes with these names (cluster, node), as far as they exist.
-std::vector<Node> find_nodes(SqlSession& session,
-                             const std::vector<std::pair<std::string, std::string>>& names);
+std::vector<Node> find_nodes(SqlSession& session, const std::vector<NodeName>& names);
 
 // A node before and after a contact.
 struct Contact {
   Node before, now;
 };
-// Stores what contacts changed: everything except names, known ids and the configuration.
+// Stores what contacts changed: everything except names, known ids and the configuration. The nodes
+// exist, and each occurs once.
 void update_nodes(Transaction& transaction, const std::vector<Contact>& contacts);
 
 // Marks nodes that were asked to stop and have been silent since `silent_since` as off or

@@ -254,7 +254,9 @@ TEST_CASE("a scheduler is one that is marked, or whose node array is") {
   CHECK(is_scheduler());
   // What a scheduler demands changes no marks.
   change([](Transaction& t) {
-    apply_autoscale(t, "c", {"standard", 1000, {{"head", 1, {}, false, "{}"}}}, 1);
+    ArrayChanges arrays(t);
+    apply_autoscale(arrays, "c", {"standard", 1000, {{"head", 1, {}, false, "{}"}}}, 1);
+    arrays.write();
   });
   CHECK(is_scheduler());
   change([](Transaction& t) { put_nodearray(t, "c", "head", "{}", false); });

@@ -2,7 +2,9 @@
 #include "store/target_table.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "store/batch.hpp"
 #include "store/messages.hpp"
 
 namespace jetpack::hub {
@@ -58,39 +60,17 @@ void clear(NodeArray& array) {
   array.expires = 0;
 }
 
-void add_point(SqlSession& session, std::string_view cluster, const NodeArray& array,
-               int64_t time) {
-  execute(session,
-          "INSERT INTO target_history (time, cluster, nodearray, target_count, target_core_count) "
-          "VALUES ($1, $2, $3, $4, $5)",
-          time, cluster, array.name, array.count.value_or(-1), array.core_count.value_or(-1));
-  execute(session, "DELETE FROM target_history WHERE cluster = $1 AND time < $2", cluster,
-          time - history_kept);
+std::vector<NodeArray> arrays_of(SqlSession& session, std::string_view cluster) {
+  std::vector<NodeArray> arrays;
+  for (const auto& row :
+       select<ArrayRow>(session, array_columns + " WHERE cluster = $1 ORDER BY name", cluster))
+    arrays.push_back(to_nodearray(row));
+  return arrays;
 }
 
-void store(Transaction& transaction, std::string_view cluster,
-           const std::optional<NodeArray>& before, const NodeArray& array, int64_t time) {
-  SqlSession& session = transaction.session();
-  execute(session,
-          "INSERT INTO nodearrays (cluster, name, definition, dynamic, removal, target_count, "
-          "target_core_count, request_set, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
-          "ON CONFLICT (cluster, name) DO UPDATE SET definition = excluded.definition, "
-          "dynamic = excluded.dynamic, removal = excluded.removal, "
-          "target_count = excluded.target_count, target_core_count = excluded.target_core_count, "
-          "request_set = excluded.request_set, expires = excluded.expires",
-          cluster, array.name, array.definition, array.dynamic, array.removal,
-          array.count.value_or(-1), array.core_count.value_or(-1), array.request_set,
-          array.expires);
-  const bool moved =
-      !before || before->count != array.count || before->core_count != array.core_count;
-  if (moved && (array.count || array.core_count)) add_point(session, cluster, array, time);
-  transaction.changed("targets", cluster);
-}
-
-void apply_demand(Transaction& transaction, std::string_view cluster,
-                  const AutoscaleRequest& request, const Demand& demand, int64_t now) {
-  const auto before = find_nodearray(transaction.session(), cluster, demand.nodearray);
-  NodeArray array = before.value_or(named(demand.nodearray, true));
+void apply_demand(ArrayChanges& arrays, const std::string& cluster, const AutoscaleRequest& request,
+                  const Demand& demand, int64_t now) {
+  NodeArray array = arrays.find(cluster, demand.nodearray).value_or(named(demand.nodearray, true));
   // A target in cores replaces one in nodes, and vice versa.
   if (demand.count || demand.core_count) {
     array.count = demand.count;
@@ -102,53 +82,107 @@ void apply_demand(Transaction& transaction, std::string_view cluster,
   array.removal = false;
   array.request_set = request.request_set;
   array.expires = now + request.expires_after;
-  store(transaction, cluster, before, array, now);
+  arrays.put(cluster, std::move(array), now);
 }
 
 // No longer requested, because its request set does not name it.
-void drop_demand(Transaction& transaction, std::string_view cluster, const NodeArray& before,
-                 int64_t now) {
-  NodeArray array = before;
+void drop_demand(ArrayChanges& arrays, const std::string& cluster, NodeArray array, int64_t now) {
   clear(array);
   array.removal = array.dynamic;
   array.request_set.clear();
-  store(transaction, cluster, before, array, now);
-}
-
-std::vector<NodeArray> arrays_of(SqlSession& session, std::string_view cluster) {
-  std::vector<NodeArray> arrays;
-  for (const auto& row :
-       select<ArrayRow>(session, array_columns + " WHERE cluster = $1 ORDER BY name", cluster))
-    arrays.push_back(to_nodearray(row));
-  return arrays;
+  arrays.put(cluster, std::move(array), now);
 }
 
 }  // namespace
 
-void apply_autoscale(Transaction& transaction, std::string_view cluster,
+const ArrayChanges::Arrays& ArrayChanges::of(const std::string& cluster) {
+  const auto [known, is_new] = known_.try_emplace(cluster);
+  if (is_new)
+    for (auto& array : arrays_of(transaction_.session(), cluster))
+      known->second.emplace(array.name, array);
+  return known->second;
+}
+
+std::optional<NodeArray> ArrayChanges::find(const std::string& cluster, const std::string& name) {
+  const Arrays& arrays = of(cluster);
+  const auto found = arrays.find(name);
+  if (found == arrays.end()) return std::nullopt;
+  return found->second;
+}
+
+void ArrayChanges::put(const std::string& cluster, NodeArray array, int64_t time) {
+  of(cluster);
+  Arrays& arrays = known_[cluster];
+  const auto before = arrays.find(array.name);
+  const bool moved = before == arrays.end() || before->second.count != array.count ||
+                     before->second.core_count != array.core_count;
+  if (moved && (array.count || array.core_count))
+    points_.push_back({cluster, {time, array.name, array.count, array.core_count}});
+  changed_.emplace(cluster, array.name);
+  arrays[array.name] = std::move(array);
+}
+
+void ArrayChanges::write() {
+  write_arrays();
+  write_points();
+}
+
+void ArrayChanges::write_arrays() {
+  RowWriter rows(transaction_,
+                 "INSERT INTO nodearrays (cluster, name, definition, dynamic, removal, "
+                 "target_count, target_core_count, request_set, expires)",
+                 " ON CONFLICT (cluster, name) DO UPDATE SET definition = excluded.definition, "
+                 "dynamic = excluded.dynamic, removal = excluded.removal, "
+                 "target_count = excluded.target_count, "
+                 "target_core_count = excluded.target_core_count, "
+                 "request_set = excluded.request_set, expires = excluded.expires");
+  for (const auto& [cluster, name] : changed_) {
+    const NodeArray& array = known_[cluster].at(name);
+    rows.add(cluster, name, array.definition, array.dynamic, array.removal,
+             array.count.value_or(-1), array.core_count.value_or(-1), array.request_set,
+             array.expires);
+    transaction_.changed("targets", cluster);
+  }
+  rows.finish();
+}
+
+void ArrayChanges::write_points() {
+  RowWriter rows(transaction_,
+                 "INSERT INTO target_history (time, cluster, nodearray, target_count, "
+                 "target_core_count)");
+  std::map<std::string, int64_t> newest;  // by cluster
+  for (const auto& [cluster, point] : points_) {
+    rows.add(point.time, cluster, point.nodearray, point.count.value_or(-1),
+             point.core_count.value_or(-1));
+    newest[cluster] = std::max(newest[cluster], point.time);
+  }
+  rows.finish();
+  for (const auto& [cluster, time] : newest)
+    execute(transaction_.session(), "DELETE FROM target_history WHERE cluster = $1 AND time < $2",
+            cluster, time - history_kept);
+}
+
+void apply_autoscale(ArrayChanges& arrays, const std::string& cluster,
                      const AutoscaleRequest& request, int64_t now) {
-  const auto known = arrays_of(transaction.session(), cluster);
   const auto is_asked_for = [&](const std::string& name) {
     return std::any_of(request.demands.begin(), request.demands.end(),
                        [&](const Demand& demand) { return demand.nodearray == name; });
   };
-  for (const auto& array : known)
-    if (array.request_set == request.request_set && !is_asked_for(array.name))
-      drop_demand(transaction, cluster, array, now);
-  size_t room = known.size() < max_nodearrays ? max_nodearrays - known.size() : 0;
+  std::vector<NodeArray> dropped;
+  for (const auto& [name, array] : arrays.of(cluster))
+    if (array.request_set == request.request_set && !is_asked_for(name)) dropped.push_back(array);
+  for (auto& array : dropped) drop_demand(arrays, cluster, std::move(array), now);
   for (const auto& demand : request.demands) {
-    const bool is_known = std::any_of(known.begin(), known.end(), [&](const NodeArray& array) {
-      return array.name == demand.nodearray;
-    });
-    if (!is_known && room == 0) continue;
-    if (!is_known) --room;
-    apply_demand(transaction, cluster, request, demand, now);
+    const auto& known = arrays.of(cluster);
+    if (known.size() < max_nodearrays || known.contains(demand.nodearray))
+      apply_demand(arrays, cluster, request, demand, now);
   }
 }
 
 bool scale_nodearray(Transaction& transaction, std::string_view cluster, std::string_view nodearray,
                      std::optional<int64_t> count, std::optional<int64_t> core_count, int64_t now) {
-  const auto before = find_nodearray(transaction.session(), cluster, nodearray);
+  ArrayChanges arrays(transaction);
+  const auto before = arrays.find(std::string(cluster), std::string(nodearray));
   if (!before) return false;
   NodeArray array = *before;
   array.count = count;
@@ -156,24 +190,27 @@ bool scale_nodearray(Transaction& transaction, std::string_view cluster, std::st
   array.removal = false;
   if (array.request_set.empty()) array.request_set = "standard";
   array.expires = now + default_expiry;
-  store(transaction, cluster, before, array, now);
+  arrays.put(std::string(cluster), array, now);
+  arrays.write();
   return true;
 }
 
 void expire_targets(Transaction& transaction, int64_t now) {
   using Columns = Row<std::string, std::string>;
+  ArrayChanges arrays(transaction);
   for (const auto& row :
        select<Columns>(transaction.session(),
                        "SELECT cluster, name FROM nodearrays WHERE expires > 0 AND expires <= $1 "
                        "LIMIT 1000",
                        now)) {
-    const auto before = find_nodearray(transaction.session(), row.get<0>(), row.get<1>());
-    if (!before) continue;
-    NodeArray array = *before;
-    clear(array);
-    array.removal = array.dynamic;
-    store(transaction, row.get<0>(), before, array, before->expires);
+    auto array = arrays.find(row.get<0>(), row.get<1>());
+    if (!array) continue;
+    const int64_t expired = array->expires;
+    clear(*array);
+    array->removal = array->dynamic;
+    arrays.put(row.get<0>(), *array, expired);
   }
+  arrays.write();
 }
 
 std::vector<NodeArray> list_nodearrays(SqlSession& session, std::string_view cluster, int64_t now) {
@@ -206,12 +243,14 @@ std::vector<TargetPoint> target_history(SqlSession& session, std::string_view cl
 
 bool put_nodearray(Transaction& transaction, std::string_view cluster, std::string_view name,
                    std::string_view definition, bool is_scheduler) {
-  const auto before = find_nodearray(transaction.session(), cluster, name);
+  ArrayChanges arrays(transaction);
+  const auto before = arrays.find(std::string(cluster), std::string(name));
   NodeArray array = before.value_or(named(name, false));
   array.definition = definition;
   array.dynamic = false;
   array.removal = false;
-  store(transaction, cluster, before, array, 0);
+  arrays.put(std::string(cluster), array, 0);
+  arrays.write();
   execute(transaction.session(),
           "UPDATE nodearrays SET scheduler = $1 WHERE cluster = $2 AND name = $3", is_scheduler,
           cluster, name);

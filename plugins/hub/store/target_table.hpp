@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/database.hpp"
@@ -30,9 +33,39 @@ struct TargetPoint {
   std::optional<int64_t> count, core_count;
 };
 
+// The arrays of clusters as a transaction changes them: each cluster's are read once, and written
+// together by write().
+class ArrayChanges {
+ public:
+  explicit ArrayChanges(Transaction& transaction) : transaction_(transaction) {}
+  ArrayChanges(const ArrayChanges&) = delete;
+  ArrayChanges& operator=(const ArrayChanges&) = delete;
+
+  using Arrays = std::map<std::string, NodeArray>;
+  const Arrays& of(const std::string& cluster);
+  std::optional<NodeArray> find(const std::string& cluster, const std::string& name);
+  // Creates or replaces the array; a target that differs is a point of the chart.
+  void put(const std::string& cluster, NodeArray array, int64_t time);
+  void write();
+
+ private:
+  void write_arrays();
+  void write_points();
+
+  struct Point {
+    std::string cluster;
+    TargetPoint point;
+  };
+
+  Transaction& transaction_;
+  std::map<std::string, Arrays> known_;
+  std::set<std::pair<std::string, std::string>> changed_;
+  std::vector<Point> points_;
+};
+
 // Applies a scheduler's demand: its definitions are merged into the arrays, which are created if
 // missing; arrays that only an earlier request of the same set named are no longer requested.
-void apply_autoscale(Transaction& transaction, std::string_view cluster,
+void apply_autoscale(ArrayChanges& arrays, const std::string& cluster,
                      const AutoscaleRequest& request, int64_t now);
 
 // Sets one target of an array that exists; false when it does not.
