@@ -30,10 +30,13 @@ struct Access {
 // What responds. All but `answer` need the connection itself.
 enum class Responder { answer, page, messages, stream, sign_in, sign_out };
 
+class NewestVersions;
+
 // What handlers work with. `locker`: nullptr where the hub serves no blobs.
 struct Scene {
   Database& database;
   const Locker* locker = nullptr;
+  NewestVersions* newest = nullptr;  // of userdata, where they are remembered
 };
 
 struct Route {
