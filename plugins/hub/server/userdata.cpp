@@ -257,8 +257,7 @@ Response userdata_response(const Scene& scene, const Request& request) {
   const bool is_upgraded = !agent.empty() && agent != node.version;
   if (request.account.role == Role::node && ((is_applied && is_new) || is_upgraded))
     note_contact(database, node, agent, is_applied && is_new);
-  else if (is_applied && scene.newest != nullptr)
-    scene.newest->remember(request);
+  if (is_applied && scene.newest != nullptr) scene.newest->remember(request);
   return is_applied ? Response{304, ""} : Response{200, json};
 }
 
