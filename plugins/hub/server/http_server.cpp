@@ -196,7 +196,8 @@ class RequestHandler : public Handler {
     const bool keep_alive = request.getKeepAlive();
     if (has_body(request)) asked_.body = whole_body(request, max_request_body);
     response.setKeepAlive(keep_alive);
-    const Response answer = found_.route->handler({services_.database, services_.locker, &shared_.newest}, asked_);
+    const Response answer =
+        found_.route->handler({services_.database, services_.locker, &shared_.newest}, asked_);
     response.setStatusAndReason(static_cast<Status>(answer.status));
     reply(response, answer.json);
   }
