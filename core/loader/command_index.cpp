@@ -23,11 +23,11 @@ namespace {
 //   p ORIGIN BUNDLE_SIZE PATH        a plugin
 //   c PLUGIN NAME TAB SUMMARY        a command
 //   e                                the end
-constexpr std::string_view format = "jetpack commands 1 " JETPACK_VERSION " ";
-constexpr uint64_t max_size = 1 << 20;
-constexpr int64_t second = 1'000'000'000;
+constexpr std::string_view index_format = "jetpack commands 1 " JETPACK_VERSION " ";
+constexpr uint64_t max_index_size = 1 << 20;
+constexpr int64_t second_ns = 1'000'000'000;
 
-int64_t nanoseconds(const timespec& time) { return time.tv_sec * second + time.tv_nsec; }
+int64_t nanoseconds(const timespec& time) { return time.tv_sec * second_ns + time.tv_nsec; }
 
 // Changes with the file: also when it is replaced, or overwritten in place. "-" when there is none.
 std::string stamp_of(const std::string& path, int64_t& newest) {
@@ -70,7 +70,7 @@ std::vector<char> read_text(const std::string& file) {
   if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
   const bool is_ours = info.st_uid == 0 || info.st_uid == ::geteuid();
   const auto size = static_cast<uint64_t>(info.st_size);
-  if (!is_ours || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0 || size > max_size) return {};
+  if (!is_ours || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0 || size > max_index_size) return {};
   std::vector<char> text(size);
   if (::read(fd.get(), text.data(), size) != info.st_size) return {};
   return text;
@@ -89,7 +89,7 @@ std::optional<CommandIndex> CommandIndex::read(const std::string& file,
 bool CommandIndex::parse(std::string_view search_path) {
   std::string_view rest(text_.data(), text_.size());
   auto line = take_until(rest, '\n');
-  if (!line || !line->starts_with(format) || line->substr(format.size()) != search_path)
+  if (!line || !line->starts_with(index_format) || line->substr(index_format.size()) != search_path)
     return false;
   constexpr size_t usual = 128;
   commands_.reserve(usual);
@@ -131,7 +131,7 @@ const CommandIndex::Command* CommandIndex::find(std::string_view name) const {
 
 CommandIndexWriter::CommandIndexWriter(std::string_view search_path) {
   is_whole_ = search_path.find('\n') == std::string_view::npos;
-  text_.append(format).append(search_path).append(1, '\n');
+  text_.append(index_format).append(search_path).append(1, '\n');
   watch(support::program_path());
 }
 
@@ -163,7 +163,7 @@ void CommandIndexWriter::save(const std::string& file) const {
     ::clock_gettime(CLOCK_REALTIME, &time);
     return time;
   }());
-  if (!is_whole_ || text_.size() + 2 > max_size || newest_ > now - second) return;
+  if (!is_whole_ || text_.size() + 2 > max_index_size || newest_ > now - second_ns) return;
   try {
     const std::string directory = support::parent_directory(file);
     struct stat info {};

@@ -45,7 +45,7 @@ class Polls:
         self.keeps, self.kept = True, []
 
     async def prepare(self):
-        """Polls each node once, as after a start of the hub."""
+        """Polls each node until it is ready: once for the configuration, once with the version applied."""
         queue = list(self.nodes)
 
         async def work():
@@ -58,6 +58,7 @@ class Polls:
                 _, _, body = await link.ask("GET", path, (node["username"], node["password"]))
                 version = json.loads(body)["version"]
                 self.paths[node["node"]] = f"{path}?known={version}&interval={INTERVAL}"
+                await link.ask("GET", self.paths[node["node"]], (node["username"], node["password"]))
             link.close()
 
         await asyncio.gather(*(work() for _ in range(WARM_LINKS)))

@@ -95,7 +95,7 @@ def test_hubs_that_start_at_once_create_one_schema(postgresql):
     for hub in started:
         hub.remove()
     assert not failures
-    assert postgresql.sql("SELECT count(*), max(version) FROM hub_schema", url) == [["1", "9"]]
+    assert postgresql.sql("SELECT count(*), max(version) FROM hub_schema", url) == [["1", "10"]]
 
 
 def test_the_page_of_one_hub_shows_messages_to_another(postgresql):

@@ -391,6 +391,78 @@ def test_userdata(hub, cluster, tmp_path):
     assert hub.get(path, node)["version"] == second["version"] != first["version"]
 
 
+def test_an_unchanged_poll_is_remembered_until_any_input_changes(hub, cluster, tmp_path):
+    with contextlib.ExitStack() as stack:
+        hubs = [hub]
+        if hub.database:  # hubs can share a PostgreSQL
+            hubs.append(Hub(database=hub.database[1], like=hub))
+            stack.callback(hubs[-1].remove)
+        node = hub.enroll("n1", cluster, "--nodearray", "execute")
+        path = "/clusterlink/userdata/" + re.search(r"^userdata_id=(\w+)$", hub.ini("n1", cluster), re.M)[1]
+
+        def known_to_all():
+            version = hub.get(path, node)["version"]
+            for _ in range(3):  # it becomes ready, is remembered, and is found
+                for each in hubs:
+                    assert each.ask("GET", f"{path}?known={version}", node).status == 304
+            assert hub.node("n1", cluster)["phase"] == "Ready"
+            return version
+
+        def file_of(text):
+            (tmp_path / "new.json").write_text(text)
+            return tmp_path / "new.json"
+
+        here = ("--cluster", cluster)
+        for number, command in enumerate([
+                ("cluster", "configure", cluster, "--file", '{"a": 1}'),
+                ("nodearray", "add", "execute", *here, "--file", '{"Configuration": {"a": 2}}'),
+                ("nodearray", "add", "execute", *here, "--file", '{"InitialCount": 3}'),
+                ("nodearray", "remove", "execute", *here),
+                ("node", "configure", "n1", *here, "--file", '{"a": 4}'),
+                ("user", "add", "ann", *here, "--owner"),
+                ("user", "add", "ann", *here, "--owner", "--full-name", "Ann"),
+                ("user", "remove", "ann", *here)]):
+            version = known_to_all()
+            hub.administer(*(file_of(word) if word.startswith("{") else word for word in command))
+            for each in hubs:
+                answer = each.ask("GET", f"{path}?known={version}", node)
+                assert (answer.status, answer.json["version"] != version) == (200, True), (number, each.url)
+
+        known_to_all()
+        hub.administer("node", "restart", "n1", *here)
+        assert hub.node("n1", cluster)["phase"] == "Preparing"
+        version = known_to_all()
+        assert hub.ask("GET", f"{path}?known=0", node).status == 200
+        assert hub.ask("GET", f"{path}?known={version}", None).status == 304
+        hub.ask("GET", f"{path}?known={version}", node, User_Agent="jetpack/8.10.0-1")
+        assert hub.node("n1", cluster)["version"] == "8.10.0-1"
+
+
+def test_an_account_changes_at_once_on_all_hubs(hub, cluster):
+    with contextlib.ExitStack() as stack:
+        hubs = [hub]
+        if hub.database:
+            hubs.append(Hub(database=hub.database[1], like=hub))
+            stack.callback(hubs[-1].remove)
+        node = hub.enroll("n1", cluster, "--nodearray", "execute")
+
+        def statuses(path=f"/clusters/{cluster}/nodes", who=node, method="GET"):
+            return {each.ask(method, path, who).status for each in hubs for _ in range(2)}
+
+        scale = f"/clusters/{cluster}/scale/execute?totalNodeCount=1"
+        assert statuses() == {200} and statuses(scale, method="POST") == {403}
+        hub.administer("node", "configure", "n1", "--cluster", cluster, "--scheduler")
+        assert statuses(scale, method="POST") == {202}
+        hub.administer("node", "configure", "n1", "--cluster", cluster, "--no-scheduler")
+        assert statuses(scale, method="POST") == {403}
+        hub.administer("nodearray", "add", "execute", "--cluster", cluster, "--scheduler")
+        assert statuses(scale, method="POST") == {202}
+        again = hub.enroll("n1", cluster)
+        assert statuses() == {401} and statuses(who=again) == {200}
+        hub.administer("node", "remove", "n1", "--cluster", cluster)
+        assert statuses(who=again) == {401}
+
+
 def test_the_version_of_a_node_s_agent_is_shown(hub, cluster):
     node = hub.enroll("n1", cluster)
     path = "/clusterlink/userdata/" + re.search(r"userdata_id=(\w+)", hub.ini("n1", cluster))[1]

@@ -2,6 +2,7 @@
 #include "server/accounts.hpp"
 
 #include "common/passwords.hpp"
+#include "store/revision.hpp"
 #include "support/encoding.hpp"
 #include "support/random.hpp"
 #include "support/sha256.hpp"
@@ -35,10 +36,19 @@ Accounts::Accounts(Database& database)
       hashing_(hashed_at_once) {}
 
 std::optional<Account> Accounts::authenticate(std::string_view name, std::string_view password) {
-  auto account = database_.read("looking up an account",
-                                [&](SqlSession& session) { return find_account(session, name); });
   std::string digest = support::hex(support::hmac_sha256(key_, password));
-  if (account && is_remembered(*account, digest)) return account;
+  const auto known = find_remembered(name, digest);
+  auto account = database_.read("looking up an account", [&](SqlSession& session) {
+    const int64_t revision = read_revision(session);
+    if (known && known->revision == revision) return known;
+    auto found = find_account(session, name);
+    if (found) found->revision = revision;
+    return found;
+  });
+  if (account && known && known->id == account->id && known->password == account->password) {
+    if (known->revision != account->revision) remember(*account, std::move(digest));
+    return account;
+  }
   const Held held(hashing_);
   const bool right = verify_password(password, account ? account->password : decoy_);
   if (!account || !right) return std::nullopt;
@@ -46,17 +56,18 @@ std::optional<Account> Accounts::authenticate(std::string_view name, std::string
   return account;
 }
 
-bool Accounts::is_remembered(const Account& account, std::string_view digest) {
+std::optional<Account> Accounts::find_remembered(std::string_view name, std::string_view digest) {
   const std::lock_guard lock(mutex_);
-  const auto found = verified_.find(account.id);
-  return found != verified_.end() && found->second.record == account.password &&
-         equal_in_constant_time(found->second.digest, digest);
+  const auto found = verified_.find(std::string(name));
+  if (found == verified_.end() || !equal_in_constant_time(found->second.digest, digest))
+    return std::nullopt;
+  return found->second.account;
 }
 
 void Accounts::remember(const Account& account, std::string digest) {
   const std::lock_guard lock(mutex_);
   if (verified_.size() >= max_remembered) verified_.clear();
-  verified_[account.id] = {account.password, std::move(digest)};
+  verified_[account.name] = {account, std::move(digest)};
 }
 
 }  // namespace jetpack::hub

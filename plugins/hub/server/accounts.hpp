@@ -14,7 +14,7 @@ namespace jetpack::hub {
 
 // Checks credentials against the database. Hashing a password takes a tenth of a second on purpose,
 // so a correct password is cached in memory for as long as the stored password stays the
-// same.
+// same, and the account for as long as the database has the same revision.
 class Accounts {
  public:
   explicit Accounts(Database& database);
@@ -25,11 +25,12 @@ class Accounts {
 
  private:
   struct Verified {
-    std::string record;  // the stored password that was matched
+    Account account;     // with the stored password that was matched
     std::string digest;  // of the password given, under key_
   };
 
-  bool is_remembered(const Account& account, std::string_view digest);
+  // What is remembered of this name and password; it may have changed.
+  std::optional<Account> find_remembered(std::string_view name, std::string_view digest);
   void remember(const Account& account, std::string digest);
 
   Database& database_;
@@ -37,7 +38,7 @@ class Accounts {
   std::string decoy_;                  // hashed in place of an account that does not exist
   std::counting_semaphore<> hashing_;  // so that wrong passwords cannot occupy every processor
   std::mutex mutex_;
-  std::unordered_map<int64_t, Verified> verified_;
+  std::unordered_map<std::string, Verified> verified_;  // by the name
 };
 
 }  // namespace jetpack::hub

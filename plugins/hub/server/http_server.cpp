@@ -63,6 +63,7 @@ struct Shared {
 
   Services services;
   Sessions sessions{services.database, services.accounts};
+  NewestVersions newest;
   RefusalLog refusals{services.log};
   RefusalLog excesses{services.log};  // of limits
   Quota connections, requests, bodies, streams;
@@ -200,7 +201,7 @@ class RequestHandler : public Handler {
 
   void answer_asked(net::HTTPServerResponse& response) {
     const Response answer = found_.route->handler(
-        {services_.database, services_.locker, &services_.certificate}, asked_);
+        {services_.database, services_.locker, &services_.certificate, &shared_.newest}, asked_);
     response.setStatusAndReason(static_cast<Status>(answer.status));
     response.set("Cache-Control", "no-store");
     send(response, answer.type, answer.json);

@@ -31,12 +31,15 @@ struct Access {
 // What responds. All but `answer` need the connection itself.
 enum class Responder { answer, page, messages, stream, sign_in, sign_out };
 
-// What handlers work with. `locker`: nullptr where the hub serves no blobs. `certificates`: nullptr
-// for commands.
+class NewestVersions;
+
+// What handlers work with. `locker`: nullptr where the hub serves no blobs. The others: nullptr for
+// commands.
 struct Scene {
   Database& database;
   const Locker* locker = nullptr;
   const ServedCertificate* certificate = nullptr;
+  NewestVersions* newest = nullptr;  // of userdata, where they are remembered
 };
 
 struct Route {

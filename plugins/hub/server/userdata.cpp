@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::string_view userdata_path = "/clusterlink/userdata/";
 constexpr size_t version_digits = 16;
+constexpr size_t max_remembered = 100'000;
 
 bool is_id(std::string_view text) {
   return text.size() == 32 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -213,10 +214,32 @@ int64_t poll_ms_of(const std::string& path, const Parameters& query) {
   return std::min(seconds, longest) * 1000;
 }
 
+NewestVersions::Known NewestVersions::known_by(const Request& request) {
+  return {request.account.revision, request.names[0], parameter(request.query, "known"),
+          version_of(request.agent)};
+}
+
+bool NewestVersions::has(const Request& request) {
+  if (request.account.role != Role::node || request.account.revision == 0) return false;
+  const Known asked = known_by(request);
+  const std::lock_guard lock(mutex_);
+  const auto found = by_account_.find(request.account.id);
+  return found != by_account_.end() && found->second == asked;
+}
+
+void NewestVersions::remember(const Request& request) {
+  if (request.account.role != Role::node || request.account.revision == 0) return;
+  Known known = known_by(request);
+  const std::lock_guard lock(mutex_);
+  if (by_account_.size() >= max_remembered) by_account_.clear();
+  by_account_[request.account.id] = std::move(known);
+}
+
 Response userdata_response(const Scene& scene, const Request& request) {
   Database& database = scene.database;
   const std::string& id = request.names[0];
   if (!is_id(id)) throw HttpError(404, "invalid id: expected 32 hexadecimal digits");
+  if (scene.newest != nullptr && scene.newest->has(request)) return {304, ""};
   Node node;
   std::string version, json;
   database.read("reading a node's configuration", [&](SqlSession& session) {
@@ -234,6 +257,7 @@ Response userdata_response(const Scene& scene, const Request& request) {
   const bool is_upgraded = !agent.empty() && agent != node.version;
   if (request.account.role == Role::node && ((is_applied && is_new) || is_upgraded))
     note_contact(database, node, agent, is_applied && is_new);
+  if (is_applied && scene.newest != nullptr) scene.newest->remember(request);
   return is_applied ? Response{304, ""} : Response{200, json};
 }
 

@@ -25,6 +25,8 @@ struct Account {
   // Of a node, whether it acts for its cluster: an administrator has marked it or its node array as
   // a scheduler.
   bool is_scheduler = false;
+  // The database's as of which all of this holds (see store/revision.hpp); 0: not known.
+  int64_t revision = 0;
 };
 
 std::optional<Account> find_account(SqlSession& session, std::string_view name);

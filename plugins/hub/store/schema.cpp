@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <jetpack/error.hpp>
+#include "store/revision.hpp"
 #include "store/userdata_id.hpp"
 #include "support/random.hpp"
 
@@ -212,9 +213,15 @@ constexpr const char* version_9[] = {
     "created BIGINT NOT NULL, expires BIGINT NOT NULL)",
 };
 
-constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3,
-                                                     version_4, version_5, version_6,
-                                                     version_7, version_8, version_9};
+constexpr const char* version_10[] = {
+    // See revision.hpp. revised_by: the transaction that changed it, on PostgreSQL.
+    "ALTER TABLE hub_numbers ADD COLUMN revision BIGINT NOT NULL DEFAULT 1",
+    "ALTER TABLE hub_numbers ADD COLUMN revised_by BIGINT NOT NULL DEFAULT 0",
+};
+
+constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3, version_4,
+                                                     version_5, version_6, version_7, version_8,
+                                                     version_9, version_10};
 constexpr auto newest = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.
@@ -246,6 +253,7 @@ void upgrade(SqlSession& session, Dialect dialect) {
       if (const std::string sql = definition(dialect, statement); !sql.empty())
         execute(session, sql);
   name_nodes(session);
+  create_revision_triggers(session, dialect);
   execute(session, "UPDATE hub_schema SET version = $1", newest);
 }
 
