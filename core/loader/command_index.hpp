@@ -10,7 +10,7 @@
 namespace jetpack {
 
 // What was read of the plugins of one search path. It says where to look, and what a listing shows;
-// whoever runs a plugin reads its note again.
+// a plugin's note is read again before it runs.
 class CommandIndex {
  public:
   struct Plugin {

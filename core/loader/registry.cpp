@@ -234,7 +234,7 @@ void Registry::scan() {
   new_index_.reset();
 }
 
-// Where a plugin is refused, callers are told why, each time: that is not kept.
+// None is kept while a plugin is refused: the reason has to be found, and reported, each time.
 void Registry::keep_index() {
   std::map<const Plugin*, size_t> numbers;
   for (const auto& plugin : plugins_) {

@@ -29,7 +29,7 @@ class UserdataFetcher {
                   support::LogFile& log, Options options);
 
   // Fetches and applies the userdata once, after the facts where these are due; returns the time
-  // until the next fetch. Unless `is_last`, the server is told when to expect that one.
+  // until the next fetch. Unless `is_last`, the request says when that one comes.
   std::chrono::milliseconds fetch(bool is_last = false);
 
   // Whether the last fetch succeeded and everything was applied.

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import measure
@@ -61,6 +62,7 @@ def prepare(directory):
     small_plugins(plugins, PLUGINS - len(list(plugins.glob("*.so"))))
     home = directory / "home"
     (home / "config").mkdir(parents=True)
+    (home / "plugins").mkdir(mode=0o755)
     write_node_json(home / "config/node.json")
     write_git_config(directory / "large.gitconfig", home / "config/node.json")
     (directory / ".gitconfig").write_text("[user]\n\tname = Bench\n")
@@ -70,9 +72,20 @@ def prepare(directory):
     return installed / "bin/jetpack", home
 
 
+def keep_index(binary, home, environment):
+    """Runs jetpack until it has kept its index of commands, as on a node: not of what was changed just now."""
+    end = time.monotonic() + 60
+    while not (home / "plugins/commands.index").exists():
+        subprocess.run([binary, "--help"], env=environment, check=True, stdout=subprocess.DEVNULL)
+        if time.monotonic() > end:
+            raise RuntimeError("jetpack keeps no index of its commands")
+        time.sleep(0.2)
+
+
 def jetpack_cases(directory):
     binary, home = prepare(directory)
     environment = measure.jetpack_environment(home)
+    keep_index(binary, home, environment)
 
     def case(name, *args):
         return measure.Case(name, [str(binary), *args], environment)

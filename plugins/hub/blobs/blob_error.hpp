@@ -23,7 +23,7 @@ class BlobError : public std::runtime_error {
   std::string code_;
 };
 
-// What a client is told of a failure that is not its own.
+// The response for a failure that is not the client's.
 inline BlobError internal_error(const std::exception& error) {
   const auto* full = dynamic_cast<const DiskFull*>(&error);
   if (full != nullptr) return {507, "InsufficientStorage", full->reason()};

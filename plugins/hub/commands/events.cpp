@@ -62,9 +62,9 @@ json::Document fetch_last(const HubClient& client, const std::string& path, cons
 }
 
 // Which events a command shows.
-class EventFilter {
+class ListedEvents {
  public:
-  explicit EventFilter(const Call& call)
+  explicit ListedEvents(const Call& call)
       : least_level_(rank(call.text("min-level").value_or("info"))) {
     if (const auto span = call.duration("since"))
       since_ = support::iso_8601(support::from_unix_ms(now_ms() - span->count()));
@@ -95,7 +95,7 @@ const std::vector<Column> event_columns{{"RECEIVED", "received"},
 
 // Prints events as they arrive, a line each, until a signal ends it.
 [[noreturn]] void follow(const Call& call, const HubClient& client, Parameters query,
-                         const EventFilter& events, std::string last) {
+                         const ListedEvents& events, std::string last) {
   constexpr std::chrono::seconds interval{1};
   query.emplace_back("limit", std::to_string(page_limit));
   for (;;) {
@@ -122,7 +122,7 @@ const std::vector<Column> event_columns{{"RECEIVED", "received"},
 
 int event_list(const Call& call) {
   const HubClient client = HubClient::either(call);
-  const EventFilter filter(call);
+  const ListedEvents filter(call);
   const Parameters query{{"priority", call.flag("all") ? "all" : "medium"},
                          {"cluster", text_option(call, "cluster")},
                          {"node", text_option(call, "node")}};

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include <jetpack/error.hpp>
+#include "common/openssl.hpp"
 #include "support/encoding.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
@@ -36,16 +37,6 @@ constexpr int renew_days = 30;
 // Backdated, for nodes with a slow clock.
 constexpr long skew_seconds = 60L * 60;
 
-template <auto Free>
-struct FreeWith {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;
-using Bio = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
 using Extension = std::unique_ptr<X509_EXTENSION, FreeWith<X509_EXTENSION_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>>;
 using Number = std::unique_ptr<BIGNUM, FreeWith<BN_free>>;

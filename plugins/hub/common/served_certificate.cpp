@@ -11,22 +11,12 @@
 
 #include <jetpack/error.hpp>
 #include "common/certificates.hpp"
+#include "common/openssl.hpp"
 #include "support/files.hpp"
 
 namespace jetpack::hub {
 
 namespace {
-
-template <auto Free>
-struct FreeWith {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
-using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 
 std::string read_pem(const std::filesystem::path& file) {
   auto text = support::read_file(file, max_pem);

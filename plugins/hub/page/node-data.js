@@ -82,7 +82,7 @@ export const ORDERS = {
   version: (a, b) => natural.compare(a.version, b.version),
 };
 
-// What needs somebody first: failed and silent nodes, errors, those that should be gone, warnings.
+// The order of urgency: failed and silent nodes, errors, those that should be gone, warnings.
 const BADNESS = new Map([["Failed", 0], ["Silent", 1], ["Still talks", 3], ["Stopping", 5],
   ["Installing", 6], ["Preparing", 7], ["Ready", 8], ["Off", 9], ["Terminated", 10]]);
 function badness(node) {

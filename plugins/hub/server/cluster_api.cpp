@@ -177,6 +177,8 @@ Selected select_own(SqlSession& session, const Request& request, const std::stri
   return select_nodes(session, cluster, itself);
 }
 
+}  // namespace
+
 std::string operation_answer(const Operation& operation) {
   return support::json_object([&](support::Object& object) {
     object.text("operationId", operation.id);
@@ -190,8 +192,6 @@ std::string operation_answer(const Operation& operation) {
                 });
   });
 }
-
-}  // namespace
 
 Response act(const Scene& scene, const Request& request) {
   const std::string& cluster = request.names[0];

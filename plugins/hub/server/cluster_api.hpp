@@ -3,11 +3,18 @@
 // the public documentation; README.md decides what it leaves open.
 #pragma once
 
+#include <string>
+
 #include "server/request.hpp"
+#include "store/operation_table.hpp"
 
 namespace jetpack::hub {
 
 struct Scene;
+
+// What responds to a request for an operation on nodes: {"operationId","nodes":[{"id","name","status",
+// "error"}]}.
+std::string operation_answer(const Operation& operation);
 
 // Each responds to a request whose route and reach are known. Throws an HttpError.
 Response scale(const Scene& scene, const Request& request);

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto heartbeat = 15s;
-constexpr auto look_interval = 1s;  // after which a reader that left is noticed
+constexpr auto departure_interval = 1s;  // after which a reader that left is noticed
 constexpr auto check_interval = 5s;
 constexpr int64_t stream_batch = 200;
 constexpr int64_t max_changes = 10'000;  // reported at once
@@ -72,8 +72,9 @@ void EventStream::write_news(std::ostream& out, const std::function<bool()>& is_
   if (page.more) return;
   // What was announced before the query is in its result, or is not for this reader.
   query_.range.after = std::max(*query_.range.after, newest.message);
-  for (auto waited = 0s; waited < heartbeat; waited += look_interval) {
-    const Position now = services_.feed.wait({*query_.range.after, newest.change}, look_interval);
+  for (auto waited = 0s; waited < heartbeat; waited += departure_interval) {
+    const Position now =
+        services_.feed.wait({*query_.range.after, newest.change}, departure_interval);
     if (now.message > *query_.range.after || now.change > newest.change) return;
     if (services_.feed.is_closed() || is_gone()) return;
   }

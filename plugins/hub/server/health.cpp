@@ -1,4 +1,4 @@
-// How the hub is: GET /healthz for whoever watches it, GET /metrics for Prometheus.
+// How the hub is: GET /healthz for monitoring, GET /metrics for Prometheus.
 #include "server/health.hpp"
 
 #include <algorithm>

@@ -207,7 +207,7 @@ class RequestHandler : public Handler {
     send(response, answer.type, answer.json);
   }
 
-  // What needs no account: the sign-in page, machines that join, who watches the hub.
+  // What needs no account: the sign-in page, machines that join, monitoring.
   void answer_anybody(const Route& route, net::HTTPServerRequest& request,
                       net::HTTPServerResponse& response) {
     asked_.query = query_of(uri_);

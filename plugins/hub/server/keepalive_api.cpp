@@ -6,12 +6,12 @@
 
 #include "common/json.hpp"
 #include "common/text.hpp"
+#include "server/cluster_api.hpp"
 #include "server/routes.hpp"
 #include "store/message_table.hpp"
 #include "store/node_table.hpp"
 #include "store/operation_table.hpp"
 #include "support/json.hpp"
-#include "support/json_writer.hpp"
 
 namespace jetpack::hub {
 
@@ -66,17 +66,7 @@ Response keep_alive(const Scene& scene, const Request& request) {
     }
     return operate(transaction, operation, selected);
   });
-  return {202, support::json_object([&](support::Object& object) {
-            object.text("operationId", operation.id);
-            object.list("nodes", operation.nodes,
-                        [](support::JsonWriter& writer, const OperationNode& node) {
-                          support::Object(writer)
-                              .text("id", node.node_id)
-                              .text("name", node.node)
-                              .text("status", node.status)
-                              .text("error", node.error);
-                        });
-          })};
+  return {202, operation_answer(operation)};
 }
 
 }  // namespace jetpack::hub

@@ -26,7 +26,7 @@ constexpr size_t key_bytes = 64;  // as Azure's
 constexpr size_t max_key_file = 256;
 constexpr int64_t sas_seconds = 8LL * 3600;
 constexpr int64_t max_url_seconds = 90LL * 24 * 3600;
-constexpr size_t max_blob_name = 1024;
+constexpr size_t max_report_name = 1024;
 constexpr size_t max_header = 255;
 
 std::string new_key() {
@@ -57,7 +57,7 @@ int64_t seconds_of(const rapidjson::Value& body) {
 
 // The name of a report as its node knows it, "issues/NAME".
 std::string report_of(const rapidjson::Value& body) {
-  std::string blob = text_of_member(body, "blob", max_blob_name);
+  std::string blob = text_of_member(body, "blob", max_report_name);
   if (!blob.starts_with(reports_directory) || blob.size() == reports_directory.size())
     throw HttpError(400, "'blob' must be the name of a report, issues/NAME");
   return blob.substr(reports_directory.size());

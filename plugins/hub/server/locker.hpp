@@ -32,7 +32,7 @@ class Locker {
   // Responds to GET /clusterlink/locker.
   Response describe(const Request& request) const;
   // Responds to POST /clusterlink/sign: a URL that reads one report of the node. It outlives the
-  // node, for whoever looks at what happened to it.
+  // node, to be looked at afterwards.
   Response sign(const Request& request) const;
 
  private:

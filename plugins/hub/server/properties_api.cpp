@@ -41,11 +41,11 @@ const json::Value* find_property(const json::Value& all, std::string_view key) {
   return find_property(*member, key.substr(dot + 1));
 }
 
-struct Known {
+struct Usage {
   int64_t nodes = 0;
   std::set<std::string> values;
 };
-using AllKnown = std::map<std::string, Known>;
+using AllKnown = std::map<std::string, Usage>;
 
 void collect(const json::Value& value, const std::string& path, size_t depth, AllKnown& all) {
   for (const auto& member : value.GetObject()) {
@@ -57,7 +57,7 @@ void collect(const json::Value& value, const std::string& path, size_t depth, Al
     }
     const auto text = value_text(member.value);
     if (!text || (all.size() >= max_keys && !all.contains(key))) continue;
-    Known& known = all[key];
+    Usage& known = all[key];
     ++known.nodes;
     if (known.values.size() < max_values) known.values.insert(*text);
   }

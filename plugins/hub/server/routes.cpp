@@ -43,7 +43,7 @@ Response sign_report(const Scene& scene, const Request& request) {
 }
 
 constexpr Route table[] = {
-    // For machines that are to be nodes, and for who watches the hub.
+    // For machines that are to be nodes, and for monitoring.
     {"GET", "/clusterlink/ca", everybody, answer, "", describe_authority},
     {"POST", "/clusterlink/join", everybody, answer, "", join_node},
     {"GET", "/healthz", everybody, answer, "", answer_health},

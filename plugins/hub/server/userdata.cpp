@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::string_view userdata_path = "/clusterlink/userdata/";
 constexpr size_t version_digits = 16;
-constexpr size_t max_remembered = 100'000;
+constexpr size_t max_versions = 100'000;
 
 bool is_id(std::string_view text) {
   return text.size() == 32 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -231,7 +231,7 @@ void NewestVersions::remember(const Request& request) {
   if (request.account.role != Role::node || request.account.revision == 0) return;
   Known known = known_by(request);
   const std::lock_guard lock(mutex_);
-  if (by_account_.size() >= max_remembered) by_account_.clear();
+  if (by_account_.size() >= max_versions) by_account_.clear();
   by_account_[request.account.id] = std::move(known);
 }
 

@@ -10,7 +10,7 @@
 
 using namespace jetpack::hub;
 
-TEST_CASE("changes of phases and conditions are kept, whoever writes them") {
+TEST_CASE("changes of phases and conditions are kept, however they are written") {
   TestDatabase database;
   const Account account = enrolled(*database, "c", "n");
   const auto condition = [&](const std::string& id, const std::string& status) {

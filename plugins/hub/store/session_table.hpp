@@ -10,7 +10,7 @@
 namespace jetpack::hub {
 
 // Times are Unix milliseconds. The table has only digests of the tokens, so that its reader cannot
-// pose as somebody.
+// pose as a user.
 void put_session(SqlSession& session, std::string_view token, const Account& account,
                  int64_t expires, int64_t now);
 // Whose session it is; nullopt when it has ended.
