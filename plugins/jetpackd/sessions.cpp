@@ -4,6 +4,7 @@
 // and no other, without a list of process numbers, which may be another's by the time of the signal.
 #include "jetpackd/sessions.hpp"
 
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +43,8 @@ int as_user(uint32_t uid, Work work) {
   if (child < 0) return not_possible;
   if (child == 0) {
     if (::syscall(SYS_setresuid, uid, uid, uid) != 0 || ::getuid() != uid) ::_exit(not_possible);
+    // It has our descriptors, and with them our lock, which must not outlive us.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::_exit(work());
   }
   int status = 0;

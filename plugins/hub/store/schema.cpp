@@ -132,8 +132,8 @@ constexpr const char* version_6[] = {
     "ALTER TABLE nodes ADD COLUMN scheduler BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE nodearrays ADD COLUMN scheduler BIGINT NOT NULL DEFAULT 0",
     // Who signed in on the page; of the token in the cookie only a digest.
-    "CREATE TABLE sessions (token TEXT PRIMARY KEY, account BIGINT NOT NULL, "
-    "expires BIGINT NOT NULL)",
+    ("CREATE TABLE sessions (token TEXT PRIMARY KEY, account BIGINT NOT NULL, "
+     "expires BIGINT NOT NULL)"),
     "CREATE INDEX sessions_of_account ON sessions (account)",
     // A digest of the request that the response is for; "" is unknown.
     "ALTER TABLE answers ADD COLUMN request TEXT NOT NULL DEFAULT ''",
