@@ -107,7 +107,8 @@ void copy_tree(const fs::path& from, const fs::path& to, const std::string& path
   support::create_directories(to, 0700);
   for (const auto& entry : fs::directory_iterator(from)) {
     const std::string name = entry.path().filename().string();
-    if (name != unfinished) copy_tree(entry.path(), to / name, path + '/' + name, files);
+    if (name != unfinished)
+      copy_tree(entry.path(), to / name, std::string(path).append(1, '/').append(name), files);
   }
 }
 

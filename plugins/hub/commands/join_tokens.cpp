@@ -19,7 +19,7 @@ namespace jetpack::hub {
 namespace {
 
 std::string nodearray_option(const Call& call) {
-  const std::string name = text_option(call, "nodearray");
+  std::string name = text_option(call, "nodearray");
   if (!name.empty() && !is_nodearray_name(name))
     throw Error(Errc::usage, "'" + support::one_line(name) + "' is not a valid node array name");
   return name;
