@@ -34,7 +34,9 @@ std::string public_keys(const Call& call) {
         support::read_public_keys(support::read_input(std::string(file), max_input_file));
     const std::string name = support::one_line(support::name_of_input(std::string(file)));
     const auto fail = [&](size_t line, const std::string& why) {
-      throw Error(Errc::usage, "--key: " + name + ", line " + std::to_string(line) + ": " + why);
+      std::string text = "--key: " + name;
+      text.append(", line ").append(std::to_string(line)).append(": ").append(why);
+      throw Error(Errc::usage, text);
     };
     if (keys.has_private_key)
       fail(keys.private_line,
@@ -54,7 +56,7 @@ std::string public_keys(const Call& call) {
 
 // The full name, as GECOS fields hold it.
 std::string full_name_option(const Call& call) {
-  const std::string name = text_option(call, "full-name");
+  std::string name = text_option(call, "full-name");
   if (!support::is_utf8(name))
     throw Error(Errc::usage, "--full-name must be UTF-8; is the terminal set to another encoding?");
   const bool is_plain = std::none_of(name.begin(), name.end(), [](char c) {

@@ -40,8 +40,7 @@ std::optional<Account> Accounts::authenticate(std::string_view name, std::string
   const auto known = find_remembered(name, digest);
   auto account = database_.read("looking up an account", [&](SqlSession& session) {
     const int64_t revision = read_revision(session);
-    if (known && known->revision == revision) return known;
-    auto found = find_account(session, name);
+    auto found = known && known->revision == revision ? known : find_account(session, name);
     if (found) found->revision = revision;
     return found;
   });

@@ -17,6 +17,6 @@ Response describe_authority(const Scene& scene, const Request& request);
 // "username","userdata_id"}. A machine that asks again with the same password, for it has not seen the
 // response, gets the same. Throws HttpError 400, 403 for a token that is not valid, and 409 for a node
 // that exists.
-Response join_node(const Scene& scene, const Request& request);
+Response join_node(const Scene& scene, const Request& asked);
 
 }  // namespace jetpack::hub
