@@ -67,7 +67,7 @@ std::unordered_map<std::string, Account> find_accounts(SqlSession& session,
     Values values;
     std::string list;
     for (size_t i = 0; i < at_once && name != names.end(); ++i, ++name)
-      list += (i == 0 ? "" : ", ") + values.add(*name);
+      list.append(i == 0 ? "" : ", ").append(values.add(*name));
     for (const auto& row :
          select<AccountRow>(session, account_columns + "name IN (" + list + ")", values))
       accounts.emplace(row.get<1>(), to_account(row));
