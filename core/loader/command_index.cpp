@@ -129,8 +129,8 @@ const CommandIndex::Command* CommandIndex::find(std::string_view name) const {
   return at != commands_.end() && at->name == name ? &*at : nullptr;
 }
 
-CommandIndexWriter::CommandIndexWriter(std::string_view search_path) {
-  is_whole_ = search_path.find('\n') == std::string_view::npos;
+CommandIndexWriter::CommandIndexWriter(std::string_view search_path)
+    : is_whole_(search_path.find('\n') == std::string_view::npos) {
   text_.append(index_format).append(search_path).append(1, '\n');
   watch(support::program_path());
 }

@@ -73,8 +73,9 @@ void create_revision_triggers(SqlSession& session, Dialect dialect) {
     const std::string name = "revise_" + std::string(input.name);
     const std::string table = " ON " + std::string(input.table);
     execute(session, "DROP TRIGGER IF EXISTS " + name + (dialect == Dialect::sqlite ? "" : table));
-    execute(session, "CREATE TRIGGER " + name + " AFTER " + std::string(input.event) + table +
-                         body_of(input, dialect));
+    std::string trigger = "CREATE TRIGGER " + name;
+    trigger.append(" AFTER ").append(input.event).append(table).append(body_of(input, dialect));
+    execute(session, trigger);
   }
 }
 
