@@ -126,16 +126,19 @@ Membership HubDoor::join(const Application& application) {
 // A hub that starts at the same time as its nodes may not serve yet.
 HubDoor::Answer HubDoor::ask(const std::string& method, const std::string& path,
                              const std::string& body) {
-  const support::Fd authority = unnamed_file(authority_);
   http::Halt halt;
   http::Client client(halt);
   http::Settings settings;
   settings.verify = is_verified_;
   settings.proxy = proxy_;
-  if (!authority_.empty()) settings.ca_file = "/proc/self/fd/" + std::to_string(authority.get());
+  support::Fd authority;
+  if (!authority_.empty()) {
+    authority = unnamed_file(authority_);
+    settings.ca_file = "/proc/self/fd/" + std::to_string(authority.get());
+  }
   settings.ca_advice = "give its hash with --ca-hash";
   settings.longest = milliseconds(30'000);
-  http::Request request{method, url_ + path, {{"content-type", "application/json"}}, body};
+  const http::Request request{method, url_ + path, {{"content-type", "application/json"}}, body};
   support::Backoff pauses(milliseconds(200), milliseconds(5000), std::random_device()());
   for (;;) {
     try {

@@ -4,26 +4,12 @@ acknowledged, and goes on by itself when there is room."""
 import contextlib
 import json
 import os
-import subprocess
 
 import pytest
 
 from servers.process import wait_for
+from servers.small_disk import small_disk
 from world import World
-
-
-@contextlib.contextmanager
-def mounted(path, options):
-    """A tmpfs at the path, for what the test must use up."""
-    path.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path],
-                          capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"cannot mount a tmpfs here: {done.stderr.strip()}")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "--lazy", path], check=True)
 
 
 def fill(directory, but=0):
@@ -59,7 +45,7 @@ def make_room(directory):
 @pytest.fixture
 def world(request, tmp_path, built_home):
     """A world whose first node's home is on a small file system."""
-    with mounted(tmp_path / "execute-0", request.param):
+    with small_disk(tmp_path / "execute-0", request.param):
         made = World(tmp_path, built_home)
         yield made
         made.stop()

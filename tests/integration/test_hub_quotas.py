@@ -2,13 +2,13 @@
 import contextlib
 import json
 import os
-import subprocess
 
 import pytest
 
 from hubs import Hub, message, run
 from servers import blob_client
 from servers.process import wait_for
+from servers.small_disk import small_disk
 
 SMALL = {"reports-mib-per-node": 1, "reports-mib-per-cluster": 2, "disk-reserve-mib": 0,
          "messages-mib-per-node": 1, "messages-mib-per-node-and-hour": 16}
@@ -37,19 +37,6 @@ class Node:
 
     def say(self, text):
         return self.hub.post(self.who, [message("log", node=self.name, message=text)])
-
-
-@contextlib.contextmanager
-def small_disk(path, options):
-    path.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path],
-                          capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"cannot mount a tmpfs here: {done.stderr.strip()}")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "--lazy", path], check=True)
 
 
 def test_a_node_that_exceeds_its_quota_is_refused_and_others_are_not():
