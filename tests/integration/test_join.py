@@ -144,6 +144,25 @@ def test_a_node_that_exists_keeps_its_name(hub, machine, tmp_path):
     assert hub.ask("GET", "/clusterlink/userdata/" + "0" * 32, (first["username"], first["password"])).status == 401
 
 
+@pytest.mark.parametrize("by", ["mark", "array"])
+def test_no_token_makes_a_machine_the_scheduler_that_is_there(hub, machine, by):
+    cluster = "head-by-" + by
+    marked = {"mark": ["--scheduler"], "array": ["--nodearray", "masters"]}[by]
+    hub.administer("cluster", "create", cluster)
+    hub.administer("nodearray", "add", "masters", "-c", cluster, "--scheduler")
+    hub.enroll("head", cluster, *marked)
+    for created in (token(hub, cluster, "--replace"), token(hub, cluster, "--replace", "--nodearray", "execute")):
+        assert "is a scheduler, which no token replaces" in failure(joined(machine, created, "head"))
+    hub.administer("node", "terminate", "head", "-c", cluster)
+    wait_for(lambda: hub.node("head", cluster)["phase"] == "Terminated", "the node to end")
+    assert "is a scheduler" in failure(joined(machine, token(hub, cluster), "head"))
+    hub.administer("node", "remove", "head", "-c", cluster)
+    assert joined(machine, token(hub, cluster), "head").returncode == 0
+    asked = json.loads((machine.home / "config/connection.json").read_text())
+    account = hub.get("/api/account", (asked["username"], asked["password"]))
+    assert (account["role"], hub.node("head", cluster)["nodearray"]) == ("node", "")
+
+
 def test_a_machine_that_missed_the_answer_joins_as_the_node_that_it_is(hub, machine):
     created = token(hub, "missed", "--uses", "1")
     (machine.home / "config").mkdir(parents=True)
@@ -152,8 +171,9 @@ def test_a_machine_that_missed_the_answer_joins_as_the_node_that_it_is(hub, mach
     (machine.home / "config/join.json").chmod(0o600)
     asked = {"token": created["token"], "node": "n1", "password": "p" * 64, "instance_id": "i-1"}
     assert hub.ask("POST", "/clusterlink/join", body=asked).status == 200
-    another = token(hub, "missed")  # the first one is used up
-    done = joined(machine, another, "n1")
+    assert json.loads(hub.administer("join-token", "list", "-c", "missed", "--json").stdout) == []
+    assert hub.ask("POST", "/clusterlink/join", body={**asked, "password": "q" * 64}).status == 403
+    done = joined(machine, created, "n1")
     assert done.returncode == 0, done
     assert json.loads((machine.home / "config/connection.json").read_text())["password"] == "p" * 64
     assert "instance_id=i-1" in (machine.home / "config/jetpack.ini").read_text()

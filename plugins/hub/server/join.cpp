@@ -34,24 +34,29 @@ std::string text_in(const rapidjson::Document& object, const char* name) {
   return std::string(support::text_of(*member));
 }
 
-JoinToken require_token(SqlSession& session, const std::string& text) {
-  auto token = find_join_token(session, text);
-  if (!token)
+JoinToken require_usable(const std::optional<JoinToken>& token) {
+  if (!token || !token->is_usable(now_ms()))
     fail(403,
          "the join token is unknown or has expired; create one with 'jetpack hub join-token "
          "create'");
-  return *std::move(token);
+  return *token;
 }
 
 bool is_ended(const Node& node) { return node.phase == phase::terminated || node.phase == "Off"; }
 
-// Whether the machine is the node that it asks for, and only missed the answer.
+// Whether the machine is the node that it asks for, and only missed the response.
 bool is_known(const std::optional<Account>& account, const JoinRequest& request) {
   return account && verify_password(request.password, account->password);
 }
 
-void require_free(const std::optional<Node>& node, const JoinToken& token) {
-  if (node && !is_ended(*node) && !token.may_replace)
+// Only an administrator makes a scheduler: a machine that takes over its name would be one.
+void require_free(SqlSession& session, const std::optional<Node>& node, const JoinToken& token) {
+  if (!node) return;
+  if (is_scheduler_node(session, token.cluster, node->name))
+    fail(409, "node " + node->name + " of cluster " + token.cluster +
+                  " is a scheduler, which no token replaces; remove it with 'jetpack hub node "
+                  "remove', or renew its account with 'jetpack hub enroll'");
+  if (!is_ended(*node) && !token.may_replace)
     fail(409, "cluster " + token.cluster + " has a node " + node->name +
                   " already; remove it with 'jetpack hub node remove', or create the token with "
                   "--replace");
@@ -85,23 +90,25 @@ Response describe_authority(const Scene& scene, const Request&) {
 Response join_node(const Scene& scene, const Request& asked) {
   const JoinRequest request = parse(asked.body);
   Database& database = scene.database;
-  // Whoever has no token shall not make us hash passwords.
-  const JoinToken token = database.read("looking up a join token", [&](SqlSession& session) {
-    return require_token(session, request.token);
+  // Without a token nobody makes us hash passwords.
+  const auto token = database.read("looking up a join token", [&](SqlSession& session) {
+    return find_join_token(session, request.token);
   });
-  const std::string& cluster = token.cluster;
+  if (!token) require_usable(token);
+  const std::string& cluster = token->cluster;
   Account account{0, cluster + '/' + request.node, Role::node, cluster, request.node, {}};
   const auto known = database.read("looking up an account", [&](SqlSession& session) {
     return find_account(session, account.name);
   });
   const bool is_repeated = is_known(known, request);
-  if (!is_repeated) account.password = hash_password(request.password);
+  if (!is_repeated) require_usable(token);
+  account.password = is_repeated ? known->password : hash_password(request.password);
   const std::string id = database.write("joining a node", [&](Transaction& transaction) {
     SqlSession& session = transaction.session();
-    const JoinToken valid = require_token(session, request.token);
     const auto node = find_node(session, cluster, request.node);
     if (is_repeated && node) return node->userdata_id;
-    require_free(node, valid);
+    const JoinToken valid = require_usable(find_join_token(session, request.token));
+    require_free(session, node, valid);
     const std::string instance =
         request.instance_id.empty() ? support::random_uuid() : request.instance_id;
     enroll_node(transaction, account, instance);

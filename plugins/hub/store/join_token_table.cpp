@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t id_bytes = 4, secret_bytes = 16;
 constexpr size_t longest_token = 128;
+constexpr int64_t remembered_ms = 7LL * 24 * 60 * 60 * 1000;
 
 const std::string token_columns =
     "SELECT id, cluster, nodearray, may_replace, uses_left, created, expires, secret "
@@ -31,7 +32,7 @@ std::string create_join_token(SqlSession& session, JoinToken& token) {
   token.id = support::hex(support::random_bytes(id_bytes));
   const std::string secret = support::hex(support::random_bytes(secret_bytes));
   token.created = now_ms();
-  execute(session, "DELETE FROM join_tokens WHERE expires <= $1", token.created);
+  execute(session, "DELETE FROM join_tokens WHERE expires <= $1", token.created - remembered_ms);
   execute(session,
           "INSERT INTO join_tokens (id, secret, cluster, nodearray, may_replace, uses_left, "
           "created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -54,9 +55,8 @@ std::vector<JoinToken> list_join_tokens(SqlSession& session, std::string_view cl
 std::optional<JoinToken> find_join_token(SqlSession& session, std::string_view text) {
   const size_t dot = text.find('.');
   if (dot == std::string_view::npos || text.size() > longest_token) return std::nullopt;
-  const auto row = select_one<Columns>(
-      session, token_columns + " WHERE id = $1 AND expires > $2 AND uses_left <> 0",
-      text.substr(0, dot), now_ms());
+  const auto row =
+      select_one<Columns>(session, token_columns + " WHERE id = $1", text.substr(0, dot));
   if (!row || !equal_in_constant_time(support::sha256_hex(std::string(text.substr(dot + 1))),
                                       row->get<7>()))
     return std::nullopt;

@@ -21,6 +21,8 @@ struct JoinToken {
   bool may_replace = false;  // a node that is known may join again, as a reimaged machine does
   int64_t uses_left = any_number;  // how many nodes may still join
   int64_t created = 0, expires = 0;
+
+  bool is_usable(int64_t now) const { return expires > now && uses_left != 0; }
 };
 
 // Stores the token under a new id and returns it as it is given to nodes, "ID.SECRET". Only its
@@ -30,7 +32,8 @@ std::string create_join_token(SqlSession& session, JoinToken& token);
 // Those that have not expired, the newest first.
 std::vector<JoinToken> list_join_tokens(SqlSession& session, std::string_view cluster);
 
-// The token that the text is, if it may still be used.
+// The token that the text is, if it is known. One that can no longer be used is known for a week, so
+// that a machine that had no answer can repeat its request.
 std::optional<JoinToken> find_join_token(SqlSession& session, std::string_view text);
 
 // Counts one node that joined with it.
