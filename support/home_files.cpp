@@ -36,6 +36,8 @@ constexpr HomeFile all_files[] = {
     mark_editable(
         mark_secret({"config/jetpack.ini", 0640, "INI", "administrator, hub enroll",
                      "The same, and the settings that help settings lists as [SECTION] KEY"})),
+    mark_secret({"config/join.json", 0600, "JSON", "join",
+                 "What this machine asks a hub for, until the hub has answered"}),
     mark_editable({"config/plugins.ini", 0644, "INI", "administrator",
                    "Which plugins are trusted, what they may do, and their limits"}),
     mark_editable({"config/ca.pem", 0644, "PEM", "administrator, hub enroll",
