@@ -430,12 +430,16 @@ def test_an_unchanged_poll_is_remembered_until_any_input_changes(hub, cluster, t
 
         known_to_all()
         hub.administer("node", "restart", "n1", *here)
+        # What it said before does not count.
         assert hub.node("n1", cluster)["phase"] == "Preparing"
         version = known_to_all()
         assert hub.ask("GET", f"{path}?known=0", node).status == 200
         assert hub.ask("GET", f"{path}?known={version}", None).status == 304
         hub.ask("GET", f"{path}?known={version}", node, User_Agent="jetpack/8.10.0-1")
         assert hub.node("n1", cluster)["version"] == "8.10.0-1"
+        hub.administer("node", "restart", "n1", *here)
+        hub.ask("GET", f"{path}?known=0", node)
+        wait_for(lambda: hub.node("n1", cluster)["phase"] == "Installing", "the contact to be stored")
 
 
 def test_an_account_changes_at_once_on_all_hubs(hub, cluster):

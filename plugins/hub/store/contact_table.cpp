@@ -60,7 +60,7 @@ void write_contacts(Transaction& transaction, const std::vector<Heard>& contacts
   rows.finish();
 }
 
-using BackRow = Row<std::string, std::string, int64_t, int64_t, std::string>;
+using BackRow = Row<std::string, std::string, int64_t, int64_t, std::string, int64_t>;
 
 // A node that is heard again, or for the first time.
 void welcome(Transaction& transaction, const BackRow& row, int64_t now) {
@@ -68,9 +68,15 @@ void welcome(Transaction& transaction, const BackRow& row, int64_t now) {
   const auto& [cluster, node] = std::tie(row.get<0>(), row.get<1>());
   const int64_t heard = row.get<2>(), silent_since = row.get<3>();
   const std::string& phase = row.get<4>();
-  execute(session, "UPDATE contacts SET silent_since = 0 WHERE of_cluster = $1 AND of_node = $2",
-          cluster, node);
-  if (phase == phase::preparing || phase == phase::off) {
+  const int64_t phase_since = row.get<5>();
+  const bool is_away = phase == phase::preparing || phase == phase::off;
+  // What was heard before it went away is not its return.
+  const bool is_back = !is_away || heard >= phase_since;
+  execute(session,
+          "UPDATE contacts SET silent_since = $1 WHERE of_cluster = $2 AND of_node = $3",
+          is_back ? 0 : phase_since, cluster, node);
+  if (!is_back) return;
+  if (is_away) {
     // Why it was off no longer matters.
     execute(session,
             "UPDATE nodes SET phase = $1, phase_since = $2, status_message = '', first_contact = "
@@ -94,7 +100,8 @@ void store_contacts(Transaction& transaction, const std::vector<Heard>& contacts
   write_contacts(transaction, contacts);
   const auto back =
       select<BackRow>(transaction.session(),
-                      "SELECT of_cluster, of_node, heard, silent_since, phase FROM contacts "
+                      "SELECT of_cluster, of_node, heard, silent_since, phase, phase_since "
+                      "FROM contacts "
                       "JOIN nodes ON cluster = of_cluster AND name = of_node "
                       "WHERE silent_since > 0 AND heard > silent_since");
   for (const auto& row : back) welcome(transaction, row, now);
@@ -110,16 +117,16 @@ bool is_any_silent(SqlSession& session, int64_t listening_since, int64_t now) {
 
 void mark_silent(Transaction& transaction, int64_t listening_since, int64_t now) {
   SqlSession& session = transaction.session();
-  const auto found = select<Row<std::string, std::string, int64_t, std::string>>(
+  const auto found = select<Row<std::string, std::string, int64_t, std::string, int64_t>>(
       session,
-      "SELECT of_cluster, of_node, poll_ms, phase FROM contacts "
+      "SELECT of_cluster, of_node, poll_ms, phase, heard FROM contacts "
       "JOIN nodes ON cluster = of_cluster AND name = of_node" +
           missed_polls + " LIMIT " + std::to_string(marked_at_once),
       now, listening_since);
   for (const auto& row : found) {
     const auto& [cluster, node] = std::tie(row.get<0>(), row.get<1>());
     const std::string& phase = row.get<3>();
-    note_silence(session, cluster, node);
+    note_silence(session, cluster, node, row.get<4>());
     transaction.changed("node", cluster, node);
     if (!should_talk(phase)) continue;
     const std::string text = silence_text(row.get<2>());
@@ -128,11 +135,12 @@ void mark_silent(Transaction& transaction, int64_t listening_since, int64_t now)
   }
 }
 
-void note_silence(SqlSession& session, std::string_view cluster, std::string_view node) {
+void note_silence(SqlSession& session, std::string_view cluster, std::string_view node,
+                  int64_t since) {
   execute(session,
-          "UPDATE contacts SET silent_since = heard "
-          "WHERE of_cluster = $1 AND of_node = $2 AND silent_since = 0",
-          cluster, node);
+          "UPDATE contacts SET silent_since = $1 "
+          "WHERE of_cluster = $2 AND of_node = $3 AND silent_since = 0",
+          since, cluster, node);
 }
 
 void forget_contact(SqlSession& session, std::string_view cluster, std::string_view node) {

@@ -45,8 +45,10 @@ void mark_silent(Transaction& transaction, int64_t listening_since, int64_t now)
 // Whether there are any to mark.
 bool is_any_silent(SqlSession& session, int64_t listening_since, int64_t now);
 
-// Marks a node as silent that has stopped, so that its next contact is noticed.
-void note_silence(SqlSession& session, std::string_view cluster, std::string_view node);
+// Marks a node as silent, so that its next contact after `since` is noticed: one that has stopped, or
+// starts again.
+void note_silence(SqlSession& session, std::string_view cluster, std::string_view node,
+                  int64_t since);
 void forget_contact(SqlSession& session, std::string_view cluster, std::string_view node);
 
 // By node: the contacts with those from `first` to `last`, or all of the cluster where `first` is

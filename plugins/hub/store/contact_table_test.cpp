@@ -20,7 +20,10 @@ constexpr int64_t start = 1'000'000'000'000;
 // A database with the node "n" of cluster "c".
 class OneNode {
  public:
-  OneNode() { account_ = enrolled(*database_, "c", "n"); }
+  OneNode() {
+    account_ = enrolled(*database_, "c", "n");
+    become(phase::preparing, start);
+  }
 
   void hear(int64_t time, int64_t poll_ms = poll) {
     database_->write("t", [&](Transaction& transaction) {
@@ -135,6 +138,27 @@ TEST_CASE("a node that was off and talks is on again") {
     finish_stopping(transaction, start + 2 * poll, start + 4 * poll);
   });
   CHECK(cluster.state() == phase::off);
+  cluster.hear(start + 5 * poll);
+  CHECK(cluster.state() == phase::installing);
+}
+
+TEST_CASE("a node that starts again is in contact with what it says after that") {
+  OneNode cluster;
+  const auto restart = [&](int64_t time) {
+    cluster.become(phase::preparing, time);
+    cluster.database().write("t", [&](Transaction& transaction) {
+      note_silence(transaction.session(), "c", "n", time);
+    });
+  };
+  // Neither is its first contact known yet, nor is a known one followed by another.
+  restart(start + poll);
+  cluster.hear(start);
+  CHECK(cluster.state() == phase::preparing);
+  cluster.hear(start + 2 * poll);
+  CHECK(cluster.state() == phase::installing);
+  restart(start + 4 * poll);
+  cluster.hear(start + 3 * poll);
+  CHECK(cluster.state() == phase::preparing);
   cluster.hear(start + 5 * poll);
   CHECK(cluster.state() == phase::installing);
 }

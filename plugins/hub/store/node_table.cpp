@@ -172,6 +172,7 @@ bool enroll_node(Transaction& transaction, const Account& account, std::string_v
           userdata_id(account.cluster, account.node, instance_id),
           starts_anew ? phase::preparing : known->phase,
           starts_anew ? now_ms() : known->phase_since, starts_anew ? "" : known->status_message);
+  if (starts_anew) note_silence(session, account.cluster, account.node, now_ms());
   execute(
       session,
       "UPDATE nodes SET instance_id = '' WHERE cluster = $1 AND instance_id = $2 AND name <> $3",
@@ -307,7 +308,7 @@ void finish_stopping(Transaction& transaction, int64_t silent_since, int64_t now
             "UPDATE nodes SET phase = $1, phase_since = $2, ending = '' "
             "WHERE cluster = $3 AND name = $4",
             row.get<2>(), now, row.get<0>(), row.get<1>());
-    note_silence(session, row.get<0>(), row.get<1>());
+    note_silence(session, row.get<0>(), row.get<1>(), now);
     transaction.changed("node", row.get<0>(), row.get<1>());
   }
 }

@@ -6,6 +6,7 @@
 
 #include "common/json.hpp"
 #include "common/text.hpp"
+#include "store/contact_table.hpp"
 #include "store/message_table.hpp"
 #include "support/json_writer.hpp"
 #include "support/random.hpp"
@@ -77,6 +78,7 @@ void apply_effect(Transaction& transaction, const Effect& effect, const Node& no
           : ends      ? request_text(operation)
                       : "",
           is_repeated ? node.last_request : request_json(operation), node.cluster, node.name);
+  if (!ends) note_silence(transaction.session(), node.cluster, node.name, now);
   add_event(transaction, node.cluster, node.name, request_text(operation), now);
   transaction.changed("node", node.cluster, node.name);
 }
