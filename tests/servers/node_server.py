@@ -9,6 +9,8 @@ import time
 import types
 import urllib.parse
 
+from servers.process import free_port
+
 
 class NodeServer:
     """HTTP without TLS, which the agent allows on loopback alone."""
@@ -21,7 +23,7 @@ class NodeServer:
         self.override = {}  # path prefix: (status, body, headers)
         self.changed = threading.Condition()
         self.http = None
-        self.port = 0
+        self.port = free_port()  # is free again after a stop()
         self.start()
 
     @property
@@ -33,7 +35,6 @@ class NodeServer:
         """Listens, after a stop() at the same port."""
         handler = type("Handler", (Handler,), {"owner": self})
         self.http = Server(("127.0.0.1", self.port), handler)
-        self.port = self.http.server_address[1]
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self):
