@@ -72,8 +72,7 @@ void welcome(Transaction& transaction, const BackRow& row, int64_t now) {
   const bool is_away = phase == phase::preparing || phase == phase::off;
   // What was heard before it went away is not its return.
   const bool is_back = !is_away || heard >= phase_since;
-  execute(session,
-          "UPDATE contacts SET silent_since = $1 WHERE of_cluster = $2 AND of_node = $3",
+  execute(session, "UPDATE contacts SET silent_since = $1 WHERE of_cluster = $2 AND of_node = $3",
           is_back ? 0 : phase_since, cluster, node);
   if (!is_back) return;
   if (is_away) {
