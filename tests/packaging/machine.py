@@ -20,7 +20,8 @@ systemd-modules-load.service systemd-remount-fs.service systemd-udevd.service sy
 systemd-udevd-kernel.socket systemd-udev-trigger.service systemd-journald-audit.socket systemd-networkd.service
 systemd-resolved.service systemd-timesyncd.service systemd-logind.service""".split()
 
-# ROOT LOWER PACKAGES CGROUP INIT...: mounts, and becomes the machine's first process.
+# ROOT LOWER PACKAGES CGROUP INIT...: mounts, and becomes the machine's first process. The root is
+# pivoted, as systemd makes no mount namespaces below a changed one; /.outside is the one before.
 START = """set -e
 top=$1 lower=$2 packages=$3 group=$4
 shift 4
@@ -35,11 +36,14 @@ mount -t tmpfs tmpfs tmp
 mount -t tmpfs -o mode=755 tmpfs dev
 for name in null zero full random urandom tty; do : >"dev/$name"; mount --bind "/dev/$name" "dev/$name"; done
 mkdir dev/pts dev/shm
-mount -t devpts devpts dev/pts
+mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
 mkdir -p packages
 mount --bind "$packages" packages
 ip link set lo up
+mkdir -p .outside
 echo ready >"$top/ready"
+pivot_root . .outside
 exec chroot . env -i container=jetpack-test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 """
 CLONE_NEWNET = 0x40000000
@@ -64,7 +68,6 @@ class Machine:
         if os.geteuid() != 0:
             raise NotPossible("only root can make namespaces")
         self.top, self.group, self.process = top, None, None
-        self.root = top / "root"
         for name in ("upper", "work", "root"):
             (top / name).mkdir(parents=True)
         settings = top / "upper/etc/dpkg/dpkg.cfg.d"
@@ -92,7 +95,9 @@ class Machine:
             self.end()
             raise NotPossible(f"namespaces or overlays cannot be made: {(top / 'log').read_text()}")
         self.init = int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0])
-        wait_for(lambda: os.readlink(f"/proc/{self.init}/root") == str(self.root), "the change of the root")
+        self.root = f"/proc/{self.init}/root"
+        wait_for(lambda: Path(f"/proc/{self.init}/comm").read_text().strip() == Path(init[0]).name,
+                 "its first process")
         if boot:
             wait_for(lambda: self.run("systemctl", "is-system-running", check=False).stdout.strip()
                      in ("running", "degraded"), "systemd", seconds=60)
@@ -121,9 +126,9 @@ class Machine:
         return path
 
     def command(self, *words, inside=True):
-        """`inside` as opposed to: on this machine, which sees the file system of the new one at `root`."""
+        """`inside` as opposed to: with this machine's root, which sees the new one's at `root`."""
         flags = ["-m", "-p", "-n", "-u", "-i"] + (["-C"] if self.group else [])
-        return ["nsenter", "-t", str(self.init), *flags, *(["chroot", str(self.root)] if inside else []), "env", "-i",
+        return ["nsenter", "-t", str(self.init), *flags, *([] if inside else ["chroot", "/.outside"]), "env", "-i",
                 "LC_ALL=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 *(str(word) for word in words)]
 

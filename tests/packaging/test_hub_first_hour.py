@@ -9,8 +9,6 @@ from servers.process import wait_for
 
 # A session with an alias, as an administrator's shell.
 SHELL = ["bash", "-O", "expand_aliases", "-c"]
-NAMESPACES = ("ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectKernelTunables", "ProtectKernelModules",
-              "ProtectKernelLogs", "ProtectControlGroups", "ProtectClock", "ProtectHostname")
 DATA = "--data /var/lib/jetpack-hub"
 
 
@@ -40,9 +38,6 @@ def test_the_first_hour(start_machine, packages, repository):
     commands = commands_of((repository / "plugins/hub/README.md").read_text())
     machine = start_machine(boot=True)
     machine.shell("echo '127.0.0.1 head.example' >> /etc/hosts")
-    # systemd makes no mount namespaces below a changed root: test_units.py has what these settings are worth.
-    machine.write("/etc/systemd/system/jetpack-hub.service.d/test.conf",
-                  "[Service]\nReadWritePaths=\n" + "".join(f"{name}=no\n" for name in NAMESPACES))
     person = Administrator(machine)
 
     install, *commands = commands
@@ -56,6 +51,11 @@ def test_the_first_hour(start_machine, packages, repository):
     printed = said["hub join-token create -c demo --nodearray execute"].strip()
     join, initialize, *look = commands
     assert machine.run("systemctl", "show", "-P", "User", "jetpack-hub").stdout == "jetpack-hub\n"
+    # It sees a file system of its own, in which little can be written.
+    process = machine.run("systemctl", "show", "-P", "MainPID", "jetpack-hub").stdout.strip()
+    mounts = dict(line.split()[4:6] for line in machine.read(f"/proc/{process}/mountinfo").splitlines())
+    assert {path: mounts[path].split(",")[0] for path in ("/", "/var/lib/jetpack-hub", f"{PLACE}/run")} == {
+        "/": "ro", "/var/lib/jetpack-hub": "rw", f"{PLACE}/run": "rw"}
 
     # What is in capitals, the hub has printed.
     token, hash_ = shlex.split(printed)[4], shlex.split(printed)[6]
