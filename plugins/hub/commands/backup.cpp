@@ -35,7 +35,7 @@ constexpr const char* dump_name = "database.dump";
 constexpr uint64_t max_manifest = 256 << 20;
 constexpr int64_t manifest_schema = 1;
 // Of the data directory; the database comes apart, and what is missing was never made.
-constexpr const char* kept[] = {"tls", "blob-account.key", "azure.json", "blobs"};
+constexpr const char* kept_files[] = {"tls", "blob-account.key", "azure.json", "blobs"};
 // Uploads that are not finished.
 constexpr const char* unfinished = ".waiting";
 
@@ -252,7 +252,7 @@ int backup(const Call& call) {
       address.dialect == Dialect::sqlite ? data.database().filename().string() : dump_name;
   dump_database(call, address, made.path() / database_file);
   files.push_back(described(made.path() / database_file, database_file));
-  for (const char* name : kept) copy_tree(data.root / name, made.path() / name, name, files);
+  for (const char* name : kept_files) copy_tree(data.root / name, made.path() / name, name, files);
   support::write_durably(made.path() / manifest_name, manifest_of(files, address.dialect) + '\n',
                          0600);
   made.finish();

@@ -17,7 +17,7 @@ constexpr rlim_t max_files = 65'536;
 // Files of the database, the log and the blobs.
 constexpr uint64_t other_files = 512;
 
-constexpr std::array table{
+constexpr std::array all_limits{
     Limit{"connections", &Limits::connections, 16, max_count},
     Limit{"connections-per-address", &Limits::connections_per_address, 1, max_count},
     Limit{"connections-per-account", &Limits::connections_per_account, 1, max_count},
@@ -40,7 +40,7 @@ constexpr std::array table{
 
 }  // namespace
 
-std::span<const Limit> limit_table() { return table; }
+std::span<const Limit> limit_table() { return all_limits; }
 
 void set_limit(Limits& limits, std::string_view text) {
   set_named(limits, limit_table(), "--client-limit", "limit", text);

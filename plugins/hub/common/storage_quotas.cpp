@@ -10,7 +10,7 @@ namespace {
 constexpr uint64_t most_mib = uint64_t{1} << 40;
 constexpr uint64_t most_hours = 8760;  // a year
 
-constexpr std::array table{
+constexpr std::array all_quotas{
     NamedValue<StorageQuotas>{"reports-mib-per-node", &StorageQuotas::reports_mib_per_node, 0,
                               most_mib},
     NamedValue<StorageQuotas>{"reports-mib-per-cluster", &StorageQuotas::reports_mib_per_cluster, 0,
@@ -29,7 +29,7 @@ constexpr std::array table{
 
 }  // namespace
 
-std::span<const NamedValue<StorageQuotas>> storage_quota_table() { return table; }
+std::span<const NamedValue<StorageQuotas>> storage_quota_table() { return all_quotas; }
 
 void set_storage_quota(StorageQuotas& quotas, std::string_view text) {
   set_named(quotas, storage_quota_table(), "--quota", "quota", text);

@@ -27,7 +27,7 @@ constexpr Access people{none, none, none, all, all};
 constexpr Access administrators{none, none, none, none, all};
 constexpr Access readers{none, cluster, cluster, all, all};
 constexpr Access nodes_alone{none, self, self, none, none};
-constexpr Access configuration{none, self, self, none, all};
+constexpr Access own_configuration{none, self, self, none, all};
 constexpr Access actions{none, self, cluster, none, all};
 constexpr Access old_actions{none, self, cluster, none, none};
 constexpr Access scaling{none, none, cluster, none, all};
@@ -51,7 +51,7 @@ constexpr Route table[] = {
 
     // For nodes.
     {"POST", "/clusterlink/messages", nodes_alone, messages, ""},
-    {"GET", "/clusterlink/userdata/{id}", configuration, answer, "known interval",
+    {"GET", "/clusterlink/userdata/{id}", own_configuration, answer, "known interval",
      userdata_response},
     {"GET", "/clusterlink/locker", nodes_alone, answer, "", describe_locker},
     {"POST", "/clusterlink/sign", nodes_alone, answer, "", sign_report},

@@ -13,10 +13,10 @@ constexpr int64_t changes_kept = 200'000;  // of all nodes
 constexpr int64_t ready_kept = 31LL * 24 * 3600 * 1000;
 
 using Array = std::pair<std::string, std::string>;  // cluster and node array
-using Numbers = std::map<Array, int64_t>;
+using NumberOfArray = std::map<Array, int64_t>;
 
-Numbers present_numbers(SqlSession& session) {
-  Numbers numbers;
+NumberOfArray present_numbers(SqlSession& session) {
+  NumberOfArray numbers;
   for (const auto& row : select<Row<std::string, std::string, int64_t>>(
            session,
            "SELECT cluster, template, count(*) FROM nodes "
@@ -26,8 +26,8 @@ Numbers present_numbers(SqlSession& session) {
   return numbers;
 }
 
-Numbers noted_numbers(SqlSession& session) {
-  Numbers numbers;
+NumberOfArray noted_numbers(SqlSession& session) {
+  NumberOfArray numbers;
   for (const auto& row : select<Row<std::string, std::string, int64_t>>(
            session,
            "SELECT cluster, nodearray, nodes FROM ready_history WHERE id IN "

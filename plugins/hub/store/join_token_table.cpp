@@ -18,10 +18,10 @@ constexpr int64_t remembered_ms = 7LL * 24 * 60 * 60 * 1000;
 const std::string token_columns =
     "SELECT id, cluster, nodearray, may_replace, uses_left, created, expires, secret "
     "FROM join_tokens";
-using Columns =
+using TokenColumns =
     Row<std::string, std::string, std::string, int64_t, int64_t, int64_t, int64_t, std::string>;
 
-JoinToken to_token(const Columns& row) {
+JoinToken to_token(const TokenColumns& row) {
   return {row.get<0>(), row.get<1>(), row.get<2>(), row.get<3>() != 0,
           row.get<4>(), row.get<5>(), row.get<6>()};
 }
@@ -43,11 +43,11 @@ std::string create_join_token(SqlSession& session, JoinToken& token) {
 
 std::vector<JoinToken> list_join_tokens(SqlSession& session, std::string_view cluster) {
   std::vector<JoinToken> tokens;
-  for (const auto& row :
-       select<Columns>(session,
-                       token_columns + " WHERE cluster = $1 AND expires > $2 AND uses_left <> 0 "
-                                       "ORDER BY created DESC, id",
-                       cluster, now_ms()))
+  for (const auto& row : select<TokenColumns>(
+           session,
+           token_columns + " WHERE cluster = $1 AND expires > $2 AND uses_left <> 0 "
+                           "ORDER BY created DESC, id",
+           cluster, now_ms()))
     tokens.push_back(to_token(row));
   return tokens;
 }
@@ -56,7 +56,7 @@ std::optional<JoinToken> find_join_token(SqlSession& session, std::string_view t
   const size_t dot = text.find('.');
   if (dot == std::string_view::npos || text.size() > longest_token) return std::nullopt;
   const auto row =
-      select_one<Columns>(session, token_columns + " WHERE id = $1", text.substr(0, dot));
+      select_one<TokenColumns>(session, token_columns + " WHERE id = $1", text.substr(0, dot));
   if (!row || !equal_in_constant_time(support::sha256_hex(std::string(text.substr(dot + 1))),
                                       row->get<7>()))
     return std::nullopt;

@@ -222,7 +222,7 @@ constexpr const char* version_10[] = {
 constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3, version_4,
                                                      version_5, version_6, version_7, version_8,
                                                      version_9, version_10};
-constexpr auto newest = static_cast<int64_t>(std::size(versions));
+constexpr auto newest_version = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.
 void name_nodes(SqlSession& session) {
@@ -243,18 +243,18 @@ int64_t version_of(SqlSession& session, Dialect dialect) {
 void upgrade(SqlSession& session, Dialect dialect) {
   lock_schema(session, dialect);
   const int64_t found = version_of(session, dialect);
-  if (found > newest)
+  if (found > newest_version)
     throw Error(Errc::unsupported, "the database has schema " + std::to_string(found) +
-                                       ", but this hub supports up to " + std::to_string(newest) +
-                                       "; use a newer hub");
-  if (found == newest) return;
-  for (int64_t next = found; next < newest; ++next)
+                                       ", but this hub supports up to " +
+                                       std::to_string(newest_version) + "; use a newer hub");
+  if (found == newest_version) return;
+  for (int64_t next = found; next < newest_version; ++next)
     for (const char* statement : versions[next])
       if (const std::string sql = definition(dialect, statement); !sql.empty())
         execute(session, sql);
   name_nodes(session);
   create_revision_triggers(session, dialect);
-  execute(session, "UPDATE hub_schema SET version = $1", newest);
+  execute(session, "UPDATE hub_schema SET version = $1", newest_version);
 }
 
 }  // namespace
