@@ -8,6 +8,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+
+#include "support/cpu_features.hpp"
 #endif
 
 namespace jetpack::support {
@@ -297,9 +299,10 @@ Rule rule_of(size_t pattern) { return patterns[pattern].rule; }
 std::span<const CandidateFinder> candidate_finders() {
 #if defined(__x86_64__)
   static constexpr std::array all{&find_portable, &find_ssse3, &find_avx2, &find_avx512};
-  if (__builtin_cpu_supports("avx512bw")) return all;
-  if (__builtin_cpu_supports("avx2")) return std::span(all).first(3);
-  if (__builtin_cpu_supports("ssse3")) return std::span(all).first(2);
+  const CpuFeatures& cpu = cpu_features();
+  if (cpu.avx512bw) return all;
+  if (cpu.avx2) return std::span(all).first(3);
+  if (cpu.ssse3) return std::span(all).first(2);
   return std::span(all).first(1);
 #else
   static constexpr std::array all{&find_portable};

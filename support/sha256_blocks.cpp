@@ -6,8 +6,9 @@
 #include <bit>
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
+
+#include "support/cpu_features.hpp"
 #endif
 
 namespace jetpack::support {
@@ -56,16 +57,6 @@ void add_portably(Sha256State& state, const unsigned char* block) {
 }
 
 #if defined(__x86_64__)
-
-// Each question leaves a virtual machine for its host, so no more are asked than needed: whatever has
-// the SHA extensions has SSE4.1.
-bool has_instructions() {
-  static const bool found = [] {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0;
-  }();
-  return found;
-}
 
 __m128i load(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
 
@@ -116,7 +107,8 @@ void add_sha256_blocks(Sha256State& state, const unsigned char* data, size_t blo
 #if defined(__x86_64__)
   // To ask a virtual machine's processor takes as long as some hundred blocks.
   constexpr size_t worth_asking = 64;
-  if (blocks >= worth_asking && has_instructions()) {
+  // Whatever has the SHA extensions has SSE4.1.
+  if (blocks >= worth_asking && cpu_features().sha) {
     add_by_instructions(state, data, blocks);
     return;
   }

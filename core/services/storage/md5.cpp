@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "support/cpu_features.hpp"
+
 namespace jetpack::storage {
 
 namespace {
@@ -124,7 +126,7 @@ void digest_lanes_anywhere(Words* state, const LanePointers& data, size_t count)
 
 auto lane_function() {
 #ifdef __x86_64__
-  if (__builtin_cpu_supports("avx2")) return &digest_lanes_avx2;
+  if (support::cpu_features().avx2) return &digest_lanes_avx2;
 #endif
   return &digest_lanes_anywhere;
 }
