@@ -65,11 +65,11 @@ std::unordered_map<std::string, Account> find_accounts(SqlSession& session,
   std::unordered_map<std::string, Account> accounts;
   for (auto name = names.begin(); name != names.end();) {
     Values values;
-    std::string list;
+    std::string sql = account_columns;
     for (size_t i = 0; i < at_once && name != names.end(); ++i, ++name)
-      list.append(i == 0 ? "" : ", ").append(values.add(*name));
-    for (const auto& row :
-         select<AccountRow>(session, account_columns + "name IN (" + list + ")", values))
+      sql.append(i == 0 ? "name IN (" : ", ").append(values.add(*name));
+    sql += ')';
+    for (const auto& row : select<AccountRow>(session, sql, values))
       accounts.emplace(row.get<1>(), to_account(row));
   }
   return accounts;
