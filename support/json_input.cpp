@@ -19,6 +19,7 @@ namespace {
 
 // Small enough for the processor's cache, large enough to make system calls negligible.
 constexpr size_t max_piece = 64 << 10;
+constexpr size_t padding_size = sizeof(uint64_t);
 
 // What to do about it: what is no file, such as a request's body, cannot be fixed here.
 std::string_view remedy_for(std::string_view name) {
@@ -31,20 +32,20 @@ JsonInput::JsonInput(std::string_view text, std::string name)
     : text_(text),
       name_(std::move(name)),
       capacity_(std::min(text.size(), max_piece)),
-      piece_(std::make_unique_for_overwrite<char[]>(capacity_ + 1)),
+      piece_(std::make_unique_for_overwrite<char[]>(capacity_ + padding_size)),
       at_(piece_.get()),
       end_(at_) {
-  piece_[0] = '\0';
+  std::memset(piece_.get(), 0, padding_size);
 }
 
 JsonInput::JsonInput(int fd, std::string name)
     : fd_(fd),
       name_(std::move(name)),
       capacity_(max_piece),
-      piece_(std::make_unique_for_overwrite<char[]>(capacity_ + 1)),
+      piece_(std::make_unique_for_overwrite<char[]>(capacity_ + padding_size)),
       at_(piece_.get()),
       end_(at_) {
-  piece_[0] = '\0';
+  std::memset(piece_.get(), 0, padding_size);
 }
 
 size_t JsonInput::read(uint64_t offset, char* to, size_t size) const {
@@ -63,7 +64,7 @@ size_t JsonInput::read(uint64_t offset, char* to, size_t size) const {
 bool JsonInput::fill() {
   passed_ = offset();
   const size_t got = read(passed_, piece_.get(), capacity_);
-  piece_[got] = '\0';
+  std::memset(piece_.get() + got, 0, padding_size);
   at_ = piece_.get();
   end_ = at_ + got;
   return got > 0;

@@ -1,14 +1,12 @@
 // Reads a JSON document, or the part of it that a dotted key leads to, from its bytes.
 #include "support/json_reader.hpp"
 
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <string>
 
 #include <jetpack/error.hpp>
-#include "support/encoding.hpp"
 #include "support/text.hpp"
 #include "support/utf8.hpp"
 
@@ -16,21 +14,7 @@ namespace jetpack::support {
 
 namespace {
 
-constexpr unsigned replacement_character = 0xFFFD;
-
-// Whether the byte needs no escape in a string.
-bool is_plain(char c) {
-  static constexpr auto table = [] {
-    std::array<bool, 256> plain{};
-    for (size_t byte = 0x20; byte < plain.size(); ++byte) plain[byte] = byte != '"' && byte != '\\';
-    return plain;
-  }();
-  return table[static_cast<unsigned char>(c)];
-}
-
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-bool is_high_surrogate(unsigned unit) { return unit >= 0xD800 && unit < 0xDC00; }
-bool is_low_surrogate(unsigned unit) { return unit >= 0xDC00 && unit < 0xE000; }
 
 }  // namespace
 
@@ -73,7 +57,8 @@ void JsonReader::read_object(Selection selection) {
   rapidjson::SizeType kept = 0;
   document_.StartObject();
   for (bool more = enter('}'); more; more = continues('}')) {
-    pass_name(true);
+    expect_name();
+    pass_string(true);
     const auto below = selection.below(scratch_);
     if (below) {
       ++kept;
@@ -151,6 +136,11 @@ void JsonReader::keep(std::string_view text) {
   document_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()), true);
 }
 
+void JsonReader::append(std::string_view run) {
+  scratch_ += run;
+  if (scratch_.size() > max_json_memory) count(scratch_.size());
+}
+
 void JsonReader::count(size_t bytes) {
   memory_ += bytes;
   if (memory_ > max_json_memory)
@@ -164,7 +154,8 @@ void JsonReader::skip_value() {
   switch (next_token()) {
     case '{':
       for (bool more = enter('}'); more; more = continues('}')) {
-        pass_name(false);
+        expect_name();
+        skip_string();
         expect(':');
         skip_value();
       }
@@ -175,7 +166,7 @@ void JsonReader::skip_value() {
       --depth_;
       return;
     case '"':
-      return pass_string(false);
+      return skip_string();
     case 't':
       return pass_word("true");
     case 'f':
@@ -183,119 +174,24 @@ void JsonReader::skip_value() {
     case 'n':
       return pass_word("null");
     default:
-      pass_number();
+      skip_number();
   }
 }
 
-void JsonReader::pass_name(bool keeps) {
+// As pass_number(), and quick where it is nothing but digits.
+void JsonReader::skip_number() {
+  const char* const start = input_.mark();
+  if (const char first = input_.peek_in_piece(); first >= '1' && first <= '9') {
+    input_.advance_while(is_digit);
+    const char next = input_.peek_in_piece();
+    if (next == ',' || next == '\n' || next == '}' || next == ']') return;
+    input_.go_back(start);
+  }
+  pass_number();
+}
+
+void JsonReader::expect_name() {
   if (next_token() != '"') input_.fail("expected a member's name in quotes");
-  pass_string(keeps);
-}
-
-void JsonReader::pass_string(bool keeps) {
-  const uint64_t start = input_.offset();
-  input_.advance();
-  scratch_.clear();
-  for (;;) {
-    const auto run = input_.advance_while(is_plain);
-    if (keeps) append(run);
-    const char stop = input_.peek();
-    if (is_plain(stop)) continue;
-    if (input_.is_at_end()) input_.fail("expected the end of the string");
-    if (stop != '"' && stop != '\\' && rules_ == JsonRules::strict)
-      input_.fail("expected control characters to be escaped");
-    input_.advance();
-    if (stop == '"') break;
-    if (stop == '\\') {
-      pass_escape(keeps);
-    } else if (keeps) {
-      scratch_ += stop;
-    }
-  }
-  if (keeps && !is_utf8(scratch_)) repair_text(start);
-}
-
-void JsonReader::append(std::string_view run) {
-  scratch_ += run;
-  if (scratch_.size() > max_json_memory) count(scratch_.size());
-}
-
-void JsonReader::repair_text(uint64_t start) {
-  if (rules_ == JsonRules::strict) input_.fail_at(start, "found a string that is not valid UTF-8");
-  scratch_ = well_formed(scratch_);
-}
-
-void JsonReader::pass_escape(bool keeps) {
-  const char letter = input_.peek();
-  if (letter == 'u') return pass_unicode_escape(keeps);
-  constexpr std::string_view letters = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
-  const size_t known = letter == '\0' ? std::string_view::npos : letters.find(letter);
-  if (known == std::string_view::npos) {
-    if (rules_ == JsonRules::strict || input_.is_at_end())
-      input_.fail("expected one of \"\\/bfnrtu after \\");
-    // As it stands: a path of Windows, most likely.
-    if (keeps) scratch_ += '\\';
-    return;
-  }
-  input_.advance();
-  if (keeps) scratch_ += meanings[known];
-}
-
-// Half of a surrogate pair, as Python writes it for a byte that it cannot decode, becomes U+FFFD.
-void JsonReader::pass_unicode_escape(bool keeps) {
-  unsigned unit = read_unit();
-  while (is_high_surrogate(unit)) {
-    if (input_.peek() != '\\') return keep_code_point(lone_surrogate(), keeps);
-    input_.advance();
-    if (input_.peek() != 'u') {
-      keep_code_point(lone_surrogate(), keeps);
-      return pass_escape(keeps);
-    }
-    const unsigned second = read_unit();
-    if (is_low_surrogate(second))
-      return keep_code_point(0x10000 + ((unit - 0xD800) << 10) + (second - 0xDC00), keeps);
-    keep_code_point(lone_surrogate(), keeps);
-    unit = second;
-  }
-  keep_code_point(is_low_surrogate(unit) ? lone_surrogate() : unit, keeps);
-}
-
-unsigned JsonReader::lone_surrogate() {
-  if (rules_ == JsonRules::strict)
-    input_.fail_at(input_.offset(), "found half of a surrogate pair in a string");
-  return replacement_character;
-}
-
-// The UTF-16 code unit of "uXXXX".
-unsigned JsonReader::read_unit() {
-  input_.advance();
-  unsigned unit = 0;
-  for (int i = 0; i < 4; ++i) {
-    const int digit = hex_digit_value(input_.peek());
-    if (digit < 0) input_.fail("expected four hexadecimal digits after \\u");
-    input_.advance();
-    unit = unit << 4 | static_cast<unsigned>(digit);
-  }
-  return unit;
-}
-
-void JsonReader::keep_code_point(unsigned point, bool keeps) {
-  if (!keeps) return;
-  const auto put = [&](unsigned byte) { scratch_ += static_cast<char>(byte); };
-  const auto put_tail = [&](int shift) { put(0x80 | (point >> shift & 0x3F)); };
-  if (point < 0x80) return put(point);
-  if (point < 0x800) {
-    put(0xC0 | point >> 6);
-  } else {
-    if (point < 0x10000) {
-      put(0xE0 | point >> 12);
-    } else {
-      put(0xF0 | point >> 18);
-      put_tail(12);
-    }
-    put_tail(6);
-  }
-  put_tail(0);
 }
 
 // Whether it is an integer; its text is then in scratch_.
@@ -340,22 +236,30 @@ void JsonReader::pass_digits() {
   while (is_digit(input_.peek())) append(input_.advance_while(is_digit));
 }
 
-void JsonReader::pass_word(std::string_view word) {
+void JsonReader::pass_letters(std::string_view word) {
   for (const char letter : word) {
     if (input_.peek() != letter) input_.fail("expected " + std::string(word));
     input_.advance();
   }
 }
 
-char JsonReader::next_token() {
-  while (is_space(input_.peek())) input_.advance_while(is_space);
-  return input_.peek();
+char JsonReader::next_after_space() {
+  for (;;) {
+    // A single space is common, and many are behind the end of a line.
+    char next = input_.peek_in_piece();
+    if (next == ' ' || next == '\n') {
+      input_.advance();
+      if (next == '\n') input_.advance_spaces();
+      next = input_.peek_in_piece();
+      if (next > ' ') return next;
+    }
+    next = input_.peek();
+    if (!is_space(next)) return next;
+    input_.advance();
+  }
 }
 
-void JsonReader::expect(char token) {
-  if (next_token() != token) input_.fail(std::string("expected '") + token + "'");
-  input_.advance();
-}
+void JsonReader::fail_to_find(char token) { input_.fail(std::string("expected '") + token + "'"); }
 
 bool JsonReader::enter(char close) {
   input_.advance();
@@ -367,12 +271,8 @@ bool JsonReader::enter(char close) {
   return false;
 }
 
-bool JsonReader::continues(char close) {
-  const char separator = next_token();
-  if (separator != ',' && separator != close)
-    input_.fail(std::string("expected ',' or '") + close + "'");
-  input_.advance();
-  return separator == ',';
+void JsonReader::fail_to_continue(char close) {
+  input_.fail(std::string("expected ',' or '") + close + "'");
 }
 
 }  // namespace jetpack::support

@@ -42,9 +42,11 @@ class JsonReader {
   void count(size_t bytes);
   void skip_value();
 
-  void pass_name(bool keeps);
+  void expect_name();
   // Skips a string; with `keeps`, stores its decoded text in scratch_.
   void pass_string(bool keeps);
+  void pass_rest_of_string(bool keeps);
+  void skip_string();
   void pass_escape(bool keeps);
   void pass_unicode_escape(bool keeps);
   unsigned read_unit();
@@ -55,13 +57,31 @@ class JsonReader {
   bool pass_number();
   void pass_character();
   void pass_digits();
-  void pass_word(std::string_view word);
+  void pass_word(std::string_view word) {
+    if (!input_.pass(word)) pass_letters(word);
+  }
+  void pass_letters(std::string_view word);
+  void skip_number();
   void append(std::string_view run);
 
-  char next_token();
-  void expect(char token);
+  char next_token() {
+    const char next = input_.peek_in_piece();
+    return next > ' ' ? next : next_after_space();
+  }
+  char next_after_space();
+  void expect(char token) {
+    if (next_token() != token) fail_to_find(token);
+    input_.advance();
+  }
+  [[noreturn]] void fail_to_find(char token);
   // Passes the separator behind an element: whether another one follows.
-  bool continues(char close);
+  bool continues(char close) {
+    const char separator = next_token();
+    if (separator != ',' && separator != close) fail_to_continue(close);
+    input_.advance();
+    return separator == ',';
+  }
+  [[noreturn]] void fail_to_continue(char close);
   // Enters an object or array; false when it is empty.
   bool enter(char close);
 

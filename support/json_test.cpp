@@ -188,6 +188,23 @@ TEST_CASE("a document may be split into pieces anywhere") {
   CHECK(failure(text + "\n\nx").find("column 1: found 'x'") != std::string::npos);
 }
 
+TEST_CASE("what no key leads to may be split into pieces anywhere") {
+  const std::string unit =
+      "{\r\n\t  \"name\" : [\"a text of some length\",\n        12, 0 , 345\n, -6e7, null,false ,"
+      "\"\\u00e4\\\\\"],\"\xc3\xbc\":{}},\n";
+  std::string text = "{\"other\":[";
+  while (text.size() < 300'000) text += unit;
+  text += "0],\"key\":1}";
+  for (size_t shift = 0; shift < unit.size(); ++shift) {
+    const std::string shifted = std::string(shift, ' ') + text;
+    REQUIRE(to_json(Json::parse(shifted, "t", "key").root()) == R"({"key":1})");
+    // Damage is seen wherever it is.
+    std::string damaged = shifted;
+    damaged[65'536 + shift % 8] = '\x01';
+    REQUIRE_THROWS_AS(Json::parse(damaged, "t", "key", JsonRules::strict), Error);
+  }
+}
+
 TEST_CASE("with a key only its value is kept; the rest is checked for syntax") {
   const std::string text =
       R"({"a":{"b":{"c":[1,{"d":2}],"x":3},"y":[4]},"a.b":5,"l":[{"a":6}],"a.b.c":{"z":7},"":{"":8}})";
