@@ -44,6 +44,9 @@ def test_who_asked_for_its_end(open_page, hub):
                              for text in page.texts("#node-facts dd")), "who asked")
     wait_for(lambda: [text.split(" by ")[0] for text in page.texts("#events .text")] == [
         "restart requested", "terminate requested"], "the events, newest first")
+    page.wait_for_texts("#operations tbody th", "restart", "terminate")
+    assert page.texts("#operations tbody .message") == ["–", "bad <b>fans</b>"]
+    assert page.texts("#operations-count") == ["2"]
 
 
 def test_a_check_that_asked_for_its_end(open_page, hub):

@@ -159,3 +159,59 @@ def test_a_large_cluster(open_page, hub, record_property):
     wait_for(lambda: page.script("performance.getEntriesByType('resource').some(({name}) => "
                                  "/api.nodes.*limit=1&|api.nodes.*limit=1$/.test(name))"),
              "that the one node is fetched, and not the whole list")
+
+
+def columns(page):
+    """The headings that are seen."""
+    return page.script("[...document.querySelectorAll('#node-columns .cell')].filter(cell => cell.checkVisibility())"
+                       ".map(cell => cell.textContent)")
+
+
+def test_the_columns_are_the_readers_choice(open_page, hub):
+    hub.enroll("execute-2", "execute-10")
+    for node, rack in (("execute-1", "r10"), ("execute-2", "r9"), ("execute-10", "r1")):
+        hub.say("properties", {"properties": {"rack": rack, "vm": {"size": "ND96"}}}, node)
+    page = open_page()
+    page.wait_for_nodes("execute-1", "execute-2", "execute-10")
+    by_width = columns(page)
+    assert by_width == ["Node", "Phase", "Conditions", "Reason", "Last contact"]
+
+    page.find("#column-menu summary").click()
+    for name in ("since", "array"):
+        page.find(f"[data-column={name}]").click()
+    for key in ("rack", "vm.size"):
+        page.find("#column-property").send_keys(key + "\n")
+    shown = [*by_width, "Phase since", "Array"]
+    wait_for(lambda: columns(page) == [*shown, "rack", "vm.size"], "the columns")
+    page.wait_for_texts("#node-rows .property", "r10", "ND96", "r9", "ND96", "r1", "ND96")
+    page.picture("columns")
+    page.press("\ue00c")  # Escape
+    assert not page.script("document.getElementById('column-menu').open")
+    page.find("[data-by='property:rack']").click()
+    page.wait_for_nodes("execute-10", "execute-2", "execute-1")
+
+    # They are remembered, as is the order, and can be forgotten.
+    page.open("/clusters/demo")
+    page.wait_for_nodes("execute-10", "execute-2", "execute-1")
+    assert columns(page) == [*shown, "rack", "vm.size"]
+    page.find("#column-menu summary").click()
+    page.find("#column-properties button").click()
+    wait_for(lambda: columns(page) == [*shown, "vm.size"], "the column to go")
+    page.find("[data-column=array]").click()
+    wait_for(lambda: columns(page) == [*by_width, "Phase since", "vm.size"], "the other to go")
+    page.find("#column-reset").click()
+    wait_for(lambda: columns(page) == by_width, "the columns as before")
+
+    # A phone has no room for them.
+    page.find("[data-column=since]").click()
+    page.resize(400, 900)
+    wait_for(lambda: columns(page) == by_width, "the narrow layout")
+
+
+def test_columns_that_are_not_ours_are_not_used(open_page):
+    page = open_page()
+    for stored in ("{", "7", "null", '{"chosen": ["<i>", "hostname"], "properties": [1, "<b>x</b>"]}'):
+        page.browser.execute_script("localStorage.setItem('columns', arguments[0])", stored)
+        page.open("/clusters/demo")
+        page.wait_for_nodes("execute-1")
+    assert columns(page) == ["Node", "Phase", "Conditions", "Reason", "Last contact", "Hostname", "<b>x</b>"]

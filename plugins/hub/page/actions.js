@@ -81,6 +81,13 @@ export async function copy(text, done, failed = () => {}) {
   }
 }
 
+// Copies names as one set, such as execute-[1-20].
+export function copyNames(nodes) {
+  const set = fold(nodes);
+  copy(set, () => setText(element("copied"), `Copied: ${set}`),
+    () => setText(element("copied"), set));
+}
+
 // Opens the dialog for these nodes.
 export function actOn(nodes) {
   names = nodes;

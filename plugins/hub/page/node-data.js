@@ -68,13 +68,27 @@ export class Nodes {
   }
 }
 
+// A property as a text; "" where the node has none of this key.
+export function propertyText(node, key) {
+  const value = node.properties?.[key] ?? "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+// How to sort by a column, or by "property:KEY"; undefined when there is no such column.
+export function orderOf(by) {
+  if (!by.startsWith("property:")) return Object.hasOwn(ORDERS, by) ? ORDERS[by] : undefined;
+  const key = by.slice("property:".length);
+  return (a, b) => natural.compare(propertyText(a, key), propertyText(b, key));
+}
+
 // Smallest first; for times the newest.
-export const ORDERS = {
+const ORDERS = {
   worst: (a, b) => badness(a) - badness(b),
   name: (a, b) => natural.compare(a.name, b.name),
   phase: (a, b) => rank(STATES, a.state) - rank(STATES, b.state),
   condition: (a, b) => severity(a) - severity(b),
   contact: (a, b) => b.contact - a.contact,
+  since: (a, b) => Date.parse(b.phase_since ?? 0) - Date.parse(a.phase_since ?? 0),
   keepalive: (a, b) => untilOf(b) - untilOf(a),
   array: (a, b) => natural.compare(a.nodearray, b.nodearray),
   hostname: (a, b) => natural.compare(a.hostname, b.hostname),

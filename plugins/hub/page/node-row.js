@@ -1,5 +1,6 @@
 // node-row.js: one row of the list of nodes.
 import { CONDITIONS, STATES, link, make, nodePath, tag } from "./dom.js";
+import { propertyText } from "./node-data.js";
 import { keepAlive, timeElement } from "./times.js";
 
 const ENDED = new Set(["Stopping", "Off", "Terminated"]);
@@ -37,13 +38,20 @@ function contactCell(node) {
   return made;
 }
 
-// Replaces the row's cells by those of the node.
-export function fill(row, node) {
+function propertyCell(node, key) {
+  const text = propertyText(node, key);
+  const made = cell("optional property", text || "–");
+  made.title = text;
+  return made;
+}
+
+// Replaces the row's cells by those of the node, and of its properties of these keys.
+export function fill(row, node, keys) {
   const name = cell("name", link(nodePath(node.cluster, node.name), node.name));
   name.setAttribute("role", "rowheader");
   name.firstChild.tabIndex = -1; // Enter on the row does the same
-  const hostname = cell("hostname", node.hostname || "–");
-  const instance = cell("instance mono", node.instance_id || "–");
+  const hostname = cell("optional hostname", node.hostname || "–");
+  const instance = cell("optional instance mono", node.instance_id || "–");
   const reason = cell("reason", node.reason || "–");
   name.title = node.name;
   reason.title = node.reason;
@@ -52,7 +60,10 @@ export function fill(row, node) {
   row.replaceChildren(name,
     phaseCell(node),
     conditionCell(node), reason, contactCell(node),
-    cell("keepalive", keepAlive(node.keepalive_until) ?? "–"),
-    cell("array", node.nodearray || "–"), hostname, cell("address mono", node.address || "–"),
-    cell("version", node.version || "–"), instance);
+    cell("optional since", node.phase_since ? timeElement(node.phase_since) : "–"),
+    cell("optional keepalive", keepAlive(node.keepalive_until) ?? "–"),
+    cell("optional array", node.nodearray || "–"), hostname,
+    cell("optional address mono", node.address || "–"),
+    cell("optional version", node.version || "–"), instance,
+    ...keys.map((key) => propertyCell(node, key)));
 }

@@ -5,6 +5,7 @@ import { keepAlive, timeElement } from "./times.js";
 import { actOn } from "./actions.js";
 import { showConverge } from "./converge.js";
 import { showHistory } from "./history.js";
+import { showOperations } from "./operations.js";
 import { Refused, ask, cluster, node } from "./hub.js";
 
 const MOST_PROPERTIES = 500; // on the page; the filter finds the others
@@ -94,6 +95,7 @@ export class NodeView {
     element("node-conditions").hidden = conditions.length === 0;
     element("node-conditions-empty").hidden = conditions.length > 0;
     showConverge(known.converge);
+    showOperations(known.operations ?? []);
     showHistory(known.history ?? []);
     this.#properties = [...flattened(known.properties ?? {}, "")].filter(([path]) => path)
       .sort(([a], [b]) => natural.compare(a, b));

@@ -1,13 +1,13 @@
 // nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it is visible, so
 // that a large cluster costs no more of the page than a small one.
 import { count, element, make, natural, nodePath, setText } from "./dom.js";
-import { actOn, copy } from "./actions.js";
+import { actOn, copyNames } from "./actions.js";
+import { Columns } from "./columns.js";
 import { compile } from "./filter.js";
 import { oneAtATime, soon } from "./hub.js";
 import { recall, remember } from "./memory.js";
-import { Nodes, ORDERS } from "./node-data.js";
+import { Nodes, orderOf } from "./node-data.js";
 import { fill } from "./node-row.js";
-import { fold } from "./nodeset.js";
 
 const MOST_SINGLE = 8;  // changed nodes that are fetched one by one, rather than all again
 const SOON = 250;       // changes that are as close together are one
@@ -25,6 +25,7 @@ export class NodeList {
   #order = { by: "worst", isReversed: false };
   #compiled = compile("");
   #shared = "";        // a property that another part of the page needs
+  #columns = new Columns(() => this.#columnsChanged());
   #grid = element("nodes");
   #body = element("node-rows");
   #isLoaded = false;
@@ -53,13 +54,14 @@ export class NodeList {
     });
     element("node-filter").addEventListener("keydown", (key) => this.#filterKey(key));
     element("node-clear").addEventListener("click", () => this.#clear());
-    element("copy-names").addEventListener("click", () => this.#copy());
+    element("copy-names").addEventListener("click", () => copyNames(this.#names()));
     element("act").addEventListener("click", () => actOn(this.#names()));
     element("node-columns").addEventListener("click", (click) => this.#sortBy(click));
     this.#grid.addEventListener("keydown", (key) => this.#gridKey(key));
     this.#grid.addEventListener("scroll", () => this.#draw(), { passive: true });
     this.#body.addEventListener("click", (click) => this.#rowClicked(click));
     new ResizeObserver(() => this.#draw()).observe(this.#grid);
+    this.#columns.start();
     this.#showOrder();
     this.#compile();
     this.#onFilter(this.#filter);
@@ -148,6 +150,12 @@ export class NodeList {
     else this.#draw();
   }, 4 * SOON);
 
+  #columnsChanged() {
+    this.#showOrder();
+    this.#needProperties();
+    this.redraw();
+  }
+
   // Keep-alives expire and nodes become quiet without a change.
   redraw() {
     for (const drawn of this.#rows.values()) drawn.node = null;
@@ -167,7 +175,7 @@ export class NodeList {
       condition: wanted.get("condition") ?? "" };
     const sort = wanted.get("sort") ?? recall("sort") ?? "worst";
     const by = sort.replace(/^-/, "");
-    if (Object.hasOwn(ORDERS, by)) this.#order = { by, isReversed: sort.startsWith("-") };
+    if (orderOf(by)) this.#order = { by, isReversed: sort.startsWith("-") };
   }
 
   // The URL holds the filter, so that it can be shared and Back restores it.
@@ -191,7 +199,7 @@ export class NodeList {
   // Fetches all nodes again when the filter or the page needs a property that is not there yet.
   #needProperties() {
     const had = new Set(this.#nodes.properties.split(",").filter(Boolean));
-    const wanted = [...this.#compiled.properties, this.#shared].filter((key) => key &&
+    const wanted = [...this.#compiled.properties, this.#shared, ...this.#columns.properties].filter((key) => key &&
       !key.includes(","));
     if (wanted.every((key) => had.has(key))) return;
     this.#nodes.properties = [...new Set([...wanted, ...had])].slice(0, MOST_PROPERTIES).join(",");
@@ -257,7 +265,7 @@ export class NodeList {
 
   #update() {
     const sign = this.#order.isReversed ? -1 : 1;
-    const compare = ORDERS[this.#order.by];
+    const compare = orderOf(this.#order.by);
     this.#view = [...this.#nodes.all.values()].filter((node) => this.#passes(node))
       .sort((a, b) => sign * compare(a, b) || natural.compare(a.name, b.name));
     this.#draw();
@@ -284,12 +292,6 @@ export class NodeList {
 
   #names() {
     return this.#view.map(({ name }) => name);
-  }
-
-  #copy() {
-    const set = fold(this.#names());
-    copy(set, () => setText(element("copied"), `Copied: ${set}`),
-      () => setText(element("copied"), set));
   }
 
   // ---- drawing -------------------------------------------------------------------------------
@@ -327,7 +329,7 @@ export class NodeList {
       drawn = { row, node: null };
       this.#rows.set(node.name, drawn);
     }
-    if (drawn.node !== node) fill(drawn.row, node);
+    if (drawn.node !== node) fill(drawn.row, node, this.#columns.properties);
     drawn.node = node;
     drawn.row.setAttribute("aria-rowindex", index + 2);
     drawn.row.style.transform = `translateY(${index * height}px)`;

@@ -14,6 +14,7 @@
 #include "store/contact_table.hpp"
 #include "store/converge_table.hpp"
 #include "store/history_table.hpp"
+#include "store/operation_table.hpp"
 #include "support/json_writer.hpp"
 
 namespace jetpack::hub {
@@ -22,7 +23,7 @@ namespace {
 
 constexpr int64_t max_limit = 10'000;
 constexpr int64_t max_hours = 31LL * 24;
-constexpr int64_t recent_events = 50;
+constexpr int64_t recent = 50;           // events and operations of a node
 constexpr int64_t recent_changes = 500;  // of a node, as many as a day of flapping has
 constexpr int64_t most_counted = 100'000;
 
@@ -254,8 +255,9 @@ std::string answer_node(SqlSession& session, const Query& query) {
   const auto converge = is_shown ? find_converge(session, query.cluster, query.node) : std::nullopt;
   const bool is_scheduler = is_scheduler_node(session, query.cluster, query.node);
   const auto history = node_history(session, query.cluster, query.node, recent_changes);
+  const auto operations = operations_of_node(session, query.cluster, query.node, recent);
   const auto events = list_events(session, query.cluster, query.node, Priority::low,
-                                  {std::nullopt, std::nullopt, recent_events});
+                                  {std::nullopt, std::nullopt, recent});
   return support::json_object([&](support::Object& answer) {
     answer.object("node", [&](support::Object& object) {
       write_node(object, *node, contacts[query.node]);
@@ -264,6 +266,14 @@ std::string answer_node(SqlSession& session, const Query& query) {
                     write_condition(writer, stored, true);
                   });
       object.list("history", history, write_change);
+      object.list("operations", operations,
+                  [](support::JsonWriter& writer, const Operation& operation) {
+                    support::Object(writer)
+                        .time("time", operation.created)
+                        .text("action", operation.action)
+                        .text("by", operation.account)
+                        .text("reason", operation.reason);
+                  });
       object.boolean("scheduler", is_scheduler);
       if (is_shown) object.json("properties", node->properties);
       if (sees_configuration(query.reader, node->name))

@@ -186,6 +186,27 @@ std::vector<Operation> list_operations(SqlSession& session, std::string_view clu
   return operations;
 }
 
+std::vector<Operation> operations_of_node(SqlSession& session, std::string_view cluster,
+                                          std::string_view node, int64_t limit) {
+  using Columns = Row<std::string, std::string, std::string, std::string, int64_t>;
+  std::vector<Operation> operations;
+  for (const auto& row : select<Columns>(
+           session,
+           "SELECT id, action, reason, account, created FROM operations JOIN operation_nodes ON "
+           "operation = id WHERE operations.cluster = $1 AND node = $2 AND status = 'OK' "
+           "ORDER BY created DESC, id LIMIT $3",
+           cluster, node, limit))
+    operations.push_back({row.get<0>(),
+                          {},
+                          std::string(cluster),
+                          row.get<1>(),
+                          row.get<2>(),
+                          row.get<3>(),
+                          row.get<4>(),
+                          {}});
+  return operations;
+}
+
 std::optional<StoredResponse> find_response(SqlSession& session, const Account& account,
                                             std::string_view key) {
   const auto row = select_one<Row<int64_t, std::string, std::string>>(

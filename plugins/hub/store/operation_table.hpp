@@ -56,6 +56,10 @@ std::vector<Operation> list_operations(SqlSession& session, std::string_view clu
                                        std::string_view id, std::string_view request_id,
                                        int64_t limit);
 
+// What was requested of a node, without its node lists; newest first.
+std::vector<Operation> operations_of_node(SqlSession& session, std::string_view cluster,
+                                          std::string_view node, int64_t limit);
+
 // The response to a request of an account.
 struct StoredResponse {
   int64_t status = 0;
