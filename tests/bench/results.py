@@ -62,6 +62,7 @@ COUNTS = [
     Column("MiB/s", lambda r, _: f"{r.bytes_in / MIB / samples.spread(r.seconds).median:.0f}",
            lambda r: r.bytes_in > 0),
     Column("out MiB", lambda r, _: f"{r.bytes_out / MIB:.2f}", lambda r: r.bytes_out > 0),
+    Column("out / base", lambda r, base: f"{r.bytes_out / base.bytes_out:.3f}", lambda r: r.bytes_out > 0),
     Column("M instr.", lambda r, _: f"{r.instructions / 1e6:.3f}", lambda r: r.instructions > 0),
     Column("peak MB", lambda r, _: f"{r.peak_kib / 1024:.1f}", lambda r: r.peak_kib > 0),
     Column("libraries", lambda r, _: f"{r.libraries}", lambda r: r.libraries > 0),

@@ -40,6 +40,9 @@ class Ratio:
             return "unclear: the runs differ too much"
         return "no difference" if self.low <= 1 <= self.high else ""
 
+    def times(self, factor):
+        return Ratio(self.value * factor, self.low * factor, self.high * factor)
+
     def is_unsure_of(self, limit):
         return self.low <= limit <= self.high and self.low < self.high
 
