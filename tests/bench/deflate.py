@@ -10,6 +10,7 @@ import measure
 from results import Result
 
 RUNS = 3
+SIZE = 8 * corpus.MIB
 # {how deflate_levels.c names it: (its pkg-config name, the macro)}; the last two are measured when they are there.
 LIBRARIES = {"ISA-L": ("libisal", "WITH_ISAL"), "zlib": ("zlib", "WITH_ZLIB"),
              "libdeflate": ("libdeflate", "WITH_LIBDEFLATE"), "zlib-ng": ("zlib-ng", "WITH_ZLIB_NG")}
@@ -56,6 +57,6 @@ def run(directory):
         measure.note(f"not installed, and so not measured: {', '.join(missing)}")
     for kind in corpus.KINDS:
         path = directory / kind
-        path.write_bytes(corpus.stock(kind))
+        path.write_bytes(corpus.stock(kind, SIZE))
         measure.print_table(measured(programs, path), BASE, kind)
     return True

@@ -50,7 +50,7 @@ static size_t run(const unsigned char* from, size_t size, int level) {
 
 #ifdef WITH_LIBDEFLATE
 static const char library[] = "libdeflate";
-enum { first_level = 1, last_level = 9 };
+enum { first_level = 1, last_level = 6 };
 
 static size_t run(const unsigned char* from, size_t size, int level) {
   static struct libdeflate_compressor* compressor;
@@ -79,7 +79,7 @@ static size_t run(const unsigned char* from, size_t size, int level) {
 
 #ifdef WITH_ZLIB_NG
 static const char library[] = "zlib-ng";
-enum { first_level = 1, last_level = 9 };
+enum { first_level = 1, last_level = 6 };
 
 static size_t run(const unsigned char* from, size_t size, int level) {
   zng_stream stream;
