@@ -8,6 +8,7 @@ import corpus
 import measure
 
 RUNS = 3
+KINDS = tuple(corpus.KINDS)
 SIZE = 256 * corpus.MIB  # of each set
 COUNTS = (600, 1)
 PEER = "zip -r -6"
@@ -47,7 +48,7 @@ def measured(directory, home, kind, count, size):
     return results
 
 
-def run(directory, kinds=tuple(corpus.KINDS), size=SIZE):
+def run(directory, kinds=KINDS, size=SIZE):
     measure.require("zip", "gcc")
     directory = Path(directory)
     home = home_for(directory)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import corpus
 import measure
+import samples
 from results import Result
 
 RUNS = 3
+KINDS = tuple(corpus.KINDS)
 SIZE = 8 * corpus.MIB
 # {how deflate_levels.c names it: (its pkg-config name, the macro)}; the last two are measured when they are there.
 LIBRARIES = {"ISA-L": ("libisal", "WITH_ISAL"), "zlib": ("zlib", "WITH_ZLIB"),
@@ -49,14 +51,30 @@ def measured(programs, path):
     return results
 
 
-def run(directory):
+def summary(results):
+    """Rows: for each level, the throughput and the size beside the base's, of each kind."""
+    rows = [["MiB/s, and size / zlib 6's", *results, ""]]
+    for way in next(iter(results.values())):
+        cells = []
+        for of_kind in results.values():
+            result, base = of_kind[way], of_kind[BASE]
+            speed = result.bytes_in / corpus.MIB / samples.spread(result.seconds).median
+            cells.append(f"{speed:.0f}, {result.bytes_out / base.bytes_out:.3f}")
+        rows.append([way, *cells, ""])
+    return rows
+
+
+def run(directory, kinds=KINDS):
     measure.require("gcc", "pkg-config")
     directory = Path(directory)
     programs, missing = build(directory)
     if missing:
         measure.note(f"not installed, and so not measured: {', '.join(missing)}")
-    for kind in corpus.KINDS:
+    results = {}
+    for kind in kinds:
         path = directory / kind
         path.write_bytes(corpus.stock(kind, SIZE))
-        measure.print_table(measured(programs, path), BASE, kind)
+        results[kind] = measured(programs, path)
+        measure.print_table(results[kind], BASE, kind)
+    measure.print_grid(summary(results))
     return True

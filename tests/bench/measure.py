@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import samples
-from results import Record, Result, Table, Verdict
+from results import Grid, Record, Result, Table, Verdict
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 BUILT_HOME = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home"
@@ -115,6 +115,11 @@ def print_table(results, base, title=""):
     """One line for each case, {name: Result}; ratios are those of the medians to the case `base`."""
     table = Table(title, base, results)
     report(table, table.text())
+
+
+def print_grid(rows):
+    grid = Grid(rows)
+    report(grid, grid.text())
 
 
 def note(text):

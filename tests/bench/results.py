@@ -69,6 +69,32 @@ COUNTS = [
 ]
 
 
+def aligned(rows):
+    """The first row has the headings; numbers are between the first and the last column."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:-1], widths[1:-1]), row[-1]]).rstrip()
+        for row in rows)
+
+
+def markdown_table(rows):
+    lines = [rows[0], ["---", *["--:"] * (len(rows[0]) - 2), "---"], *rows[1:]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+@dataclass
+class Grid:
+    """What was measured, once more and shorter: rows of text, the first with the headings."""
+
+    rows: list
+
+    def text(self):
+        return aligned(self.rows)
+
+    def markdown(self):
+        return markdown_table(self.rows)
+
+
 @dataclass
 class Table:
     """One line for each case; ratios are those of the medians to the case `base`."""
@@ -90,16 +116,10 @@ class Table:
         return rows
 
     def text(self):
-        rows = self.cells()
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        return "\n".join(
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:-1], widths[1:-1]), row[-1]]).rstrip()
-            for row in rows)
+        return aligned(self.cells())
 
     def markdown(self):
-        head, *rows = self.cells()
-        lines = [head, ["---", *["--:"] * (len(head) - 2), "---"], *rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return markdown_table(self.cells())
 
     def as_dict(self):
         rows = []
@@ -149,12 +169,12 @@ class Record:
 
     name: str
     about: str
-    parts: list = field(default_factory=list)  # Table, Verdict or str
+    parts: list = field(default_factory=list)  # Table, Grid, Verdict or str
 
     def markdown(self):
         lines = [f"## {self.name}", "", self.about, ""]
         for part in self.parts:
-            if isinstance(part, Table):
+            if isinstance(part, (Table, Grid)):
                 lines += ["", part.markdown(), ""]
             else:
                 lines.append("- " + (part if isinstance(part, str) else part.text().replace("ok  ", "ok:", 1)

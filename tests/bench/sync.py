@@ -79,7 +79,7 @@ def measured(directory, tree, cases):
             for state, of_state in taken.items()}
 
 
-def run(directory):
+def run(directory, kinds=tuple(KINDS)):
     measure.require("rclone", "node", "g++")
     directory = Path(directory)
     server = azurite.Azurite()
@@ -87,7 +87,7 @@ def run(directory):
     try:
         account = server.account(True)
         account.create(CONTAINER)
-        for kind in KINDS:
+        for kind in kinds:
             cases = cases_of(directory, account, kind)
             results = measured(directory, Tree(account, kind), cases)
             for state, result in results.items():

@@ -12,7 +12,7 @@ sys.path.insert(0, str(DIRECTORY))
 import machine  # noqa: E402
 import measure  # noqa: E402
 import samples  # noqa: E402
-from results import Record, Result, Table, Verdict  # noqa: E402
+from results import Grid, Record, Result, Table, Verdict  # noqa: E402
 
 BENCH = DIRECTORY.parent.parent / "tools/bench"
 
@@ -78,6 +78,12 @@ def test_a_table_has_each_form():
     assert "ratio" not in table.as_dict()["rows"][1]
 
 
+def test_a_grid_is_a_table_of_text():
+    grid = Grid([["", "journal", ""], ["ISA-L 1", "700, 1.1", ""]])
+    assert grid.text().splitlines() == ["          journal", "ISA-L 1  700, 1.1"]
+    assert grid.markdown().splitlines()[2] == "| ISA-L 1 | 700, 1.1 |  |"
+
+
 def test_a_record_keeps_the_order_of_what_was_reported(capsys):
     record = measure.start("name", "What it measures.")
     measure.note("a note")
@@ -113,7 +119,8 @@ def test_a_build_that_is_not_like_a_release_is_a_warning(tmp_path, options, warn
     assert [warning in text for text in warnings] == ([True] if warning else [])
 
 
-@pytest.mark.parametrize("arguments", [["--runs", "0"], ["--runs", "x"], ["--json", "--markdown"], ["nothing"]])
+@pytest.mark.parametrize("arguments", [["--runs", "0"], ["--runs", "x"], ["--json", "--markdown"], ["nothing"],
+                                       ["archive:pictures"], ["log:json"]])
 def test_usage_errors_end_with_2(arguments):
     found = subprocess.run([BENCH, *arguments], capture_output=True, text=True, check=False)
     assert found.returncode == 2
