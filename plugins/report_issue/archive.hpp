@@ -102,6 +102,7 @@ class Archive {
   std::deque<Piece*> to_deflate_, to_sum_;
   bool is_summing_ = false;
   BlockPool plain_blocks_, deflated_blocks_;
+  size_t piece_bytes_;
   size_t max_contents_;
   size_t contents_ = 0;  // pieces in order_ that hold blocks
   std::vector<Sha256Digest> digests_;
