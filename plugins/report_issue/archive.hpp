@@ -66,7 +66,8 @@ class Archive {
   using Fill = std::function<void(Writer&)>;
 
   // `fill` runs in its own thread, beside `workers` threads that compute checksums and deflate.
-  Archive(unsigned workers, Fill fill);
+  // The level is one of deflater.hpp.
+  Archive(unsigned workers, int level, Fill fill);
   Archive(const Archive&) = delete;
   Archive& operator=(const Archive&) = delete;
   ~Archive();
@@ -92,7 +93,7 @@ class Archive {
   void deflate(std::unique_lock<std::mutex>& lock, Deflater& deflater);
   void finish_step(Piece& piece);
   void fill_all(const Fill& fill);
-  void work();
+  void work(int level);
   void stop();
 
   std::mutex mutex_;

@@ -1,10 +1,14 @@
 // Collects the node's state for a report: status, configuration, units, disks, kernel messages.
 #include "facts.hpp"
 
+#include <poll.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <optional>
+#include <utility>
 
 #include "support/files.hpp"
 #include "support/json.hpp"
@@ -18,6 +22,7 @@ namespace jetpack::report_issue {
 
 namespace {
 
+using jetpack::Errc;
 using jetpack::Error;
 using rapidjson::Value;
 
@@ -62,25 +67,71 @@ std::string own_path() {
   return path.empty() ? "jetpack" : path;
 }
 
-Fact run_command(const jetpack::Process& process, const Command& command) {
-  Fact fact{command.name, joined(command.argv), {}, {}};
+jetpack::ProcessSpec spec_of(const Command& command) {
   jetpack::ProcessSpec spec{command.argv};
   if (spec.argv.front() == "jetpack") spec.argv.front() = own_path();
   spec.env = {"LC_ALL=C.UTF-8", "SYSTEMD_COLORS=0"};
   spec.deadline = command_timeout;
   spec.capture_bytes = max_output;
-  try {
-    const auto result = process.run(spec);
-    fact.content = result.out;
-    if (!fact.content.empty()) return fact;
-    fact.why = result.timed_out
-                   ? "timed out after " + std::to_string(command_timeout.count()) + " ms"
-               : result.err.empty() ? "no output"
-                                    : first_line(result.err);
-  } catch (const Error& e) {
-    fact.why = first_line(e.what());
+  return spec;
+}
+
+// A command whose output becomes the content of its fact.
+class Run {
+ public:
+  Run(const jetpack::Process& process, const Command& command)
+      : fact_{command.name, joined(command.argv), {}, {}} {
+    try {
+      process_.emplace(process.start(spec_of(command)));
+    } catch (const Error& e) {
+      fact_.why = first_line(e.what());
+    }
   }
-  return fact;
+
+  bool is_running() const { return process_.has_value(); }
+  int descriptor() const { return process_->descriptor(); }
+
+  // Reads what there is, and never waits.
+  void read() {
+    try {
+      const auto result = process_->result();
+      if (!result) return;
+      fact_.content = result->out;
+      if (fact_.content.empty()) fact_.why = why_empty(*result);
+    } catch (const Error& e) {
+      fact_.why = first_line(e.what());
+    }
+    process_.reset();
+  }
+
+  Fact fact() && { return std::move(fact_); }
+
+ private:
+  static std::string why_empty(const jetpack::ProcessResult& result) {
+    if (result.timed_out)
+      return "timed out after " + std::to_string(command_timeout.count()) + " ms";
+    return result.err.empty() ? "no output" : first_line(result.err);
+  }
+
+  Fact fact_;
+  std::optional<jetpack::RunningProcess> process_;
+};
+
+// Waits until one of those that run has something to read, and reads it; false when none runs.
+bool go_on(std::vector<Run>& runs) {
+  std::vector<pollfd> descriptors;
+  std::vector<Run*> running;
+  for (auto& run : runs) {
+    if (!run.is_running()) continue;
+    descriptors.push_back({run.descriptor(), POLLIN, 0});
+    running.push_back(&run);
+  }
+  if (running.empty()) return false;
+  if (::poll(descriptors.data(), descriptors.size(), -1) < 0 && errno != EINTR)
+    throw Error(Errc::failed, "cannot wait for commands: " + support::system_message(errno));
+  for (size_t i = 0; i < running.size(); ++i)
+    if (descriptors[i].revents != 0) running[i]->read();
+  return true;
 }
 
 constexpr std::array<std::string_view, 18> secret_words{
@@ -157,6 +208,18 @@ std::vector<Fact> planned_facts() {
   return facts;
 }
 
+std::vector<Fact> run_commands(const jetpack::Process& process) {
+  std::vector<Run> runs;
+  runs.reserve(commands().size());
+  for (const auto& command : commands()) runs.emplace_back(process, command);
+  while (go_on(runs)) {
+  }
+  std::vector<Fact> facts;
+  facts.reserve(runs.size());
+  for (auto& run : runs) facts.push_back(std::move(run).fact());
+  return facts;
+}
+
 std::vector<Fact> gather_facts(const jetpack::Call& call) {
   using jetpack::Format;
   const auto config = call.service<jetpack::Config>();
@@ -166,7 +229,7 @@ std::vector<Fact> gather_facts(const jetpack::Call& call) {
                                [&] { return config.require("", Format::json); }),
                           tree("node/properties.json", "jetpack props get --json",
                                [&] { return config.require_property("", Format::json); })};
-  for (const auto& command : commands()) facts.push_back(run_command(process, command));
+  for (auto& fact : run_commands(process)) facts.push_back(std::move(fact));
   return facts;
 }
 

@@ -19,6 +19,10 @@ struct Fact {
 // The names and sources of the facts that gather_facts returns.
 std::vector<Fact> planned_facts();
 
+// Runs all commands at once, so that one that hangs does not delay the others. Their facts are in
+// the order of planned_facts.
+std::vector<Fact> run_commands(const jetpack::Process& process);
+
 // Gathers all facts, with a time limit of some seconds for each; one that fails says why. Forks, so
 // call it before starting threads.
 std::vector<Fact> gather_facts(const jetpack::Call& call);

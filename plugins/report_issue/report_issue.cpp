@@ -12,6 +12,7 @@
 #include "archive.hpp"
 #include "collector.hpp"
 #include "contents.hpp"
+#include "deflater.hpp"
 #include "destination.hpp"
 #include "facts.hpp"
 #include "support/json_writer.hpp"
@@ -42,6 +43,7 @@ constexpr std::string_view disposition = "disposition=file; attachment";
 struct Plan {
   Selection selection;
   uint64_t max_bytes = 0;
+  int level = jetpack::report_issue::automatic_level;
   std::string cluster, node;
   std::string version;  // jetpack's
   std::chrono::system_clock::time_point created = std::chrono::system_clock::now();
@@ -110,6 +112,7 @@ Plan make_plan(const Call& call) {
     plan.selection.since =
         ::time(nullptr) - std::chrono::duration_cast<std::chrono::seconds>(*since).count();
   plan.max_bytes = parse_size(*call.text("max-size"));
+  if (const auto level = call.integer("level")) plan.level = static_cast<int>(*level);
   plan.cluster = fact_or(call, "cluster", "unknown");
   plan.node = fact_or(call, "node", host_name());
   plan.version = call.host_version();
@@ -153,7 +156,7 @@ class Report {
         redactor_(call.service<jetpack::Log>().redactor()),
         facts_(jetpack::report_issue::gather_facts(call)),
         own_(status_of(own_file)),
-        archive_(worker_count(), [this](Archive::Writer& writer) { fill(writer); }) {}
+        archive_(worker_count(), plan.level, [this](Archive::Writer& writer) { fill(writer); }) {}
 
   Archive& archive() { return archive_; }
   // Valid once the whole archive has been read.
@@ -362,6 +365,10 @@ JETPACK_PLUGIN(
             "max-size", "SIZE",
             "Include only the last SIZE bytes of each file (500k, 20m, 2g); 0 is no limit")
             .fallback("8g"),
+        jetpack::option("level", "N",
+                        "Compression level, from 1, the fastest, to 9, the smallest; default is 1 "
+                        "or 2, chosen by the content")
+            .integer(jetpack::report_issue::fastest_level, jetpack::report_issue::smallest_level),
         jetpack::flag("dry-run", "List what would be collected, without creating an archive"),
         jetpack::flag("json", "Print JSON"),
         jetpack::description(

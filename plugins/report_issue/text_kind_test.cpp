@@ -71,4 +71,17 @@ TEST_CASE("text is distinguished from everything else") {
     CHECK(why_opaque(head).ends_with("secrets in it cannot be masked"));
 }
 
+TEST_CASE("odd bytes are counted wherever they are") {
+  constexpr size_t size = 300;  // of which 1 % is 3
+  for (size_t at = 0; at + 4 <= size; ++at) {
+    std::string text(size, 'x');
+    text.replace(at, 3, "\x01\x7F\x01");
+    CHECK(why_opaque(text) == "");
+    text[at + 3] = '\x02';
+    CHECK(why_opaque(text).starts_with("not text"));
+    text.replace(at, 4, "\xC3\xB6\t\n");
+    CHECK(why_opaque(text) == "");
+  }
+}
+
 }  // namespace jetpack::report_issue

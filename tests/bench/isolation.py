@@ -9,10 +9,14 @@ import sys
 from pathlib import Path
 
 import measure
+import samples
 
 sys.path.insert(0, str(measure.REPOSITORY / "tests/bad-plugins"))
 from hostile_bundle import ID, Bundle  # noqa: E402
 
+RUNS = 200
+LOADS = 300
+LATE_RUNS = 5
 WALL_MS = 300
 HANGING = ("sleep", "spin", "deaf", "stop", "fork-and-hang", "constructor-hang")
 
@@ -56,17 +60,17 @@ def cases_of(directory, library):
             case("as a bundle", bundle.home, binary, "hostile")], bundle
 
 
-def load_times(bundle, runs=300):
-    """{checked or unchecked: median µs of one load}, each in a process of its own, in shuffled order."""
+def load_times(bundle):
+    """{checked or unchecked: µs of each load}, each in a process of its own, in shuffled order."""
     build_directory = measure.BUILT_HOME.parent
     subprocess.run(["ninja", "-C", build_directory, "--quiet", "core/load-bench"], check=True)
     program, active = build_directory / "core/load-bench", bundle.home / "plugins/active" / ID
-    samples = {"checked": [], "unchecked": []}
-    for _ in range(runs):
-        for kind in random.sample(list(samples), len(samples)):
-            samples[kind].append(int(subprocess.run([program, kind, active, "lib/hostile.so"], check=True,
+    taken = {"checked": [], "unchecked": []}
+    for _ in range(LOADS):
+        for kind in random.sample(list(taken), len(taken)):
+            taken[kind].append(int(subprocess.run([program, kind, active, "lib/hostile.so"], check=True,
                                                     stdout=subprocess.PIPE).stdout) / 1000)
-    return {kind: statistics.median(taken) for kind, taken in samples.items()}
+    return taken
 
 
 def lateness(case):
@@ -74,7 +78,7 @@ def lateness(case):
     late = {}
     for behaviour in HANGING:
         taken = []
-        for _ in range(5):
+        for _ in range(LATE_RUNS):
             command = measure.Case("", ["/bin/sh", "-c", '"$0" "$@" 2>/dev/null; [ $? = 137 ]', *case.command],
                                    {**case.environment, "HOSTILE": behaviour})
             taken.append(measure.run_once(command)[0] * 1000 - WALL_MS)
@@ -87,17 +91,19 @@ def run(directory):
     directory = Path(directory)
     os.chmod(directory, 0o755)
     cases, bundle = cases_of(directory, build(directory))
-    results = measure.side_by_side(cases)
+    results = measure.side_by_side(cases, RUNS)
     measure.print_table(results, "as a built-in")
-    loads = load_times(bundle)
-    print(f"one load: unchecked {loads['unchecked']:.0f} µs, checked {loads['checked']:.0f} µs")
+    loads = {kind: samples.spread(taken) for kind, taken in load_times(bundle).items()}
+    for kind, load in loads.items():
+        measure.note(f"one {kind} load: {load.minimum:.0f} / {load.median:.0f} / {load.maximum:.0f} µs "
+                     f"(minimum, median, maximum of {LOADS})")
     bundle.sign(limits={"wall": WALL_MS})
     late = lateness(cases[2])
-    print("ended after the deadline: " + ", ".join(f"{name} {ms:.0f} ms" for name, ms in late.items()))
+    measure.note("ended after the deadline: " + ", ".join(f"{name} {ms:.0f} ms" for name, ms in late.items()))
     builtin = results["as a built-in"].milliseconds
     return all([
         measure.budget("isolation of a plugin from a directory", results["from a directory"].milliseconds - builtin, 0.6, " ms"),
         measure.budget("isolation of a bundle, checks included", results["as a bundle"].milliseconds - builtin, 0.6, " ms"),
-        measure.budget("checked load, more than unchecked", (loads["checked"] - loads["unchecked"]) / 1000, 0.15, " ms"),
+        measure.budget("checked load, more than unchecked", (loads["checked"].median - loads["unchecked"].median) / 1000, 0.15, " ms"),
         measure.budget("latest end after the deadline", max(late.values()), 250, " ms"),
     ])

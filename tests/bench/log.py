@@ -5,6 +5,7 @@ from pathlib import Path
 
 import measure
 
+RUNS = 200
 SYNCED_WRITE = r"""
 #include <fcntl.h>
 #include <unistd.h>
@@ -33,7 +34,7 @@ def run(directory):
                           environment)
     floor = measure.Case("process + 4 KiB write + fsync", [str(directory / "write"), str(directory / "data")],
                          environment, str(directory))
-    results = measure.side_by_side([queued, floor])
+    results = measure.side_by_side([queued, floor], RUNS)
     measure.print_table(results, floor.name)
     return measure.budget("jetpack log / synced write",
-                          results[queued.name].milliseconds / results[floor.name].milliseconds, 3)
+                          results[queued.name].ratio(results[floor.name]), 3)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: runs side by side in shuffled order, exact counts, and the table."""
+"""What the benchmarks share: runs side by side in shuffled order, exact counts, and what is reported of them."""
 
 import atexit
 import functools
@@ -6,11 +6,13 @@ import os
 import random
 import re
 import shutil
-import statistics
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import samples
+from results import Grid, Record, Result, Table, Verdict
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 BUILT_HOME = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home"
@@ -26,12 +28,14 @@ class Case:
     directory: str = "/"
 
 
-@dataclass
-class Result:
-    milliseconds: float  # median
-    peak_kib: int  # the least peak that was seen: what it needs
-    instructions: int = 0
-    libraries: int = 0
+recorded = Record("", "")  # of the benchmark that runs
+
+
+def start(name, about):
+    """What is reported from now on belongs to this benchmark; its record."""
+    global recorded
+    recorded = Record(name, about)
+    return recorded
 
 
 @functools.cache
@@ -59,18 +63,24 @@ def run_fully(case):
     return int(nanoseconds) / 1e9, int(kib), int(microseconds) / 1e6
 
 
-def side_by_side(cases, runs=200):
-    """Runs every case `runs` times, the order shuffled in each round; {name: Result}."""
-    samples = {case.name: [] for case in cases}
-    for case in cases:
+def summary(taken, **more):
+    """The Result of what run_fully returned in each round."""
+    seconds, kib, cpu = map(list, zip(*taken))
+    return Result(seconds, cpu, min(kib), **more)
+
+
+def side_by_side(cases, runs=200, prepare=lambda case: None, is_warmed=True):
+    """Runs every case `runs` times, the order shuffled in each round; {name: Result}. `prepare` runs
+    before each, unmeasured. Every case runs once before, unless what it needs is warm already."""
+    taken = {case.name: [] for case in cases}
+    for case in cases if is_warmed else ():
+        prepare(case)
         run_once(case)
     for _ in range(runs):
         for case in random.sample(cases, len(cases)):
-            samples[case.name].append(run_once(case))
-    return {
-        name: Result(statistics.median(s for s, _ in taken) * 1000, min(kib for _, kib in taken))
-        for name, taken in samples.items()
-    }
+            prepare(case)
+            taken[case.name].append(run_fully(case))
+    return {name: summary(runs_of_it) for name, runs_of_it in taken.items()}
 
 
 def instructions(case):
@@ -96,23 +106,33 @@ def count_exactly(cases, results):
         results[case.name].libraries = mapped_libraries(case)
 
 
-def print_table(results, base):
-    """One line for each case; the ratio is that of the medians to the case `base`."""
-    width = max(map(len, results)) + 2
-    print(f"{'':{width}}{'median ms':>10}{'ratio':>8}{'M instr.':>10}{'peak MB':>9}{'libraries':>11}")
-    for name, r in results.items():
-        ratio = r.milliseconds / results[base].milliseconds
-        counts = f"{r.instructions / 1e6:10.3f}" if r.instructions else f"{'':10}"
-        libraries = f"{r.libraries:11}" if r.libraries else ""
-        print(f"{name:{width}}{r.milliseconds:10.2f}{ratio:8.2f}{counts}{r.peak_kib / 1024:9.1f}{libraries}")
-    print(f"(ratio: to {base})")
+def report(part, text):
+    recorded.parts.append(part)
+    print(text, flush=True)
+
+
+def print_table(results, base, title=""):
+    """One line for each case, {name: Result}; ratios are those of the medians to the case `base`."""
+    table = Table(title, base, results)
+    report(table, table.text())
+
+
+def print_grid(rows):
+    grid = Grid(rows)
+    report(grid, grid.text())
+
+
+def note(text):
+    report(text, text)
 
 
 def budget(what, value, limit, unit=""):
-    """Prints one line of the verdict; returns whether it holds."""
-    holds = value <= limit
-    print(f"  {'ok  ' if holds else 'OVER'}  {what}: {value:.3g}{unit}, budget {limit:g}{unit}")
-    return holds
+    """Prints one line of the verdict; returns whether it holds. A value may be a Ratio: then the
+    verdict says when the runs differ too much to tell."""
+    found = value if isinstance(value, samples.Ratio) else samples.Ratio(value, value, value)
+    verdict = Verdict(what, found.value, limit, unit, found.low, found.high)
+    report(verdict, f"  {verdict.text()}")
+    return verdict.holds
 
 
 def jetpack_environment(home):

@@ -5,7 +5,6 @@ import json
 import os
 import random
 import shutil
-import statistics
 from pathlib import Path
 
 import drain
@@ -13,6 +12,7 @@ import measure
 from servers import azurite
 
 RUNS = 3
+STATES = ("first", "nothing changed", "1 % changed")
 CONTAINER, PREFIX = "locker", "projects"
 # {kind: (files, prefixes, bytes of each)}
 KINDS = {"small": (2000, 50, 100_000), "large": (4, 1, 64 << 20)}
@@ -62,33 +62,24 @@ def files_of(tree):
 
 
 def measured(directory, tree, cases):
-    """{(case, state): the median of the seconds}."""
-    samples = {}
-
-    def run_all(state):
-        for case in random.sample(cases, len(cases)):
-            samples.setdefault((case.name, state), []).append(measure.run_fully(case))
-
+    """{state: {case: Result}}."""
+    taken = {state: {case.name: [] for case in cases} for state in STATES}
     for _ in range(RUNS):
         for path in (directory / tree.kind).iterdir():
             shutil.rmtree(path)
-        run_all("first")
-        run_all("nothing changed")
-        tree.change()
-        run_all("1 % changed")
+        for state in STATES:
+            if state == "1 % changed":
+                tree.change()
+            for case in random.sample(cases, len(cases)):
+                taken[state][case.name].append(measure.run_fully(case))
     ours, theirs = (files_of(directory / tree.kind / case.name) for case in cases)
     if ours != theirs or len(ours) != len(tree.names):
         raise RuntimeError("the trees differ")
-    print(f"{tree.kind + f', {len(tree.names)} x {tree.size} bytes':36}{'s':>8}{'CPU s':>8}{'peak MB':>9}")
-    results = {}
-    for (name, state), taken in samples.items():
-        seconds, kib, cpu = map(statistics.median, zip(*taken))
-        results[name, state] = seconds
-        print(f"{f'  {name}, {state}':36}{seconds:8.3f}{cpu:8.3f}{kib / 1024:9.1f}")
-    return results
+    return {state: {name: measure.summary(runs) for name, runs in of_state.items()}
+            for state, of_state in taken.items()}
 
 
-def run(directory):
+def run(directory, kinds=tuple(KINDS)):
     measure.require("rclone", "node", "g++")
     directory = Path(directory)
     server = azurite.Azurite()
@@ -96,11 +87,12 @@ def run(directory):
     try:
         account = server.account(True)
         account.create(CONTAINER)
-        for kind in KINDS:
+        for kind in kinds:
             cases = cases_of(directory, account, kind)
             results = measured(directory, Tree(account, kind), cases)
-            for state in ("first", "nothing changed", "1 % changed"):
-                ratio = results["jetpack", state] / results["rclone", state]
+            for state, result in results.items():
+                measure.print_table(result, "rclone", f"{kind}, {KINDS[kind][0]} x {KINDS[kind][2]} bytes, {state}")
+                ratio = result["jetpack"].ratio(result["rclone"])
                 within = measure.budget(f"{kind}, {state}: jetpack / rclone, time", ratio, 1) and within
     finally:
         server.remove()

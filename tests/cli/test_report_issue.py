@@ -238,6 +238,20 @@ def test_a_dry_run_creates_nothing(jetpack, node, tmp_path):
     assert {"path": str(node / "logs/jetpack.log"), "bytes": 39} in listed
 
 
+def test_every_level_archives_the_same_and_higher_ones_take_less(archive, node):
+    text = "".join(f"slurmd[1711]: job {i * 37} of user ada completed on execute-{i % 40} after {i * i % 977} s\n"
+                   for i in range(50_000))
+    node.write("logs/jobs.log", text)
+    sizes = {}
+    for level in (None, 1, 2, 3, 4, 6, 9):
+        opened, _ = archive(*([] if level is None else ["--level", str(level)]))
+        name = f"files{node / 'logs/jobs.log'}"
+        assert opened.read(name).decode() == text
+        sizes[level] = opened.getinfo(name).compress_size
+    assert sizes[None] == sizes[2]
+    assert sizes[9] < sizes[4] < sizes[1]
+
+
 def test_json(jetpack, node, tmp_path):
     answer = json.loads(jetpack.answer("report_issue", "--json", "--output", tmp_path / "r.zip"))
     assert answer["location"] == str(tmp_path / "r.zip")
@@ -250,6 +264,9 @@ def test_json(jetpack, node, tmp_path):
     (["--max-size", "many"], "--max-size"),
     (["--max-size", "3x"], "--max-size"),
     (["--max-size", "99999999999999g"], "--max-size"),
+    (["--level", "0"], "--level"),
+    (["--level", "10"], "--level"),
+    (["--level", "best"], "--level"),
     (["--upload", "--output", "x.zip"], "cannot be combined with"),
     (["--since", "yesterday"], "since"),
 ])
