@@ -25,9 +25,6 @@ using std::chrono::steady_clock;
 // What one request asks for: small enough that the last ones end together.
 constexpr uint64_t most_piece = 8 << 20;
 constexpr uint64_t least_piece = 1 << 20;
-// Written at once, at multiples of it: the kernel then takes large folios of its cache, which costs
-// half of what it costs by pages.
-constexpr size_t write_size = 512 << 10;
 // An attempt that fetched at least this much got somewhere.
 constexpr uint64_t least_progress = 64 << 10;
 constexpr milliseconds watch_interval{100};
@@ -36,7 +33,7 @@ constexpr milliseconds keep_interval{200};
 
 uint64_t piece_size(uint64_t bytes, int connections) {
   const uint64_t share = bytes / static_cast<uint64_t>(connections);
-  const uint64_t rounded = (share + write_size - 1) / write_size * write_size;
+  const uint64_t rounded = (share + least_piece - 1) / least_piece * least_piece;
   return std::clamp(rounded, least_piece, most_piece);
 }
 
@@ -57,8 +54,16 @@ class Piece {
   void take(std::string_view data) {
     received_->fetch_add(data.size(), std::memory_order_relaxed);
     while (!data.empty()) {
-      // So that the next write begins at a multiple of its size.
-      const size_t room = write_size - at_ % write_size - held_;
+      // What fills whole units is written from where it is.
+      const uint64_t end = at() + data.size();
+      const uint64_t whole = end - end % write_unit;
+      if (held_ == 0 && whole > at_) {
+        const auto size = static_cast<size_t>(whole - at_);
+        write(data.substr(0, size));
+        data.remove_prefix(size);
+        continue;
+      }
+      const size_t room = write_unit - at() % write_unit;
       const size_t size = std::min(room, data.size());
       std::memcpy(buffer_ + held_, data.data(), size);
       held_ += size;
@@ -67,8 +72,13 @@ class Piece {
     }
   }
 
-  void flush() {
-    const std::string_view data(buffer_, std::exchange(held_, 0));
+  void flush() { write({buffer_, std::exchange(held_, 0)}); }
+
+  // What is in the file.
+  Range written() const { return {range_.begin, at_}; }
+
+ private:
+  void write(std::string_view data) {
     {
       const std::lock_guard lock(*writing_);
       file_->write_at(at_, data);
@@ -76,10 +86,6 @@ class Piece {
     at_ += data.size();
   }
 
-  // What is in the file.
-  Range written() const { return {range_.begin, at_}; }
-
- private:
   const PartialFile* file_;
   std::mutex* writing_;
   Range range_;
@@ -185,7 +191,7 @@ void Fetch::fetch_range(Range range, char* buffer) {
 
 void Fetch::work() {
   try {
-    const auto buffer = std::make_unique_for_overwrite<char[]>(write_size);
+    const auto buffer = std::make_unique_for_overwrite<char[]>(write_unit);
     while (const auto range = next()) fetch_range(*range, buffer.get());
   } catch (...) {
     fail(std::current_exception());
