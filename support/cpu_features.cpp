@@ -25,6 +25,7 @@ CpuFeatures ask() {
   if (__get_cpuid_max(0, nullptr) < 7) return found;
   __cpuid(1, a, b, c, d);
   found.ssse3 = (c & bit_SSSE3) != 0;
+  found.pclmul = (c & bit_PCLMUL) != 0;
   const uint64_t kept = (c & bit_OSXSAVE) != 0 ? kept_state() : 0;
   __cpuid_count(7, 0, a, b, c, d);
   found.sha = (b & bit_SHA) != 0;

@@ -9,6 +9,7 @@ struct CpuFeatures {
   bool avx2 = false;
   bool avx512bw = false;
   bool sha = false;
+  bool pclmul = false;
 };
 
 // Asks the processor with the first call, and not when a program starts, as the compiler's

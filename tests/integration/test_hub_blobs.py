@@ -17,6 +17,7 @@ import pytest
 from hubs import Hub, run
 from servers import blob_client, npm
 
+CRC64_OF_DIGITS = "iJh5CoYUi64="  # of "123456789", as the catalogue of CRCs has it
 NODE_CLIENT = """
 const {BlobServiceClient, StorageSharedKeyCredential, ContainerClient} = require("@azure/storage-blob");
 const crypto = require("crypto");
@@ -135,6 +136,26 @@ def test_a_blob_comes_back_whole_and_in_parts(account):
         "Range": "bytes=0-9", "x-ms-range-get-content-md5": "true"})
     assert summed.headers["Content-MD5"] == base64.b64encode(
         hashlib.md5(content[:10]).digest()).decode()
+    account.put("locker/digits", b"0123456789")
+    asked = {"Range": "bytes=1-9", "x-ms-range-get-content-crc64": "true"}
+    guarded = account.ask("GET", "locker/digits", headers=asked)
+    assert (guarded.body, guarded.headers["x-ms-content-crc64"]) == (b"123456789", CRC64_OF_DIGITS)
+    both = account.ask("GET", "locker/digits", headers={**asked, "x-ms-range-get-content-md5": "true"})
+    assert (both.status, both.code) == (400, "InvalidHeaderValue")
+
+
+@pytest.mark.parametrize("query", [{}, {"comp": "block", "blockid": "MDAx"}])
+def test_content_is_checked_by_its_crc64(account, query):
+    headers = {"x-ms-blob-type": "BlockBlob", "x-ms-content-crc64": CRC64_OF_DIGITS}
+    good = account.ask("PUT", "locker/guarded", b"123456789", headers, **query)
+    assert (good.status, good.headers["x-ms-content-crc64"]) == (201, CRC64_OF_DIGITS), good.body
+    assert "Content-MD5" not in good.headers
+    bad = account.ask("PUT", "locker/unguarded", b"123456780", headers, **query)
+    assert (bad.status, bad.code) == (400, "Crc64Mismatch")
+    assert account.get("locker/unguarded") is None
+    md5 = base64.b64encode(hashlib.md5(b"123456789").digest()).decode()
+    both = account.ask("PUT", "locker/unguarded", b"123456789", {**headers, "Content-MD5": md5}, **query)
+    assert (both.status, both.code) == (400, "InvalidHeaderValue")
 
 
 def test_conditions_are_kept(account):

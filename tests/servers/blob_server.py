@@ -34,6 +34,27 @@ def make_blob(content, listed="", headers=()):
                 base64.b64encode(hashlib.md5(content).digest()).decode(), listed, dict(headers))
 
 
+def make_crc64_table():
+    """What each byte makes of a CRC-64/NVME."""
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0x9A6C9329AC4BC9B5 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+CRC64_TABLE = make_crc64_table()
+
+
+def crc64(content):
+    """As in x-ms-content-crc64."""
+    state = (1 << 64) - 1
+    for byte in content:
+        state = state >> 8 ^ CRC64_TABLE[(state ^ byte) & 255]
+    return base64.b64encode(struct.pack("<Q", state ^ (1 << 64) - 1)).decode()
+
+
 # -- Faults --------------------------------------------------------------------------------------
 
 
@@ -69,6 +90,23 @@ def garbled(exchange, blob):
     content[len(content) // 2] ^= 1
     exchange.wfile.write(bytes(content))
     return True
+
+
+def cut_garbled(after):
+    """A part with a byte that is not what it was; then the connection is reset."""
+    def fault(exchange, blob):
+        content = exchange.begin(blob)
+        exchange.wfile.write(bytes([content[0] ^ 1]) + content[1:after])
+        exchange.wfile.flush()
+        exchange.drop(True)
+        return True
+    return fault
+
+
+def garbled_upload(exchange, _):
+    """The server receives another byte than was sent."""
+    exchange.body = bytes([exchange.body[0] ^ 1]) + exchange.body[1:]
+    return False
 
 
 def short_range(exchange, blob):
@@ -242,6 +280,8 @@ class Exchange(http.server.BaseHTTPRequestHandler):
             first, last = self.range[0], min(self.range[1], len(content) - 1)
             headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
             content = content[first:last + 1]
+        if ranged and self.store.knows_crc64 and self.headers.get("x-ms-range-get-content-crc64"):
+            headers["x-ms-content-crc64"] = crc64(content)
         if blob.md5:
             headers["x-ms-blob-content-md5" if ranged else "Content-MD5"] = blob.md5
         self.head(206 if ranged else 200, {**headers, "Content-Length": str(len(content)),
@@ -250,6 +290,12 @@ class Exchange(http.server.BaseHTTPRequestHandler):
 
     def take(self):
         """Put Blob, Put Block, Put Block List."""
+        answer, crc = {}, self.headers.get("x-ms-content-crc64")
+        if crc and self.store.knows_crc64:
+            answer = {"x-ms-content-crc64": crc64(self.body)}
+            if crc != answer["x-ms-content-crc64"]:
+                self.refuse(400, "Crc64Mismatch")
+                return
         if self.headers.get("Content-MD5", self.md5(self.body)) != self.md5(self.body):
             self.refuse(400, "Md5Mismatch")
             return
@@ -267,7 +313,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
                 md5=self.headers.get("x-ms-blob-content-md5"))
         else:
             self.store.blobs[self.name] = make_blob(self.body)
-        self.reply(201)
+        self.reply(201, headers=answer)
 
     @staticmethod
     def md5(content):
@@ -381,6 +427,7 @@ class BlobServer:
         self.page = 5000
         self.is_endless = False  # each page of a listing is empty, and has a next one
         self.clock_ahead = 0  # seconds
+        self.knows_crc64 = False  # as Azurite; computing it is slow here
         self.sas = None  # signatures that are good; None: anybody may do everything
         self.tokens = None  # bearer tokens that are good
         self.delegations = []

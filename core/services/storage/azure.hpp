@@ -3,6 +3,7 @@
 // By the REST reference of the Blob service, version 2021-12-02.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "services/storage/blob_xml.hpp"
 #include "services/storage/locker_source.hpp"
 #include "services/storage/md5.hpp"
+#include "services/storage/ranges.hpp"
 
 namespace jetpack::storage {
 
@@ -61,14 +63,23 @@ class Azure {
   // The blobs after `marker`, which is empty for the first page. Names are those in the locker.
   BlobPage page(std::string_view prefix, const std::string& marker);
 
-  // Gives bytes begin to end - 1 of the blob to `take`, in order. Throws BlobChanged when its ETag
-  // or length is no longer that of `blob`.
+  // Told about a response of get() as it begins: its bytes, and their CRC64 as the header has it,
+  // empty where it has none.
+  using Announce = std::function<void(Range range, const std::string& crc64)>;
+
+  // Gives bytes begin to end - 1 of the blob to `take`, in order. With `announce` asks for their
+  // CRC64, unless they are more than most_guarded. Throws BlobChanged when the blob's ETag or length
+  // is no longer that of `blob`.
   void get(const BlobInfo& blob, uint64_t begin, uint64_t end,
-           const std::function<void(std::string_view)>& take);
+           const std::function<void(std::string_view)>& take, const Announce& announce = nullptr);
 
   void put(std::string_view blob, const std::string& content_type, std::string_view content);
+  // The block carries its CRC64 where the locker checks that, else the MD5, which is computed when it
+  // is missing.
   void put_block(std::string_view blob, const std::string& id, std::string_view content,
-                 const Md5Digest& md5);
+                 std::optional<Md5Digest> md5);
+  // Whether blocks need no MD5, as far as is known.
+  bool checks_crc64() const { return checks_crc64_; }
   void put_block_list(std::string_view blob, const std::vector<std::string>& ids,
                       const std::string& content_type);
   // False when there was none.
@@ -88,6 +99,7 @@ class Azure {
     Parameters headers = {};
     std::string_view body = {};
     uint64_t max_body = 64 << 10;
+    bool may_be_unsupported = false;  // the caller looks at is_unsupported() first
   };
   class Lease;
 
@@ -102,6 +114,9 @@ class Azure {
   Network network_;
   AccessTokens tokens_;
   http::Halt halt_;
+  // Until the locker shows that it does not.
+  std::atomic<bool> gives_crc64_ = true;
+  std::atomic<bool> checks_crc64_ = true;
   std::mutex mutex_;  // of what follows
   std::vector<std::unique_ptr<http::Client>> idle_;
   LockerSource::Known reached_;  // the locker that reach_ is for

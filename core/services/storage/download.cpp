@@ -13,6 +13,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
+#include "services/storage/range_guard.hpp"
 #include "support/encoding.hpp"
 
 namespace jetpack::storage {
@@ -22,12 +23,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// What one request asks for: small enough that the last ones end together.
-constexpr uint64_t most_piece = 8 << 20;
+// What one request asks for: small enough that the last ones end together, and have a CRC64.
+constexpr uint64_t most_piece = most_guarded;
 constexpr uint64_t least_piece = 1 << 20;
-// Written at once, at multiples of it: the kernel then takes large folios of its cache, which costs
-// half of what it costs by pages.
-constexpr size_t write_size = 512 << 10;
 // An attempt that fetched at least this much got somewhere.
 constexpr uint64_t least_progress = 64 << 10;
 constexpr milliseconds watch_interval{100};
@@ -36,7 +34,7 @@ constexpr milliseconds keep_interval{200};
 
 uint64_t piece_size(uint64_t bytes, int connections) {
   const uint64_t share = bytes / static_cast<uint64_t>(connections);
-  const uint64_t rounded = (share + write_size - 1) / write_size * write_size;
+  const uint64_t rounded = (share + least_piece - 1) / least_piece * least_piece;
   return std::clamp(rounded, least_piece, most_piece);
 }
 
@@ -53,12 +51,25 @@ class Piece {
         received_(&received) {}
 
   uint64_t at() const { return at_ + held_; }
+  // Where the next request is to end.
+  uint64_t end() const { return guard_.range() ? guard_.range()->end : range_.end; }
+
+  void announce(Range range, const std::string& crc64) { guard_.open(range, crc64); }
 
   void take(std::string_view data) {
+    guard_.add(data);
     received_->fetch_add(data.size(), std::memory_order_relaxed);
     while (!data.empty()) {
-      // So that the next write begins at a multiple of its size.
-      const size_t room = write_size - at_ % write_size - held_;
+      // What fills whole units is written from where it is.
+      const uint64_t end = at() + data.size();
+      const uint64_t whole = end - end % write_unit;
+      if (held_ == 0 && whole > at_) {
+        const auto size = static_cast<size_t>(whole - at_);
+        write(data.substr(0, size));
+        data.remove_prefix(size);
+        continue;
+      }
+      const size_t room = write_unit - at() % write_unit;
       const size_t size = std::min(room, data.size());
       std::memcpy(buffer_ + held_, data.data(), size);
       held_ += size;
@@ -67,8 +78,31 @@ class Piece {
     }
   }
 
-  void flush() {
-    const std::string_view data(buffer_, std::exchange(held_, 0));
+  // To be called when a response ended. What did not arrive as it was sent has to come again: false.
+  bool settle() {
+    flush();
+    const auto guarded = guard_.range();
+    if (!guarded || at_ < guarded->end) return true;
+    if (guard_.close()) {
+      damages_ = 0;
+      return true;
+    }
+    received_->fetch_sub(at_ - guarded->begin, std::memory_order_relaxed);
+    at_ = guarded->begin;
+    ++damages_;
+    return false;
+  }
+
+  // What is in the file, and whole.
+  Range written() const { return {range_.begin, guard_.range() ? guard_.range()->begin : at_}; }
+
+  int damages() const { return damages_; }
+  std::string finding() const { return guard_.finding(); }
+
+ private:
+  void flush() { write({buffer_, std::exchange(held_, 0)}); }
+
+  void write(std::string_view data) {
     {
       const std::lock_guard lock(*writing_);
       file_->write_at(at_, data);
@@ -76,10 +110,6 @@ class Piece {
     at_ += data.size();
   }
 
-  // What is in the file.
-  Range written() const { return {range_.begin, at_}; }
-
- private:
   const PartialFile* file_;
   std::mutex* writing_;
   Range range_;
@@ -87,7 +117,14 @@ class Piece {
   char* buffer_;
   size_t held_ = 0;
   std::atomic<uint64_t>* received_;
+  RangeGuard guard_;
+  int damages_ = 0;
 };
+
+std::string damage_of(const Piece& piece) {
+  return "bytes were damaged on the way, " + std::to_string(piece.damages()) +
+         " times in a row from byte " + std::to_string(piece.at()) + ": their " + piece.finding();
+}
 
 // One transfer, while its threads run.
 class Fetch {
@@ -163,29 +200,33 @@ void Fetch::fetch_range(Range range, char* buffer) {
       record(piece.written());
     }
   };
+  const auto announce = [&](Range sent, const std::string& crc64) { piece.announce(sent, crc64); };
   while (piece.at() < range.end) {
     const uint64_t before = piece.at();
+    std::optional<http::Retryable> failure;
     try {
-      azure_->get(*blob_, before, range.end, take);
-      piece.flush();
-    } catch (const http::Retryable& failure) {
-      piece.flush();
-      if (azure_->halt().is_set()) break;
-      if (piece.at() - before >= least_progress) tries.progressed();
-      const auto pause = tries.after(failure);
-      if (!pause) {
-        record(piece.written());
-        throw tries.gives_up(failure);
-      }
-      azure_->halt().wait(*pause);
+      azure_->get(*blob_, before, piece.end(), take, announce);
+    } catch (const http::Retryable& e) {
+      failure = e;
     }
+    if (!piece.settle()) failure = http::Retryable(damage_of(piece));
+    if (!failure) continue;
+    if (azure_->halt().is_set()) break;
+    if (piece.at() >= before + least_progress) tries.progressed();
+    const auto pause = tries.after(*failure);
+    if (!pause || piece.damages() == most_damages) {
+      record(piece.written());
+      if (!pause) throw tries.gives_up(*failure);
+      throw Error(Errc::corrupt, failure->what());
+    }
+    azure_->halt().wait(*pause);
   }
   record(piece.written());
 }
 
 void Fetch::work() {
   try {
-    const auto buffer = std::make_unique_for_overwrite<char[]>(write_size);
+    const auto buffer = std::make_unique_for_overwrite<char[]>(write_unit);
     while (const auto range = next()) fetch_range(*range, buffer.get());
   } catch (...) {
     fail(std::current_exception());

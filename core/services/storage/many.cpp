@@ -12,6 +12,7 @@
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
 #include "services/storage/names.hpp"
+#include "services/storage/range_guard.hpp"
 #include "services/storage/wanted.hpp"
 #include "support/encoding.hpp"
 
@@ -38,8 +39,17 @@ class SmallFile {
   }
 
   uint64_t at() const { return at_; }
+  // Where the next request is to end.
+  uint64_t end() const { return guard_.range() ? guard_.range()->end : blob_->bytes; }
+
+  void announce(Range range, const std::string& crc64) { guard_.open(range, crc64); }
+
+  // To be called when a response ended: whether what arrived is what was sent.
+  bool settle() { return !guard_.range() || at_ < guard_.range()->end || guard_.close(); }
+  std::string finding() const { return guard_.finding(); }
 
   void restart() {
+    guard_ = {};
     at_ = 0;
     held_.clear();
     md5_ = Md5();
@@ -47,6 +57,7 @@ class SmallFile {
   }
 
   void take(std::string_view data) {
+    guard_.add(data);
     md5_.update(data);
     at_ += data.size();
     held_ += data;
@@ -70,6 +81,7 @@ class SmallFile {
 
   PartialFile file_;
   const BlobInfo* blob_;
+  RangeGuard guard_;
   uint64_t at_ = 0;
   std::string held_;  // the end of it, to be written: pieces from the network are short
   Md5 md5_;
@@ -129,20 +141,36 @@ void Many::fail(Wanted& wanted, std::exception_ptr why) {
 
 void Many::fill(SmallFile& file, const BlobInfo& blob) {
   http::Tries tries(azure_->settings().tries);
+  const auto take = [&](std::string_view data) {
+    file.take(data);
+    received_.fetch_add(data.size(), std::memory_order_relaxed);
+  };
+  // The MD5 tells of damage too, and all of it comes again.
+  Azure::Announce announce;
+  if (blob.md5.empty())
+    announce = [&](Range sent, const std::string& crc64) { file.announce(sent, crc64); };
+  int damages = 0;
   while (file.at() < blob.bytes) {
     const uint64_t before = file.at();
+    std::optional<http::Retryable> failure;
     try {
-      azure_->get(blob, before, blob.bytes, [&](std::string_view data) {
-        file.take(data);
-        received_.fetch_add(data.size(), std::memory_order_relaxed);
-      });
-    } catch (const http::Retryable& failure) {
-      if (file.at() - before >= worth_of_try) tries.progressed();
-      const auto pause = tries.after(failure);
-      if (!pause || azure_->halt().is_set()) throw tries.gives_up(failure);
-      azure_->halt().wait(*pause);
-      if (azure_->halt().is_set()) throw tries.gives_up(failure);
+      azure_->get(blob, before, file.end(), take, announce);
+    } catch (const http::Retryable& e) {
+      failure = e;
     }
+    if (!file.settle()) {
+      failure = http::Retryable("it was damaged on the way, " + std::to_string(++damages) +
+                                " times in a row: its " + file.finding());
+      received_.fetch_sub(file.at(), std::memory_order_relaxed);
+      file.restart();
+    }
+    if (!failure) continue;
+    if (damages == most_damages) throw Error(Errc::corrupt, failure->what());
+    if (file.at() >= before + worth_of_try) tries.progressed();
+    const auto pause = tries.after(*failure);
+    if (!pause || azure_->halt().is_set()) throw tries.gives_up(*failure);
+    azure_->halt().wait(*pause);
+    if (azure_->halt().is_set()) throw tries.gives_up(*failure);
   }
 }
 

@@ -242,8 +242,8 @@ Ranges PartialFile::resume(const Content& content, bool fresh) {
 
 void PartialFile::write_at(uint64_t offset, std::string_view data) const {
   while (!data.empty()) {
-    const ssize_t written =
-        ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
+    const size_t size = std::min<size_t>(data.size(), write_unit - offset % write_unit);
+    const ssize_t written = ::pwrite(fd_.get(), data.data(), size, static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail_system("write", destination_, errno);
     offset += static_cast<uint64_t>(written);

@@ -189,3 +189,18 @@ TEST_CASE("one at a time; who waits finds what the other has left") {
   CHECK(second.resume(some_content, false).text() == "0-4");
   CHECK_THROWS_AS(PartialFile(path, [] { throw Error(jetpack::Errc::failed, "enough"); }), Error);
 }
+
+TEST_CASE("what is longer than one write is in the file as it was, wherever it begins") {
+  const jetpack::support::TemporaryDirectory directory;
+  constexpr size_t unit = jetpack::storage::write_unit;
+  std::string content(3 * unit + 11, 'x');
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 7 + i / 251);
+  const std::string path = directory.path() + "/x";
+  auto file = partial(path);
+  file.resume({"az://a/b/c", "\"1\"", content.size()}, false);
+  file.write_at(0, std::string_view(content).substr(0, 5));
+  file.write_at(unit + 1, std::string_view(content).substr(unit + 1));
+  file.write_at(5, std::string_view(content).substr(5, unit - 4));
+  file.finish();
+  CHECK((content_of(path) == content));
+}

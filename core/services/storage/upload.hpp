@@ -19,7 +19,7 @@ using Content = std::function<size_t(char* buffer, size_t capacity)>;
 size_t block_size(size_t index);
 
 // Returns how many bytes were stored. What fits into one request goes in one; all else in blocks,
-// several at a time, that become a blob at the end. Each request carries its MD5.
+// several at a time, that become a blob at the end. Each request carries a checksum.
 uint64_t store(Azure& azure, std::string_view blob, const std::string& content_type,
                const Content& content, const Watch& watch);
 

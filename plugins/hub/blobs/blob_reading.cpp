@@ -15,6 +15,7 @@
 
 #include <jetpack/error.hpp>
 #include "blobs/blob_error.hpp"
+#include "support/crc64.hpp"
 #include "support/encoding.hpp"
 #include "support/text.hpp"
 #include "support/times.hpp"
@@ -24,7 +25,7 @@ namespace jetpack::hub {
 namespace {
 
 constexpr size_t part_of_range = 256 << 10;
-constexpr uint64_t max_range_with_md5 = 4 << 20;
+constexpr uint64_t max_range_with_checksum = 4 << 20;
 
 // Headers that a SAS can override.
 constexpr std::array<std::pair<const char*, const char*>, 5> overrides{{
@@ -70,16 +71,26 @@ void set_blob_headers(const BlobProperties& known, const ByteRange& range,
       response.set(header, support::one_line(value));
 }
 
-std::string range_md5(const OpenBlob& blob, const ByteRange& range) {
-  if (range.size > max_range_with_md5)
-    throw BlobError(400, "OutOfRangeInput", "a range with MD5 exceeds the limit of 4 MiB");
-  Poco::MD5Engine digest;
+void set_range_checksum(const OpenBlob& blob, const ByteRange& range, const BlobRequest& request,
+                        Poco::Net::HTTPServerResponse& response) {
+  const bool wants_md5 = request.header("x-ms-range-get-content-md5") == "true";
+  const bool wants_crc64 = request.header("x-ms-range-get-content-crc64") == "true";
+  if (!wants_md5 && !wants_crc64) return;
+  if (wants_md5 && wants_crc64)
+    throw BlobError(400, "InvalidHeaderValue", "a range has either an MD5 or a CRC64");
+  if (range.size > max_range_with_checksum)
+    throw BlobError(400, "OutOfRangeInput", "a range with a checksum exceeds the limit of 4 MiB");
+  Poco::MD5Engine md5;
+  support::Crc64 crc64;
   read_range(blob, range, [&](const char* data, size_t size) {
-    digest.update(data, size);
+    if (wants_md5) md5.update(data, size);
+    if (wants_crc64) crc64.update({data, size});
     return true;
   });
-  const auto& sum = digest.digest();
-  return support::base64({reinterpret_cast<const char*>(sum.data()), sum.size()});
+  if (wants_crc64) return response.set("x-ms-content-crc64", support::crc64_header(crc64.value()));
+  const auto& sum = md5.digest();
+  response.set("Content-MD5",
+               support::base64({reinterpret_cast<const char*>(sum.data()), sum.size()}));
 }
 
 }  // namespace jetpack::hub

@@ -17,8 +17,10 @@ using TakePart = std::function<bool(const char* data, size_t size)>;
 // Passes the range to `take` in parts of bounded size. Throws Errc::failed.
 void read_range(const OpenBlob& blob, const ByteRange& range, const TakePart& take);
 
-// In base64. Throws a BlobError for a range larger than Azure allows.
-std::string range_md5(const OpenBlob& blob, const ByteRange& range);
+// The MD5 or CRC64 of a range as a header, where the request asks for one. Throws a BlobError when it
+// asks for both, or for a range larger than Azure allows.
+void set_range_checksum(const OpenBlob& blob, const ByteRange& range, const BlobRequest& request,
+                        Poco::Net::HTTPServerResponse& response);
 
 void set_blob_headers(const BlobProperties& known, const ByteRange& range,
                       const BlobRequest& request, Poco::Net::HTTPServerResponse& response);

@@ -21,6 +21,23 @@ void send_xml(net::HTTPServerResponse& response, int status, const std::string& 
   response.sendBuffer(xml.data(), xml.size());
 }
 
+void set_content_checksum(const BlobRequest& request, const ContentChecksums& found,
+                          net::HTTPServerResponse& response) {
+  const std::string_view md5 = request.header("content-md5");
+  const std::string_view crc64 = request.header("x-ms-content-crc64");
+  if (!md5.empty() && !crc64.empty())
+    throw BlobError(400, "InvalidHeaderValue", "content has either Content-MD5 or a CRC64");
+  if (!md5.empty() && md5 != found.md5)
+    throw BlobError(400, "Md5Mismatch", "the content does not match Content-MD5");
+  if (!crc64.empty() && crc64 != found.crc64)
+    throw BlobError(400, "Crc64Mismatch", "the content does not match x-ms-content-crc64");
+  if (crc64.empty()) {
+    response.set("Content-MD5", found.md5);
+  } else {
+    response.set("x-ms-content-crc64", found.crc64);
+  }
+}
+
 void send_error(net::HTTPServerResponse& response, const std::string& request_id,
                 const BlobError& error) {
   if (response.sent()) return;

@@ -204,8 +204,7 @@ class BlobHandler : public Handler {
       response.set("Content-Range", "bytes " + std::to_string(range.first) + "-" +
                                         std::to_string(range.first + range.size - 1) + "/" +
                                         std::to_string(known.bytes));
-      if (request.header("x-ms-range-get-content-md5") == "true")
-        response.set("Content-MD5", range_md5(*blob, range));
+      set_range_checksum(*blob, range, request, response);
     }
     response.setStatusAndReason(range.is_part ? net::HTTPResponse::HTTP_PARTIAL_CONTENT
                                               : net::HTTPResponse::HTTP_OK);
@@ -230,7 +229,7 @@ class BlobHandler : public Handler {
 
   void take(const BlobRequest& request, net::HTTPServerRequest& asked,
             net::HTTPServerResponse& response, bool keep_alive) {
-    for (const char* name : {"x-ms-copy-source", "x-ms-content-crc64", "x-ms-lease-id"})
+    for (const char* name : {"x-ms-copy-source", "x-ms-lease-id"})
       if (!request.header(name).empty())
         throw BlobError(400, "UnsupportedHeader", std::string(name) + " is not supported");
     const std::string_view comp = request.parameter("comp");
@@ -238,10 +237,9 @@ class BlobHandler : public Handler {
       store_.open(request.container, request.blob);  // throws if the blob cannot exist
       if (!grant_.allows('c')) require('w');
       BlobWriter writer = store_.start(upload_of(request, asked, 0));
-      const std::string md5 = receive(request, asked, writer);
+      receive(request, asked, writer, response);
       store_.keep_block(writer, request.container, request.blob,
                         std::string(request.parameter("blockid")));
-      response.set("Content-MD5", md5);
     } else if (comp == "blocklist") {
       commit_list(request, asked, response);
     } else {
@@ -273,12 +271,11 @@ class BlobHandler : public Handler {
     require_change(request);
     BlobWriter writer =
         store_.start(upload_of(request, asked, store_.bytes_of(request.container, request.blob)));
-    const std::string md5 = receive(request, asked, writer);
+    const std::string md5 = receive(request, asked, writer, response);
     if (properties.header("content-md5").empty())
       properties.headers.emplace_back("content-md5", md5);
     const BlobProperties now =
         store_.commit(writer, request.container, request.blob, properties, condition(request));
-    response.set("Content-MD5", md5);
     tell(now, response);
   }
 
@@ -322,9 +319,10 @@ class BlobHandler : public Handler {
     return {{request.container, request.blob}, length_of(asked), credit, grant_.is_owner};
   }
 
-  // Writes the body to a file; returns its MD5, after comparing it with the request's.
-  std::string receive(const BlobRequest& request, net::HTTPServerRequest& asked,
-                      BlobWriter& writer) {
+  // Writes the body to a file; returns its MD5, after comparing the request's checksum, and
+  // answers with the one that it compared.
+  std::string receive(const BlobRequest& request, net::HTTPServerRequest& asked, BlobWriter& writer,
+                      net::HTTPServerResponse& response) {
     const uint64_t length = length_of(asked);
     std::vector<char> buffer(part_size);
     uint64_t got = 0;
@@ -339,9 +337,7 @@ class BlobHandler : public Handler {
                       "the connection was closed before the end of the body");
     has_body_ = false;
     std::string md5 = writer.md5();
-    const std::string_view wanted = request.header("content-md5");
-    if (!wanted.empty() && wanted != md5)
-      throw BlobError(400, "Md5Mismatch", "the content does not match Content-MD5");
+    set_content_checksum(request, {md5, writer.crc64()}, response);
     return md5;
   }
 

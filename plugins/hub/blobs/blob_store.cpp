@@ -158,6 +158,7 @@ void BlobWriter::wrote(uint64_t bytes) {
 
 void BlobWriter::write(std::string_view data) {
   digest_.update(data.data(), data.size());
+  crc64_.update(data);
   while (!data.empty()) {
     const ssize_t written = ::write(file_.get(), data.data(), data.size());
     if (written < 0 && errno == EINTR) continue;

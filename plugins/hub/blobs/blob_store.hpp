@@ -17,6 +17,7 @@
 #include "blobs/blob_file.hpp"
 #include "blobs/blob_ledger.hpp"
 #include "common/storage_quotas.hpp"
+#include "support/crc64.hpp"
 #include "support/files.hpp"
 
 namespace jetpack::hub {
@@ -50,6 +51,8 @@ class BlobWriter {
   void write(std::string_view data);
   // The MD5 of what was written, in base64. Once only.
   std::string md5();
+  // Its CRC64, as in x-ms-content-crc64.
+  std::string crc64() const { return support::crc64_header(crc64_.value()); }
 
  private:
   friend class BlobStore;
@@ -62,6 +65,7 @@ class BlobWriter {
   support::Fd file_;
   std::string path_;
   Poco::MD5Engine digest_;
+  support::Crc64 crc64_;
 };
 
 // Safe to use from several threads, and from several processes on one directory. A blob is one
