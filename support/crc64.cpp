@@ -35,10 +35,10 @@ constexpr uint64_t power_of_x(int exponent) {
 }
 
 // At [k][b], what byte b makes of the checksum when k more bytes follow it.
-using Tables = std::array<std::array<uint64_t, 256>, 8>;
+using ByteTables = std::array<std::array<uint64_t, 256>, 8>;
 
-constexpr Tables make_tables() {
-  Tables tables{};
+constexpr ByteTables make_byte_tables() {
+  ByteTables tables{};
   for (size_t byte = 0; byte < 256; ++byte) {
     uint64_t value = byte;
     for (int bit = 0; bit < 8; ++bit) value = times_x(value);
@@ -52,7 +52,7 @@ constexpr Tables make_tables() {
   return tables;
 }
 
-constexpr Tables tables = make_tables();
+constexpr ByteTables byte_tables = make_byte_tables();
 
 uint64_t add_by_tables(uint64_t state, const char* data, size_t size) {
   for (; size >= sizeof state; size -= sizeof state, data += sizeof state) {
@@ -61,10 +61,10 @@ uint64_t add_by_tables(uint64_t state, const char* data, size_t size) {
     word ^= state;
     state = 0;
     for (size_t i = 0; i < sizeof word; ++i)
-      state ^= tables[sizeof word - 1 - i][(word >> (8 * i)) & 0xff];
+      state ^= byte_tables[sizeof word - 1 - i][(word >> (8 * i)) & 0xff];
   }
   for (; size > 0; --size, ++data)
-    state = (state >> 8) ^ tables[0][(state ^ static_cast<unsigned char>(*data)) & 0xff];
+    state = (state >> 8) ^ byte_tables[0][(state ^ static_cast<unsigned char>(*data)) & 0xff];
   return state;
 }
 
