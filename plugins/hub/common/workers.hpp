@@ -30,10 +30,10 @@ class Workers {
     {
       const std::lock_guard lock(mutex_);
       (lane == Lane::first ? first_ : second_).push_back(std::move(job));
-      if (idle_ < first_.size() + second_.size() && threads_.size() < most_)
+      if (idle_.size() + waking_ < first_.size() + second_.size() && threads_.size() < most_)
         threads_.emplace_back([this] { run(); });
+      wake_one();
     }
-    submitted_.notify_one();
   }
 
   // For a job of the first lane: goes on with `rest` as one of the second, on the same thread. False
@@ -56,24 +56,51 @@ class Workers {
     {
       const std::lock_guard lock(mutex_);
       stopped_ = true;
+      wake_all();
     }
-    submitted_.notify_all();
     for (auto& thread : threads_) thread.join();
     threads_.clear();
   }
 
  private:
+  // A thread that has nothing to do.
+  struct Idle {
+    std::condition_variable woken;
+    bool is_woken = false;
+  };
+
+  // The one that was idle for the shortest time: what it works with is still in the caches.
+  void wake_one() {
+    if (idle_.empty()) return;
+    Idle& thread = *idle_.back();
+    idle_.pop_back();
+    ++waking_;
+    thread.is_woken = true;
+    thread.woken.notify_one();
+  }
+
+  void wake_all() {
+    while (!idle_.empty()) wake_one();
+  }
+
+  void wait(std::unique_lock<std::mutex>& lock, Idle& self) {
+    self.is_woken = false;
+    idle_.push_back(&self);
+    self.woken.wait(lock, [&self] { return self.is_woken; });
+    --waking_;
+  }
+
   bool has_second() const { return !second_.empty() && running_second_ < most_second_; }
 
   void run() {
+    Idle self;
     std::unique_lock lock(mutex_);
     while (true) {
-      ++idle_;
-      submitted_.wait(lock, [this] {
-        return !first_.empty() || has_second() || (stopped_ && second_.empty());
-      });
-      --idle_;
-      if (first_.empty() && !has_second()) return;
+      if (first_.empty() && !has_second()) {
+        if (stopped_ && second_.empty()) return;
+        wait(lock, self);
+        continue;
+      }
       const Lane lane = first_.empty() ? Lane::second : Lane::first;
       auto& jobs = lane == Lane::first ? first_ : second_;
       Job job = std::move(jobs.front());
@@ -88,16 +115,19 @@ class Workers {
 
   void leave_second() {
     --running_second_;
-    if (stopped_ || !second_.empty()) submitted_.notify_all();
+    if (stopped_)
+      wake_all();
+    else if (!second_.empty())
+      wake_one();
   }
 
   size_t most_, most_second_;
   std::function<void(Job)> handle_;
   std::mutex mutex_;
-  std::condition_variable submitted_;
   std::deque<Job> first_, second_;
   std::vector<std::thread> threads_;
-  size_t idle_ = 0, running_second_ = 0;
+  std::vector<Idle*> idle_;  // the last one was busy last
+  size_t waking_ = 0, running_second_ = 0;
   bool stopped_ = false;
 };
 

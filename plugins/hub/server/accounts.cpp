@@ -2,7 +2,6 @@
 #include "server/accounts.hpp"
 
 #include "common/passwords.hpp"
-#include "store/revision.hpp"
 #include "support/encoding.hpp"
 #include "support/random.hpp"
 #include "support/sha256.hpp"
@@ -37,15 +36,16 @@ Accounts::Accounts(Database& database)
 
 std::optional<Account> Accounts::authenticate(std::string_view name, std::string_view password) {
   std::string digest = support::hex(support::hmac_sha256(key_, password));
-  const auto known = find_remembered(name, digest);
+  auto known = find_remembered(name, digest);
+  const int64_t revision = database_.revision();
+  if (known && known->revision == revision) return known;
   auto account = database_.read("looking up an account", [&](SqlSession& session) {
-    const int64_t revision = read_revision(session);
-    auto found = known && known->revision == revision ? known : find_account(session, name);
+    auto found = find_account(session, name);
     if (found) found->revision = revision;
     return found;
   });
   if (account && known && known->id == account->id && known->password == account->password) {
-    if (known->revision != account->revision) remember(*account, std::move(digest));
+    remember(*account, std::move(digest));
     return account;
   }
   const Held held(hashing_);

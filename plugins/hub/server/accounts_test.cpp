@@ -6,7 +6,6 @@
 #include <doctest/doctest.h>
 
 #include "common/passwords.hpp"
-#include "store/revision.hpp"
 #include "store/test_database.hpp"
 
 using namespace jetpack::hub;
@@ -49,7 +48,7 @@ TEST_CASE("an account is looked up again when any process has changed what it is
   const auto revised_by = [&](const std::string& sql) {
     const int64_t before = accounts.authenticate("c/n", "one")->revision;
     database->write("t", [&](Transaction& transaction) { execute(transaction.session(), sql); });
-    return database->read("t", read_revision) != before;
+    return database->revision() != before;
   };
   for (const char* sql :
        {"UPDATE nodes SET scheduler = 1", "UPDATE nodes SET configuration = '{\"a\":1}'",

@@ -28,7 +28,7 @@ Position to_position(const std::optional<Numbers>& row) {
 
 }  // namespace
 
-std::unique_ptr<SqlSession> Pool::take() {
+Pool::Connection Pool::take() {
   {
     std::unique_lock lock(mutex_);
     if (!freed_.wait_for(lock, longest_wait, [this] { return taken_ < most_; }))
@@ -37,15 +37,15 @@ std::unique_ptr<SqlSession> Pool::take() {
                                          std::to_string(longest_wait.count()) + " s");
     ++taken_;
     if (!idle_.empty()) {
-      auto session = std::move(idle_.back());
+      Connection connection = std::move(idle_.back());
       idle_.pop_back();
-      return session;
+      return connection;
     }
   }
   try {
-    return open();
+    return {open(), nullptr};
   } catch (...) {
-    give_back(nullptr);
+    give_back({});
     throw;
   }
 }
@@ -67,13 +67,21 @@ std::unique_ptr<SqlSession> Pool::open() {
   }
 }
 
-void Pool::give_back(std::unique_ptr<SqlSession> session) {
+void Pool::give_back(Connection connection) {
   {
     const std::lock_guard lock(mutex_);
     --taken_;
-    if (session) idle_.push_back(std::move(session));
+    if (connection.session) idle_.push_back(std::move(connection));
   }
   freed_.notify_one();
+}
+
+int64_t Pool::Lease::revision() {
+  auto& statement = connection_.revision;
+  if (!statement)
+    statement = std::make_unique<PreparedNumber>(session(), address().dialect,
+                                                 "SELECT revision FROM hub_numbers");
+  return statement->read().value_or(0);
 }
 
 // The other connections are older than the failure, and may well be affected too.
@@ -149,6 +157,16 @@ Position Database::position() {
   return read("reading the current position", [](SqlSession& session) {
     return to_position(select_one<Numbers>(session, "SELECT message, change FROM hub_numbers"));
   });
+}
+
+int64_t Database::revision() {
+  Pool::Lease lease(readers_);
+  try {
+    return lease.revision();
+  } catch (const Poco::Exception& e) {
+    lease.discard();
+    fail("reading the revision", e);
+  }
 }
 
 void Database::fail(const char* doing, const Poco::Exception& e) const {

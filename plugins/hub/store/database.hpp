@@ -19,6 +19,7 @@
 
 #include <jetpack/error.hpp>
 #include "store/dialect.hpp"
+#include "store/prepared_number.hpp"
 
 namespace jetpack::hub {
 
@@ -40,40 +41,48 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
+  // The statement ends before the session that it belongs to.
+  struct Connection {
+    std::unique_ptr<SqlSession> session;
+    std::unique_ptr<PreparedNumber> revision;  // once it was asked for
+  };
+
   // A connection for one thread, returned to the pool at the end.
   class Lease {
    public:
-    explicit Lease(Pool& pool) : pool_(pool), session_(pool.take()) {}
+    explicit Lease(Pool& pool) : pool_(pool), connection_(pool.take()) {}
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
-    ~Lease() { pool_.give_back(std::move(session_)); }
+    ~Lease() { pool_.give_back(std::move(connection_)); }
 
-    SqlSession& session() { return *session_; }
+    SqlSession& session() { return *connection_.session; }
+    int64_t revision();
     const DatabaseAddress& address() const { return pool_.address_; }
     // Closes it instead of returning it: its state is unknown.
     void discard() {
-      session_.reset();
+      connection_.revision.reset();
+      connection_.session.reset();
       pool_.forget_idle();
     }
 
    private:
     Pool& pool_;
-    std::unique_ptr<SqlSession> session_;
+    Connection connection_;
   };
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  std::unique_ptr<SqlSession> take();
+  Connection take();
   std::unique_ptr<SqlSession> open();
-  void give_back(std::unique_ptr<SqlSession> session);
+  void give_back(Connection connection);
   void forget_idle();
 
   const DatabaseAddress& address_;
   size_t most_;
   std::mutex mutex_;
   std::condition_variable freed_;
-  std::vector<std::unique_ptr<SqlSession>> idle_;
+  std::vector<Connection> idle_;
   size_t taken_ = 0;
   Clock::time_point next_attempt_;
   std::string last_failure_;
@@ -155,6 +164,11 @@ class Database {
   }
 
   Position position();
+  // The revision of what nodes and accounts are given. Changes whenever something is committed, by
+  // any process or by hand, that a node's userdata, its return to the phases before Ready, an account
+  // or its rights are made of (see create_revision_triggers). What was read after a revision holds
+  // as long as the revision is still the same. Never 0.
+  int64_t revision();
   const std::string& shown() const { return address_.shown; }
 
  private:

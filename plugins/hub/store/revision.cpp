@@ -63,10 +63,6 @@ std::string body_of(const Input& input, Dialect dialect) {
 
 }  // namespace
 
-int64_t read_revision(SqlSession& session) {
-  return select_one<int64_t>(session, "SELECT revision FROM hub_numbers").value_or(0);
-}
-
 void create_revision_triggers(SqlSession& session, Dialect dialect) {
   if (dialect == Dialect::postgresql) execute(session, postgresql_function);
   for (const Input& input : inputs) {

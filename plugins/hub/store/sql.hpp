@@ -60,29 +60,6 @@ std::optional<Result> select_one(SqlSession& session, const std::string& sql,
   return std::move(rows.front());
 }
 
-// A statement without rows that runs several times, with different values: the database parses
-// it once.
-template <class... Value>
-class PreparedStatement {
- public:
-  PreparedStatement(SqlSession& session, const std::string& sql) : statement_(session) {
-    statement_ << sql;
-    std::apply([&](auto&... value) { ((statement_, Poco::Data::Keywords::use(value)), ...); },
-               bound_);
-  }
-  PreparedStatement(const PreparedStatement&) = delete;
-  PreparedStatement& operator=(const PreparedStatement&) = delete;
-
-  void run(const Value&... values) {
-    bound_ = std::make_tuple(values...);
-    statement_.execute();
-  }
-
- private:
-  std::tuple<Value...> bound_;
-  Poco::Data::Statement statement_;
-};
-
 // A statement whose number of values is known only at run time. Values are all integers or texts.
 class Values {
  public:
