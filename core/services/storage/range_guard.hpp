@@ -13,7 +13,7 @@ namespace jetpack::storage {
 
 // Azure adds a checksum to no longer one.
 constexpr uint64_t most_guarded = 4 << 20;
-// Whoever damages a range so often in a row damages it always.
+// A range that is damaged so often in a row will be damaged always.
 constexpr int most_damages = 3;
 
 // Guards one response after another, their bytes in order. What a response that was cut still owed
