@@ -19,8 +19,8 @@ namespace jetpack::http {
 namespace {
 
 constexpr long connect_timeout_ms = 15'000;
-constexpr long longest_idle_s = 30;  // beyond, a firewall in between may have forgotten it
-constexpr long stall_bytes = 256;    // less than this in each second counts as nothing
+constexpr long longest_idle_s = 100;  // beyond, a firewall in between may have forgotten it
+constexpr long stall_bytes = 256;     // less than this in each second counts as nothing
 // Large enough that a call of the kernel moves much, small enough to stay in a core's cache.
 constexpr long receive_buffer = 128L << 10;
 constexpr long send_buffer = 256L << 10;

@@ -171,9 +171,10 @@ Request checked(const jp_request& raw) {
 
 }  // namespace
 
-// The client is kept for its TLS session: jetpackd asks every minute, and a handshake that resumes
-// costs the server half. A session that was verified by another CA is not resumed. Several threads
-// may ask: one that finds the client in use opens another.
+// The client is kept for its connection, or its TLS session where the server has closed that:
+// jetpackd asks every minute, and a whole handshake is most of what that costs the server. A client
+// that trusted another CA is not kept. Several threads may ask: one that finds the client in use
+// opens another.
 Response Session::request(const jp_request& raw) {
   const Request request = checked(raw);
   const node::Server server = settings().server();
