@@ -1,6 +1,6 @@
-"""What the polls of 10,000 nodes cost the hub: each asks for its configuration every 60 seconds. On
-a new connection with a whole handshake, as jetpackd does it now, since the hub closes idle connections earlier; on a
-new one that resumes the last one's TLS session; and on connections that are kept, without TLS's part."""
+"""What the polls of 10,000 nodes cost the hub: each asks for its configuration every 60 seconds, on a
+connection that is kept, as jetpackd does it; beside it on a new one that resumes the last one's TLS session, as through a
+proxy that keeps none; and on a new one with a whole handshake."""
 
 import asyncio
 import base64
@@ -9,10 +9,10 @@ import contextlib
 import hashlib
 import json
 import os
+import resource
 import socket
 import ssl
 import subprocess
-import threading
 import time
 import urllib.parse
 from pathlib import Path
@@ -24,6 +24,7 @@ NODES, INTERVAL = 10_000, 60
 SECONDS = 30
 WARM_LINKS = 32
 WAYS = ("new", "resumed", "kept")
+BUDGETED = "kept"
 CLIENTS = 16  # polls at once
 SETTLING = 3  # seconds in which the hub stores that it has heard the nodes
 MOST_SHARE = 0.10  # of a core
@@ -50,8 +51,7 @@ class Polls:
     def __init__(self, about, nodes):
         self.url, self.nodes = about["url"], nodes
         self.context = ssl.create_default_context(cafile=about["ca"])
-        self.requests, self.sessions, self.failed = {}, {}, 0
-        self.kept = threading.local()
+        self.requests, self.sessions, self.kept, self.failed = {}, {}, {}, 0
 
     async def prepare(self):
         """Polls each node until it is ready: once for the configuration, once with the version applied; those that
@@ -90,24 +90,28 @@ class Polls:
     def poll(self, node, way):
         """One poll in this way."""
         name, status = node["node"], b""
-        for _ in range(2):  # the hub may have closed a kept one
-            link = getattr(self.kept, "link", None)
-            if link is None:
-                link = self.connect(self.sessions[name] if way == "resumed" else None)
-            self.kept.link = None
-            with contextlib.suppress(OSError):
-                link.sendall(self.requests[name][1])
-                status = link.recv(4096)  # there is no body
-            if status:
-                break
-            link.close()
+        link = self.kept.pop(name, None) or self.connect(self.sessions[name] if way == "resumed" else None)
+        with contextlib.suppress(OSError):
+            link.sendall(self.requests[name][1])
+            status = link.recv(4096)  # there is no body
         if not status.startswith(b"HTTP/1.1 304") or (way == "resumed" and not link.session_reused):
             self.failed += 1
         self.sessions[name] = link.session
         if way == "kept":
-            self.kept.link = link
+            self.kept[name] = link
         else:
             link.close()
+
+    def open_all(self):
+        """A kept connection for each node that is measured."""
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(lambda node: self.poll(node, "kept"), self.nodes[:count_of(self.nodes)]))
+
+    def close_all(self):
+        while self.kept:
+            self.kept.popitem()[1].close()
 
     def go_on(self, way):
         """All nodes in turn, evenly; (polls, seconds)."""
@@ -133,10 +137,13 @@ def measured(polls, pid):
     asyncio.run(polls.prepare())
     found = {}
     for way in WAYS:
+        if way == "kept":
+            polls.open_all()
+            time.sleep(SETTLING)
         before = processor_seconds(pid)
         count, seconds = polls.go_on(way)
         found[way] = ((processor_seconds(pid) - before) / seconds, count, seconds)
-        polls.kept = threading.local()
+        polls.close_all()
     return found
 
 
@@ -159,7 +166,8 @@ def run(directory):
         hub.stdout.close()
     for way, (share, count, seconds) in found.items():
         print(f"{way:7} connections: {count} polls of {NODES} nodes in {seconds:.0f} s, "
-              f"{100 * share:.1f} % of a core (budget {100 * MOST_SHARE:.0f} %), "
+              f"{100 * share:.1f} % of a core"
+              f"{f' (budget {100 * MOST_SHARE:.0f} %)' if way == BUDGETED else ''}, "
               f"{1e6 * share * seconds / count:.0f} us a poll")
     print(f"{polls.failed} failed")
-    return max(share for share, _, _ in found.values()) <= MOST_SHARE and not polls.failed
+    return found[BUDGETED][0] <= MOST_SHARE and not polls.failed

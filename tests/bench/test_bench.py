@@ -9,7 +9,7 @@ import pytest
 
 DIRECTORY = Path(__file__).resolve().parent
 sys.path.insert(0, str(DIRECTORY))
-import machine  # noqa: E402
+import machine_state  # noqa: E402
 import measure  # noqa: E402
 import samples  # noqa: E402
 from results import Grid, Record, Result, Table, Verdict  # noqa: E402
@@ -114,7 +114,7 @@ def test_a_build_that_is_not_like_a_release_is_a_warning(tmp_path, options, warn
     kept.parent.mkdir()
     options = {"buildtype": "custom", **options}
     kept.write_text(json.dumps([{"name": name, "value": value} for name, value in options.items()]))
-    build, warnings = machine.describe_build(tmp_path)
+    build, warnings = machine_state.describe_build(tmp_path)
     assert build == f"custom, optimization {options['optimization']}"
     assert [warning in text for text in warnings] == ([True] if warning else [])
 
@@ -131,7 +131,7 @@ def test_help_lists_what_can_be_measured_and_only_that():
     text = subprocess.run([BENCH, "--help"], capture_output=True, text=True, check=True).stdout
     names = text.rpartition("benchmarks: ")[2].strip().split(", ")
     assert {"archive", "log", "start_up", "transfer"} <= set(names)
-    assert not {"measure", "samples", "results", "machine", "simulated_fleet"} & set(names)
+    assert not {"measure", "samples", "results", "machine_state", "simulated_fleet"} & set(names)
 
 
 def test_json_is_all_of_standard_output(built_home):

@@ -2,10 +2,12 @@
 stops when asked to, and delivers everything once and in order when the server is well."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
+from fault_server import is_built_with_cpprest
 from servers.process import wait_for
 from test_server_faults import FAULTS, MAX_RSS_KIB, after_request, drip, hang_in_tls, reply
 
@@ -152,3 +154,34 @@ def test_a_daemon_that_is_killed_and_a_server_that_dies_lose_nothing(server, jet
             known.add(message["id"])
             first.append(message["data"]["message"])
     assert first == [f"message {n}" for n in range(COUNT)]
+
+
+@pytest.mark.skipif(is_built_with_cpprest(), reason="-Dhttp_client=cpprest: each connection begins a session of its own")
+def test_a_poll_resumes_the_tls_session_of_the_one_before(server, daemon, home):
+    """Whole handshakes are most of what polls cost a server."""
+    resumed = []
+
+    def answer_once(connection):
+        """As a server does that does not keep connections for as long as until the next poll."""
+        connection.start_tls()
+        head, body = connection.read_request()
+        connection.answer_well(head, body)
+        if head.startswith("GET"):
+            resumed.append(connection.socket.session_reused)
+
+    def poll():
+        count = len(resumed)
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(resumed) > count, "a poll")
+        return resumed[-1]
+
+    server.behave = answer_once
+    daemon.start()
+    wait_for(lambda: resumed, "the first poll")
+    assert not resumed[0]
+    assert poll() and poll()
+    # What another authority vouched for is looked at again.
+    authorities = home / "config/ca.pem"
+    authorities.write_bytes(authorities.read_bytes() + b"\n")
+    assert not poll()
+    assert poll()

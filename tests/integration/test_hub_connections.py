@@ -237,6 +237,17 @@ def test_the_connections_of_an_account_are_limited(hub):
     wait_for(lambda: hub.ask("GET", "/api/summary", many).status == 200, "a free connection")
 
 
+def test_a_connection_is_kept_for_credentials(hub):
+    """/healthz needs none: what asked only for that has to go as soon as what asked for nothing."""
+    known, reply = kept(hub, hub.admin)
+    assert reply.status == 200
+    with secured(hub) as unknown:
+        unknown.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert all_of(unknown).startswith(b"HTTP/1.1 200 ")
+    assert works(known, hub.admin)
+    known.close()
+
+
 def test_silent_connections_of_an_address_are_limited(hub):
     """Beyond the limit the oldest are closed, never those that have shown credentials."""
     connection, reply = kept(hub, hub.admin)

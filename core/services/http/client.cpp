@@ -19,8 +19,8 @@ namespace jetpack::http {
 namespace {
 
 constexpr long connect_timeout_ms = 15'000;
-// Less than this in each second counts as nothing.
-constexpr long stall_bytes = 256;
+constexpr long longest_idle_s = 100;  // beyond, a firewall in between may have forgotten it
+constexpr long stall_bytes = 256;     // less than this in each second counts as nothing
 // Large enough that a call of the kernel moves much, small enough to stay in a core's cache.
 constexpr long receive_buffer = 128L << 10;
 constexpr long send_buffer = 256L << 10;
@@ -292,6 +292,7 @@ void apply_settings(CURL* handle, const Settings& settings) {
   set_option(handle, CURLOPT_QUICK_EXIT, 1L);
   set_option(handle, CURLOPT_NOPROGRESS, 0L);
   set_option(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+  set_option(handle, CURLOPT_MAXAGE_CONN, longest_idle_s);
   set_option(handle, CURLOPT_USERAGENT, "jetpack/" JETPACK_VERSION);
   // "" is none; without it libcurl would ask the environment.
   set_option(handle, CURLOPT_PROXY, settings.proxy.c_str());

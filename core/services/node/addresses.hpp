@@ -20,6 +20,8 @@ struct Server {
   std::string ca_file;  // PEM, trusted beside the system's; may be empty
   std::string proxy;    // see proxy.hpp; may hold a password
   bool verify = true;   // the certificate must be trusted and belong to the host
+
+  bool operator==(const Server&) const = default;
 };
 
 struct BrokerAddress {

@@ -171,13 +171,26 @@ Request checked(const jp_request& raw) {
 
 }  // namespace
 
-Response Session::request(const jp_request& raw) const {
+// The client is kept for its connection, or its TLS session where the server has closed that:
+// jetpackd asks every minute, and a whole handshake is most of what that costs the server. A client
+// that trusted another CA is not kept. Several threads may ask: one that finds the client in use
+// opens another.
+Response Session::request(const jp_request& raw) {
   const Request request = checked(raw);
-  return connect(settings().server())->exchange(request);
+  const node::Server server = settings().server();
+  const std::unique_lock lock(server_.in_use, std::try_to_lock);
+  if (!lock.owns_lock()) return connect(server)->exchange(request);
+  const auto stamps = stamps_of({server.ca_file});
+  if (!server_.client || server != server_.server || stamps != server_.stamps) {
+    server_.client = connect(server);
+    server_.server = server;
+    server_.stamps = stamps;
+  }
+  return server_.client->exchange(request);
 }
 
 // It is asked every second, so the connection is kept, and the configuration read only when it has
-// changed. Several threads may ask: one that finds the connection in use opens another.
+// changed.
 Response Session::metadata(const jp_request& raw) {
   Request request = checked(raw);
   request.headers = {{node::metadata_header, "true"}};

@@ -43,7 +43,7 @@ class Session {
   std::string identity(std::string_view fact) const;
   jp_receipt publish(const jp_message& raw);
   jp_receipt send(const jp_letter& raw);
-  Response request(const jp_request& raw) const;
+  Response request(const jp_request& raw);
   Response metadata(const jp_request& raw);
   std::string probe(uint32_t channel, int64_t timeout_ms) const;
   jp_delivered drain(int64_t time_ms);
@@ -69,6 +69,14 @@ class Session {
     std::vector<std::string> sources;
     std::vector<Stamp> stamps;  // of the sources, when `delivery` was made
     std::optional<Delivery> delivery;
+  };
+
+  // What request() keeps between calls.
+  struct KeptServer {
+    std::mutex in_use;
+    node::Server server;        // that `client` is for
+    std::vector<Stamp> stamps;  // of its CAs, when `client` was made
+    std::unique_ptr<HttpsClient> client;
   };
 
   // What metadata() keeps between calls.
@@ -174,6 +182,7 @@ class Session {
   std::mutex outbox_mutex_, draining_mutex_;
   std::optional<Outbox> outbox_;
   std::optional<Draining> draining_;
+  KeptServer server_;
   Metadata metadata_;
   jp_session table_{sizeof(jp_session),
                     0,

@@ -282,7 +282,9 @@ std::chrono::milliseconds EventLoop::longest(const Connection& connection) const
     case Connection::Phase::head:
       return seconds(limits_.head_seconds);
     case Connection::Phase::idle:
-      return seconds(limits_.idle_seconds);
+      return seconds(connection.is_claimed()
+                         ? limits_.idle_seconds
+                         : std::min(limits_.idle_seconds, limits_.head_seconds));
     case Connection::Phase::body:
       return pace_.allowed(connection.channel().buffered().size());
     case Connection::Phase::thread:

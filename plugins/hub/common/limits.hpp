@@ -12,7 +12,7 @@ namespace jetpack::hub {
 
 // The defaults. plugins/hub/README.md says what each one limits.
 struct Limits {
-  uint64_t connections = 8192;
+  uint64_t connections = 16'384;
   uint64_t connections_per_address = 1024;
   uint64_t connections_per_account = 64;
   uint64_t requests = 192;
@@ -27,7 +27,7 @@ struct Limits {
   uint64_t transfers_per_address = 64;
   uint64_t handshake_seconds = 3;
   uint64_t head_seconds = 5;
-  uint64_t idle_seconds = 10;
+  uint64_t idle_seconds = 90;  // so that nodes that poll every minute keep theirs
   uint64_t stall_seconds = 10;
   uint64_t bytes_per_second = 4096;
 };
