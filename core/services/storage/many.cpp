@@ -5,9 +5,13 @@
 #include <atomic>
 #include <condition_variable>
 #include <exception>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
@@ -21,7 +25,11 @@ namespace jetpack::storage {
 namespace {
 
 constexpr std::chrono::milliseconds report_interval{100};
-constexpr size_t write_size_of_small = 512 << 10;
+// Blobs of up to this size stay in memory until they are checked, so many or so much at once: MD5
+// takes eight streams in a fifth of the time of one after another.
+constexpr uint64_t most_in_memory = 1 << 20;
+constexpr size_t most_unchecked = 8;
+constexpr uint64_t most_unchecked_bytes = 4 << 20;
 // An attempt that fetched at least this much got somewhere.
 constexpr uint64_t worth_of_try = 64 << 10;
 
@@ -53,19 +61,24 @@ class SmallFile {
     at_ = 0;
     held_.clear();
     md5_ = Md5();
+    if (is_in_memory()) held_.reserve(blob_->bytes);
     file_.resume({blob_->name, blob_->etag, blob_->bytes}, true);
   }
 
   void take(std::string_view data) {
     guard_.add(data);
-    md5_.update(data);
     at_ += data.size();
     held_ += data;
-    if (held_.size() >= write_size_of_small) flush();
+    if (is_in_memory()) return;
+    md5_.update(data);
+    if (held_.size() >= write_unit) flush();
   }
 
-  // Its MD5, hex.
-  std::string digest() { return support::hex(md5_.finish()); }
+  // Whether content() is all of it, and digest() is left to the caller.
+  bool is_in_memory() const { return blob_->bytes <= most_in_memory; }
+  std::string_view content() const { return held_; }
+
+  Md5Digest digest() { return is_in_memory() ? md5_of(held_) : md5_.finish(); }
 
   void finish() {
     flush();
@@ -75,7 +88,9 @@ class SmallFile {
 
  private:
   void flush() {
-    file_.write_at(at_ - held_.size(), held_);
+    const uint64_t begin = at_ - held_.size();
+    for (size_t done = 0; done < held_.size(); done += write_unit)
+      file_.write_at(begin + done, std::string_view(held_).substr(done, write_unit));
     held_.clear();
   }
 
@@ -83,9 +98,16 @@ class SmallFile {
   const BlobInfo* blob_;
   RangeGuard guard_;
   uint64_t at_ = 0;
-  std::string held_;  // the end of it, to be written: pieces from the network are short
+  std::string
+      held_;  // not yet written: all of it, or the end, as pieces from the network are short
   Md5 md5_;
   bool is_finished_ = false;
+};
+
+// One that has arrived.
+struct Arrived {
+  Wanted* wanted;
+  std::unique_ptr<SmallFile> file;
 };
 
 // The transfer, while its threads run.
@@ -102,6 +124,11 @@ class Many {
   void work();
   void start();
   void fetch_one(Wanted& wanted);
+  void keep_failure(Wanted& wanted, const std::function<void()>& step);
+  void check_later(Arrived arrived);
+  void check(std::vector<Arrived> arrived);
+  std::vector<Arrived> take_unchecked();
+  void settle(const Arrived& arrived, Md5Digest found);
   void fill(SmallFile& file, const BlobInfo& blob);
   void fail(Wanted& wanted, std::exception_ptr why);
   void end(std::exception_ptr why);
@@ -115,6 +142,8 @@ class Many {
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   size_t running_ = 0;
+  std::vector<Arrived> unchecked_;
+  uint64_t unchecked_bytes_ = 0;
   bool is_over_ = false;               // a failure has ended all
   std::exception_ptr failure_;         // to be thrown
   std::vector<std::jthread> threads_;  // last: they end before all else
@@ -180,34 +209,77 @@ void Many::fetch_one(Wanted& wanted) {
     received_.fetch_add(blob.bytes, std::memory_order_relaxed);
     return;
   }
-  SmallFile file(wanted, [this] {
-    if (azure_->halt().is_set()) throw Error(Errc::failed, "it was cancelled");
-  });
+  Arrived arrived{&wanted, std::make_unique<SmallFile>(wanted, [this] {
+                    if (azure_->halt().is_set()) throw Error(Errc::failed, "it was cancelled");
+                  })};
+  fill(*arrived.file, blob);
+  if (arrived.file->is_in_memory()) return check_later(std::move(arrived));
+  settle(arrived, arrived.file->digest());
+}
+
+// Of what has arrived: its MD5 is compared, and the file takes its place.
+void Many::settle(const Arrived& arrived, Md5Digest found) {
+  Wanted& wanted = *arrived.wanted;
+  const BlobInfo& blob = *wanted.blob;
   for (bool is_again = false;; is_again = true) {
-    fill(file, blob);
-    wanted.md5 = file.digest();
+    wanted.md5 = support::hex(found);
     if (blob.md5.empty() || wanted.md5 == blob.md5) break;
     if (is_again) throw Damaged("its MD5 is " + wanted.md5 + ", and the locker says " + blob.md5);
-    received_.fetch_sub(file.at(), std::memory_order_relaxed);
-    file.restart();
+    received_.fetch_sub(arrived.file->at(), std::memory_order_relaxed);
+    arrived.file->restart();
+    fill(*arrived.file, blob);
+    found = arrived.file->digest();
   }
-  file.finish();
+  arrived.file->finish();
   wanted.done = {blob.bytes, 0, !blob.md5.empty()};
+}
+
+void Many::check_later(Arrived arrived) {
+  {
+    const std::lock_guard lock(mutex_);
+    unchecked_bytes_ += arrived.wanted->blob->bytes;
+    unchecked_.push_back(std::move(arrived));
+    if (unchecked_.size() < most_unchecked && unchecked_bytes_ < most_unchecked_bytes) return;
+  }
+  check(take_unchecked());
+}
+
+std::vector<Arrived> Many::take_unchecked() {
+  const std::lock_guard lock(mutex_);
+  unchecked_bytes_ = 0;
+  return std::exchange(unchecked_, {});
+}
+
+void Many::check(std::vector<Arrived> arrived) {
+  std::sort(arrived.begin(), arrived.end(), [](const Arrived& a, const Arrived& b) {
+    return a.wanted->blob->bytes < b.wanted->blob->bytes;
+  });
+  std::vector<std::string_view> contents;
+  contents.reserve(arrived.size());
+  for (const auto& one : arrived) contents.push_back(one.file->content());
+  const auto digests = md5_of_each(contents);
+  for (size_t i = 0; i < arrived.size(); ++i)
+    keep_failure(*arrived[i].wanted, [&] { settle(arrived[i], digests[i]); });
+}
+
+void Many::keep_failure(Wanted& wanted, const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const Error& e) {
+    fail(wanted, std::make_exception_ptr(Error(
+                     e.code(), "cannot download " + quoted(wanted.blob->name) +
+                                   " from the locker " + azure_->address() + ": " + e.what())));
+  } catch (...) {
+    fail(wanted, std::current_exception());
+  }
 }
 
 void Many::work() {
   for (size_t at = next_++; at < wanted_->size() && !azure_->halt().is_set(); at = next_++) {
     Wanted& wanted = *(*wanted_)[at];
-    try {
-      fetch_one(wanted);
-    } catch (const Error& e) {
-      fail(wanted, std::make_exception_ptr(Error(
-                       e.code(), "cannot download " + quoted(wanted.blob->name) +
-                                     " from the locker " + azure_->address() + ": " + e.what())));
-    } catch (...) {
-      fail(wanted, std::current_exception());
-    }
+    keep_failure(wanted, [&] { fetch_one(wanted); });
   }
+  check(take_unchecked());
   const std::lock_guard lock(mutex_);
   --running_;
   changed_.notify_all();

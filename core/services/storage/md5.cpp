@@ -145,7 +145,7 @@ Md5Digest close_digest(std::array<uint32_t, 4> state, std::string_view rest, uin
   return digest;
 }
 
-// The digests of at most eight blocks, all of the same size.
+// The digests of at most eight blocks: side by side as far as the shortest goes, then each alone.
 void digest_group(const std::string_view* blocks, size_t count, std::vector<Md5Digest>& digests) {
   LanePointers data;
   // A lane that has no block of its own works on the first one, for nothing.
@@ -153,13 +153,15 @@ void digest_group(const std::string_view* blocks, size_t count, std::vector<Md5D
   const std::array<uint32_t, 4> start = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u};
   Words state[4];
   for (size_t i = 0; i < 4; ++i) state[i] = Words{} + start[i];
-  const size_t bytes = blocks[0].size();
-  lane_function()(state, data, bytes / md5_block);
+  const auto by_size = [](std::string_view a, std::string_view b) { return a.size() < b.size(); };
+  const size_t together = std::min_element(blocks, blocks + count, by_size)->size() / md5_block;
+  lane_function()(state, data, together);
   for (size_t lane = 0; lane < count; ++lane) {
-    const std::array<uint32_t, 4> own = {state[0][lane], state[1][lane], state[2][lane],
-                                         state[3][lane]};
-    digests.push_back(
-        close_digest(own, blocks[lane].substr(bytes - bytes % md5_block), uint64_t{bytes}));
+    std::array<uint32_t, 4> own = {state[0][lane], state[1][lane], state[2][lane], state[3][lane]};
+    std::string_view rest = blocks[lane].substr(together * md5_block);
+    digest_blocks(own, rest.data(), rest.size() / md5_block);
+    rest.remove_prefix(rest.size() - rest.size() % md5_block);
+    digests.push_back(close_digest(own, rest, uint64_t{blocks[lane].size()}));
   }
 }
 
@@ -198,9 +200,12 @@ std::vector<Md5Digest> md5_of_each(const std::vector<std::string_view>& blocks) 
   digests.reserve(blocks.size());
   for (size_t i = 0; i < blocks.size();) {
     size_t count = 1;
-    while (count < lanes && i + count < blocks.size() &&
-           blocks[i + count].size() == blocks[i].size())
-      ++count;
+    for (auto [least, most] = std::pair(blocks[i].size(), blocks[i].size());
+         count < lanes && i + count < blocks.size(); ++count) {
+      least = std::min(least, blocks[i + count].size());
+      most = std::max(most, blocks[i + count].size());
+      if (most > 2 * least) break;
+    }
     if (count >= least_lanes) {
       digest_group(blocks.data() + i, count, digests);
     } else {

@@ -68,3 +68,17 @@ TEST_CASE("lanes give what a single stream gives, whatever their number and leng
     }
   }
 }
+
+TEST_CASE("lanes of different lengths") {
+  for (const unsigned step : {1u, 7u, 64u, 65u, 1000u}) {
+    std::vector<std::string> texts;
+    for (unsigned i = 0; i < 25; ++i) texts.push_back(random_text(i * step, i));
+    const std::vector<std::string_view> rising(texts.begin(), texts.end());
+    const std::vector<std::string_view> falling(texts.rbegin(), texts.rend());
+    for (const auto& blocks : {rising, falling}) {
+      const auto digests = md5_of_each(blocks);
+      REQUIRE(digests.size() == blocks.size());
+      for (size_t i = 0; i < blocks.size(); ++i) CHECK(digests[i] == by_openssl(blocks[i]));
+    }
+  }
+}
