@@ -10,6 +10,7 @@ from pathlib import Path
 
 import measure
 import samples
+import start_up
 
 sys.path.insert(0, str(measure.REPOSITORY / "tests/bad-plugins"))
 from hostile_bundle import ID, Bundle  # noqa: E402
@@ -50,6 +51,7 @@ def cases_of(directory, library):
     (directory / "site").mkdir()
     (directory / "site/hostile.so").write_bytes(library)
     bundle = Bundle(make_home(directory / "home"), library, directory / "key.pem")
+    start_up.keep_index(binary, bundle.home, measure.jetpack_environment(bundle.home))
     empty = make_home(directory / "empty")
 
     def case(name, home, *command):
