@@ -13,7 +13,6 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "fsync": "on",
     "synchronous_commit": "on",
-    "shared_buffers": "32MB",
     "max_connections": "200",
     "log_min_messages": "warning",
 }

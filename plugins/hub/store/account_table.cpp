@@ -1,6 +1,11 @@
 // The accounts table: who may use the hub.
 #include "store/account_table.hpp"
 
+#include <tuple>
+#include <vector>
+
+#include "store/batch.hpp"
+
 namespace jetpack::hub {
 
 namespace {
@@ -61,17 +66,11 @@ std::optional<Account> find_account(SqlSession& session, int64_t id) {
 
 std::unordered_map<std::string, Account> find_accounts(SqlSession& session,
                                                        const std::set<std::string>& names) {
-  constexpr size_t at_once = 64;
+  std::vector<std::tuple<std::string>> keys;
+  for (const auto& name : names) keys.emplace_back(name);
   std::unordered_map<std::string, Account> accounts;
-  for (auto name = names.begin(); name != names.end();) {
-    Values values;
-    std::string sql = account_columns;
-    for (size_t i = 0; i < at_once && name != names.end(); ++i, ++name)
-      sql.append(i == 0 ? "name IN (" : ", ").append(values.add(*name));
-    sql += ')';
-    for (const auto& row : select<AccountRow>(session, sql, values))
-      accounts.emplace(row.get<1>(), to_account(row));
-  }
+  for (const auto& row : select_keyed<AccountRow>(session, account_columns + "name IN ", keys))
+    accounts.emplace(row.get<1>(), to_account(row));
   return accounts;
 }
 

@@ -1,14 +1,14 @@
 // Statements that read or write many rows at once, in parts of a size that suits the database.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
 #include <iterator>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "store/database.hpp"
+#include "store/rows.hpp"
 
 namespace jetpack::hub {
 
@@ -16,30 +16,22 @@ namespace jetpack::hub {
 // a row twice in one statement.
 class RowWriter {
  public:
-  RowWriter(Transaction& transaction, std::string into, std::string more = {})
-      : session_(transaction.session()),
-        at_once_(rows_in_statement(transaction.dialect())),
-        into_(std::move(into)),
-        more_(std::move(more)),
-        rows_(into_) {}
+  RowWriter(Transaction& transaction, const std::string& into, std::string more = {})
+      : into_(into + ' '), more_(std::move(more)), rows_(transaction.session()) {}
   RowWriter(const RowWriter&) = delete;
   RowWriter& operator=(const RowWriter&) = delete;
 
   template <class... Value>
   void add(const Value&... row) {
     rows_.add(row...);
-    if (++count_ == at_once_) finish();
+    if (rows_.is_full()) finish();
   }
   // Writes what is left. Not in the destructor, as it throws.
   void finish() {
-    rows_.write(session_, more_);
-    rows_ = Rows(into_);
-    count_ = 0;
+    if (!rows_.is_empty()) rows_.execute(into_, more_);
   }
 
  private:
-  SqlSession& session_;
-  size_t at_once_, count_ = 0;
   std::string into_, more_;
   Rows rows_;
 };
@@ -47,26 +39,23 @@ class RowWriter {
 // A cluster and a node of it.
 using NodeName = std::pair<std::string, std::string>;
 
-// Rows of nodes: `sql` ends before the list of their names, `more` follows it.
-template <class Result>
-std::vector<Result> select_named(SqlSession& session, const std::string& sql,
-                                 const std::vector<NodeName>& names, const std::string& more = {}) {
-  constexpr size_t at_once = 64;
+// Rows whose key is among `keys`, which are tuples or pairs: `sql` ends before the list of them,
+// `more` follows it.
+template <class Result, class Keys>
+std::vector<Result> select_keyed(SqlSession& session, const std::string& sql, const Keys& keys,
+                                 const std::string& more = {}) {
   std::vector<Result> all;
-  for (size_t at = 0; at < names.size(); at += at_once) {
-    Values values;
-    std::string statement = sql;
-    for (size_t i = at; i < std::min(at + at_once, names.size()); ++i) {
-      statement += i == at ? "(VALUES (" : ", (";
-      statement += values.add(names[i].first);
-      statement += ", ";
-      statement += values.add(names[i].second);
-      statement += ")";
-    }
-    statement.append(")").append(more);
-    auto part = select<Result>(session, statement, values);
+  Rows rows(session);
+  const auto read = [&] {
+    if (rows.is_empty()) return;
+    auto part = rows.template select<Result>(sql + '(', ')' + more);
     std::move(part.begin(), part.end(), std::back_inserter(all));
+  };
+  for (const auto& key : keys) {
+    std::apply([&](const auto&... value) { rows.add(value...); }, key);
+    if (rows.is_full()) read();
   }
+  read();
   return all;
 }
 

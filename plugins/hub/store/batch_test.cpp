@@ -1,6 +1,7 @@
 // Tests of what one batch changes: written together, in the order of its messages.
 #include "store/batch.hpp"
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -113,6 +114,55 @@ TEST_CASE("all targets of a batch are points of the chart, in order") {
   for (const auto& point : points) counts.push_back(point.count.value_or(-1));
   CHECK(counts == expected);
   CHECK(arrays(*database, now_ms()).at(0).count == 20);
+}
+
+TEST_CASE("rows keep every character and every number") {
+  TestDatabase database;
+  const Texts texts = {"",
+                       "NULL",
+                       "null",
+                       "{}",
+                       R"({"a":["b\\c","\n"]})",
+                       "a, b",
+                       " spaces ",
+                       "tab\tline\nend",
+                       "\\",
+                       "\"",
+                       "it's $1",
+                       "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"};
+  constexpr int64_t least = std::numeric_limits<int64_t>::min();
+  constexpr int64_t most = std::numeric_limits<int64_t>::max();
+  database->write("t", [&](Transaction& transaction) {
+    execute(transaction.session(), "CREATE TABLE kept (number BIGINT, text TEXT, other BIGINT)");
+    RowWriter rows(transaction, "INSERT INTO kept (number, text, other)");
+    for (size_t i = 0; i < texts.size(); ++i) rows.add(i, texts[i], i % 2 == 0 ? least : most);
+    rows.finish();
+    rows.finish();
+  });
+  const auto read = database->read("t", [](SqlSession& session) {
+    return select<Row<int64_t, std::string, int64_t>>(
+        session, "SELECT number, text, other FROM kept ORDER BY number");
+  });
+  REQUIRE(read.size() == texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    CHECK(read[i].get<0>() == static_cast<int64_t>(i));
+    CHECK(read[i].get<1>() == texts[i]);
+    CHECK(read[i].get<2>() == (i % 2 == 0 ? least : most));
+  }
+}
+
+TEST_CASE("rows are selected by keys, more than one statement holds, and by none") {
+  TestDatabase database;
+  std::vector<NodeName> names;
+  for (int i = 0; i < 200; ++i) names.emplace_back("c", "n" + std::to_string(i));
+  for (int i = 0; i < 200; i += 2) enrolled(*database, "c", names[static_cast<size_t>(i)].second);
+  const auto found = [&](const std::vector<NodeName>& keys) {
+    return database->read("t", [&](SqlSession& session) { return find_nodes(session, keys); })
+        .size();
+  };
+  CHECK(found(names) == 100);
+  CHECK(found({{"c", "n2"}, {"d", "n2"}, {"c", "n3"}}) == 1);
+  CHECK(found({}) == 0);
 }
 
 TEST_CASE("more nodes than one statement holds are updated, each with its own values") {

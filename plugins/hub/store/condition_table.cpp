@@ -52,8 +52,8 @@ void write(Transaction& transaction, const Round& round, int64_t now) {
 }
 
 // Of those that have too many, the ones that were not reported for the longest time.
-void drop_excess(SqlSession& session, const std::vector<NodeName>& nodes) {
-  for (const auto& row : select_named<Row<std::string, std::string>>(
+void drop_excess(SqlSession& session, const std::set<NodeName>& nodes) {
+  for (const auto& row : select_keyed<Row<std::string, std::string>>(
            session, "SELECT cluster, node FROM conditions WHERE (cluster, node) IN ", nodes,
            " GROUP BY cluster, node HAVING count(*) > " + std::to_string(max_conditions)))
     execute(session,
@@ -72,7 +72,7 @@ void put_conditions(Transaction& transaction, const std::vector<ReportedConditio
   for (const auto& report : reports)
     if (nodes.emplace(report.cluster, report.node).second)
       transaction.changed("condition", report.cluster, report.node);
-  drop_excess(transaction.session(), {nodes.begin(), nodes.end()});
+  drop_excess(transaction.session(), nodes);
 }
 
 std::vector<StoredCondition> list_conditions(SqlSession& session, const ConditionRange& range) {

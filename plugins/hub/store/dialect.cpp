@@ -164,6 +164,11 @@ std::unique_ptr<SqlSession> open_session(const DatabaseAddress& address) {
   return session;
 }
 
+Dialect dialect_of(SqlSession& session) {
+  return session.connector() == Poco::Data::SQLite::Connector::KEY ? Dialect::sqlite
+                                                                   : Dialect::postgresql;
+}
+
 // Poco must know of a transaction in PostgreSQL, to free its prepared statements after it. Of
 // SQLite it knows only the kind that locks nothing.
 void begin(SqlSession& session, Dialect dialect) {
@@ -194,8 +199,6 @@ bool has_table(SqlSession& session, Dialect dialect, std::string_view table) {
                           "WHERE table_schema = current_schema() AND table_name = $1";
   return select_one<int64_t>(session, sql, table).value_or(0) > 0;
 }
-
-size_t rows_in_statement(Dialect dialect) { return dialect == Dialect::sqlite ? 8 : 128; }
 
 std::string definition(Dialect dialect, std::string_view sql) {
   constexpr std::string_view sqlite = "{sqlite}", postgresql = "{postgresql}", mark = "{id}";

@@ -1,7 +1,6 @@
 // Everything that differs between SQLite and PostgreSQL.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -13,6 +12,7 @@
 namespace jetpack::hub {
 
 enum class Dialect { sqlite, postgresql };
+Dialect dialect_of(SqlSession& session);
 
 // The address of a database.
 struct DatabaseAddress {
@@ -45,10 +45,6 @@ void rollback(SqlSession& session, Dialect dialect);
 // Within a transaction: keeps all others from creating or changing tables until its end.
 void lock_schema(SqlSession& session, Dialect dialect);
 bool has_table(SqlSession& session, Dialect dialect, std::string_view table);
-
-// How many rows one statement should write: SQLite's time to parse a statement grows with the
-// square of its values, PostgreSQL's cost is the round trip.
-size_t rows_in_statement(Dialect dialect);
 
 // SQL of a table's definition, where {id} stands for "the primary key, a number". A definition that
 // begins with {sqlite} or {postgresql} is for that one alone, for the other it is "".

@@ -5,12 +5,12 @@
 #include <limits>
 #include <map>
 #include <set>
-#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "common/text.hpp"
+#include "store/batch.hpp"
 #include "store/condition_table.hpp"
 #include "store/converge_table.hpp"
 #include "store/node_table.hpp"
@@ -36,34 +36,32 @@ struct Candidate {
   const Message& message() const { return delivery->messages[index]; }
 };
 
-// Stores those that are new, and marks them as fresh.
-void insert(SqlSession& session, std::span<const Candidate> candidates, int64_t received) {
-  Rows messages(
-      "INSERT INTO messages (number, account, id, cluster, node, instance_id, type, sent, "
-      "received, "
-      "session, data)");
+// Inserts those that are not stored yet; their numbers.
+std::unordered_set<int64_t> insert_new(Transaction& transaction,
+                                       const std::vector<Candidate>& candidates, int64_t received) {
+  std::unordered_set<int64_t> stored;
+  Rows rows(transaction.session());
+  const auto write = [&] {
+    if (rows.is_empty()) return;
+    for (const int64_t number : rows.select<int64_t>(
+             "INSERT INTO messages (number, account, id, cluster, node, instance_id, type, sent, "
+             "received, session, data) ",
+             " ON CONFLICT DO NOTHING RETURNING number"))
+      stored.insert(number);
+  };
   for (const auto& candidate : candidates) {
     const Account& account = candidate.delivery->account;
     const Message& message = candidate.message();
-    messages.add(candidate.number, account.id, message.id, account.cluster, account.node,
-                 message.instance_id, message.type, message.sent, received, message.session,
-                 message.data);
+    rows.add(candidate.number, account.id, message.id, account.cluster, account.node,
+             message.instance_id, message.type, message.sent, received, message.session,
+             message.data);
+    if (rows.is_full()) write();
   }
-  const auto stored = messages.write_new(session, "number");
-  Rows events(
-      "INSERT INTO events (id, cluster, node, level, priority, text, extras, sent, received)");
-  for (const auto& candidate : candidates) {
-    if (!stored.contains(candidate.number)) continue;
-    candidate.delivery->fresh.push_back(candidate.index);
-    const Account& account = candidate.delivery->account;
-    if (const auto& entry = candidate.message().log)
-      events.add(candidate.number, account.cluster, account.node, entry->level,
-                 static_cast<int64_t>(entry->priority), entry->text, entry->extras,
-                 candidate.message().sent, received);
-  }
-  events.write(session);
+  write();
+  return stored;
 }
 
+// Stores those that are new, and marks them as fresh.
 void store_new(Transaction& transaction, const std::vector<Delivery*>& deliveries,
                int64_t received) {
   std::vector<Candidate> all;
@@ -72,10 +70,20 @@ void store_new(Transaction& transaction, const std::vector<Delivery*>& deliverie
     for (size_t i = 0; i < delivery->messages.size(); ++i)
       all.push_back({delivery, i, transaction.next_message()});
   }
-  const size_t at_once = rows_in_statement(transaction.dialect());
-  for (size_t at = 0; at < all.size(); at += at_once)
-    insert(transaction.session(), std::span(all).subspan(at, std::min(at_once, all.size() - at)),
-           received);
+  const auto stored = insert_new(transaction, all, received);
+  RowWriter events(
+      transaction,
+      "INSERT INTO events (id, cluster, node, level, priority, text, extras, sent, received)");
+  for (const auto& candidate : all) {
+    if (!stored.contains(candidate.number)) continue;
+    candidate.delivery->fresh.push_back(candidate.index);
+    const Account& account = candidate.delivery->account;
+    if (const auto& entry = candidate.message().log)
+      events.add(candidate.number, account.cluster, account.node, entry->level,
+                 static_cast<int64_t>(entry->priority), entry->text, entry->extras,
+                 candidate.message().sent, received);
+  }
+  events.finish();
 }
 
 void set_phase(Node& node, const char* phase, int64_t now) {

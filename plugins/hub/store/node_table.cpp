@@ -265,7 +265,7 @@ std::vector<Count> count_phases(SqlSession& session, std::string_view cluster) {
 std::vector<Node> find_nodes(SqlSession& session, const std::vector<NodeName>& names) {
   std::vector<Node> nodes;
   for (const auto& row :
-       select_named<NodeRow>(session, node_columns + " WHERE (cluster, name) IN ", names))
+       select_keyed<NodeRow>(session, node_columns + " WHERE (cluster, name) IN ", names))
     nodes.push_back(to_node(row));
   return nodes;
 }

@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include "store/rows.hpp"
+
 namespace jetpack::hub {
 
 namespace {
@@ -52,23 +54,21 @@ std::string weight(Dialect dialect) {
 // Adds the amounts, which may be negative; the totals of the accounts and of all.
 std::vector<AccountAmount> add(Transaction& transaction, const std::map<int64_t, Amount>& amounts) {
   std::vector<AccountAmount> totals;
-  const size_t at_once = rows_in_statement(transaction.dialect());
-  for (auto next = amounts.begin(); next != amounts.end();) {
-    Values values;
-    std::string sql = "INSERT INTO message_totals (of_account, messages, bytes) VALUES ";
-    for (size_t i = 0; i < at_once && next != amounts.end(); ++i, ++next) {
-      // One by one: placeholders are numbered in their order.
-      sql += (i > 0 ? ", (" : "(") + values.add(next->first);
-      sql += ", " + values.add(next->second.messages);
-      sql += ", " + values.add(next->second.bytes) + ")";
-    }
-    sql +=
-        " ON CONFLICT (of_account) DO UPDATE SET "
-        "messages = message_totals.messages + excluded.messages, "
-        "bytes = message_totals.bytes + excluded.bytes RETURNING of_account, messages, bytes";
-    for (const auto& row : select<AmountRow>(transaction.session(), sql, values))
+  Rows rows(transaction.session());
+  const auto write = [&] {
+    if (rows.is_empty()) return;
+    for (const auto& row : rows.select<AmountRow>(
+             "INSERT INTO message_totals (of_account, messages, bytes) ",
+             " ON CONFLICT (of_account) DO UPDATE SET "
+             "messages = message_totals.messages + excluded.messages, "
+             "bytes = message_totals.bytes + excluded.bytes RETURNING of_account, messages, bytes"))
       totals.push_back(to_amount(row));
+  };
+  for (const auto& [account, amount] : amounts) {
+    rows.add(account, amount.messages, amount.bytes);
+    if (rows.is_full()) write();
   }
+  write();
   return totals;
 }
 

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -74,6 +74,7 @@ class Values {
     order_.emplace_back(false, numbers_.size() - 1);
     return "$" + std::to_string(order_.size());
   }
+  size_t count() const { return order_.size(); }
   void bind(Poco::Data::Statement& statement) {
     for (const auto& [is_text, index] : order_) {
       if (is_text)
@@ -106,35 +107,5 @@ inline void execute(SqlSession& session, const std::string& sql, Values& values)
   values.bind(statement);
   statement.execute();
 }
-
-// Collects the rows of one INSERT.
-class Rows {
- public:
-  explicit Rows(std::string into) : sql_(std::move(into)) {}
-
-  template <class... Value>
-  void add(const Value&... row) {
-    sql_ += empty_ ? " VALUES (" : ", (";
-    empty_ = false;
-    std::string separator;
-    ((sql_ += separator + values_.add(row), separator = ", "), ...);
-    sql_ += ")";
-  }
-  // `more` follows the rows: what to do with those that exist.
-  void write(SqlSession& session, const std::string& more = {}) {
-    if (!empty_) execute(session, sql_ + more, values_);
-  }
-  // Inserts those that do not exist yet; returns their values of the column `returned`.
-  std::unordered_set<int64_t> write_new(SqlSession& session, const std::string& returned) {
-    const auto rows =
-        select<int64_t>(session, sql_ + " ON CONFLICT DO NOTHING RETURNING " + returned, values_);
-    return {rows.begin(), rows.end()};
-  }
-
- private:
-  std::string sql_;
-  Values values_;
-  bool empty_ = true;
-};
 
 }  // namespace jetpack::hub
