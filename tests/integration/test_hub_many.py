@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import struct
 import threading
 import uuid
@@ -200,20 +201,40 @@ def test_messages_from_the_broker_are_applied_in_order_and_once(rabbitmq, broker
         assert pair[0].node("n1")["phase"] == "Installing"
 
 
-def test_when_a_hub_dies_another_takes_over(rabbitmq, broker, postgresql):
+def consumes(hub, queues, count):
+    """Waits until a hub says that it consumes so many queues, as one of so many hubs."""
+    line = rf"consuming {queues} of 16 queues \(hubs: {count}\)"
+    wait_for(lambda: re.search(line, hub.log()), line)
+
+
+def test_hubs_share_the_queues_in_order_as_they_come_and_go(rabbitmq, broker, postgresql):
+    """A third hub comes, one is killed and one is stopped, while nodes send."""
     options = ("--broker", broker.url, "--broker-ca", rabbitmq.ca)
-    with hubs(2, *options, database=postgresql.database()) as pair:
-        consuming(pair[0])
-        consuming(pair[1])
-        pair[0].enroll("n1")
-        bodies = [envelope(message("log", message=str(i))) for i in range(1500)]
-        sender = threading.Thread(target=Publisher(broker).send, args=bodies)
-        sender.start()
-        wait_for(lambda: len(texts(pair[1])) > 100, "the first messages")
-        pair[0].kill()
-        sender.join()
-        wait_for(lambda: len(texts(pair[1])) >= 1500, "all messages")
-        assert texts(pair[1]) == [str(i) for i in range(1500)]
+    nodes, count = [f"n{number}" for number in range(8)], 300
+    with hubs(2, *options, database=postgresql.database()) as running:
+        one, other = running
+        consumes(one, 8, 2)
+        consumes(other, 8, 2)
+        for node in nodes:
+            one.enroll(node)
+        bodies = {node: [envelope(message("log", node=node, message=str(i))) for i in range(count)]
+                  for node in nodes}
+        senders = [threading.Thread(target=lambda node=node: Publisher(broker).send(*bodies[node], node=node))
+                   for node in nodes]
+        for sender in senders:
+            sender.start()
+        wait_for(lambda: len(texts(other)) > 100, "the first messages")
+        running.append(third := Hub(*options, database=one.database[1], like=one))
+        consumes(third, "[56]", 3)
+        one.kill()
+        consumes(third, 8, 2)
+        other.stop()
+        consumes(third, 16, 1)
+        for sender in senders:
+            sender.join()
+        wait_for(lambda: len(texts(third)) >= count * len(nodes), "all messages")
+        for node in nodes:
+            assert texts(third, node) == [str(i) for i in range(count)]
 
 
 BAD = {

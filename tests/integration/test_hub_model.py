@@ -728,7 +728,7 @@ def test_an_enrolled_node_knows_its_broker(hub, cluster, tmp_path):
 CASES = ["a failed transaction*", "ranges", "a batch larger*", "the oldest messages*",
          "each change of a condition*", "a condition keeps*", "a node's conditions are limited*",
          "all targets of a batch*", "more nodes than one statement*", "rows keep every*",
-         "rows are selected by keys*"]
+         "rows are selected by keys*", "hubs share queues*", "a hub whose connection*"]
 
 
 def test_unit_tests_on_postgresql(postgresql):

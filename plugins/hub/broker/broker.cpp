@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #include <array>
+#include <span>
 #include <vector>
 
 #include <jetpack/error.hpp>
@@ -23,10 +24,6 @@ namespace {
 
 constexpr const char* exchange = "jetpack";
 constexpr const char* refused_queue = "jetpack.refused";
-// A node's messages all go to one queue, and each queue has one consumer at a time: so they are
-// applied in order, whatever the number of hubs.
-constexpr int partitions = 16;
-constexpr uint16_t prefetch = 128;  // for all queues together
 constexpr amqp_channel_t channel = 1;
 constexpr int frame_size = 131'072;
 constexpr int heartbeat_seconds = 30;
@@ -44,6 +41,8 @@ std::string text_of_bytes(const amqp_bytes_t& bytes) {
 amqp_table_entry_t text_entry(const char* key, const char* value) {
   return {amqp_cstring_bytes(key), {AMQP_FIELD_KIND_UTF8, {.bytes = amqp_cstring_bytes(value)}}};
 }
+
+std::string queue_name(int number) { return "jetpack.messages." + std::to_string(number); }
 
 amqp_table_entry_t true_entry(const char* key) {
   return {amqp_cstring_bytes(key), {AMQP_FIELD_KIND_BOOLEAN, {.boolean = 1}}};
@@ -95,7 +94,6 @@ BrokerConnection::BrokerConnection(const BrokerAddress& address, size_t body_lim
   if (!state_) fail("connecting", "out of memory");
   connect();
   declare();
-  consume();
 }
 
 BrokerConnection::~BrokerConnection() {
@@ -166,25 +164,41 @@ void BrokerConnection::declare() {
       true_entry("x-single-active-consumer"), text_entry("x-dead-letter-exchange", ""),
       text_entry("x-dead-letter-routing-key", refused_queue)};
   const amqp_table_t arguments{entries.size(), entries.data()};
-  for (int i = 0; i < partitions; ++i) {
-    const std::string number = std::to_string(i), queue = "jetpack.messages." + number;
+  // A node's messages all go to one queue, and each queue has one consumer at a time: so they are
+  // applied in order, whatever the number of hubs.
+  for (int i = 0; i < queues; ++i) {
+    const std::string number = std::to_string(i), queue = queue_name(i);
     amqp_queue_declare(state_.get(), channel, borrowed(queue), 0, 1, 0, 0, arguments);
     check(amqp_get_rpc_reply(state_.get()), "declaring the queue " + queue);
     amqp_queue_bind(state_.get(), channel, borrowed(queue), amqp_cstring_bytes(exchange),
                     borrowed("messages." + number + ".#"), amqp_empty_table);
     check(amqp_get_rpc_reply(state_.get()), "binding the queue " + queue);
   }
-}
-
-void BrokerConnection::consume() {
   amqp_basic_qos(state_.get(), channel, 0, prefetch, 1);
   check(amqp_get_rpc_reply(state_.get()), "setting the prefetch limit");
-  for (int i = 0; i < partitions; ++i) {
-    const std::string queue = "jetpack.messages." + std::to_string(i);
-    amqp_basic_consume(state_.get(), channel, borrowed(queue), borrowed(queue), 0, 0, 0,
-                       amqp_empty_table);
-    check(amqp_get_rpc_reply(state_.get()), "consuming from " + queue);
-  }
+}
+
+std::string BrokerConnection::identity() const {
+  std::string cluster = address_.host + ":" + std::to_string(address_.port);
+  const amqp_table_t* properties = amqp_get_server_properties(state_.get());
+  const std::span entries(properties->entries, static_cast<size_t>(properties->num_entries));
+  for (const auto& entry : entries)
+    if (text_of_bytes(entry.key) == "cluster_name" && entry.value.kind == AMQP_FIELD_KIND_UTF8)
+      cluster = text_of_bytes(entry.value.value.bytes);
+  return cluster + "/" + address_.vhost;
+}
+
+void BrokerConnection::consume(int queue) {
+  const std::string name = queue_name(queue);
+  amqp_basic_consume(state_.get(), channel, borrowed(name), borrowed(name), 0, 0, 0,
+                     amqp_empty_table);
+  check(amqp_get_rpc_reply(state_.get()), "consuming from " + name);
+}
+
+void BrokerConnection::cancel(int queue) {
+  const std::string name = queue_name(queue);
+  amqp_basic_cancel(state_.get(), channel, borrowed(name));
+  check(amqp_get_rpc_reply(state_.get()), "ending to consume from " + name);
 }
 
 std::optional<BrokerMessage> BrokerConnection::next(std::chrono::milliseconds longest) {

@@ -36,11 +36,21 @@ struct BrokerMessage {
 // when it is lost: create another then, and the broker redelivers what was not acknowledged.
 class BrokerConnection {
  public:
-  // Connects, declares the exchange and the queues of the nodes' messages, and consumes them.
+  static constexpr int queues = 16;
+  static constexpr size_t prefetch = 256;  // messages, of all queues together
+
+  // Connects, and declares the exchange and the queues of the nodes' messages.
   BrokerConnection(const BrokerAddress& address, size_t body_limit);
   BrokerConnection(const BrokerConnection&) = delete;
   BrokerConnection& operator=(const BrokerConnection&) = delete;
   ~BrokerConnection();
+
+  // What the queues are the same ones of, whichever address a hub uses: the broker's cluster and the
+  // virtual host.
+  std::string identity() const;
+  void consume(int queue);
+  // Ends it. What was delivered before is still among the next messages, no more than `prefetch`.
+  void cancel(int queue);
 
   // The next message; nullopt when that times out.
   std::optional<BrokerMessage> next(std::chrono::milliseconds longest);
@@ -58,7 +68,6 @@ class BrokerConnection {
   void connect();
   void prepare_tls(amqp_socket_t* socket) const;
   void declare();
-  void consume();
   std::optional<amqp_frame_t> next_frame(std::chrono::milliseconds longest);
   amqp_frame_t next_content_frame();
   BrokerMessage read_message(const amqp_frame_t& delivery);

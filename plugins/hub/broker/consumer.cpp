@@ -26,7 +26,8 @@ constexpr size_t max_letter = 8 << 20;  // as over HTTPS
 // Limits of one commit: messages of the broker, and bytes.
 constexpr size_t max_batch = 128;
 constexpr size_t max_batch_bytes = 16 << 20;
-constexpr auto listen_time = 250ms;  // between looks at whether to stop
+constexpr auto listen_time = 250ms;        // between looks at whether to stop
+constexpr auto balance_interval = 1000ms;  // between looks at which other hubs there are
 constexpr auto first_pause = 200ms;
 constexpr auto longest_pause = 5000ms;
 
@@ -96,18 +97,43 @@ void Consumer::run(const std::stop_token& stop) {
   do {
     try {
       BrokerConnection broker(address_, max_letter);
+      // Another hub may have the queues as soon as this ends; the broker then keeps it waiting until
+      // the connection ends, and what is unsettled comes before the rest.
+      QueueShare share(database_.address(), broker.identity(), BrokerConnection::queues);
       log_.info("consuming from the broker " + address_.shown);
       failures_.recovered();
       backoff.reset();
-      serve(broker, stop);
+      serve(broker, share, stop);
     } catch (const Error& error) {
       failures_.failed(error.what());
     }
   } while (pause(stop, backoff.pause()));
 }
 
-void Consumer::serve(BrokerConnection& broker, const std::stop_token& stop) {
+// Consumes more queues or fewer, as other hubs go or come; those that it ended to consume.
+std::vector<int> Consumer::balance(BrokerConnection& broker, QueueShare& share) {
+  auto change = share.balance();
+  for (const int queue : change.taken) broker.consume(queue);
+  for (const int queue : change.excess) broker.cancel(queue);
+  if (!change.taken.empty() || !change.excess.empty())
+    log_.info("consuming " + std::to_string(share.held() - change.excess.size()) + " of " +
+              std::to_string(BrokerConnection::queues) +
+              " queues (hubs: " + std::to_string(share.hubs()) + ")");
+  return change.excess;
+}
+
+// A queue goes to another hub when all that this one had of it is settled: so the order of a node's
+// messages is kept.
+void Consumer::serve(BrokerConnection& broker, QueueShare& share, const std::stop_token& stop) {
+  std::vector<int> leaving;
+  size_t before_leaving = 0;  // messages that may be of them
+  auto next_balance = std::chrono::steady_clock::now();
   while (!stop.stop_requested()) {
+    if (leaving.empty() && std::chrono::steady_clock::now() >= next_balance) {
+      leaving = balance(broker, share);
+      before_leaving = BrokerConnection::prefetch;
+      next_balance = std::chrono::steady_clock::now() + balance_interval;
+    }
     std::vector<BrokerMessage> batch;
     size_t bytes = 0;
     auto message = broker.next(listen_time);
@@ -118,6 +144,9 @@ void Consumer::serve(BrokerConnection& broker, const std::stop_token& stop) {
       message = broker.next(0ms);
     }
     if (!batch.empty()) settle(broker, batch);
+    before_leaving = message ? before_leaving - std::min(before_leaving, batch.size()) : 0;
+    if (before_leaving > 0) continue;
+    for (const int queue : std::exchange(leaving, {})) share.give_back(queue);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/broker.hpp"
+#include "broker/queue_share.hpp"
 #include "common/background.hpp"
 #include "store/database.hpp"
 #include "store/intake.hpp"
@@ -29,7 +30,8 @@ class Consumer {
 
  private:
   void run(const std::stop_token& stop);
-  void serve(BrokerConnection& broker, const std::stop_token& stop);
+  void serve(BrokerConnection& broker, QueueShare& share, const std::stop_token& stop);
+  std::vector<int> balance(BrokerConnection& broker, QueueShare& share);
   // A message of the broker: what it delivers, or why it cannot be used.
   struct Opened {
     std::optional<Delivery> delivery;

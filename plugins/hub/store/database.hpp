@@ -169,6 +169,7 @@ class Database {
   // or its rights are made of (see create_revision_triggers). What was read after a revision holds
   // as long as the revision is still the same. Never 0.
   int64_t revision();
+  const DatabaseAddress& address() const { return address_; }
   const std::string& shown() const { return address_.shown; }
 
  private:

@@ -77,6 +77,8 @@ void tune(SqlSession& session, Dialect dialect) {
     execute(session, "SET statement_timeout = '30s'");
     execute(session, "SET idle_in_transaction_session_timeout = '30s'");
     execute(session, "SET client_min_messages = 'error'");
+    // Its statements are short.
+    execute(session, "SET jit = off");
   }
 }
 
