@@ -128,6 +128,12 @@ class Hub:
         """What the page shows of a node."""
         return self.get(f"/api/node?cluster={cluster}&node={name}")["node"]
 
+    def metrics(self):
+        """{sample: value} of /metrics."""
+        lines = self.ask("GET", "/metrics").body.decode().splitlines()
+        return {name: float(value) for name, value in
+                (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
     def messages(self, cluster="demo", kind=""):
         """All messages of a cluster."""
         found, after = [], 0

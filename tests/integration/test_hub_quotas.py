@@ -72,6 +72,7 @@ def test_a_node_that_exceeds_its_quota_is_refused_and_others_are_not():
         assert done.status == 429
         assert "messages-mib-per-node-and-hour" in done.json["error"]
         assert int(done.headers["Retry-After"]) > 0
+        assert hub.metrics()['jetpack_hub_refused_total{way="https",reason="quota"}'] == 1
         assert other.say("still here").status == 202
         # Of the node's own messages the newest are kept.
         kept = hub.messages(kind="log")

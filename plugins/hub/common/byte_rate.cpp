@@ -22,7 +22,7 @@ double ByteRate::left_of(const Sent& sent, Clock::time_point now) const {
                   sent.bytes - seconds * static_cast<double>(bytes_per_hour_) / seconds_in_hour);
 }
 
-void ByteRate::take(const std::string& sender, uint64_t bytes) {
+ByteRate::Taken ByteRate::take(const std::string& sender, uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   const auto now = now_();
   auto found = senders_.find(sender);
@@ -41,6 +41,14 @@ void ByteRate::take(const std::string& sender, uint64_t bytes) {
                    seconds);
   }
   found->second = {now, after};
+  return {*this, sender, bytes};
+}
+
+void ByteRate::give_back(const std::string& sender, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto found = senders_.find(sender);
+  if (found == senders_.end()) return;
+  found->second.bytes = std::max(0.0, found->second.bytes - static_cast<double>(bytes));
 }
 
 }  // namespace jetpack::hub

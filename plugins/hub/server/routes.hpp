@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/counters.hpp"
 #include "common/served_certificate.hpp"
 #include "server/locker.hpp"
 #include "server/request.hpp"
@@ -40,6 +41,7 @@ struct Scene {
   const Locker* locker = nullptr;
   const ServedCertificate* certificate = nullptr;
   NewestVersions* newest = nullptr;  // of userdata, where they are remembered
+  const Counters* counters = nullptr;
 };
 
 struct Route {
