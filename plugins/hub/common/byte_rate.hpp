@@ -64,6 +64,10 @@ class ByteRate {
 
   // Throws OverRate. More than an hour's bytes at once are never let through.
   [[nodiscard]] Taken take(const std::string& sender, uint64_t bytes);
+  // The same for what is then left out: false.
+  [[nodiscard]] bool try_take(const std::string& sender, uint64_t bytes) {
+    return count(sender, bytes) == 0;
+  }
 
  private:
   struct Sent {
@@ -71,6 +75,7 @@ class ByteRate {
     double bytes = 0;  // of the last hour, by then
   };
 
+  int64_t count(const std::string& sender, uint64_t bytes);
   void give_back(const std::string& sender, uint64_t bytes);
   double left_of(const Sent& sent, Clock::time_point now) const;
 

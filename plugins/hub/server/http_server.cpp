@@ -315,8 +315,13 @@ class RequestHandler : public Handler {
   void fail(net::HTTPServerResponse& response, const Error& error) {
     if (error.code() == Errc::usage)
       return answer(response, net::HTTPResponse::HTTP_BAD_REQUEST, error_json(error.what()));
-    services_.log.error(error.what());
     const bool may_pass = error.code() == Errc::unavailable;
+    // While the database is down, this is so for every request of every node.
+    if (may_pass) {
+      shared_.excesses.warn(owner_, error.what());
+    } else {
+      services_.log.error(error.what());
+    }
     if (may_pass) response.set("Retry-After", "5");
     answer(response,
            may_pass ? net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE
