@@ -105,7 +105,10 @@ class RequestHandler : public Handler {
   }
 
   // For whom a part of everything is kept.
-  bool is_person() const { return sender_.account && asked_.account.role != Role::node; }
+  bool is_person() const {
+    return sender_.account &&
+           (asked_.account.role == Role::admin || asked_.account.role == Role::viewer);
+  }
 
   // Whether everybody may ask for it.
   bool is_open() const {
@@ -123,7 +126,7 @@ class RequestHandler : public Handler {
     owner_ = sender_.account->name;
     asked_.account = *sender_.account;
     connection_.claim(shared_.connections, owner_, is_person());
-    if (!is_person())
+    if (asked_.account.role == Role::node)
       services_.liveness.heard(asked_.account.cluster, asked_.account.node,
                                poll_ms_of(uri_.getPath(), query_of(uri_)));
     if (found_.route == nullptr && !found_.allowed.empty())
@@ -232,7 +235,7 @@ class RequestHandler : public Handler {
     add_challenge(request, response);
     throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED,
                     sender_.name.empty() ? "credentials required: sign in, or use HTTP Basic"
-                                         : "wrong user name or password");
+                                         : "wrong user name, password or token");
   }
 
   void take_messages(const Account& account, net::HTTPServerRequest& request,

@@ -16,16 +16,16 @@
 namespace jetpack::hub {
 
 // Who asks, as far as rights go. Everybody else than `nobody` has an account.
-enum class Caller { nobody, node, scheduler, viewer, administrator };
-inline constexpr Caller all_callers[] = {Caller::nobody, Caller::node, Caller::scheduler,
-                                         Caller::viewer, Caller::administrator};
+enum class Caller { nobody, monitor, node, scheduler, viewer, administrator };
+inline constexpr Caller all_callers[] = {Caller::nobody,    Caller::monitor, Caller::node,
+                                         Caller::scheduler, Caller::viewer,  Caller::administrator};
 Caller caller_of(const Account& account);
 // "node", as in ACCESS.md.
 std::string_view to_text(Caller caller);
 
 // Who may use a route.
 struct Access {
-  Reach nobody, node, scheduler, viewer, administrator;
+  Reach nobody, monitor, node, scheduler, viewer, administrator;
   Reach of(Caller caller) const;
 };
 
