@@ -173,6 +173,41 @@ class Hub:
         shutil.rmtree(self.directory)
 
 
+class Daemon:
+    """A node with its own jetpackd, which changes users below `root` alone."""
+
+    def __init__(self, hub, node, root, cluster="demo"):
+        self.home, self.root, self.process = hub.directory / "homes" / cluster / node, root, None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def start(self, *options):
+        """Starts it; its process."""
+        self.process = subprocess.Popen(
+            [BINARY.parent / "jetpackd", "--root", self.root, *options], stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, env={"JETPACK_HOME": str(self.home), "PATH": "/usr/bin:/bin", "TZ": "UTC"})
+        return self.process
+
+    def kill(self):
+        """SIGKILL, if it runs."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def run(self, *arguments):
+        """A command on this node."""
+        return run(*arguments, home=self.home)
+
+    def log(self):
+        """Its log."""
+        return (self.home / "logs/jetpackd.log").read_text()
+
+
 def message(kind, cluster="demo", node="n1", **data):
     """A message, as the agent sends it."""
     return {"id": str(uuid.uuid4()), "cluster_name": cluster, "instance_id": f"i-{node}",
