@@ -6,6 +6,7 @@
 #include "common/text.hpp"
 #include "server/account_api.hpp"
 #include "server/cluster_api.hpp"
+#include "server/create_api.hpp"
 #include "server/health.hpp"
 #include "server/join.hpp"
 #include "server/keepalive_api.hpp"
@@ -61,6 +62,7 @@ constexpr Route table[] = {
     // For nodes and schedulers.
     {"POST", "/clusters/{cluster}/scale/{nodearray}", scaling, answer,
      "totalCoreCount totalNodeCount", scale},
+    {"POST", "/clusters/{cluster}/nodes/create", scaling, answer, "", create_nodes_of_sets},
     {"POST", "/clusters/{cluster}/nodes/terminate", actions, answer, "", act},
     {"POST", "/clusters/{cluster}/nodes/deallocate", actions, answer, "", act},
     {"POST", "/clusters/{cluster}/nodes/shutdown", actions, answer, "", act},
