@@ -77,17 +77,20 @@ JETPACK_PLUGIN(
     command("hub admin", "Set an administrator's password for the cluster page", hub::admin,
             description("Creates the account if there is none of this name, prints a new password, "
                         "once, and ends the sessions of who signed in with the old one. A viewer "
-                        "sees the page and changes nothing."),
+                        "sees the page and changes nothing. A monitor gets a token, which reads "
+                        "/metrics and nothing else."),
             json(), data(), database(),
             option("name", 'n', "NAME", "The account's name").fallback("admin"),
             option("role", "ROLE", "What the account may do")
-                .choices("administrator", "viewer")
+                .choices("administrator", "viewer", "monitor")
                 .fallback("administrator"),
             flag("revoke", "Remove the account instead"),
             example("jetpack hub admin --data /var/lib/hub",
                     "Set the password of 'admin', and print it"),
             example("jetpack hub admin --name wall --role viewer",
-                    "Create an account for a screen on the wall")),
+                    "Create an account for a screen on the wall"),
+            example("jetpack hub admin --name prometheus --role monitor",
+                    "Create a token for Prometheus")),
 
     command("hub backup", "Copy everything that the hub knows into a new directory", hub::backup,
             description("Works while the hub runs: the database, the certificates and their keys, "

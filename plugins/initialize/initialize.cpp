@@ -199,12 +199,26 @@ std::vector<Step> configure(const Call& call, const support::LogFile& log, bool 
   }
 }
 
+// For targets in cores: how many of them this node is worth. Delivered with the next message.
+void publish_cores(const Call& call, const support::LogFile& log) {
+  const int64_t cores = call.service<jetpack::Config>().integer_or("cpu.total", 0);
+  if (cores <= 0) return;
+  try {
+    call.service<jetpack::Session>().publish(
+        "properties", "{\"properties\":{\"cores\":" + std::to_string(cores) + "}}",
+        std::chrono::milliseconds{0});
+  } catch (const Error& e) {
+    log.warning(std::string("cannot report the number of cores: ") + e.what());
+  }
+}
+
 int initialize(const Call& call) {
   const auto log = support::node_log(call.service<jetpack::Config>(), "initialize", "initialize");
   Steps steps(call, log);
   Check(call, steps).run();
   steps.add(configure(call, log, steps.is_ok()));
   if (steps.is_ok()) {
+    publish_cores(call, log);
     call.service<jetpack::Session>().publish(
         jetpack::installation_message(jetpack::Installation::running), call.duration("timeout"));
     if (!call.flag("no-start")) steps.add(Services(call).start());

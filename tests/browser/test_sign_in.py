@@ -112,6 +112,9 @@ ATTACKS = {
       new Blob(['{"names":["execute-1"]}'], {type: "text/plain"})); done = 1</script>""",
     "sign-out": """<script>fetch("HUB/sign-out", {method: "POST", mode: "no-cors", credentials: "include"})
       .then(() => { done = 1 }, () => { done = 1 })</script>""",
+    "sign-out as the page does it": """<script>fetch("HUB/sign-out", {method: "POST", credentials: "include",
+      headers: {"Content-Type": "application/json"}, body: "{}"})
+      .then(() => { done = 1 }, () => { done = 1 })</script>""",
 }
 
 
@@ -176,8 +179,33 @@ def test_a_page_of_another_site_changes_nothing(fresh, hub, credentials):
             # Nor did they end the session.
             fresh.get(hub.about["hub"] + "/clusters/demo")
             page.wait_for_state("live")
+        else:
+            fresh.get(hub.about["hub"] + "/clusters/demo/status")
+            assert "nodearrays" in page.script("document.body.textContent")
+        # The same requests of the hub's own page do change it: the browser had the credentials all along.
+        from_own_page(fresh, "fetch of JSON")
+        operation, = hub.get("/operations").json["operations"]
+        assert operation["action"] == "terminate"
+        assert hub.get("/api/node?cluster=demo&node=execute-1").json["node"]["phase"] == "Stopping"
+        if credentials == "cookie":
+            assert is_signed_in(hub)
+            from_own_page(fresh, "sign-out as the page does it")
+            assert not is_signed_in(hub)
     finally:
         site.stop()
+
+
+def from_own_page(browser, name):
+    """Does in the page that is open what the page of the other site does."""
+    script = ATTACKS[name].replace("HUB", "").removeprefix("<script>").removesuffix("</script>")
+    browser.execute_script("delete window.done; " + script)
+    wait_for(lambda: browser.execute_script("return window.done === 1"), f"{name} by the hub's own page")
+
+
+def is_signed_in(hub):
+    """Whether the administrator's session goes on."""
+    cookie = {"Cookie": f"{SESSION_COOKIE}={hub.session()}"}
+    return hub.ask("GET", "/api/account", None, headers=cookie).status == 200
 
 
 def is_over(browser):

@@ -1,4 +1,5 @@
 """The chart of the targets on the cluster page."""
+import re
 import time
 
 from cluster_page import copy_rows
@@ -71,6 +72,29 @@ def test_cores_and_nodes(open_page, hub):
     wait_for(lambda: legend(page) == [("execute", "8")], "cores")
     page.find("#chart-unit").send_keys("nodes")
     wait_for(lambda: legend(page) == [("login", "2")], "nodes")
+
+
+def test_what_is_ready_is_drawn_beside_what_is_wanted(open_page, hub):
+    hub.demand({"Name": "execute", "TargetCoreCount": 240}, {"Name": "login", "TargetCount": 2})
+    now = int(time.time() * 1000)
+    with hub.database() as db:
+        for minutes, array, nodes, cores in ((50, "execute", 1, 120), (30, "execute", 2, -1), (10, "execute", 3, 360),
+                                             (50, "login", 1, -1)):
+            db.execute("INSERT INTO ready_history (time, cluster, nodearray, nodes, cores) VALUES (?, 'demo', ?, ?, ?)",
+                       (now - minutes * 60_000, array, nodes, cores))
+    page = open_page()
+    page.find("#chart-hours").send_keys("hour")
+
+    def ready():
+        return page.texts("#targets td.ready"), page.script(
+            "[...document.querySelectorAll('#chart path.ready')].map((line) => line.getAttribute('d'))")
+
+    wait_for(lambda: ready()[0] == ["360"], "ready cores")
+    line, = ready()[1]
+    # From the first to the second, nothing while a node does not say how many it has, and from the third on.
+    assert [part[0] for part in re.findall(r"[MHV][^MHV]*", line)] == ["M", "V", "H", "M", "V", "H"], line
+    page.find("#chart-unit").send_keys("nodes")
+    wait_for(lambda: ready()[0] == ["1"], "ready nodes")
 
 
 HOUR = 3_600_000

@@ -27,6 +27,8 @@ def test_a_sound_connection(jetpack, home, server):
         "home", "configuration", "server name", "server port", "connection", "credentials", "clock",
         "userdata"]
     assert server.wait_for_messages(1, "installation") == [{"status": "running"}]
+    cores = int(jetpack("config", "cpu.total").stdout)
+    assert cores > 0 and server.wait_for_messages(1, "properties") == [{"properties": {"cores": cores}}]
     lines = (home / "logs/initialize.log").read_text().splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO     userdata: .*", lines[-1])
     result = jetpack("initialize", "--no-start")

@@ -20,9 +20,11 @@ BINARY = REPOSITORY / os.environ.get("JETPACK_BUILD", "build") / "home" / "bin" 
 
 
 def authorization(credentials):
-    """The Authorization header for (name, password); none for None."""
+    """The Authorization header for (name, password), or for a token; none for None."""
     if credentials is None:
         return {}
+    if isinstance(credentials, str):
+        return {"Authorization": "Bearer " + credentials}
     token = base64.b64encode(":".join(credentials).encode()).decode()
     return {"Authorization": "Basic " + token}
 

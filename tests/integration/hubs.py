@@ -128,6 +128,12 @@ class Hub:
         """What the page shows of a node."""
         return self.get(f"/api/node?cluster={cluster}&node={name}")["node"]
 
+    def metrics(self):
+        """{sample: value} of /metrics."""
+        lines = self.ask("GET", "/metrics").body.decode().splitlines()
+        return {name: float(value) for name, value in
+                (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
     def messages(self, cluster="demo", kind=""):
         """All messages of a cluster."""
         found, after = [], 0
@@ -165,6 +171,41 @@ class Hub:
         if self.process:
             self.kill()
         shutil.rmtree(self.directory)
+
+
+class Daemon:
+    """A node with its own jetpackd, which changes users below `root` alone."""
+
+    def __init__(self, hub, node, root, cluster="demo"):
+        self.home, self.root, self.process = hub.directory / "homes" / cluster / node, root, None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def start(self, *options):
+        """Starts it; its process."""
+        self.process = subprocess.Popen(
+            [BINARY.parent / "jetpackd", "--root", self.root, *options], stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, env={"JETPACK_HOME": str(self.home), "PATH": "/usr/bin:/bin", "TZ": "UTC"})
+        return self.process
+
+    def kill(self):
+        """SIGKILL, if it runs."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def run(self, *arguments):
+        """A command on this node."""
+        return run(*arguments, home=self.home)
+
+    def log(self):
+        """Its log."""
+        return (self.home / "logs/jetpackd.log").read_text()
 
 
 def message(kind, cluster="demo", node="n1", **data):

@@ -14,7 +14,7 @@ from hubs import Hub, message, run
 from servers import blob_client
 from servers.process import wait_for
 
-COLUMNS = ("nobody", "node", "scheduler", "viewer", "administrator")
+COLUMNS = ("nobody", "monitor", "node", "scheduler", "viewer", "administrator")
 BODIES = {
     "/clusterlink/messages": {"messages": []},
     "/clusterlink/sign": {"blob": "issues/report.zip", "seconds": 60},
@@ -52,6 +52,7 @@ class Place:
             "foreign scheduler": hub.enroll("y", "other", "--scheduler"),
             "administrator": hub.admin,
             "viewer": ("wall", hub.administer("admin", "--name", "wall", "--role", "viewer").stdout.strip()),
+            "monitor": hub.administer("admin", "--name", "prometheus", "--role", "monitor").stdout.strip(),
             "nobody": None}
         for node, cluster in (("n1", "demo"), ("n2", "demo"), ("head", "demo"), ("x", "other"), ("y", "other")):
             account = next(found for found in self.accounts.values() if found and found[0] == f"{cluster}/{node}")

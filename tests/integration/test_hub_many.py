@@ -96,7 +96,7 @@ def test_hubs_that_start_at_once_create_one_schema(postgresql):
     for hub in started:
         hub.remove()
     assert not failures
-    assert postgresql.sql("SELECT count(*), max(version) FROM hub_schema", url) == [["1", "10"]]
+    assert postgresql.sql("SELECT count(*), max(version) FROM hub_schema", url) == [["1", "11"]]
 
 
 def test_the_page_of_one_hub_shows_messages_to_another(postgresql):
@@ -160,6 +160,21 @@ def test_the_database_goes_down_and_comes_back(own_postgresql):
         hub.say(node, "log", message="after")
         assert texts(hub) == ["before", "during", "after"]
         assert "s3cret" not in hub.log()
+
+
+def test_ready_cores_are_counted_by_postgresql_too(postgresql):
+    with hubs(1, database=postgresql.database()) as (hub,):
+        # PostgreSQL cannot read every JSON text: one node with such properties must not keep it from counting.
+        for node, array, text in (("n1", "execute", "ä"), ("n2", "execute", 'b"\\'), ("n3", "odd", "a\0b"),
+                                  ("n4", "odd", "\\u0000"), ("n5", "odd", "\x01")):
+            who = hub.enroll(node, CLUSTER, "--nodearray", array)
+            hub.say(who, "installation", status="ok")
+            hub.say(who, "properties", properties={"cores": 60, "text": text})
+        hub.stop()
+        hub.start()  # it counts when it starts, and then every minute
+        ready = wait_for(lambda: hub.get("/api/targets?cluster=demo")["ready"], "the count")
+        assert [(point["nodearray"], point["nodes"], point["cores"]) for point in ready] == [
+            ("execute", 2, 120), ("odd", 3, None)]
 
 
 def test_an_unreachable_database(postgresql):
@@ -245,6 +260,7 @@ BAD = {
     "two nodes": envelope(message("log", message="x"), message("log", node="n2", message="x")),
     "bad data": envelope(message("condition", name="c", status="?")),
     "too large": b" " * (8 * 2**20 + 1),
+    "capacity for a node": envelope(message("autoscale", definitions=[{"Name": "execute", "TargetCount": 1}])),
 }
 
 
@@ -260,10 +276,56 @@ def test_invalid_messages_are_moved_to_the_refused_queue(rabbitmq, broker):
         wait_for(lambda: len(texts(hub)) == len(good), "the good ones")
         assert texts(hub) == [str(i) for i in range(len(good))]
         wait_for(lambda: rabbitmq.queues(broker.vhost)["jetpack.refused"] == len(BAD), "the others")
-        assert f"({len(BAD)} since the start)" in hub.log()
+        assert hub.metrics()['jetpack_hub_refused_total{way="broker",reason="invalid"}'] == len(BAD)
+        # Of what one sender is refused, a line a minute.
+        assert 1 <= hub.log().count("moved a message to jetpack.refused (") < len(BAD)
+        assert ") from the routing key 'messages." in hub.log()
         assert hub.stop() == 0
     finally:
         hub.remove()
+
+
+def test_a_node_that_sends_too_much_through_the_broker_is_refused_and_others_are_not(rabbitmq, broker):
+    hub = Hub("--broker", broker.url, "--broker-ca", rabbitmq.ca, "--quota", "messages-mib-per-node-and-hour=16")
+    try:
+        consuming(hub)
+        greedy = hub.enroll("n1")
+        hub.enroll("n2")
+        large = [envelope(message("note", text="x" * (3 << 20))) for _ in range(8)]
+        Publisher(broker).send(*large)
+        Publisher(broker).send(envelope(message("log", node="n2", message="still heard")), node="n2")
+        wait_for(lambda: texts(hub, "n2") == ["still heard"], "the other node")
+        wait_for(lambda: rabbitmq.queues(broker.vhost)["jetpack.refused"] == 3, "the excess")
+        assert len(hub.messages(CLUSTER, "note")) == 5
+        assert not any(count for name, count in rabbitmq.queues(broker.vhost).items() if name != "jetpack.refused")
+        # The hour is the same one, whichever way the node takes.
+        over = hub.post(greedy, [message("log", message="x" * (2 << 20))])
+        assert over.status == 429 and "messages-mib-per-node-and-hour" in over.json["error"]
+        counted = hub.metrics()
+        assert counted['jetpack_hub_refused_total{way="broker",reason="quota"}'] == 3
+        assert counted['jetpack_hub_refused_total{way="https",reason="quota"}'] == 1
+        assert ") from demo/n1" in hub.log()
+        assert "messages-mib-per-node-and-hour" in hub.log()
+    finally:
+        hub.remove()
+
+
+def test_what_a_database_that_is_down_delays_counts_once(rabbitmq, broker, own_postgresql):
+    """A message that could not be stored is delivered again, and must not be refused for that."""
+    options = ("--broker", broker.url, "--broker-ca", rabbitmq.ca, "--quota", "messages-mib-per-node-and-hour=16")
+    with hubs(1, *options, database=own_postgresql.database()) as (hub,):
+        consuming(hub)
+        node = hub.enroll("n1")
+        own_postgresql.kill()
+        lost = message("note", text="x" * (5 << 20))
+        for _ in range(5):
+            assert hub.post(node, [lost]).status == 503
+        Publisher(broker).send(envelope(message("note", text="y" * (5 << 20))))
+        wait_for(lambda: "sharing the broker's queues" in hub.log(), "the hub to notice")
+        own_postgresql.start()
+        wait_for(lambda: hub.post(node, [lost]).status == 202, "the database to be back")
+        wait_for(lambda: len(hub.messages(CLUSTER, "note")) == 2, "both")
+        assert rabbitmq.queues(broker.vhost)["jetpack.refused"] == 0
 
 
 def test_a_node_cannot_speak_for_another(rabbitmq, broker):

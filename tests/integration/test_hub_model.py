@@ -214,6 +214,56 @@ def test_invalid_actions(plain_hub, body):
     assert reply.status == 400 and reply.json["error"]
 
 
+def test_a_scheduler_creates_nodes(hub, cluster):
+    scheduler, node = hub.enroll("head", cluster, "--scheduler"), hub.enroll("execute-2", cluster)
+    path = f"/clusters/{cluster}/nodes/create"
+    request = {"requestId": "r-1", "sets": [
+        {"nodearray": "execute", "count": 2, "definition": {"machineType": "Standard_HB120rs_v3"},
+         "placementGroupId": "pg0", "nodeAttributes": {"Configuration": {"slurm": {"part": "hpc"}}, "Tags": {"a": "b"}}},
+        {"nodearray": "execute", "nameFormat": "big-%d", "nameOffset": 10}]}
+    created = hub.ask("POST", path, scheduler, request)
+    assert (created.status, created.json["sets"]) == (202, [{"added": 2}, {"added": 1}])
+    for query in ("operation=" + created.json["operationId"], "request_id=r-1"):
+        listed = hub.get(f"/clusters/{cluster}/nodes?{query}", scheduler)["nodes"]
+        assert [(each["Name"], each["Template"], each["Status"]) for each in listed] == [
+            ("big-11", "execute", "Preparing"), ("execute-1", "execute", "Preparing"), ("execute-3", "execute", "Preparing")]
+    assert [each["Configuration"] for each in listed] == [{}, *[{"slurm": {"part": "hpc"}}] * 2]
+    shown = hub.node("execute-3", cluster)
+    assert shown["properties"] == {"machineType": "Standard_HB120rs_v3", "placementGroupId": "pg0", "Tags": {"a": "b"}}
+    assert shown["operations"][0]["action"] == "create" and shown["operations"][0]["by"] == scheduler[0]
+    # The same request again creates nothing; without an id it is another one.
+    assert hub.ask("POST", path, scheduler, request).status == 409
+    del request["requestId"]
+    first = hub.ask("POST", path, scheduler, request, Idempotency_Key="k")
+    assert hub.ask("POST", path, scheduler, request, Idempotency_Key="k").body == first.body
+    names = [each["Name"] for each in hub.get(f"/clusters/{cluster}/nodes")["nodes"]]
+    assert sorted(names) == ["big-11", "big-12", "execute-1", "execute-2", "execute-3", "execute-4", "execute-5", "head"]
+    assert hub.ask("POST", path, node, request).status == 403
+    assert hub.ask("POST", "/clusters/bad-one/nodes/create", scheduler, request).status == 403
+    unknown = hub.ask("POST", path, hub.admin, {"sets": [{"nodearray": "htc"}]})
+    assert unknown.status == 404 and "execute" in unknown.json["error"]
+    # What was not wanted after all ends at once.
+    assert hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", scheduler, {"names": ["big-12"]}).status == 202
+    assert hub.node("big-12", cluster)["phase"] == "Terminated"
+
+
+EXECUTE = {"nodearray": "execute"}
+
+
+@pytest.mark.parametrize("body", [
+    {}, {"sets": []}, {"sets": {}}, {"sets": [1]}, {"sets": [{"count": 1}]}, {"sets": [{**EXECUTE, "count": 1001}]},
+    {"sets": [{**EXECUTE, "count": 0}]}, {"sets": [{**EXECUTE, "count": -1}]}, {"sets": [{**EXECUTE, "count": 600}] * 2},
+    {"sets": [{**EXECUTE, "nameFormat": "x"}]}, {"sets": [{**EXECUTE, "nameFormat": "%d-%d"}]},
+    {"sets": [{**EXECUTE, "nameFormat": "../%d"}]}, {"sets": [{**EXECUTE, "nameFormat": "%s%d"}]},
+    {"sets": [{**EXECUTE, "nodeAttributes": {"x": "x" * 17_000}}]}, {"sets": [{**EXECUTE, "nodeAttributes": []}]},
+    {"sets": [EXECUTE, {**EXECUTE, "nameOffset": "x"}]}, {"sets": [EXECUTE], "requestId": 5}])
+def test_invalid_creations_create_nothing(plain_hub, body):
+    before = plain_hub.get("/clusters/bad/nodes")
+    reply = plain_hub.ask("POST", "/clusters/bad/nodes/create", None, body)
+    assert reply.status == 400 and reply.json["error"]
+    assert plain_hub.get("/clusters/bad/nodes") == before
+
+
 # -- targets -----------------------------------------------------------------------------------------
 
 def targets(hub, cluster):

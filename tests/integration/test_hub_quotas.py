@@ -72,11 +72,35 @@ def test_a_node_that_exceeds_its_quota_is_refused_and_others_are_not():
         assert done.status == 429
         assert "messages-mib-per-node-and-hour" in done.json["error"]
         assert int(done.headers["Retry-After"]) > 0
+        assert hub.metrics()['jetpack_hub_refused_total{way="https",reason="quota"}'] == 1
         assert other.say("still here").status == 202
         # Of the node's own messages the newest are kept.
         kept = hub.messages(kind="log")
         assert sum(len(json.dumps(each)) for each in kept) < 2 << 20
         assert any(each["node"] == "other" for each in kept)
+    finally:
+        hub.remove()
+
+
+def test_a_node_that_logs_without_end_leaves_the_log_to_others():
+    hub = Hub()
+    try:
+        noisy, other = hub.enroll("noisy"), hub.enroll("other")
+        hub.say(other, "log", message="before the noise")
+        for number in range(10):
+            batch = [message("log", node="noisy", message=f"noise {number}.{line}") for line in range(2000)]
+            assert hub.post(noisy, batch).status == 202
+        assert hub.ask("GET", "/api/nodes", ("someone", "wrong")).status == 401
+        hub.say(other, "log", message="after the noise")
+        log = hub.log()
+        assert len(log) < 300 << 10
+        for text in ("before the noise", "after the noise", "the credentials of 'someone'", "[demo/noisy] noise 0.0\n"):
+            assert text in log, text
+        assert log.count(" lines of demo/noisy, which writes more than 256 KiB an hour") == 1
+        assert len(hub.messages(kind="log")) == 20_002
+        hub.stop()
+        left_out = [int(line.split("left out ")[1].split()[0]) for line in hub.log().splitlines() if "left out" in line]
+        assert sum(left_out) + hub.log().count("[demo/noisy] noise ") == 20_000
     finally:
         hub.remove()
 

@@ -123,6 +123,32 @@ def test_health_is_open_and_metrics_are_for_people(hub):
     assert int(after.split("\njetpack_hub_messages_total ")[1].split()[0]) == int(samples["jetpack_hub_messages_total"]) + 1
 
 
+def test_prometheus_reads_the_metrics_with_a_token_and_nothing_else(hub):
+    made = json.loads(hub.administer("admin", "--name", "prometheus", "--role", "monitor", "--json").stdout)
+    token = made["token"]
+    assert (made["username"], made["role"], "password" in made) == ("prometheus", "monitor", False)
+    assert hub.ask("GET", "/metrics", token).status == 200
+    secret = token.partition(".")[2]
+    assert secret not in "".join(path.read_text("latin-1") for path in hub.data.rglob("*") if path.is_file())
+    for path in ("/", "/api/account", "/api/nodes", "/clusters/demo/nodes", "/operations"):
+        assert hub.ask("GET", path, token).status == 403, path
+    # As a password it is worth nothing, nor is a password as a token.
+    assert hub.ask("GET", "/metrics", ("prometheus", secret)).status == 401
+    assert hub.ask("GET", "/metrics", ("prometheus", token)).status == 401
+    assert hub.ask("POST", "/sign-in", ("", ""), {"name": "prometheus", "password": secret}).status == 403
+    for wrong in (".".join(hub.admin), token[:-1], token + "0", secret, "prometheus.", ".", " ", "a.b." + secret):
+        assert hub.ask("GET", "/metrics", wrong).status == 401, wrong
+    assert "rejected the credentials of 'prometheus'" in hub.log() and secret not in hub.log()
+    # A new token replaces it, also of a role that could do more.
+    again = hub.administer("admin", "--name", "prometheus", "--role", "monitor").stdout.strip()
+    assert (hub.ask("GET", "/metrics", token).status, hub.ask("GET", "/metrics", again).status) == (401, 200)
+    hub.administer("admin", "--name", "prometheus", "--role", "administrator")
+    assert hub.ask("GET", "/metrics", again).status == 401
+    hub.administer("admin", "--name", "prometheus", "--role", "monitor")
+    hub.administer("admin", "--name", "prometheus", "--revoke")
+    assert hub.ask("GET", "/metrics", again).status == 401
+
+
 def test_the_service_manager_is_told_that_it_is_ready_alive_and_stopping(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))

@@ -163,6 +163,21 @@ def test_no_token_makes_a_machine_the_scheduler_that_is_there(hub, machine, by):
     assert (account["role"], hub.node("head", cluster)["nodearray"]) == ("node", "")
 
 
+def test_a_machine_joins_as_the_node_that_a_scheduler_created(hub, machine, tmp_path):
+    created = token(hub, "planned", "--nodearray", "execute")
+    request = {"sets": [{"nodearray": "execute", "nodeAttributes": {"Configuration": {"of": "this one"}}}]}
+    assert hub.ask("POST", "/clusters/planned/nodes/create", None, request).status == 202
+    assert joined(machine, created, "execute-1").returncode == 0
+    assert machine("initialize", "--no-start").returncode == 0
+    assert machine("config", "of").stdout == "this one\n"
+    # The first machine that joins has the name, whether it was in contact already or not.
+    assert hub.ask("POST", "/clusters/planned/nodes/create", None, request).status == 202
+    for number, code in ((2, 0), (3, 1)):
+        done = joined(machine, created, "execute-2", home=tmp_path / f"home-{number}")
+        assert done.returncode == code, done
+    assert "execute-2 already" in done.stderr
+
+
 def test_a_machine_that_missed_the_answer_joins_as_the_node_that_it_is(hub, machine):
     created = token(hub, "missed", "--uses", "1")
     (machine.home / "config").mkdir(parents=True)

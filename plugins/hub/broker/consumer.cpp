@@ -12,6 +12,7 @@
 #include "store/account_table.hpp"
 #include "store/message_table.hpp"
 #include "store/messages.hpp"
+#include "store/sent_messages.hpp"
 #include "support/backoff.hpp"
 #include "support/log_file.hpp"
 #include "support/text.hpp"
@@ -77,19 +78,21 @@ Delivery check_sender(Letter letter, const std::unordered_map<std::string, Accou
   if (sender != accounts.end() && sender->second.id != account->second.id)
     throw Unusable("the broker's user '" + support::one_line(letter.sender) + "' is not '" +
                    letter.account + "'");
+  try {
+    require_permitted(account->second, letter.messages);
+  } catch (const BadMessages& bad) {
+    throw Unusable(bad.what());
+  }
   return {account->second, "", std::move(letter.messages), {}};
 }
 
 }  // namespace
 
-Consumer::Consumer(Database& database, Intake& intake, Liveness& liveness,
-                   const support::LogFile& log, BrokerAddress address)
-    : database_(database),
-      intake_(intake),
-      liveness_(liveness),
-      log_(log),
+Consumer::Consumer(const Services& services, BrokerAddress address)
+    : services_(services),
       address_(std::move(address)),
-      failures_(log),
+      refusals_(services.log),
+      failures_(services.log),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void Consumer::run(const std::stop_token& stop) {
@@ -99,8 +102,8 @@ void Consumer::run(const std::stop_token& stop) {
       BrokerConnection broker(address_, max_letter);
       // Another hub may have the queues as soon as this ends; the broker then keeps it waiting until
       // the connection ends, and what is unsettled comes before the rest.
-      QueueShare share(database_.address(), broker.identity(), BrokerConnection::queues);
-      log_.info("consuming from the broker " + address_.shown);
+      QueueShare share(services_.database.address(), broker.identity(), BrokerConnection::queues);
+      services_.log.info("consuming from the broker " + address_.shown);
       failures_.recovered();
       backoff.reset();
       serve(broker, share, stop);
@@ -116,9 +119,9 @@ std::vector<int> Consumer::balance(BrokerConnection& broker, QueueShare& share) 
   for (const int queue : change.taken) broker.consume(queue);
   for (const int queue : change.excess) broker.cancel(queue);
   if (!change.taken.empty() || !change.excess.empty())
-    log_.info("consuming " + std::to_string(share.held() - change.excess.size()) + " of " +
-              std::to_string(BrokerConnection::queues) +
-              " queues (hubs: " + std::to_string(share.hubs()) + ")");
+    services_.log.info("consuming " + std::to_string(share.held() - change.excess.size()) + " of " +
+                       std::to_string(BrokerConnection::queues) +
+                       " queues (hubs: " + std::to_string(share.hubs()) + ")");
   return change.excess;
 }
 
@@ -150,6 +153,16 @@ void Consumer::serve(BrokerConnection& broker, QueueShare& share, const std::sto
   }
 }
 
+// Leaves out what exceeds the bytes of its node.
+void Consumer::count_bytes(Opened& opened, size_t bytes) {
+  try {
+    opened.counted = services_.message_rate.take(opened.delivery->account.name, bytes);
+  } catch (const OverRate& over) {
+    opened.reason = over.what();
+    opened.is_over_quota = true;
+  }
+}
+
 // In the order of the batch. Their accounts are looked up together.
 std::vector<Consumer::Opened> Consumer::open(const std::vector<BrokerMessage>& batch) {
   std::vector<Opened> all(batch.size());
@@ -164,12 +177,13 @@ std::vector<Consumer::Opened> Consumer::open(const std::vector<BrokerMessage>& b
       all[i].reason = why.what();
     }
   }
-  const auto accounts = database_.read(
+  const auto accounts = services_.database.read(
       "looking up accounts", [&](SqlSession& session) { return find_accounts(session, names); });
   for (size_t i = 0; i < batch.size(); ++i) {
     if (!all[i].reason.empty()) continue;
     try {
       all[i].delivery = check_sender(std::move(letters[i]), accounts);
+      count_bytes(all[i], batch[i].body.size());
     } catch (const Unusable& why) {
       all[i].reason = why.what();
     }
@@ -183,46 +197,51 @@ void Consumer::settle(BrokerConnection& broker, const std::vector<BrokerMessage>
   auto opened = open(batch);
   std::vector<Delivery*> usable;
   for (auto& each : opened)
-    if (each.delivery) usable.push_back(&*each.delivery);
-  for (const auto* delivery : usable)
-    liveness_.heard(delivery->account.cluster, delivery->account.node);
+    if (each.counted) usable.push_back(&*each.delivery);
+  for (const auto& each : opened)
+    if (each.delivery)
+      services_.liveness.heard(each.delivery->account.cluster, each.delivery->account.node);
   bool is_stored = true;
   try {
-    if (!usable.empty()) intake_.store(usable);
+    if (!usable.empty()) services_.intake.store(usable);
   } catch (const Error&) {
     is_stored = false;
   }
   uint64_t last = 0;
   for (size_t i = 0; i < batch.size(); ++i) {
-    if (!opened[i].delivery) {
-      refuse(broker, batch[i], opened[i].reason);
+    if (!opened[i].counted) {
+      refuse(broker, batch[i], opened[i]);
     } else if (is_stored) {
+      opened[i].counted->keep();
       last = batch[i].tag;
     } else {
-      settle_one(broker, batch[i], *opened[i].delivery);
+      settle_one(broker, batch[i], opened[i]);
     }
   }
   if (last != 0) broker.acknowledge(last);
 }
 
-void Consumer::settle_one(BrokerConnection& broker, const BrokerMessage& message,
-                          Delivery& delivery) {
+void Consumer::settle_one(BrokerConnection& broker, const BrokerMessage& message, Opened& opened) {
   try {
-    intake_.store(delivery);
+    services_.intake.store(*opened.delivery);
   } catch (const Error& error) {
     // Either the database is down, and this fails too, or the message is at fault.
-    database_.write("checking that the database can be written", [](Transaction&) {});
-    return refuse(broker, message, error.what());
+    services_.database.write("checking that the database can be written", [](Transaction&) {});
+    opened.reason = error.what();
+    return refuse(broker, message, opened);
   }
+  opened.counted->keep();
   broker.acknowledge(message.tag);
 }
 
 void Consumer::refuse(BrokerConnection& broker, const BrokerMessage& message,
-                      const std::string& why) {
-  ++refused_;
-  log_.error("rejected a message from the broker with routing key '" +
-             support::one_line(message.routing_key) + "', now in jetpack.refused: " + why + " (" +
-             std::to_string(refused_) + " since the start)");
+                      const Opened& opened) {
+  ++(opened.is_over_quota ? services_.counters.broker_over_quota
+                          : services_.counters.broker_invalid);
+  refusals_.warn(opened.delivery
+                     ? opened.delivery->account.name
+                     : "the routing key '" + support::one_line(message.routing_key) + "'",
+                 "moved a message to jetpack.refused (" + opened.reason + ")");
   broker.refuse(message.tag);
 }
 

@@ -11,6 +11,9 @@
 #include "broker/broker.hpp"
 #include "broker/queue_share.hpp"
 #include "common/background.hpp"
+#include "common/byte_rate.hpp"
+#include "common/counters.hpp"
+#include "common/refusal_log.hpp"
 #include "store/database.hpp"
 #include "store/intake.hpp"
 #include "store/liveness.hpp"
@@ -19,12 +22,21 @@
 namespace jetpack::hub {
 
 // Works on a thread of its own from construction to destruction, reconnecting as often as needed. A
-// message is acknowledged after it is committed; what can never be applied goes to the queue
-// jetpack.refused.
+// message is acknowledged after it is committed; what can never be applied, and what exceeds a node's
+// bytes per hour, goes to the queue jetpack.refused: to hold it back would hold back the messages of
+// other nodes behind it.
 class Consumer {
  public:
-  Consumer(Database& database, Intake& intake, Liveness& liveness, const support::LogFile& log,
-           BrokerAddress address);
+  struct Services {
+    Database& database;
+    Intake& intake;
+    Liveness& liveness;
+    ByteRate& message_rate;  // that of all ways on which nodes send
+    Counters& counters;
+    const support::LogFile& log;
+  };
+
+  Consumer(const Services& services, BrokerAddress address);
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
 
@@ -35,20 +47,20 @@ class Consumer {
   // A message of the broker: what it delivers, or why it cannot be used.
   struct Opened {
     std::optional<Delivery> delivery;
+    std::optional<ByteRate::Taken> counted;
     std::string reason;
+    bool is_over_quota = false;
   };
 
+  void count_bytes(Opened& opened, size_t bytes);
   std::vector<Opened> open(const std::vector<BrokerMessage>& batch);
   void settle(BrokerConnection& broker, const std::vector<BrokerMessage>& batch);
-  void settle_one(BrokerConnection& broker, const BrokerMessage& message, Delivery& delivery);
-  void refuse(BrokerConnection& broker, const BrokerMessage& message, const std::string& why);
+  void settle_one(BrokerConnection& broker, const BrokerMessage& message, Opened& opened);
+  void refuse(BrokerConnection& broker, const BrokerMessage& message, const Opened& opened);
 
-  Database& database_;
-  Intake& intake_;
-  Liveness& liveness_;
-  const support::LogFile& log_;
+  Services services_;
   BrokerAddress address_;
-  uint64_t refused_ = 0;
+  RefusalLog refusals_;
   FailureLog failures_;
   std::jthread thread_;  // the last member, so that it ends first
 };

@@ -109,10 +109,16 @@ int remove_admin(const Call& call, Database& database, const std::string& name) 
   database.write("removing an account", [&](Transaction& transaction) {
     const auto known = find_account(transaction.session(), name);
     if (!known || known->role == Role::node)
-      throw Error(Errc::not_found, "no administrator or viewer '" + name + "'");
+      throw Error(Errc::not_found, "no administrator, viewer or monitor '" + name + "'");
     remove_account(transaction.session(), name);
   });
   return print_result(call, {"remove", "username", name, "Removed the account '" + name + "'"});
+}
+
+Role role_option(const Call& call) {
+  const auto role = *call.text("role");
+  if (role == "viewer") return Role::viewer;
+  return role == "monitor" ? Role::monitor : Role::admin;
 }
 
 }  // namespace
@@ -122,25 +128,27 @@ int admin(const Call& call) {
   const DataDirectory data = open_data_directory(data_option(call));
   Database database(database_option(call, data));
   if (call.flag("revoke")) return remove_admin(call, database, name);
-  const std::string role(*call.text("role"));
-  const std::string password = random_password();
+  const Role role = role_option(call);
+  const std::string shown_role(*call.text("role")), password = random_password();
   const std::string record = hash_password(password);
   const bool is_new = database.write("setting a password", [&](Transaction& transaction) {
     const auto known = find_account(transaction.session(), name);
     if (known && known->role == Role::node)
       throw Error(Errc::denied, "'" + name + "' is a node's account; choose another name");
-    return put_account(transaction.session(),
-                       {0, name, role == "viewer" ? Role::viewer : Role::admin, "", "", record});
+    return put_account(transaction.session(), {0, name, role, "", "", record});
   });
+  // A monitor has one word to show.
+  const std::string kind = role == Role::monitor ? "token" : "password";
+  const std::string secret = role == Role::monitor ? name + '.' + password : password;
   if (call.flag("json")) {
     call.print(support::shown_json(support::json_object([&](support::Object& object) {
-      object.text("username", name).text("role", role).text("password", password);
+      object.text("username", name).text("role", shown_role).text(kind, secret);
     })));
     return 0;
   }
-  call.report((is_new ? "Created " : "Set a new password for ") + role + " '" + name +
-              "'. The password is printed only once:\n");
-  call.print(password + "\n");
+  call.report((is_new ? "Created " : "Set a new " + kind + " for ") + shown_role + " '" + name +
+              "'. The " + kind + " is printed only once:\n");
+  call.print(secret + "\n");
   return 0;
 }
 

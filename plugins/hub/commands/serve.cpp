@@ -262,8 +262,11 @@ int serve(const Call& call) {
   Intake intake(database, log, {*call.integer("keep"), quotas});
   ByteRate message_rate("messages-mib-per-node-and-hour",
                         quotas.messages_mib_per_node_and_hour * bytes_in_mib);
+  Counters counters;
   std::optional<Consumer> consumer;
-  if (broker) consumer.emplace(database, intake, liveness, log, *broker);
+  if (broker)
+    consumer.emplace(Consumer::Services{database, intake, liveness, message_rate, counters, log},
+                     *broker);
 
   // Nodes reach the blobs at the same host.
   const std::string host =
@@ -272,7 +275,7 @@ int serve(const Call& call) {
   if (!call.flag("no-blobs"))
     blobs.emplace(call, data, parts, host, database, log, certificate, limits, quotas);
   const HttpServer server({database, accounts, log, feed, page, intake, liveness, message_rate,
-                           blobs ? &blobs->locker() : nullptr, certificate},
+                           counters, blobs ? &blobs->locker() : nullptr, certificate},
                           listen, certificate, limits);
   const std::string url =
       call.given("url") ? std::string(*call.text("url")) : url_of(host, server.port());

@@ -22,7 +22,8 @@ double ByteRate::left_of(const Sent& sent, Clock::time_point now) const {
                   sent.bytes - seconds * static_cast<double>(bytes_per_hour_) / seconds_in_hour);
 }
 
-void ByteRate::take(const std::string& sender, uint64_t bytes) {
+// Counts them, or returns after how many seconds they would be let through.
+int64_t ByteRate::count(const std::string& sender, uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   const auto now = now_();
   auto found = senders_.find(sender);
@@ -33,14 +34,25 @@ void ByteRate::take(const std::string& sender, uint64_t bytes) {
   }
   const double after = left_of(found->second, now) + static_cast<double>(bytes);
   const auto most = static_cast<double>(bytes_per_hour_);
-  if (after > most) {
-    const auto seconds = static_cast<int64_t>(std::ceil((after - most) * seconds_in_hour / most));
+  if (after > most) return static_cast<int64_t>(std::ceil((after - most) * seconds_in_hour / most));
+  found->second = {now, after};
+  return 0;
+}
+
+ByteRate::Taken ByteRate::take(const std::string& sender, uint64_t bytes) {
+  if (const int64_t seconds = count(sender, bytes); seconds > 0)
     throw OverRate("the quota " + quota_ + " of " + std::to_string(bytes_per_hour_ / bytes_in_mib) +
                        " MiB is used up; retry in " + std::to_string(seconds) +
                        " s, send less, or raise it with 'jetpack hub serve --quota'",
                    seconds);
-  }
-  found->second = {now, after};
+  return {*this, sender, bytes};
+}
+
+void ByteRate::give_back(const std::string& sender, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto found = senders_.find(sender);
+  if (found == senders_.end()) return;
+  found->second.bytes = std::max(0.0, found->second.bytes - static_cast<double>(bytes));
 }
 
 }  // namespace jetpack::hub

@@ -24,7 +24,7 @@ class OverRate : public OverLimit {
 };
 
 // Lets each sender send an hour's bytes at once, and then as many as become free with time. May be
-// used from any thread.
+// used from any thread. Outlives what was taken.
 class ByteRate {
  public:
   using Clock = std::chrono::steady_clock;
@@ -34,8 +34,40 @@ class ByteRate {
            std::function<Clock::time_point()> now = Clock::now)
       : quota_(std::move(quota)), bytes_per_hour_(bytes_per_hour), now_(std::move(now)) {}
 
+  // Bytes that count. Given back when it is destroyed, unless they were kept: what could not be
+  // stored, for no fault of the sender's, is sent again.
+  class Taken {
+   public:
+    Taken(ByteRate& rate, std::string sender, uint64_t bytes)
+        : rate_(&rate), sender_(std::move(sender)), bytes_(bytes) {}
+    Taken(Taken&& other) noexcept
+        : rate_(std::exchange(other.rate_, nullptr)),
+          sender_(std::move(other.sender_)),
+          bytes_(other.bytes_) {}
+    Taken& operator=(Taken&& other) noexcept {
+      std::swap(rate_, other.rate_);
+      std::swap(sender_, other.sender_);
+      std::swap(bytes_, other.bytes_);
+      return *this;
+    }
+    ~Taken() {
+      if (rate_ != nullptr) rate_->give_back(sender_, bytes_);
+    }
+
+    void keep() { rate_ = nullptr; }
+
+   private:
+    ByteRate* rate_;
+    std::string sender_;
+    uint64_t bytes_;
+  };
+
   // Throws OverRate. More than an hour's bytes at once are never let through.
-  void take(const std::string& sender, uint64_t bytes);
+  [[nodiscard]] Taken take(const std::string& sender, uint64_t bytes);
+  // The same for what is then left out: false.
+  [[nodiscard]] bool try_take(const std::string& sender, uint64_t bytes) {
+    return count(sender, bytes) == 0;
+  }
 
  private:
   struct Sent {
@@ -43,6 +75,8 @@ class ByteRate {
     double bytes = 0;  // of the last hour, by then
   };
 
+  int64_t count(const std::string& sender, uint64_t bytes);
+  void give_back(const std::string& sender, uint64_t bytes);
   double left_of(const Sent& sent, Clock::time_point now) const;
 
   std::string quota_;

@@ -143,15 +143,19 @@ export class Chart {
       .filter((line) => line.points.length > 0 || line.now !== null);
   }
 
+  // How many nodes or cores were ready; undefined while a node did not say how many cores it has.
   #readyOf(name) {
-    return (this.#data.ready ?? []).filter(({ nodearray }) => nodearray === name)
-      .map(({ time, nodes }) => ({ time: Date.parse(time), value: nodes }));
+    const unit = element('chart-unit').value;
+    return (this.#data.ready ?? [])
+        .filter(({nodearray}) => nodearray === name)
+        .map((point) => ({time: Date.parse(point.time), value: point[unit] ?? undefined}));
   }
 
-  // How many nodes were ready, beside how many were wanted: only where nodes are counted.
+  // What was ready, beside what was wanted.
   #readyLines() {
-    if (element("chart-unit").value !== "nodes") return [];
-    return this.#drawn().map((line) => ({ ...line, isReady: true, points: line.ready }));
+    return this.#drawn()
+        .map((line) => ({...line, isReady: true, points: line.ready}))
+        .filter(({points}) => points.some(({value}) => value !== undefined));
   }
 
   #drawn() {
@@ -167,8 +171,12 @@ export class Chart {
     const to = Date.now();
     const from = to - Number(element("chart-hours").value) * HOUR;
     setText(element("chart-zone"), zoneName());
-    const most = Math.max(1, ...lines.concat(this.#readyLines()).flatMap(({ points }) =>
-      points.filter((_, i) => (points[i + 1]?.time ?? to) > from).map(({ value }) => value)));
+    const most = Math.max(
+        1,
+        ...lines.concat(this.#readyLines())
+            .flatMap(
+                ({points}) => points.filter((_, i) => (points[i + 1]?.time ?? to) > from)
+                                  .map(({value}) => value ?? 0)));
     const step = niceStep(most);
     const top = Math.ceil(most / step) * step;
     const inner = width - MARGIN.left - MARGIN.right;
@@ -201,7 +209,8 @@ export class Chart {
     return parts;
   }
 
-  // Steps; of several changes in one column of pixels the highest and the last.
+  // Steps; of several changes in one column of pixels the highest and the last. Without a value there
+  // is a gap.
   #path(line) {
     const { from, to, x, y } = this.#frame;
     const start = valueAt(line, from);
@@ -211,14 +220,20 @@ export class Chart {
       if (time <= from || time > to) continue;
       const column = Math.round(x(time) * 2) / 2;
       const known = columns.get(column);
-      columns.set(column, { most: Math.max(known?.most ?? value, value), last: value });
+      columns.set(column, {most: Math.max(known?.most ?? 0, value ?? 0), last: value});
     }
+    let isDrawn = commands !== '';
     for (const [column, { most, last }] of columns) {
-      commands += commands ? `H${column}` : `M${column},${y(0).toFixed(1)}`;
+      if (isDrawn)
+        commands += `H${column}`;
+      else if (last !== undefined)
+        commands += `M${column},${y(commands ? last : 0).toFixed(1)}`;
+      isDrawn = last !== undefined;
+      if (!isDrawn) continue;
       if (most !== last) commands += `V${y(most).toFixed(1)}`;
       commands += `V${y(last).toFixed(1)}`;
     }
-    if (commands) commands += `H${x(to).toFixed(1)}`;
+    if (isDrawn) commands += `H${x(to).toFixed(1)}`;
     const look = line.isReady ? " ready" : line.dash ? " dashed" : "";
     return svg("path", { class: `line line-${line.style}${look}`, d: commands || "M0,0" });
   }

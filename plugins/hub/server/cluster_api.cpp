@@ -10,6 +10,7 @@
 #include <jetpack/error.hpp>
 #include "common/json.hpp"
 #include "common/text.hpp"
+#include "server/once.hpp"
 #include "server/routes.hpp"
 #include "store/condition_table.hpp"
 #include "store/node_table.hpp"
@@ -17,7 +18,6 @@
 #include "store/target_table.hpp"
 #include "support/json.hpp"
 #include "support/json_writer.hpp"
-#include "support/sha256.hpp"
 #include "support/text.hpp"
 
 namespace jetpack::hub {
@@ -27,44 +27,7 @@ namespace {
 constexpr size_t max_selected = 10'000;
 constexpr size_t max_short = 256;
 constexpr size_t max_reason = 4096;
-constexpr size_t max_key = 128;
 constexpr int64_t max_operations = 100;
-
-// What tells two requests apart.
-std::string digest_of(const Request& request) {
-  std::string text = request.method + " " + request.path + "\n";
-  for (const auto& [name, value] : request.query)
-    text.append(std::to_string(name.size())).append(" ").append(name).append(value).append("\n");
-  return support::sha256_hex(text + "\n" + request.body);
-}
-
-// Applies a change once for each key of the account: `work(Transaction&)` returns the response.
-template <class Work>
-Response once(Database& database, const Request& request, const char* doing, Work work) {
-  if (request.key.size() > max_key)
-    throw HttpError(400,
-                    "the header Idempotency-Key exceeds the limit of " + std::to_string(max_key));
-  return database.write(doing, [&](Transaction& transaction) {
-    if (request.key.empty()) return work(transaction);
-    const std::string digest = digest_of(request);
-    if (const auto kept = find_response(transaction.session(), request.account, request.key)) {
-      if (!kept->request.empty() && kept->request != digest)
-        throw HttpError(422,
-                        "this Idempotency-Key was used for another request; use a new one for "
-                        "each request");
-      return Response{static_cast<int>(kept->status), kept->body};
-    }
-    Response answer = work(transaction);
-    store_response(transaction.session(), request.account, request.key,
-                   {answer.status, answer.json, digest});
-    return answer;
-  });
-}
-
-void require_known_cluster(SqlSession& session, const std::string& cluster) {
-  if (list_clusters(session, cluster).empty())
-    throw HttpError(404, "cluster '" + support::one_line(cluster) + "' not found");
-}
 
 // ---- scaling
 
@@ -80,16 +43,20 @@ std::optional<int64_t> target_of(const Parameters& query, const char* name) {
   return number;
 }
 
-[[noreturn]] void unknown_nodearray(SqlSession& session, const std::string& cluster,
-                                    const std::string& name) {
+}  // namespace
+
+void require_known_cluster(SqlSession& session, const std::string& cluster) {
+  if (list_clusters(session, cluster).empty())
+    throw HttpError(404, "cluster '" + support::one_line(cluster) + "' not found");
+}
+
+void unknown_nodearray(SqlSession& session, const std::string& cluster, const std::string& name) {
   std::string known;
   for (const auto& array : list_nodearrays(session, cluster, now_ms()))
     known += (known.empty() ? "" : ", ") + array.name;
   throw HttpError(404, "cluster '" + cluster + "' has no node array '" + support::one_line(name) +
                            "'; it has: " + (known.empty() ? "none" : known));
 }
-
-}  // namespace
 
 Response scale(const Scene& scene, const Request& request) {
   const std::string &cluster = request.names[0], &nodearray = request.names[1];

@@ -16,6 +16,11 @@ struct Scene;
 // "error"}]}.
 std::string operation_answer(const Operation& operation);
 
+// Both throw HttpError 404.
+void require_known_cluster(SqlSession& session, const std::string& cluster);
+[[noreturn]] void unknown_nodearray(SqlSession& session, const std::string& cluster,
+                                    const std::string& name);
+
 // Each responds to a request whose route and reach are known. Throws an HttpError.
 Response scale(const Scene& scene, const Request& request);
 Response act(const Scene& scene, const Request& request);

@@ -21,6 +21,17 @@ namespace jetpack::hub {
 
 namespace net = Poco::Net;
 
+namespace {
+
+void add_refused(support::Metrics& metrics, const Counters& counters) {
+  metrics.metric("counter", "refused_total", "Requests and broker messages of nodes not stored.");
+  metrics.sample(counters.https_over_quota, {{"way", "https"}, {"reason", "quota"}});
+  metrics.sample(counters.broker_over_quota, {{"way", "broker"}, {"reason", "quota"}});
+  metrics.sample(counters.broker_invalid, {{"way", "broker"}, {"reason", "invalid"}});
+}
+
+}  // namespace
+
 Response answer_health(const Scene& scene, const Request&) {
   scene.database.position();
   return {200, R"({"status":"ok"})"};
@@ -50,6 +61,7 @@ Response answer_metrics(const Scene& scene, const Request&) {
   for (const auto& [status, count] : counted.conditions)
     metrics.sample(number(count), {{"status", status}});
   metrics.add("counter", "messages_total", "Messages that nodes sent.", number(position.message));
+  if (scene.counters != nullptr) add_refused(metrics, *scene.counters);
   metrics.add("gauge", "certificate_expiry_timestamp_seconds",
               "When the server's certificate expires; 0 if unknown.",
               number(scene.certificate == nullptr ? 0 : scene.certificate->ends()));

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <optional>
 #include <ostream>
-#include <semaphore>
 #include <utility>
 
 #include <Poco/Exception.h>
@@ -16,7 +15,6 @@
 #include "common/disk_full.hpp"
 #include "common/listener.hpp"
 #include "common/quota.hpp"
-#include "common/refusal_log.hpp"
 #include "common/slot.hpp"
 #include "server/body.hpp"
 #include "server/browser.hpp"
@@ -25,9 +23,10 @@
 #include "server/request.hpp"
 #include "server/routes.hpp"
 #include "server/sessions.hpp"
-#include "server/userdata.hpp"
+#include "server/shared.hpp"
 #include "store/message_table.hpp"
 #include "store/messages.hpp"
+#include "store/sent_messages.hpp"
 #include "support/text.hpp"
 
 namespace jetpack::hub {
@@ -40,36 +39,8 @@ namespace {
 
 constexpr size_t max_body = 8 << 20;
 constexpr size_t max_request_body = 1 << 20;  // of what is no batch of messages
-// Batches parsed and stored at once, small ones aside: a parsed body needs several times its size.
-constexpr std::ptrdiff_t max_batches = 4;
 constexpr size_t small_body = 64 << 10;
 constexpr auto batch_wait = 20s;  // then the node has to retry later
-// Chunked bodies, which a thread reads as they arrive, at once, and of one client.
-constexpr uint64_t max_chunked = 16;
-constexpr uint64_t max_chunked_each = 2;
-constexpr uint64_t mib = 1 << 20;
-
-// What all requests share.
-struct Shared {
-  Shared(Services given, const Limits& limits)
-      : services(given),
-        connections("connections",
-                    {limits.connections, limits.connections_per_account, limits.connections / 8}),
-        requests("requests at once", {limits.requests, limits.requests_per_account, 0}),
-        bodies("bytes in flight", {limits.bodies_mib * mib, limits.bodies_mib_per_account * mib,
-                                   limits.bodies_mib * mib / 4}),
-        streams("event streams",
-                {limits.streams, limits.streams_per_node, limits.streams_for_administrators}) {}
-
-  Services services;
-  Sessions sessions{services.database, services.accounts};
-  NewestVersions newest;
-  RefusalLog refusals{services.log};
-  RefusalLog excesses{services.log};  // of limits
-  Quota connections, requests, bodies, streams;
-  Quota chunked{"chunked bodies", {max_chunked, max_chunked_each, max_chunked / 4}};
-  std::counting_semaphore<> batches{max_batches};
-};
 
 // Handles one request.
 class RequestHandler : public Handler {
@@ -134,7 +105,10 @@ class RequestHandler : public Handler {
   }
 
   // For whom a part of everything is kept.
-  bool is_person() const { return sender_.account && asked_.account.role != Role::node; }
+  bool is_person() const {
+    return sender_.account &&
+           (asked_.account.role == Role::admin || asked_.account.role == Role::viewer);
+  }
 
   // Whether everybody may ask for it.
   bool is_open() const {
@@ -152,7 +126,7 @@ class RequestHandler : public Handler {
     owner_ = sender_.account->name;
     asked_.account = *sender_.account;
     connection_.claim(shared_.connections, owner_, is_person());
-    if (!is_person())
+    if (asked_.account.role == Role::node)
       services_.liveness.heard(asked_.account.cluster, asked_.account.node,
                                poll_ms_of(uri_.getPath(), query_of(uri_)));
     if (found_.route == nullptr && !found_.allowed.empty())
@@ -200,8 +174,10 @@ class RequestHandler : public Handler {
   }
 
   void answer_asked(net::HTTPServerResponse& response) {
-    const Response answer = found_.route->handler(
-        {services_.database, services_.locker, &services_.certificate, &shared_.newest}, asked_);
+    const Response answer =
+        found_.route->handler({services_.database, services_.locker, &services_.certificate,
+                               &shared_.newest, &services_.counters},
+                              asked_);
     response.setStatusAndReason(static_cast<Status>(answer.status));
     response.set("Cache-Control", "no-store");
     send(response, answer.type, answer.json);
@@ -259,36 +235,49 @@ class RequestHandler : public Handler {
     add_challenge(request, response);
     throw HttpError(net::HTTPResponse::HTTP_UNAUTHORIZED,
                     sender_.name.empty() ? "credentials required: sign in, or use HTTP Basic"
-                                         : "wrong user name or password");
+                                         : "wrong user name, password or token");
   }
 
   void take_messages(const Account& account, net::HTTPServerRequest& request,
                      net::HTTPServerResponse& response) {
     const bool keep_alive = request.getKeepAlive();
     const std::string body = whole_body(request, max_body);
-    services_.message_rate.take(account.name, body.size());
+    auto counted = count_bytes(account, body.size());
     std::optional<Slot> slot;
     if (body.size() > small_body) slot.emplace(shared_.batches, batch_wait);
     if (slot && !slot->held())
       throw Error(Errc::unavailable, "too many batches are waiting to be stored");
-    auto messages = parse_messages(body);
+    auto messages = read_messages(account, body, counted);
     response.setKeepAlive(keep_alive);
-    for (size_t i = 0; i < messages.size(); ++i) {
-      const std::string which = "message " + std::to_string(i);
-      if (messages[i].cluster != account.cluster)
-        throw BadMessages(
-            which + " is for a cluster other than the account's, '" + account.cluster + "'", i);
-      if (messages[i].autoscale && !account.is_scheduler)
-        throw BadMessages(which +
-                              " asks for capacity, which only schedulers can do; mark one with "
-                              "'jetpack hub node configure NODE --scheduler'",
-                          i);
-    }
     Delivery delivery{account, request.clientAddress().host().toString(), std::move(messages), {}};
     services_.intake.store(delivery);
+    counted.keep();
     response.setStatusAndReason(net::HTTPResponse::HTTP_ACCEPTED);
     reply(response, "{\"accepted\":" + std::to_string(delivery.messages.size()) +
                         ",\"new\":" + std::to_string(delivery.fresh.size()) + "}");
+  }
+
+  // What the account sends in an hour is limited. Throws OverRate.
+  ByteRate::Taken count_bytes(const Account& account, size_t bytes) {
+    try {
+      return services_.message_rate.take(account.name, bytes);
+    } catch (const OverRate&) {
+      ++services_.counters.https_over_quota;
+      throw;
+    }
+  }
+
+  // A body that is wrong counts as well.
+  static std::vector<Message> read_messages(const Account& account, const std::string& body,
+                                            ByteRate::Taken& counted) {
+    try {
+      auto messages = parse_messages(body);
+      require_permitted(account, messages);
+      return messages;
+    } catch (const BadMessages&) {
+      counted.keep();
+      throw;
+    }
   }
 
   // Starts after the event named by the query's `after` or, when a browser reconnects by itself, by
@@ -329,8 +318,13 @@ class RequestHandler : public Handler {
   void fail(net::HTTPServerResponse& response, const Error& error) {
     if (error.code() == Errc::usage)
       return answer(response, net::HTTPResponse::HTTP_BAD_REQUEST, error_json(error.what()));
-    services_.log.error(error.what());
     const bool may_pass = error.code() == Errc::unavailable;
+    // While the database is down, this is so for every request of every node.
+    if (may_pass) {
+      shared_.excesses.warn(owner_, error.what());
+    } else {
+      services_.log.error(error.what());
+    }
     if (may_pass) response.set("Retry-After", "5");
     answer(response,
            may_pass ? net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE

@@ -8,6 +8,7 @@
 #include "server/routes.hpp"
 #include "store/join_token_table.hpp"
 #include "store/message_table.hpp"
+#include "store/node_creation.hpp"
 #include "store/node_table.hpp"
 #include "store/userdata_id.hpp"
 #include "support/json_writer.hpp"
@@ -56,7 +57,7 @@ void require_free(SqlSession& session, const std::optional<Node>& node, const Jo
     fail(409, "node " + node->name + " of cluster " + token.cluster +
                   " is a scheduler, which no token replaces; remove it with 'jetpack hub node "
                   "remove', or renew its account with 'jetpack hub enroll'");
-  if (!is_ended(*node) && !token.may_replace)
+  if (!is_ended(*node) && !awaits_machine(*node) && !token.may_replace)
     fail(409, "cluster " + token.cluster + " has a node " + node->name +
                   " already; remove it with 'jetpack hub node remove', or create the token with "
                   "--replace");

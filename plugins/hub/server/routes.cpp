@@ -6,6 +6,7 @@
 #include "common/text.hpp"
 #include "server/account_api.hpp"
 #include "server/cluster_api.hpp"
+#include "server/create_api.hpp"
 #include "server/health.hpp"
 #include "server/join.hpp"
 #include "server/keepalive_api.hpp"
@@ -20,17 +21,19 @@ namespace {
 using enum Reach;
 using enum Responder;
 
-// In the order of Access: nobody, node, scheduler, viewer, administrator.
-constexpr Access everybody{all, all, all, all, all};
-constexpr Access accounts{none, all, all, all, all};
-constexpr Access people{none, none, none, all, all};
-constexpr Access administrators{none, none, none, none, all};
-constexpr Access readers{none, cluster, cluster, all, all};
-constexpr Access nodes_alone{none, self, self, none, none};
-constexpr Access own_configuration{none, self, self, none, all};
-constexpr Access actions{none, self, cluster, none, all};
-constexpr Access old_actions{none, self, cluster, none, none};
-constexpr Access scaling{none, none, cluster, none, all};
+// In the order of Access: nobody, monitor, node, scheduler, viewer, administrator.
+constexpr Access everybody{all, all, all, all, all, all};
+constexpr Access accounts{none, none, all, all, all, all};
+constexpr Access watchers{none, all, none, none, all, all};
+constexpr Access people{none, none, none, none, all, all};
+constexpr Access administrators{none, none, none, none, none, all};
+constexpr Access readers{none, none, cluster, cluster, all, all};
+constexpr Access property_readers{none, none, none, cluster, all, all};
+constexpr Access nodes_alone{none, none, self, self, none, none};
+constexpr Access own_configuration{none, none, self, self, none, all};
+constexpr Access actions{none, none, self, cluster, none, all};
+constexpr Access old_actions{none, none, self, cluster, none, none};
+constexpr Access scaling{none, none, none, cluster, none, all};
 
 Response describe_locker(const Scene& scene, const Request& request) {
   if (scene.locker == nullptr) throw HttpError(404, "this hub serves no blobs");
@@ -47,7 +50,7 @@ constexpr Route table[] = {
     {"GET", "/clusterlink/ca", everybody, answer, "", describe_authority},
     {"POST", "/clusterlink/join", everybody, answer, "", join_node},
     {"GET", "/healthz", everybody, answer, "", answer_health},
-    {"GET", "/metrics", people, answer, "", answer_metrics},
+    {"GET", "/metrics", watchers, answer, "", answer_metrics},
 
     // For nodes.
     {"POST", "/clusterlink/messages", nodes_alone, messages, ""},
@@ -59,6 +62,7 @@ constexpr Route table[] = {
     // For nodes and schedulers.
     {"POST", "/clusters/{cluster}/scale/{nodearray}", scaling, answer,
      "totalCoreCount totalNodeCount", scale},
+    {"POST", "/clusters/{cluster}/nodes/create", scaling, answer, "", create_nodes_of_sets},
     {"POST", "/clusters/{cluster}/nodes/terminate", actions, answer, "", act},
     {"POST", "/clusters/{cluster}/nodes/deallocate", actions, answer, "", act},
     {"POST", "/clusters/{cluster}/nodes/shutdown", actions, answer, "", act},
@@ -95,12 +99,7 @@ constexpr Route table[] = {
     {"GET", "/api/events", readers, answer,
      "after before limit priority cluster node level text since", page_api_response},
     {"GET", "/api/events/low", readers, answer, "cluster node", page_api_response},
-    {"GET",
-     "/api/properties",
-     {none, none, cluster, all, all},
-     answer,
-     "cluster",
-     page_api_response},
+    {"GET", "/api/properties", property_readers, answer, "cluster", page_api_response},
     {"GET", "/api/events/stream", readers, stream, "after limit priority cluster node"},
     {"GET", "/api/messages", readers, answer, "after before limit type cluster node",
      page_api_response},
@@ -165,6 +164,8 @@ Caller caller_of(const Account& account) {
       return Caller::administrator;
     case Role::viewer:
       return Caller::viewer;
+    case Role::monitor:
+      return Caller::monitor;
     case Role::node:
       break;
   }
@@ -172,12 +173,13 @@ Caller caller_of(const Account& account) {
 }
 
 std::string_view to_text(Caller caller) {
-  constexpr std::string_view texts[] = {"nobody", "node", "scheduler", "viewer", "administrator"};
+  constexpr std::string_view texts[] = {"nobody",    "monitor", "node",
+                                        "scheduler", "viewer",  "administrator"};
   return texts[static_cast<size_t>(caller)];
 }
 
 Reach Access::of(Caller caller) const {
-  const Reach all_of_them[] = {nobody, node, scheduler, viewer, administrator};
+  const Reach all_of_them[] = {nobody, monitor, node, scheduler, viewer, administrator};
   return all_of_them[static_cast<size_t>(caller)];
 }
 
@@ -198,6 +200,8 @@ RouteFound find_route(std::string_view method, std::string_view path) {
 Reach require_access(const Route& route, const std::vector<std::string>& names,
                      const Account& account) {
   const Reach reach = route.access.of(caller_of(account));
+  if (reach == none && account.role == Role::monitor)
+    throw HttpError(403, "a monitor's token is for /metrics alone");
   if (reach == none && account.role != Role::node)
     throw HttpError(403, account.role == Role::viewer && route.access.administrator != none
                              ? "viewers can only read"
@@ -240,6 +244,7 @@ std::string access_document() {
       "another asks each address\nas each of these. An address that is not in this table does not "
       "exist.\n\n"
       "- *nobody*: without credentials.\n"
+      "- *monitor*: a token for Prometheus, `jetpack hub admin --role monitor`.\n"
       "- *node*: a node's account. *scheduler*: that of a node that an administrator has marked, "
       "or "
       "its node array.\n"
@@ -252,7 +257,7 @@ std::string access_document() {
       "else; nobody else reaches any, but by the URL of a report.\n\n"
       "| method | address |";
   for (const Caller caller : all_callers) text.append(" ").append(to_text(caller)).append(" |");
-  text += "\n|---|---|---|---|---|---|---|\n";
+  text += "\n|---|---|---|---|---|---|---|---|\n";
   for (const Route& route : table) {
     text.append("| ").append(route.method).append(" | `").append(route.path).append("` |");
     for (const Caller caller : all_callers)

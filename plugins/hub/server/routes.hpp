@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/counters.hpp"
 #include "common/served_certificate.hpp"
 #include "server/locker.hpp"
 #include "server/request.hpp"
@@ -15,16 +16,16 @@
 namespace jetpack::hub {
 
 // Who asks, as far as rights go. Everybody else than `nobody` has an account.
-enum class Caller { nobody, node, scheduler, viewer, administrator };
-inline constexpr Caller all_callers[] = {Caller::nobody, Caller::node, Caller::scheduler,
-                                         Caller::viewer, Caller::administrator};
+enum class Caller { nobody, monitor, node, scheduler, viewer, administrator };
+inline constexpr Caller all_callers[] = {Caller::nobody,    Caller::monitor, Caller::node,
+                                         Caller::scheduler, Caller::viewer,  Caller::administrator};
 Caller caller_of(const Account& account);
 // "node", as in ACCESS.md.
 std::string_view to_text(Caller caller);
 
 // Who may use a route.
 struct Access {
-  Reach nobody, node, scheduler, viewer, administrator;
+  Reach nobody, monitor, node, scheduler, viewer, administrator;
   Reach of(Caller caller) const;
 };
 
@@ -40,6 +41,7 @@ struct Scene {
   const Locker* locker = nullptr;
   const ServedCertificate* certificate = nullptr;
   NewestVersions* newest = nullptr;  // of userdata, where they are remembered
+  const Counters* counters = nullptr;
 };
 
 struct Route {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/byte_rate.hpp"
+#include "common/counters.hpp"
 #include "common/served_certificate.hpp"
 #include "server/accounts.hpp"
 #include "server/event_feed.hpp"
@@ -24,6 +25,7 @@ struct Services {
   Intake& intake;
   Liveness& liveness;
   ByteRate& message_rate;
+  Counters& counters;
   const Locker* locker;  // nullptr: the hub serves no blobs
   const ServedCertificate& certificate;
 };

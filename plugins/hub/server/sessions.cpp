@@ -1,10 +1,11 @@
-// Who sent a request: by HTTP Basic, or by the session that began on the sign-in page.
+// Who sent a request: by HTTP Basic, by a monitor's token, or by the session that began on the sign-in page.
 #include "server/sessions.hpp"
 
 #include <algorithm>
 
 #include <Poco/Exception.h>
 #include <Poco/Net/HTTPBasicCredentials.h>
+#include <Poco/String.h>
 
 #include "common/json.hpp"
 #include "common/passwords.hpp"
@@ -37,15 +38,30 @@ std::string cookie_in(std::string_view header, std::string_view name) {
   return {};
 }
 
+void Sessions::check_credentials(const Poco::Net::HTTPServerRequest& request, Sender& sender) {
+  std::string scheme, given, password;
+  request.getCredentials(scheme, given);
+  const bool is_token = Poco::icompare(scheme, "Bearer") == 0;
+  if (is_token) {
+    const size_t dot = std::min(given.rfind('.'), given.size());
+    sender.name = given.substr(0, dot);
+    password = given.substr(std::min(dot + 1, given.size()));
+  } else {
+    const Poco::Net::HTTPBasicCredentials credentials(request);
+    sender.name = credentials.getUsername();
+    password = credentials.getPassword();
+  }
+  sender.account = accounts_.authenticate(sender.name, password);
+  if (sender.account && (sender.account->role == Role::monitor) != is_token) sender.account.reset();
+}
+
 Sender Sessions::identify(const Poco::Net::HTTPServerRequest& request) {
   Sender sender;
   if (request.hasCredentials()) {
     try {
-      const Poco::Net::HTTPBasicCredentials credentials(request);
-      sender.name = credentials.getUsername();
-      sender.account = accounts_.authenticate(sender.name, credentials.getPassword());
+      check_credentials(request, sender);
     } catch (const Poco::Exception&) {
-      // Not Basic, or not base64: treated as no credentials.
+      // Neither Basic nor Bearer, or not base64: treated as no credentials.
       sender.account.reset();
     }
     return sender;
@@ -75,8 +91,10 @@ std::string Sessions::sign_in(const std::string& body) {
     throw HttpError(400, "the body must be {\"name\": TEXT, \"password\": TEXT}");
   const auto account = accounts_.authenticate(*name, *password);
   if (!account) throw HttpError(401, "wrong user name or password");
-  if (account->role == Role::node)
-    throw HttpError(403, "a node's account cannot sign in; create one with 'jetpack hub admin'");
+  if (account->role == Role::node || account->role == Role::monitor)
+    throw HttpError(403,
+                    "the account of a node or a monitor cannot sign in; create one with "
+                    "'jetpack hub admin'");
   const std::string token = random_password();
   const int64_t now = now_ms();
   database_.write("beginning a session", [&](Transaction& transaction) {

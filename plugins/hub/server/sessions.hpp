@@ -1,4 +1,4 @@
-// Who sent a request: by HTTP Basic, or by the session that began on the sign-in page.
+// Who sent a request: by HTTP Basic, by a monitor's token, or by the session that began on the sign-in page.
 #pragma once
 
 #include <optional>
@@ -24,7 +24,8 @@ class Sessions {
  public:
   Sessions(Database& database, Accounts& accounts) : database_(database), accounts_(accounts) {}
 
-  // Credentials in the header Authorization come before a cookie.
+  // Credentials in the header Authorization come before a cookie. "Bearer NAME.PASSWORD" is a
+  // monitor, and a monitor is nothing else.
   Sender identify(const Poco::Net::HTTPServerRequest& request);
 
   // Whether a request that takes long may go on: the account is as it was, the session has not
@@ -32,12 +33,14 @@ class Sessions {
   bool is_still(const Sender& sender);
 
   // Begins a session for {"name", "password"}: the value of the header Set-Cookie. Throws HttpError
-  // 400, 401 for wrong ones, 403 for a node's account.
+  // 400, 401 for wrong ones, 403 for a node's account and a monitor's.
   std::string sign_in(const std::string& body);
   // The same of a session that has ended.
   std::string sign_out(const Poco::Net::HTTPServerRequest& request);
 
  private:
+  void check_credentials(const Poco::Net::HTTPServerRequest& request, Sender& sender);
+
   Database& database_;
   Accounts& accounts_;
 };

@@ -43,7 +43,8 @@ std::string answer_targets(SqlSession& session, const Query& query) {
       support::Object(writer)
           .time("time", point.time)
           .text("nodearray", point.nodearray)
-          .number("nodes", point.nodes);
+          .number("nodes", point.nodes)
+          .number("cores", point.cores);
     });
   });
 }

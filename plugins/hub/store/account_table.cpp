@@ -22,13 +22,16 @@ int64_t to_number(Role role) {
       return 1;
     case Role::viewer:
       return 2;
+    case Role::monitor:
+      return 3;
   }
   return 0;
 }
 
 Role to_role(int64_t number) {
-  if (number == 1) return Role::admin;
-  return number == 2 ? Role::viewer : Role::node;
+  for (const Role role : {Role::admin, Role::viewer, Role::monitor})
+    if (number == to_number(role)) return role;
+  return Role::node;
 }
 
 const std::string account_columns =

@@ -12,10 +12,10 @@
 
 namespace jetpack::hub {
 
-enum class Role { node, admin, viewer };
+enum class Role { node, admin, viewer, monitor };
 
 // A node's account belongs to one node of one cluster; those of administrators and viewers are of
-// people and programs that look at all clusters.
+// people and programs that look at all clusters. A monitor reads the metrics, with a token.
 struct Account {
   int64_t id = 0;
   std::string name;

@@ -2,6 +2,7 @@
 #include "store/history_table.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <utility>
 
@@ -13,27 +14,58 @@ constexpr int64_t changes_kept = 200'000;  // of all nodes
 constexpr int64_t ready_kept = 31LL * 24 * 3600 * 1000;
 
 using Array = std::pair<std::string, std::string>;  // cluster and node array
-using NumberOfArray = std::map<Array, int64_t>;
+constexpr int64_t unknown_cores = -1;
+constexpr int64_t most_cores = 1'000'000;  // of a node
 
-NumberOfArray present_numbers(SqlSession& session) {
-  NumberOfArray numbers;
-  for (const auto& row : select<Row<std::string, std::string, int64_t>>(
-           session,
-           "SELECT cluster, template, count(*) FROM nodes "
-           "LEFT JOIN contacts ON of_cluster = cluster AND of_node = name "
-           "WHERE phase = 'Ready' AND coalesce(silent_since, 0) = 0 GROUP BY cluster, template"))
-    numbers[{row.get<0>(), row.get<1>()}] = row.get<2>();
-  return numbers;
+struct Numbers {
+  int64_t nodes = 0, cores = 0;
+  bool operator==(const Numbers&) const = default;
+};
+using NumbersOfArrays = std::map<Array, Numbers>;
+using Columns = Row<std::string, std::string, std::string, int64_t>;
+
+// The property "cores" of a node as text, "" where there is none. Some texts that JSON can have,
+// such as NUL, PostgreSQL cannot, and fails: it looks only where nothing is written in hexadecimal.
+std::string cores_column(Dialect dialect) {
+  return dialect == Dialect::sqlite
+             ? "coalesce(CAST(json_extract(properties, '$.cores') AS TEXT), '')"
+             : "CASE WHEN position('\\u' in properties) > 0 THEN '' ELSE "
+               "coalesce(CAST(properties AS json) ->> 'cores', '') END";
 }
 
-NumberOfArray noted_numbers(SqlSession& session) {
-  NumberOfArray numbers;
-  for (const auto& row : select<Row<std::string, std::string, int64_t>>(
+int64_t cores_of(const std::string& text) {
+  int64_t cores = 0;
+  const auto [rest, failure] = std::from_chars(text.data(), text.data() + text.size(), cores);
+  const bool is_number = failure == std::errc{} && rest == text.data() + text.size();
+  return is_number && cores > 0 && cores <= most_cores ? cores : unknown_cores;
+}
+
+NumbersOfArrays present_numbers(SqlSession& session, Dialect dialect) {
+  NumbersOfArrays all;
+  for (const auto& row :
+       select<Columns>(session, "SELECT cluster, template, " + cores_column(dialect) +
+                                    ", count(*) FROM nodes "
+                                    "LEFT JOIN contacts ON of_cluster = cluster AND of_node = name "
+                                    "WHERE phase = 'Ready' AND coalesce(silent_since, 0) = 0 "
+                                    "GROUP BY 1, 2, 3")) {
+    Numbers& numbers = all[{row.get<0>(), row.get<1>()}];
+    const int64_t cores = cores_of(row.get<2>());
+    numbers.nodes += row.get<3>();
+    numbers.cores = cores == unknown_cores || numbers.cores == unknown_cores
+                        ? unknown_cores
+                        : numbers.cores + cores * row.get<3>();
+  }
+  return all;
+}
+
+NumbersOfArrays noted_numbers(SqlSession& session) {
+  NumbersOfArrays all;
+  for (const auto& row : select<Row<std::string, std::string, int64_t, int64_t>>(
            session,
-           "SELECT cluster, nodearray, nodes FROM ready_history WHERE id IN "
+           "SELECT cluster, nodearray, nodes, cores FROM ready_history WHERE id IN "
            "(SELECT max(id) FROM ready_history GROUP BY cluster, nodearray)"))
-    numbers[{row.get<0>(), row.get<1>()}] = row.get<2>();
-  return numbers;
+    all[{row.get<0>(), row.get<1>()}] = {row.get<2>(), row.get<3>()};
+  return all;
 }
 
 }  // namespace
@@ -54,15 +86,16 @@ std::vector<NodeChange> node_history(SqlSession& session, std::string_view clust
 
 void note_ready(Transaction& transaction, int64_t now) {
   SqlSession& session = transaction.session();
-  auto present = present_numbers(session);
+  auto present = present_numbers(session, transaction.dialect());
   const auto noted = noted_numbers(session);
-  for (const auto& [array, nodes] : noted) present.try_emplace(array, 0);
-  for (const auto& [array, nodes] : present) {
+  for (const auto& [array, numbers] : noted) present.try_emplace(array);
+  for (const auto& [array, numbers] : present) {
     const auto last = noted.find(array);
-    if (last != noted.end() && last->second == nodes) continue;
+    if (last != noted.end() && last->second == numbers) continue;
     execute(session,
-            "INSERT INTO ready_history (time, cluster, nodearray, nodes) VALUES ($1, $2, $3, $4)",
-            now, array.first, array.second, nodes);
+            "INSERT INTO ready_history (time, cluster, nodearray, nodes, cores) "
+            "VALUES ($1, $2, $3, $4, $5)",
+            now, array.first, array.second, numbers.nodes, numbers.cores);
   }
   // The newest point of an array holds until there is another.
   execute(session,
@@ -76,13 +109,14 @@ void note_ready(Transaction& transaction, int64_t now) {
 std::vector<ReadyPoint> ready_history(SqlSession& session, std::string_view cluster,
                                       int64_t since) {
   std::vector<ReadyPoint> points;
-  for (const auto& row : select<Row<int64_t, std::string, int64_t>>(
+  for (const auto& row : select<Row<int64_t, std::string, int64_t, int64_t>>(
            session,
-           "SELECT time, nodearray, nodes FROM ready_history WHERE cluster = $1 AND "
+           "SELECT time, nodearray, nodes, cores FROM ready_history WHERE cluster = $1 AND "
            "(time >= $2 OR id IN (SELECT max(id) FROM ready_history WHERE cluster = $1 AND "
            "time < $2 GROUP BY nodearray)) ORDER BY id",
            cluster, since))
-    points.push_back({row.get<0>(), row.get<1>(), row.get<2>()});
+    points.push_back({row.get<0>(), row.get<1>(), row.get<2>(),
+                      row.get<3>() == unknown_cores ? std::nullopt : std::optional(row.get<3>())});
   return points;
 }
 

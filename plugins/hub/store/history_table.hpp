@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,11 +23,12 @@ struct NodeChange {
 std::vector<NodeChange> node_history(SqlSession& session, std::string_view cluster,
                                      std::string_view node, int64_t most);
 
-// How many nodes of an array were ready and in contact, from this time on.
+// How many nodes of an array were ready and in contact, from this time on, and their cores.
 struct ReadyPoint {
   int64_t time = 0;
   std::string nodearray;
   int64_t nodes = 0;
+  std::optional<int64_t> cores;  // unless a node did not say how many it has
 };
 
 // Notes the present numbers where they changed, and drops what is too old.

@@ -57,6 +57,42 @@ TEST_CASE("the number of ready nodes is noted when it changes") {
   });
 }
 
+TEST_CASE("the cores of ready nodes are noted where each of them said how many it has") {
+  TestDatabase database;
+  const Account one = enrolled(*database, "c", "n"), other = enrolled(*database, "c", "m");
+  int64_t now = 0;
+  const auto noted = [&] {
+    ++now;
+    database->write("t", [&](Transaction& transaction) { note_ready(transaction, now); });
+    return database->read("t", [](SqlSession& session) {
+      const auto points = ready_history(session, "c", 0);
+      return points.empty() ? std::nullopt : points.back().cores;
+    });
+  };
+  const auto say = [&](const Account& account, const std::string& type, const std::string& data) {
+    apply(*database, account, {message_of(std::to_string(++now), type, data)});
+  };
+  say(one, "installation", R"({"status":"ok"})");
+  CHECK(noted() == std::nullopt);
+  say(one, "properties", R"({"properties":{"cores":120,"text":"a\u0000b\ud800"}})");
+  CHECK(noted() == 120);
+  say(other, "properties", R"({"properties":{"cores":44}})");
+  CHECK(noted() == 120);
+  say(other, "installation", R"({"status":"ok"})");
+  CHECK(noted() == 164);
+  for (const char* wrong : {R"("many")", "{}", "-1", "0", "1e300", "null", "1000001", R"("44 ")"}) {
+    CAPTURE(wrong);
+    say(other, "properties", std::string(R"({"properties":{"cores":)") + wrong + "}}");
+    CHECK(noted() == std::nullopt);
+    say(other, "properties", R"({"properties":{"cores":44}})");
+    CHECK(noted() == 164);
+  }
+  say(one, "installation", R"({"status":"error"})");
+  CHECK(noted() == 44);
+  say(other, "installation", R"({"status":"error"})");
+  CHECK(noted() == 0);
+}
+
 TEST_CASE("events are found by level, text and time, and those of low priority are counted") {
   TestDatabase database;
   const Account account = enrolled(*database, "c", "n");

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <jetpack/error.hpp>
-#include "support/log_file.hpp"
 #include "support/text.hpp"
 
 namespace jetpack::hub {
@@ -25,8 +24,8 @@ uint32_t to_log_level(std::string_view level) {
 }
 
 // Writes the log messages among them, each with the name of its node.
-void log_messages(const support::LogFile& log, const Account& account,
-                  const std::vector<Message>& messages, const std::vector<size_t>& indexes) {
+void log_messages(LogShares& shares, const Account& account, const std::vector<Message>& messages,
+                  const std::vector<size_t>& indexes) {
   const std::string origin = "[" + account.cluster + "/" + account.node + "] ";
   std::vector<support::LogEntry> entries;
   for (const size_t index : indexes)
@@ -34,7 +33,7 @@ void log_messages(const support::LogFile& log, const Account& account,
       entries.push_back({to_log_level(entry->level),
                          origin + support::one_line(entry->text),
                          {"hub serve", account.cluster, account.node}});
-  log.write(entries);
+  if (!entries.empty()) shares.write(account.name, std::move(entries));
 }
 
 }  // namespace
@@ -97,7 +96,7 @@ void Intake::commit(const std::vector<Delivery*>& deliveries) {
     apply_deliveries(transaction, deliveries, keep_);
   });
   for (const auto* delivery : deliveries)
-    log_messages(log_, delivery->account, delivery->messages, delivery->fresh);
+    log_messages(log_shares_, delivery->account, delivery->messages, delivery->fresh);
 }
 
 }  // namespace jetpack::hub

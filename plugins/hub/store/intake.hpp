@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "common/log_shares.hpp"
 #include "store/database.hpp"
 #include "store/message_table.hpp"
 #include "support/log_file.hpp"
@@ -19,7 +20,7 @@ namespace jetpack::hub {
 class Intake {
  public:
   Intake(Database& database, const support::LogFile& log, const Retention& keep)
-      : database_(database), log_(log), keep_(keep) {}
+      : database_(database), log_shares_(log), keep_(keep) {}
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;
 
@@ -39,7 +40,7 @@ class Intake {
   void commit(const std::vector<Delivery*>& deliveries);
 
   Database& database_;
-  const support::LogFile& log_;
+  LogShares log_shares_;  // used by the leader
   Retention keep_;
   std::mutex mutex_;
   std::condition_variable done_;

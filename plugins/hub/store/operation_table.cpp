@@ -25,11 +25,12 @@ struct Effect {
   const char* phase;
   const char* ending;  // the phase once the node is silent
 };
-constexpr std::array<Effect, 7> effects = {{
+constexpr std::array<Effect, 8> effects = {{
     {"terminate", phase::stopping, phase::terminated},
     {"remove", phase::stopping, phase::terminated},
     {"deallocate", phase::stopping, phase::off},
     {"shutdown", phase::stopping, phase::off},
+    {"create", phase::preparing, ""},
     {"start", phase::preparing, ""},
     {"restart", phase::preparing, ""},
     {"reimage", phase::preparing, ""},

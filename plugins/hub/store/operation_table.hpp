@@ -35,7 +35,7 @@ struct Operation {
 };
 
 // Whether the action exists: "terminate", "deallocate", "shutdown", "remove", "start", "restart",
-// "reimage".
+// "reimage", "create".
 bool is_action(std::string_view action);
 
 // The selected nodes, and selectors that match none, as nodes in error.

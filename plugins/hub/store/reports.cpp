@@ -36,23 +36,6 @@ std::string one_of(const json::Value& data, const char* name,
   bad("'" + std::string(name) + "' must be one of " + all);
 }
 
-std::optional<int64_t> count_of(const json::Value& object, const char* name) {
-  const auto* member = support::find_member(object, name);
-  if (member == nullptr || member->IsNull()) return std::nullopt;
-  // Python writes 100.0 for a computed number.
-  const bool is_whole =
-      member->IsInt64() ||
-      (member->IsDouble() && member->GetDouble() >= 0 && member->GetDouble() <= max_target &&
-       member->GetDouble() == static_cast<double>(static_cast<int64_t>(member->GetDouble())));
-  const int64_t count = !is_whole           ? -1
-                        : member->IsInt64() ? member->GetInt64()
-                                            : static_cast<int64_t>(member->GetDouble());
-  if (count < 0 || count > max_target)
-    bad("'" + std::string(name) + "' must be a whole number from 0 to " +
-        std::to_string(max_target));
-  return count;
-}
-
 // -1 when it is missing.
 int64_t number_of(const json::Value& object, const char* name, int64_t most) {
   const auto* member = support::find_member(object, name);
@@ -123,6 +106,23 @@ Demand read_demand(const json::Value& object) {
 }
 
 }  // namespace
+
+std::optional<int64_t> count_of(const json::Value& object, const char* name) {
+  const auto* member = support::find_member(object, name);
+  if (member == nullptr || member->IsNull()) return std::nullopt;
+  // Python writes 100.0 for a computed number.
+  const bool is_whole =
+      member->IsInt64() ||
+      (member->IsDouble() && member->GetDouble() >= 0 && member->GetDouble() <= max_target &&
+       member->GetDouble() == static_cast<double>(static_cast<int64_t>(member->GetDouble())));
+  const int64_t count = !is_whole           ? -1
+                        : member->IsInt64() ? member->GetInt64()
+                                            : static_cast<int64_t>(member->GetDouble());
+  if (count < 0 || count > max_target)
+    bad("'" + std::string(name) + "' must be a whole number from 0 to " +
+        std::to_string(max_target));
+  return count;
+}
 
 std::string text_of_member(const json::Value& object, const char* name, size_t most) {
   const auto* member = support::find_member(object, name);

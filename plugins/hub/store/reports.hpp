@@ -78,6 +78,9 @@ CloudNotice read_cloud_notice(const rapidjson::Value& data);
 // Unix milliseconds, keepalive_forever, or 0 for one that was canceled.
 int64_t read_keepalive(const rapidjson::Value& data);
 
+// A whole number from 0 to max_target; nullopt when it is missing. Throws Errc::usage.
+std::optional<int64_t> count_of(const rapidjson::Value& object, const char* name);
+
 // Whether `text` can name a node array: names as is_name has them, joined by ':' ("execute:64").
 bool is_nodearray_name(std::string_view text);
 

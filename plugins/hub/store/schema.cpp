@@ -219,9 +219,14 @@ constexpr const char* version_10[] = {
     "ALTER TABLE hub_numbers ADD COLUMN revised_by BIGINT NOT NULL DEFAULT 0",
 };
 
-constexpr std::span<const char* const> versions[] = {version_1, version_2, version_3, version_4,
-                                                     version_5, version_6, version_7, version_8,
-                                                     version_9, version_10};
+constexpr const char* version_11[] = {
+    // Of the ready nodes together; -1 is unknown.
+    "ALTER TABLE ready_history ADD COLUMN cores BIGINT NOT NULL DEFAULT -1",
+};
+
+constexpr std::span<const char* const> versions[] = {version_1, version_2,  version_3, version_4,
+                                                     version_5, version_6,  version_7, version_8,
+                                                     version_9, version_10, version_11};
 constexpr auto newest_version = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.
