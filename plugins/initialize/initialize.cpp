@@ -16,7 +16,6 @@ namespace {
 
 namespace support = jetpack::support;
 using jetpack::Call;
-using jetpack::Errc;
 using jetpack::Error;
 using std::chrono::milliseconds;
 

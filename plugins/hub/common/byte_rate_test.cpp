@@ -41,15 +41,15 @@ TEST_CASE("what could not be stored counts no more") {
     const auto lost = rate.take("a", hour);
     CHECK(wait_of(rate, "a", 1) == 1);
   }
-  auto first = rate.take("a", hour - 1);
   SUBCASE("given back once, though it was moved") {
+    auto first = rate.take("a", hour - 1);
     std::optional moved(std::move(first));
     moved.reset();
     CHECK(wait_of(rate, "a", hour) == 0);
     CHECK(wait_of(rate, "a", 1) == 1);
   }
   SUBCASE("kept") {
-    first.keep();
+    rate.take("a", hour - 1).keep();
     CHECK(wait_of(rate, "a", 2) == 1);
     CHECK(wait_of(rate, "a", 1) == 0);
   }

@@ -29,8 +29,9 @@ struct Access {
   Reach of(Caller caller) const;
 };
 
-// What responds. All but `answer` need the connection itself.
-enum class Responder { answer, page, messages, stream, sign_in, sign_out };
+// What responds. All but the answers need the connection itself. `old_answer`: the answer to a GET
+// that changes something, as only old scripts expect it.
+enum class Responder { answer, old_answer, page, messages, stream, sign_in, sign_out };
 
 class NewestVersions;
 
@@ -52,10 +53,8 @@ struct Route {
   Responder responder = Responder::answer;
   std::string_view parameters;  // of the query, separated by blanks; "*": any
   Response (*handler)(const Scene& scene, const Request& request) = nullptr;
-  // Whether a GET changes something, as only old scripts expect it.
-  bool is_unsafe_get = false;
 
-  bool changes() const { return method != "GET" || is_unsafe_get; }
+  bool changes() const { return method != "GET" || responder == Responder::old_answer; }
 };
 
 std::span<const Route> all_routes();

@@ -22,7 +22,6 @@ struct Numbers {
   bool operator==(const Numbers&) const = default;
 };
 using NumbersOfArrays = std::map<Array, Numbers>;
-using Columns = Row<std::string, std::string, std::string, int64_t>;
 
 // The property "cores" of a node as text, "" where there is none. Some texts that JSON can have,
 // such as NUL, PostgreSQL cannot, and fails: it looks only where nothing is written in hexadecimal.
@@ -41,6 +40,7 @@ int64_t cores_of(const std::string& text) {
 }
 
 NumbersOfArrays present_numbers(SqlSession& session, Dialect dialect) {
+  using Columns = Row<std::string, std::string, std::string, int64_t>;
   NumbersOfArrays all;
   for (const auto& row :
        select<Columns>(session, "SELECT cluster, template, " + cores_column(dialect) +
