@@ -176,10 +176,8 @@ class Fetch {
 };
 
 void Fetch::fail(std::exception_ptr why) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = std::move(why);
-  }
+  const std::lock_guard lock(mutex_);
+  if (!failure_) failure_ = std::move(why);
   azure_->halt().set();
   grown_.notify_all();
 }
