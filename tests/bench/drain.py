@@ -19,7 +19,7 @@ from servers.process import wait_for
 
 MESSAGES = 20_000
 RUNS = 3
-FLOOR = 5_000
+FLOOR = 10_000
 DATA = json.dumps({"level": "info", "priority": "low", "message": "the system is ready " * 4})
 
 

@@ -37,4 +37,4 @@ def run(directory):
     results = measure.side_by_side([queued, floor], RUNS)
     measure.print_table(results, floor.name)
     return measure.budget("jetpack log / synced write",
-                          results[queued.name].ratio(results[floor.name]), 3)
+                          results[queued.name].ratio(results[floor.name]), 2.5)

@@ -125,6 +125,6 @@ def run(directory):
         measure.budget("--version", version.instructions / 1e6, 0.6, " M instructions"),
         measure.budget("--help / git --version", help_.ratio(git), 1),
         measure.budget("--version / git --version", version.ratio(git), 1),
-        measure.budget("config KEY / git config --get", config.ratio(git_config), 1.5),
+        measure.budget("config KEY / git config --get", config.ratio(git_config), 1),
         measure.budget("config KEY, peak", config.peak_kib / 1024, 8, " MB"),
     ])

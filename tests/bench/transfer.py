@@ -1,26 +1,28 @@
 """Downloads from nginx on loopback beside curl, rclone and azcopy: one blob of 1 GiB, 1,000 of 1 MiB and 20,000
-of 4 KiB, to tmpfs, ext4 and an overlay, with and without older files there; and 1 GiB back. Time, CPU, memory."""
+of 4 KiB, to tmpfs, ext4 and an overlay, with and without older files there; and 1 GiB back. Time, CPU, memory. A kind of
+data is one set of blobs and where they go: 1g-ext4."""
 
 import base64
 import contextlib
-import functools
 import hashlib
 import json
 import os
-import random
 import shutil
-import statistics
 import subprocess
 from pathlib import Path
 
 import drain
 import measure
+import samples
 from servers.nginx import Nginx
 
 SIZE = 1 << 30
 RUNS = 3
 # {data set: (blobs, bytes of each)}
-MANY = {"1,000 of 1 MiB": (1000, 1 << 20), "20,000 of 4 KiB": (20_000, 4 << 10)}
+SETS = {"1g": (1, SIZE), "1000x1m": (1000, 1 << 20), "20000x4k": (20_000, 4 << 10)}
+TARGETS = ("tmpfs", "ext4", "overlay")
+KINDS = (*(f"{blobs}-{target}" for blobs in SETS for target in TARGETS), "upload")
+MD5_ALONE = "openssl dgst -md5"
 LOCATIONS = """
 location /plain/ {{ alias {files}/; autoindex on; add_header x-ms-blob-type BlockBlob; }}
 location /digest/ {{ alias {files}/; add_header Content-MD5 {md5}; }}
@@ -39,9 +41,8 @@ def make_content(path):
     return base64.b64encode(md5.digest()).decode()
 
 
-def make_many(files, name):
-    """The blobs of a data set below files/blobs/p/DIRECTORY, and their listing; returns the directory's name."""
-    count, size = MANY[name]
+def make_many(files, count, size):
+    """Blobs below files/blobs/p/DIRECTORY, and their listing; returns the directory's name."""
     directory = f"many{size}"
     (files / "blobs/p" / directory).mkdir()
     entries = []
@@ -60,37 +61,31 @@ def make_many(files, name):
 
 
 @contextlib.contextmanager
-def targets(directory):
-    """{what it is: a directory there}; mounts for as long as it lasts. ext4 and an overlay need root."""
-    found, mounted = {}, []
-
-    def mount(name, *words):
-        place = directory / name
-        place.mkdir()
-        if subprocess.run(["mount", *map(str, words), place], capture_output=True, check=False).returncode == 0:
-            mounted.append(place)
-            found[name] = place
-
-    mount("tmpfs", "-t", "tmpfs", "-o", "size=3G", "tmpfs")
-    image = directory / "ext4.img"
-    with open(image, "wb") as file:
-        file.truncate(4 << 30)
-    if shutil.which("mkfs.ext4"):
+def target_place(directory, target):
+    """A directory on a file system of that kind, mounted for as long as it lasts. That needs root."""
+    place = directory / target
+    place.mkdir()
+    words = ["-t", "tmpfs", "-o", "size=3G", "tmpfs"]
+    if target == "ext4":
+        image = directory / "ext4.img"
+        with open(image, "wb") as file:
+            file.truncate(4 << 30)
         subprocess.run(["mkfs.ext4", "-q", image], check=True)
-        mount("ext4", "-o", "loop", image)
-    below = [directory / name for name in ("lower", "upper", "work")]
-    for place in below:
-        place.mkdir()
-    lower, upper, work = below
-    mount("overlay", "-t", "overlay", "-o", f"lowerdir={lower},upperdir={upper},workdir={work}", "overlay")
-    if not found:
-        (directory / "target").mkdir()
-        found["the disk"] = directory / "target"
+        words = ["-o", "loop", str(image)]
+    if target == "overlay":
+        parts = {name: directory / name for name in ("lowerdir", "upperdir", "workdir")}
+        for part in parts.values():
+            part.mkdir()
+        words = ["-t", "overlay", "-o", ",".join(f"{name}={part}" for name, part in parts.items()), "overlay"]
+    subprocess.run(["mount", *words, place], check=True)
     try:
-        yield found
+        yield place
     finally:
-        for place in mounted:
-            subprocess.run(["umount", place], check=True)
+        subprocess.run(["umount", place], check=True)
+        place.rmdir()
+        (directory / "ext4.img").unlink(missing_ok=True)
+        for part in ("lowerdir", "upperdir", "workdir"):
+            shutil.rmtree(directory / part, ignore_errors=True)
 
 
 def make_home(directory, locker):
@@ -125,7 +120,9 @@ def single_cases(directory, url, homes, place):
         measure.Case("jetpack", download, homes["plain"]),
         measure.Case("jetpack, MD5", download, homes["digest"]),
         measure.Case("curl", [shutil.which("curl"), "-sfo", target, f"{url}/plain/blobs/p/g.bin"], environment),
-        *tool_cases(environment, url, "g.bin", target)]
+        *tool_cases(environment, url, "g.bin", target),
+        measure.Case(MD5_ALONE, [shutil.which("openssl"), "dgst", "-md5", str(directory / "files/blobs/p/g.bin")],
+                     environment)]
 
 
 def many_cases(directory, url, homes, place, blobs):
@@ -163,87 +160,81 @@ def settle(place, is_cold):
     (place / "got").mkdir(exist_ok=True)
 
 
-def measured(cases, prepare=lambda: None, runs=RUNS):
-    """{name: [(seconds, KiB, CPU seconds), ...]}, the order shuffled in each round."""
-    samples = {case.name: [] for case in cases}
-    for _ in range(runs):
-        for case in random.sample(cases, len(cases)):
-            prepare()
-            samples[case.name].append(measure.run_fully(case))
-    return samples
+def is_peer(name):
+    return name != MD5_ALONE and not name.startswith("jetpack")
 
 
-def print_samples(title, samples):
-    print(f"{title:34}{'min s':>8}{'median':>8}{'max':>8}{'CPU s':>8}{'peak MB':>9}")
-    for name, taken in samples.items():
-        seconds, kib, cpu = zip(*taken)
-        print(f"  {name:32}{min(seconds):8.2f}{statistics.median(seconds):8.2f}{max(seconds):8.2f}"
-              f"{statistics.median(cpu):8.2f}{min(kib) / 1024:9.1f}")
+def fastest(results):
+    """The name of the fastest of the others, by the medians."""
+    return min(filter(is_peer, results), key=lambda name: results[name].milliseconds)
 
 
-def ratio(samples):
-    """Ours to the fastest of the others, by the medians; prints those of the least and the most too."""
-    others = [name for name in samples if not name.startswith("jetpack")]
-    by = {}
-    for kind, of in (("min", min), ("median", statistics.median), ("max", max)):
-        each = {name: of([seconds for seconds, _, _ in taken]) for name, taken in samples.items()}
-        by[kind] = each["jetpack"] / min(each[name] for name in others)
-    print("  ours / the fastest other: " + ", ".join(f"{kind} {value:.2f}" for kind, value in by.items()))
-    return by["median"]
-
-
-def downloads(directory, url, homes, sets):
-    """Every data set to every target, cold and warm; {(set, target, state): samples}."""
-    results = {}
-    with targets(directory) as places:
-        for (what, place), (name, make) in ((target, one) for target in places.items() for one in sets.items()):
-            for state in ("cold", "warm"):
-                cases = make(place)
-                samples = measured(cases, functools.partial(settle, place, state == "cold"))
-                print_samples(f"{name} to {what}, {state}", samples)
-                results[name, what, state] = samples
-            shutil.rmtree(place / "got")
-    return results
-
-
-def verdict(results):
-    """The lines of the budgets for downloads."""
-    holds = []
-    for (name, what, state), samples in results.items():
-        print(f"{name} to {what}, {state}:")
-        holds.append(measure.budget("time / the fastest other", ratio(samples), 1))
-        if "jetpack, MD5" not in samples:
-            continue
-        cpu = {case: statistics.median(cpu for _, _, cpu in taken) for case, taken in samples.items()}
-        peak = min(kib for case in ("jetpack", "jetpack, MD5") for _, kib, _ in samples[case])
-        holds += [measure.budget("with MD5 / curl, CPU", cpu["jetpack, MD5"] / cpu["curl"], 1.5),
-                  measure.budget("peak", peak / 1024, 40, " MB")]
+def verdicts(title, results):
+    """The budgets of one set of blobs at one place: whether they hold."""
+    ours, best = results["jetpack"], results[fastest(results)]
+    holds = [measure.budget(f"{title}: time / the fastest other", ours.ratio(best), 1)]
+    if "rclone" in results:
+        ours_spread, their_spread = (samples.spread(r.seconds).percent for r in (ours, results["rclone"]))
+        holds.append(measure.budget(f"{title}: spread", ours_spread, their_spread, " %"))
+    if "jetpack, MD5" in results:
+        checked = results["jetpack, MD5"]
+        longest = max(ours, results[MD5_ALONE], key=lambda result: result.milliseconds)
+        holds += [
+            measure.budget(f"{title}: with MD5 / the longer of both alone", checked.ratio(longest), 1.05),
+            measure.budget(f"{title}: with MD5 / curl, CPU", checked.cpu_ratio(results["curl"]), 1.5),
+            measure.budget(f"{title}: peak", max(ours.peak_kib, checked.peak_kib) / 1024, 40, " MB")]
     return all(holds)
 
 
-def run(directory):
-    measure.require("curl", "nginx", "g++")
+def download(directory, url, homes, blobs, target):
+    """One set of blobs to one place, cold and warm."""
+    count, size = SETS[blobs]
+    holds = []
+    with target_place(directory, target) as place:
+        if count == 1:
+            cases = single_cases(directory, url, homes, place)
+        else:
+            cases = many_cases(directory, url, homes, place, f"many{size}")
+        for state in ("cold", "warm"):
+            results = measure.side_by_side(cases, RUNS, lambda _, is_cold=state == "cold": settle(place, is_cold),
+                                           is_warmed=False)
+            for result in results.values():
+                result.bytes_in = count * size
+            title = f"{blobs}, {target}, {state}"
+            measure.print_table(results, fastest(results), title)
+            holds.append(verdicts(title, results))
+    return all(holds)
+
+
+def upload(directory, url, homes):
+    results = measure.side_by_side(upload_cases(directory, url, homes), RUNS, is_warmed=False)
+    measure.print_table(results, "curl -T", "1 GiB up")
+    ours = results["jetpack upload"]
+    return all([
+        measure.budget("jetpack upload with checksums, CPU for 1 GiB", samples.spread(ours.cpu_seconds).median, 1.5, " s"),
+        measure.budget("jetpack upload, peak", ours.peak_kib / 1024, 40, " MB"),
+    ])
+
+
+def run(directory, kinds=KINDS):
+    measure.require("curl", "nginx", "g++", "openssl", "mkfs.ext4")
+    if os.geteuid() != 0:
+        raise SystemExit("tools/bench: transfer mounts file systems; run it as root")
     directory = Path(directory)
-    content = directory / "files/blobs/p/g.bin"
-    content.parent.mkdir(parents=True)
-    md5 = make_content(content)
-    many = {name: make_many(directory / "files", name) for name in MANY}
+    files = directory / "files"
+    (files / "blobs/p").mkdir(parents=True)
+    md5 = ""
+    if any(kind.startswith(("1g-", "upload")) for kind in kinds):
+        md5 = make_content(files / "blobs/p/g.bin")
+    for blobs, (count, size) in SETS.items():
+        if count > 1 and any(kind.startswith(f"{blobs}-") for kind in kinds):
+            make_many(files, count, size)
     os.sync()
-    server = Nginx(LOCATIONS.format(files=directory / "files", md5=md5))
+    server = Nginx(LOCATIONS.format(files=files, md5=md5 or '""'))
     try:
         url = server.url
         homes = {kind: make_home(directory, f"{url}/{kind}") for kind in ("plain", "digest", "sink")}
-        sets = {"1 of 1 GiB": functools.partial(single_cases, directory, url, homes)}
-        for name, blobs in many.items():
-            sets[name] = functools.partial(many_cases, directory, url, homes, blobs=blobs)
-        holds = verdict(downloads(directory, url, homes, sets))
-        up = measured(upload_cases(directory, url, homes))
-        print_samples("1 GiB up", up)
+        return all([upload(directory, url, homes) if kind == "upload" else
+                    download(directory, url, homes, *kind.split("-")) for kind in kinds])
     finally:
         server.remove()
-    seconds, kib, cpu = zip(*up["jetpack upload"])
-    return all([
-        holds,
-        measure.budget("jetpack upload with checksums, CPU for 1 GiB", statistics.median(cpu), 1.5, " s"),
-        measure.budget("jetpack upload, peak", min(kib) / 1024, 40, " MB"),
-    ])

@@ -327,7 +327,7 @@ def test_a_proxy_that_cannot_be_used_is_named(server, certificate, connect, jetp
 
 def test_a_message_that_is_only_queued_maps_no_network_library(server, jetpack):
     result = jetpack("log", "m", "--wait", "0", env={"LD_DEBUG": "files"})
-    assert "libsqlite3" in result.stderr
+    assert "session.so" in result.stderr
     for library in ("libssl", "libcrypto", "libcurl", "libcpprest", "https.so"):
         assert library not in result.stderr
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import subprocess
 import threading
 import time
@@ -204,6 +205,16 @@ def test_fresh_begins_anew(store, download, impatient):
     result = download("--json", "--fresh")
     assert_whole(result)
     assert resumed(result[1]) == 0
+
+
+def test_each_connection_looks_once_for_the_system_s_certificates(store, download, jetpack, tmp_path):
+    trace = tmp_path / "trace"
+    result = jetpack("download", "--project", "p", "x", download.place,
+                     prefix=["env", "-u", "SSL_CERT_FILE", "-u", "SSL_CERT_DIR",
+                             "strace", "-f", "-e", "trace=openat", "-o", str(trace)])
+    assert result.returncode == 0, result
+    looks = re.findall(r'"/etc/ssl/certs", .*O_DIRECTORY', trace.read_text())
+    assert len(looks) <= 4 < len(store.asked("GET", "blobs/p/x")), looks
 
 
 def test_a_changed_blob_is_not_continued(store, download, impatient):

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <ctime>
 #include <exception>
+#include <optional>
 
 #include <curl/curl.h>
 
@@ -90,21 +91,19 @@ struct Client::Handle {
   CertificateProblem certificate;  // outlives the connections, which refer to it
   std::string also_trusted;        // PEM file beside CURLOPT_CAINFO, which is but one; empty: none
   std::exception_ptr not_trusted;  // why it could not be read
+  std::optional<support::CaStore> store;  // the system's: hundreds of names are read to find it
   std::unique_ptr<CURL, Cleanup> easy;
 
-  // The system's CAs and those in `ca_file`. Beside it the system's directory will do, which costs
-  // nothing until a certificate is looked up in it.
+  // The system's CAs and those in `ca_file`, beside which the directory, read when needed, will do.
   void trust(const std::string& ca_file) {
-    const support::CaStore store = support::system_ca_store();
-    const std::string& file = ca_file.empty() ? store.file : ca_file;
+    if (!store) store = support::system_ca_store();
+    const std::string& file = ca_file.empty() ? store->file : ca_file;
     set_option(easy.get(), CURLOPT_CAINFO, or_null(file));
-    set_option(easy.get(), CURLOPT_CAPATH, or_null(store.directory));
+    set_option(easy.get(), CURLOPT_CAPATH, or_null(store->directory));
     not_trusted = nullptr;
-    also_trusted = ca_file.empty() || !store.directory.empty() ? "" : store.file;
+    also_trusted = ca_file.empty() || !store->directory.empty() ? "" : store->file;
   }
-  static const char* or_null(const std::string& text) {
-    return text.empty() ? nullptr : text.c_str();
-  }
+  static const char* or_null(const std::string& pem) { return pem.empty() ? nullptr : pem.c_str(); }
 
   // Not supported by a libcurl with another TLS library; errors are then less exact.
   void watch_certificate() {
@@ -127,6 +126,7 @@ struct Client::Handle {
 
   // Without any connection.
   void start() {
+    store.reset();
     easy.reset(curl_easy_init());
     if (!easy) throw Error(Errc::internal, "failed to start libcurl");
   }
@@ -355,7 +355,7 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
     // Forgets all options; the connection is kept.
     curl_easy_reset(handle);
     apply_settings(handle, settings);
-    if (settings.verify) handle_->trust(settings.ca_file);
+    if (settings.verify && request.url.starts_with("https:")) handle_->trust(settings.ca_file);
     const HeaderList headers = apply_request(handle, request);
     const auto left =
         settings.longest - std::chrono::floor<std::chrono::milliseconds>(Clock::now() - start);

@@ -69,21 +69,55 @@ const char* remedy_of(int code, int system_error) {
 
 namespace {
 
-// SQLite opens what stands at the path, and the group of the directory can put a FIFO there, or in
-// place of the write-ahead log, on which an open or a read would hang.
-int open_not_blocking(const char* path, int flags, int mode) {
-  const int fd = ::open(path, flags | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, mode);
-  struct stat info {};
-  if (fd < 0 || ::fstat(fd, &info) != 0 || !S_ISFIFO(info.st_mode)) return fd;
-  ::close(fd);
-  errno = EINVAL;
-  return -1;
+bool is_log(std::string_view path) { return path.ends_with("-wal"); }
+
+// A descriptor of the directory of `path`, or a negative number.
+int open_directory_of(const std::string& path) {
+  const std::string directory = path.substr(0, path.rfind('/') + 1);
+  return ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-void set_open_call() {
+// SQLite opens what stands at the path, and the group of the directory can put a FIFO there, or in
+// place of the write-ahead log, on which an open or a read would hang.
+//
+// A log that is empty may have been created a moment ago, by this call or by a process that was
+// killed: its name is put on disk here, before anything is written to it. So a log that is not empty
+// has its name on disk.
+int open_database_file(const char* path, int flags, int mode) {
+  const int fd = ::open(path, flags | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, mode);
+  struct stat info {};
+  if (fd < 0 || ::fstat(fd, &info) != 0) return fd;
+  if (S_ISFIFO(info.st_mode)) {
+    ::close(fd);
+    errno = EINVAL;
+    return -1;
+  }
+  if ((flags & O_CREAT) != 0 && info.st_size == 0 && is_log(path)) {
+    // What cannot be opened is not synced by SQLite either.
+    if (const support::Fd directory(open_directory_of(path)); directory) ::fsync(directory.get());
+  }
+  return fd;
+}
+
+// For SQLite, which opens a directory to sync it. With its first write to a log each process would do
+// that, whoever created the log, and it takes half as long again as the log itself:
+// open_database_file() has done it. SQLite goes on after SQLITE_CANTOPEN. When it has removed a log,
+// it syncs too, and that stays.
+int open_unsynced_directory(const char* path, int* fd) {
+  struct stat info {};
+  if (is_log(path) && ::lstat(path, &info) == 0) return SQLITE_CANTOPEN;
+  *fd = open_directory_of(path);
+  return *fd < 0 ? SQLITE_CANTOPEN : SQLITE_OK;
+}
+
+void set_system_calls() {
   sqlite3_vfs* vfs = sqlite3_vfs_find(nullptr);
-  if (vfs != nullptr && vfs->iVersion >= 3)
-    vfs->xSetSystemCall(vfs, "open", reinterpret_cast<sqlite3_syscall_ptr>(&open_not_blocking));
+  if (vfs == nullptr || vfs->iVersion < 3) return;
+  const auto set = [&](const char* name, auto* function) {
+    vfs->xSetSystemCall(vfs, name, reinterpret_cast<sqlite3_syscall_ptr>(function));
+  };
+  set("open", &open_database_file);
+  set("openDirectory", &open_unsynced_directory);
 }
 
 // What the file says is not to run code, and no tables of SQLite's own are to be written.
@@ -99,7 +133,7 @@ Database::Database(const std::string& path, int flags, std::chrono::milliseconds
   static std::once_flag once;
   std::call_once(once, [] {
     sqlite3_initialize();
-    set_open_call();
+    set_system_calls();
   });
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &handle,

@@ -230,7 +230,7 @@ Ranges PartialFile::resume(const Content& content, bool fresh) {
     if (there.bytes() > 0) return there;
   }
   ::unlinkat(at(), state_.c_str(), 0);
-  if (::ftruncate(fd_.get(), 0) != 0) fail_system("write", part_, errno);
+  if (size_of(fd_.get()) > 0 && ::ftruncate(fd_.get(), 0) != 0) fail_system("write", part_, errno);
   try {
     reserve(content.bytes);
   } catch (...) {
