@@ -27,7 +27,6 @@ inline void* map_shared(size_t size) {
   return reinterpret_cast<void*>(::syscall(__NR_mmap, nullptr, size, PROT_READ | PROT_WRITE,
                                            MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 }
-inline void unmap(void* memory, size_t size) { ::syscall(__NR_munmap, memory, size); }
 
 inline int socketpair(int type, int* ends) {
   return static_cast<int>(::syscall(__NR_socketpair, AF_UNIX, type, 0, ends));
