@@ -2,7 +2,6 @@
 #include "loader/isolation.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include "loader/fork_counter.hpp"
 #include "loader/monitor.hpp"
 #include "support/files.hpp"
+#include "support/shared_memory.hpp"
 
 namespace jetpack {
 
@@ -58,20 +58,13 @@ bool keeps_last_words() {
   return ::fstat(STDOUT_FILENO, &out) != 0 || out.st_dev != err.st_dev || out.st_ino != err.st_ino;
 }
 
-// In memory that the child shares with us, for as long as we live.
-ReturnRecord& shared_record() {
-  void* memory = bare::map_shared(sizeof(ReturnRecord));
-  if (memory == MAP_FAILED) fail_to_start();
-  return *static_cast<ReturnRecord*>(memory);
-}
-
 class Isolated {
  public:
   explicit Isolated(const Isolation& isolation)
       : isolation_(isolation),
         counts_forks_(isolation.granted && isolation.limits.processes &&
                       *isolation.limits.processes != Limits::unlimited && can_count_forks()),
-        record_(shared_record()) {
+        record_(support::shared_with_children<ReturnRecord>()) {
     if (isolation.granted) filter_ = call_filter(*isolation.granted, parent_, counts_forks_);
   }
 
