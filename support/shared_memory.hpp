@@ -1,27 +1,17 @@
 // Memory that a process shares with the children that it forks.
 #pragma once
 
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <cerrno>
-
-#include <jetpack/error.hpp>
-#include "support/files.hpp"
+#include <cstddef>
 
 namespace jetpack::support {
 
-// A zeroed T of its own page, for as long as the process lives. Throws Errc::unavailable. Without the
-// C library's mmap: each name that is looked up in a library costs every start of jetpack some 700
-// instructions.
+// Zeroed, for as long as the process lives. All of it is in one page: only the first call asks the
+// system. Not thread-safe. Throws Errc::unavailable.
+void* memory_for_children(size_t size, size_t alignment);
+
 template <class T>
 T& shared_with_children() {
-  auto* memory = reinterpret_cast<void*>(::syscall(
-      __NR_mmap, nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  if (memory == MAP_FAILED)
-    throw Error(Errc::unavailable, "cannot share memory: " + system_message(errno));
-  return *static_cast<T*>(memory);
+  return *static_cast<T*>(memory_for_children(sizeof(T), alignof(T)));
 }
 
 }  // namespace jetpack::support

@@ -164,21 +164,10 @@ const CommandIndex* Registry::whole_index() { return path_.named == 0 ? index() 
 // The plugin that has the command by the index; nullptr when it has it no longer.
 const Plugin* Registry::indexed(const CommandIndex& index, const CommandIndex::Command& command) {
   const CommandIndex::Plugin& known = index.plugins()[command.plugin];
-  const Origin origin = origin_of(known);
-  const std::string path(known.path);
-  if (origin == Origin::bundle) {
-    try {
-      read_bundle(path.substr(0, known.bundle_size), quick_);
-    } catch (const Refusal&) {
-      return nullptr;
-    }
-  } else {
-    quick_.push_back(inspect(path, origin));
-  }
-  for (const auto& plugin : quick_)
-    if (plugin.path == path && plugin.refusal.empty() && plugin.note->has_command(command.name))
-      return &plugin;
-  return nullptr;
+  // A bundle's manifest has not changed since, and is read again when the plugin is judged.
+  Plugin& plugin = quick_.emplace_back(inspect(std::string(known.path), origin_of(known)));
+  plugin.bundle_size = known.bundle_size;
+  return plugin.refusal.empty() && plugin.note->has_command(command.name) ? &plugin : nullptr;
 }
 
 bool Registry::has_group(std::string_view name) {
@@ -335,13 +324,13 @@ void Registry::scan_bundles() {
 
 void Registry::add_bundle(const std::string& directory) {
   try {
-    read_bundle(directory, plugins_);
+    read_bundle(directory);
   } catch (const Refusal& refusal) {
     add_refused(directory, Origin::bundle, refusal.what(), plugins_);
   }
 }
 
-void Registry::read_bundle(const std::string& directory, std::deque<Plugin>& to) {
+void Registry::read_bundle(const std::string& directory) {
   const std::string start = directory + '/';
   will_read(start + "plugin.json");
   const Manifest manifest = Manifest::read(directory);
@@ -350,7 +339,7 @@ void Registry::read_bundle(const std::string& directory, std::deque<Plugin>& to)
     Plugin plugin = inspect(start + library, Origin::bundle);
     if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note);
     plugin.bundle_size = static_cast<uint32_t>(directory.size());
-    to.push_back(std::move(plugin));
+    plugins_.push_back(std::move(plugin));
   }
 }
 

@@ -105,7 +105,7 @@ class Registry {
   void scan_directory(const std::string& directory, Origin origin, std::deque<Plugin>& to);
   void scan_bundles();
   void add_bundle(const std::string& directory);
-  void read_bundle(const std::string& directory, std::deque<Plugin>& to);
+  void read_bundle(const std::string& directory);
 
   SearchPath path_;
   std::deque<Plugin> plugins_;  // the host's own first; what points to one stays valid
