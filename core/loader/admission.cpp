@@ -241,7 +241,7 @@ Admission admit_from_directory(const Plugin& plugin, const std::string& home) {
         "'directories' in section [trust] of " +
         home + "/config/plugins.ini");
   check_note(file, plugin);
-  if (!plugin.program.empty()) file = support::open_trusted(plugin.program);
+  if (!plugin.program.empty()) file = support::open_trusted(plugin.program, file);
   Admission admission;
   admission.library = std::move(file.fd);
   admission.path = std::move(file.path);
