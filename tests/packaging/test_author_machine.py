@@ -1,12 +1,11 @@
 """A plugin's author has the packages, a compiler and sdk/README.md: from nothing to a plugin that runs."""
 
 import os
-import platform
 import re
 
 import pytest
 
-from machine import NotPossible, distribution
+from machine import Machine, NotPossible, distribution
 from package_set import NEW, PLACE
 
 # What sdk/README.md says that an author needs, and what the project that is made is built with.
@@ -60,14 +59,17 @@ def test_from_the_packages_to_a_running_plugin(machine, packages, readme, langua
 @pytest.mark.skipif(not os.environ.get("JETPACK_LONG"), reason="takes minutes: run tools/test --long")
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("language", ["cpp", "bash"])
-def test_on_a_fresh_distribution(start_machine, packages, repository, readme, language):
-    """Of the suite that this machine has, as its packages are for that, with a compiler and nothing else."""
+def test_on_a_fresh_distribution(release, repository, readme, tmp_path, language):
+    """With the packages of a release and a compiler, and nothing else."""
     try:
-        root = distribution(platform.freedesktop_os_release()["VERSION_CODENAME"], repository / "build-release/roots", COMPILER)
-    except (NotPossible, KeyError) as why:
-        pytest.skip(f"no fresh distribution: {why}")
-    machine = start_machine(lower=root)
-    follow(machine, packages, readme, language)
-    if language == "cpp":
-        machine.run("/opt/cycle/jetpack/bin/jetpack", "plugin", "remove", "org.example.greet")
-        type_five_minutes(machine, readme)
+        root = distribution("bookworm", repository / "build-release/roots", COMPILER)
+        machine = Machine(tmp_path / "machine", release.directory, lower=root)
+    except NotPossible as why:
+        pytest.skip(str(why))
+    try:
+        follow(machine, release, readme, language)
+        if language == "cpp":
+            machine.jetpack("plugin", "remove", "org.example.greet")
+            type_five_minutes(machine, readme)
+    finally:
+        machine.end()
