@@ -249,7 +249,7 @@ std::vector<sock_filter> call_filter(const std::vector<std::string>& granted, pi
   return program.take();
 }
 
-support::Fd deny_calls(const std::vector<sock_filter>& filter, bool counts_forks) {
+std::optional<support::Fd> deny_calls(const std::vector<sock_filter>& filter, bool counts_forks) {
   sock_fprog program{static_cast<unsigned short>(filter.size()),
                      const_cast<sock_filter*>(filter.data())};
   const unsigned long flags = allow_speculation | (counts_forks ? new_listener : 0);
@@ -260,6 +260,7 @@ support::Fd deny_calls(const std::vector<sock_filter>& filter, bool counts_forks
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     result = seccomp(SECCOMP_SET_MODE_FILTER, flags, &program);
   }
+  if (result < 0 && errno == EBUSY && counts_forks) return std::nullopt;
   if (result < 0)
     throw Error(Errc::unsupported, "this kernel cannot deny system calls to it (seccomp: " +
                                        support::system_message(errno) + ")");

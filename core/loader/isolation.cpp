@@ -103,8 +103,13 @@ class Isolated {
     try {
       isolation_.limits.apply();
       if (!isolation_.granted) return;
-      const support::Fd listener = deny_calls(filter_, counts_forks_);
-      if (counts_forks_) send_descriptor(handover_.theirs, listener);
+      const auto listener = deny_calls(filter_, counts_forks_);
+      if (!listener) {
+        // Our monitor counts itself, and the one above is asked all the same.
+        deny_calls(call_filter(*isolation_.granted, parent_, false), false);
+      } else if (counts_forks_) {
+        send_descriptor(handover_.theirs, *listener);
+      }
       handover_ = {};
     } catch (const std::exception& error) {
       const std::string line =
