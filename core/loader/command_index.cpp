@@ -56,7 +56,8 @@ class Stamp {
     return std::to_chars(to, text_.data() + text_.size(), number).ptr;
   }
 
-  std::array<char, 5 * 21> text_{'-'};
+  static constexpr size_t numbers = 5, longest = 21;  // with its sign, or a comma
+  std::array<char, numbers * longest> text_{'-'};
   size_t size_ = 1;
   int64_t newest_ = 0;
 };

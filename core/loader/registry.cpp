@@ -131,11 +131,12 @@ Registry::Found Registry::find(const std::vector<std::string>& words) {
 // By the index, and by what --plugin-path adds to it, which comes before configured directories.
 const Plugin* Registry::known_provider(const CommandIndex& index, const std::string& name) {
   const auto* command = index.find(name);
-  const bool is_configured =
-      command != nullptr && origin_of(index.plugins()[command->plugin]) == Origin::directory;
-  if (command == nullptr || is_configured)
-    if (const Plugin* plugin = provider_among(named(), name)) return plugin;
-  return command == nullptr ? nullptr : indexed(index, *command);
+  const bool comes_first =
+      command != nullptr && origin_of(index.plugins()[command->plugin]) != Origin::directory;
+  const Plugin* added = comes_first ? nullptr : provider_among(named(), name);
+  if (added != nullptr && added->refusal.empty()) return added;
+  const Plugin* known = command == nullptr ? nullptr : indexed(index, *command);
+  return known == nullptr ? added : known;
 }
 
 const std::deque<Plugin>& Registry::named() {
