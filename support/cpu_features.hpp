@@ -12,9 +12,10 @@ struct CpuFeatures {
   bool pclmul = false;
 };
 
-// Asks the processor with the first call, and not when a program starts, as the compiler's
-// __builtin_cpu_supports does: each question leaves a virtual machine for its host, and the compiler's
-// 25 take longer than all that we do until main(). Thread-safe.
+// Asks the C library, or where that does not say, the processor. With the first call, and not when a
+// program starts, as the compiler's __builtin_cpu_supports does: each question to the processor leaves
+// a virtual machine for its host, and the compiler's 25 take longer than all that we do until main().
+// Thread-safe.
 const CpuFeatures& cpu_features();
 
 }  // namespace jetpack::support

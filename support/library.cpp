@@ -81,9 +81,9 @@ std::string linker_message(std::string_view name, const std::string& path) {
 
 const void* load_open_symbol(int fd, const std::string& path, const char* symbol) {
   const std::string name = "/proc/self/fd/" + std::to_string(fd);
-  if (searches_beside_itself(fd) || ::access(name.c_str(), R_OK) != 0)
-    return load_symbol(path, symbol);
+  if (searches_beside_itself(fd)) return load_symbol(path, symbol);
   void* library = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (library == nullptr && ::access(name.c_str(), R_OK) != 0) return load_symbol(path, symbol);
   if (library == nullptr) throw Error(Errc::failed, linker_message(name, path));
   // The handle is the library's entry in the list for debuggers, as dlinfo(3) has it. Never freed,
   // as the library is never unloaded.

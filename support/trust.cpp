@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -100,20 +101,55 @@ struct stat look_at(const std::string& path) {
   return info;
 }
 
-void judge_directories_of(const std::string& real) {
-  for (size_t slash = real.rfind('/'); slash != std::string::npos && slash > 0;
-       slash = real.rfind('/', slash - 1)) {
-    const std::string directory = real.substr(0, slash);
-    judge(directory, look_at(directory), false);
-  }
-  judge("/", look_at("/"), false);
-}
-
 std::string real_path(const std::string& path) {
   std::array<char, PATH_MAX> buffer{};
   if (::realpath(path.c_str(), buffer.data()) == nullptr) fail_on_file("find", path, errno);
   return buffer.data();
 }
+
+// A path without symbolic links, and what is on it, from the root to itself.
+class Walk {
+ public:
+  // Throws when it leads nowhere. Most paths have no link: realpath(3) would look at each part of one,
+  // to be asked for what each is afterwards.
+  explicit Walk(const std::string& path) : path_(path) {
+    if (look()) return;
+    path_ = real_path(path);
+    if (!look()) refuse(path_ + " was replaced while it was looked at; try again");
+  }
+
+  const std::string& path() const { return path_; }
+  void judge_file() const { judge(path_, parts_.back().info, true); }
+  void judge_directory() const { judge(path_, parts_.back().info, false); }
+  void judge_directories_above() const {
+    for (size_t i = parts_.size() - 1; i-- > 0;)
+      judge(path_.substr(0, parts_[i].size), parts_[i].info, false);
+  }
+
+ private:
+  struct Part {
+    size_t size;  // of its path
+    struct stat info;
+  };
+
+  // Whether the path is as realpath(3) would give it.
+  bool look() {
+    parts_.clear();
+    const std::string closed = path_ + '/';
+    if (!path_.starts_with('/') || (path_ != "/" && path_.ends_with('/'))) return false;
+    for (const std::string_view unusual : {"//", "/./", "/../"})
+      if (path_ != "/" && closed.find(unusual) != std::string::npos) return false;
+    for (size_t size = 1;; size = std::min(path_.find('/', size + 1), path_.size())) {
+      Part& part = parts_.emplace_back(Part{size, {}});
+      if (::lstat(path_.substr(0, size).c_str(), &part.info) != 0 || S_ISLNK(part.info.st_mode))
+        return false;
+      if (size == path_.size()) return true;
+    }
+  }
+
+  std::string path_;
+  std::vector<Part> parts_;
+};
 
 // Whether a default access control list lets others write what is created in the directory: they
 // could open a new file before it is given its mode. The form is that of
@@ -148,24 +184,31 @@ bool lets_others_write_new_files(const std::string& directory) {
 }  // namespace
 
 std::string trusted_path(const std::string& path) {
-  std::string real = real_path(path);
-  judge(real, look_at(real), true);
-  judge_directories_of(real);
-  return real;
+  const Walk walk(path);
+  walk.judge_file();
+  walk.judge_directories_above();
+  return walk.path();
 }
 
 namespace {
 
-TrustedFile open_and_judge(std::string path) {
+// nullopt when it is a symbolic link.
+std::optional<TrustedFile> open_unless_link(const std::string& path) {
   TrustedFile file;
-  file.path = std::move(path);
+  file.path = path;
   file.fd = Fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!file.fd && errno == ELOOP) refuse(file.path + " is a symbolic link");
+  if (!file.fd && errno == ELOOP) return std::nullopt;
   struct stat info {};
   if (!file.fd || ::fstat(file.fd.get(), &info) != 0) fail_on_file("open", file.path, errno);
   judge(file.path, info, true);
   file.size = static_cast<uint64_t>(info.st_size);
   return file;
+}
+
+TrustedFile open_and_judge(const std::string& path) {
+  auto file = open_unless_link(path);
+  if (!file) refuse(path + " is a symbolic link");
+  return *std::move(file);
 }
 
 void judge_default_list(const std::string& directory) {
@@ -179,15 +222,23 @@ void judge_default_list(const std::string& directory) {
 // Each directory is judged before what is in it is opened: from then on nobody else can change what
 // is there.
 TrustedFile open_trusted(const std::string& path) {
-  const std::string real = real_path(path);
-  judge_directories_of(real);
-  judge_default_list(parent_directory(real));
-  return open_and_judge(real);
+  const Walk walk(path);
+  walk.judge_directories_above();
+  judge_default_list(parent_directory(walk.path()));
+  return open_and_judge(walk.path());
 }
 
-TrustedTree::TrustedTree(const std::string& directory) : path_(real_path(directory)) {
-  judge(path_, look_at(path_), false);
-  if (path_ != "/") judge_directories_of(path_);
+TrustedFile open_trusted(const std::string& path, const TrustedFile& beside) {
+  if (parent_directory(path) == parent_directory(beside.path))
+    if (auto file = open_unless_link(path)) return *std::move(file);
+  return open_trusted(path);
+}
+
+TrustedTree::TrustedTree(const std::string& directory) {
+  const Walk walk(directory);
+  walk.judge_directory();
+  walk.judge_directories_above();
+  path_ = walk.path();
 }
 
 void TrustedTree::judge_directory(const std::string& name) {

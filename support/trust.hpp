@@ -27,6 +27,9 @@ struct TrustedFile {
 // default access control list that lets others write new files.
 TrustedFile open_trusted(const std::string& path);
 
+// The same where one of its directory was opened just now, which is not judged again then.
+TrustedFile open_trusted(const std::string& path, const TrustedFile& beside);
+
 // A directory that can be trusted, as can those above it; and files in it that are reached through no
 // symbolic link, of which each directory is judged once.
 class TrustedTree {

@@ -89,8 +89,6 @@ void add_plugin_directories(SearchPath& path, const Home& home, const GlobalOpti
     path.directories.push_back(directory);
   }
   path.named = path.directories.size();
-  // What one call adds is not worth keeping.
-  if (path.named > 0) path.index.clear();
   const char* from_environment = ::secure_getenv("JETPACK_PLUGIN_PATH");
   if (from_environment != nullptr && ::geteuid() == 0) {
     path.ignored.emplace_back("JETPACK_PLUGIN_PATH is ignored for root; use --plugin-path");

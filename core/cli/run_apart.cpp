@@ -1,6 +1,8 @@
 // Runs what was admitted in a process of its own, and keeps account of how it ended.
 #include "cli/run_apart.hpp"
 
+#include <unistd.h>
+
 #include <jetpack/boundary.hpp>
 #include "cli/report.hpp"
 #include "loader/audit.hpp"
@@ -33,6 +35,11 @@ void log_fault(const HostServices& services, const std::string& name, const Endi
 }
 
 }  // namespace
+
+void end_apart(HostServices& services, int code) {
+  services.self().end();
+  ::_exit(code);
+}
 
 int run_apart(const Plugin& plugin, const Admission& admission, const CommandNote& command,
               HostServices& services, bool may_exec, const std::function<int()>& body) {

@@ -15,4 +15,8 @@ namespace jetpack {
 int run_apart(const Plugin& plugin, const Admission& admission, const CommandNote& command,
               HostServices& services, bool may_exec, const std::function<int()>& body);
 
+// Ends this process when all has been said about the plugin. Nothing of ours is left to be done, and to
+// return would take apart what was read, on pages that have to be copied or faulted in since the fork.
+[[noreturn]] void end_apart(HostServices& services, int code);
+
 }  // namespace jetpack

@@ -137,10 +137,10 @@ int run_command(const Plugin& plugin, const CommandNote& command, const Values& 
   if (plugin.origin == Origin::builtin) return run_here(plugin, nullptr, command, values, services);
   services.self().choose_temp_dir();
   const Admission admission = admit(plugin, services.home().root());
-  return run_apart(plugin, admission, command, services, false, [&] {
-    if (admission.is_bundle) services.restrict_to(admission.services);
-    return run_here(plugin, &admission, command, values, services);
-  });
+  end_apart(services, run_apart(plugin, admission, command, services, false, [&] {
+              if (admission.is_bundle) services.restrict_to(admission.services);
+              return run_here(plugin, &admission, command, values, services);
+            }));
 }
 
 }  // namespace jetpack

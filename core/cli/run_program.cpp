@@ -176,8 +176,9 @@ int run_program(const Plugin& plugin, const CommandNote& command, const Values& 
   const Admission admission = admit(plugin, home.root());
   check_executable(admission.path);
   if (!admission.is_bundle) become(admission.path, command, values, home, more);
-  return run_apart(plugin, admission, command, services, true,
-                   [&]() -> int { become(admission.path, command, values, home, more); });
+  end_apart(services, run_apart(plugin, admission, command, services, true, [&]() -> int {
+              become(admission.path, command, values, home, more);
+            }));
 }
 
 }  // namespace jetpack

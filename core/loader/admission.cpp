@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <memory>
 
 #include <jetpack/error.hpp>
 #include "loader/audit.hpp"
@@ -54,17 +53,16 @@ std::string active_place(support::TrustedTree& tree, const std::string& name) {
 }
 
 std::string hash_of(const support::TrustedFile& file) {
-  constexpr size_t piece_size = 256 << 10;
-  const auto piece = std::make_unique_for_overwrite<char[]>(
-      std::min<uint64_t>(piece_size, std::max<uint64_t>(file.size, 1)));
+  // So small that it stays in the cache, and that few pages are touched for the first time.
+  std::array<char, 16 << 10> piece;
   support::Sha256 hash;
   for (uint64_t at = 0; at < file.size;) {
     const ssize_t size =
-        ::pread(file.fd.get(), piece.get(), std::min<uint64_t>(piece_size, file.size - at),
+        ::pread(file.fd.get(), piece.data(), std::min<uint64_t>(piece.size(), file.size - at),
                 static_cast<off_t>(at));
     if (size < 0) throw Refusal("cannot be read: " + support::system_message(errno));
     if (size == 0) break;
-    hash.update({piece.get(), static_cast<size_t>(size)});
+    hash.update({piece.data(), static_cast<size_t>(size)});
     at += static_cast<uint64_t>(size);
   }
   return support::hex(hash.finish());
@@ -190,6 +188,7 @@ class BundleJudge {
   Admission open(const Manifest& manifest, const Policy& policy) {
     support::TrustedFile file = open_listed(manifest, plugin_.path);
     check_note(file, plugin_);
+    if (const auto what = manifest.disagreement(*plugin_.note); !what.empty()) throw Refusal(what);
     if (!plugin_.program.empty()) file = open_listed(manifest, plugin_.program);
     Admission admission;
     admission.library = std::move(file.fd);
@@ -242,7 +241,7 @@ Admission admit_from_directory(const Plugin& plugin, const std::string& home) {
         "'directories' in section [trust] of " +
         home + "/config/plugins.ini");
   check_note(file, plugin);
-  if (!plugin.program.empty()) file = support::open_trusted(plugin.program);
+  if (!plugin.program.empty()) file = support::open_trusted(plugin.program, file);
   Admission admission;
   admission.library = std::move(file.fd);
   admission.path = std::move(file.path);

@@ -2,14 +2,11 @@
 // looked up in a library costs every start of jetpack some 700 instructions.
 #pragma once
 
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#include <cstddef>
 
 namespace jetpack::bare {
 
@@ -21,13 +18,6 @@ inline int uname(utsname* system) { return static_cast<int>(::syscall(__NR_uname
 inline int limit(int resource, const rlimit* change, rlimit* old) {
   return static_cast<int>(::syscall(__NR_prlimit64, 0, resource, change, old));
 }
-
-// Memory that is shared with children; MAP_FAILED.
-inline void* map_shared(size_t size) {
-  return reinterpret_cast<void*>(::syscall(__NR_mmap, nullptr, size, PROT_READ | PROT_WRITE,
-                                           MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-}
-inline void unmap(void* memory, size_t size) { ::syscall(__NR_munmap, memory, size); }
 
 inline int socketpair(int type, int* ends) {
   return static_cast<int>(::syscall(__NR_socketpair, AF_UNIX, type, 0, ends));

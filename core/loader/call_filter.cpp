@@ -9,10 +9,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstddef>
-#include <cstdio>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include <linux/audit.h>
 #include <linux/sched.h>
@@ -88,46 +90,76 @@ constexpr uint32_t fail_with(int error) {
   return SECCOMP_RET_ERRNO | (static_cast<uint32_t>(error) & SECCOMP_RET_DATA);
 }
 
-// Writes the program. Conditions stand before what they lead to, so that each only skips forward.
+// Writes the program from its end, so that what a condition leads to is there already.
 class Program {
  public:
-  // Compares what was loaded last.
-  void return_if_equal(uint32_t value, uint32_t action) {
-    jump(BPF_JEQ, value, 0, 1);
-    give(action);
+  using Place = size_t;  // of an instruction, counted from the end
+
+  Place give(uint32_t action) { return add({BPF_RET | BPF_K, 0, 0, action}); }
+  Place test(uint16_t condition, uint32_t value, Place if_true, Place if_false) {
+    return add(
+        {static_cast<uint16_t>(BPF_JMP | condition | BPF_K), to(if_true), to(if_false), value});
   }
-  void return_if_any_bit(uint32_t bits, uint32_t action) {
-    jump(BPF_JSET, bits, 0, 1);
-    give(action);
-  }
-  void return_unless_equal(uint32_t value, uint32_t action) {
-    jump(BPF_JEQ, value, 1, 0);
-    give(action);
-  }
-  // What `write` adds is for that value alone, and must end with a return.
-  template <class Write>
-  void for_value(uint32_t value, Write write) {
-    const size_t condition = code_.size();
-    jump(BPF_JEQ, value, 0, 0);
-    write();
-    code_[condition].jf = static_cast<uint8_t>(code_.size() - condition - 1);
-  }
-  void load_call() { load(offsetof(seccomp_data, nr)); }
-  void load_architecture() { load(offsetof(seccomp_data, arch)); }
+  // These go on with what was written last.
+  Place load_call() { return load(offsetof(seccomp_data, nr)); }
+  Place load_architecture() { return load(offsetof(seccomp_data, arch)); }
   // The lower half: both architectures are little-endian.
-  void load_argument(size_t index) {
-    load(static_cast<uint32_t>(offsetof(seccomp_data, args) + index * sizeof(uint64_t)));
+  Place load_argument(size_t index) {
+    return load(static_cast<uint32_t>(offsetof(seccomp_data, args) + index * sizeof(uint64_t)));
   }
-  void give(uint32_t action) { code_.push_back({BPF_RET | BPF_K, 0, 0, action}); }
-  std::vector<sock_filter> take() { return std::move(code_); }
+  std::vector<sock_filter> take() { return {code_.rbegin(), code_.rend()}; }
 
  private:
-  void load(uint32_t offset) { code_.push_back({BPF_LD | BPF_W | BPF_ABS, 0, 0, offset}); }
-  void jump(uint16_t condition, uint32_t value, uint8_t if_true, uint8_t if_false) {
-    code_.push_back({static_cast<uint16_t>(BPF_JMP | condition | BPF_K), if_true, if_false, value});
+  Place add(const sock_filter& instruction) {
+    code_.push_back(instruction);
+    return code_.size() - 1;
   }
+  Place load(uint32_t offset) { return add({BPF_LD | BPF_W | BPF_ABS, 0, 0, offset}); }
+  // How many instructions there are between that place and the next that is written.
+  uint8_t to(Place place) const { return static_cast<uint8_t>(code_.size() - place - 1); }
 
   std::vector<sock_filter> code_;
+};
+
+// What is done with each call, from its number on up to the next entry's.
+class Actions {
+ public:
+  explicit Actions(Program::Place usual) : usual_(usual) {}
+  void set(uint32_t call, Program::Place action) { of_.emplace_back(call, action); }
+  void set_from(uint32_t call, Program::Place action) { rest_ = {call, action}; }
+
+  // Halves the calls with each question: the kernel runs the program for every one of its calls when
+  // it is installed, and later with most calls.
+  Program::Place write(Program& program) {
+    std::sort(of_.begin(), of_.end());
+    std::vector<Entry> all{{0, usual_}};
+    const auto add = [&](uint32_t call, Program::Place action) {
+      if (all.back().first == call) all.pop_back();
+      if (all.empty() || all.back().second != action) all.emplace_back(call, action);
+    };
+    for (const auto& [call, action] : of_) {
+      add(call, action);
+      add(call + 1, usual_);
+    }
+    if (rest_) add(rest_->first, rest_->second);
+    return write(program, all.data(), all.size());
+  }
+
+ private:
+  using Entry = std::pair<uint32_t, Program::Place>;
+
+  // NOLINTNEXTLINE(misc-no-recursion): as deep as the logarithm of the number of entries
+  static Program::Place write(Program& program, const Entry* first, size_t size) {
+    if (size == 1) return first->second;
+    const size_t half = size / 2;
+    const auto above = write(program, first + half, size - half);
+    const auto below = write(program, first, half);
+    return program.test(BPF_JGE, first[half].first, above, below);
+  }
+
+  Program::Place usual_;
+  std::vector<Entry> of_;
+  std::optional<Entry> rest_;
 };
 
 // Calls that act on the process in their first argument.
@@ -135,43 +167,46 @@ constexpr uint32_t calls_with_target[] = {__NR_tkill,           __NR_tgkill,
                                           __NR_rt_sigqueueinfo, __NR_rt_tgsigqueueinfo,
                                           __NR_prlimit64,       call_pidfd_open};
 
-// Its end would leave what the plugin started behind.
-void protect_monitor(Program& program, pid_t monitor, pid_t group) {
+// What the calls lead to.
+struct Endings {
+  Program::Place allowed, denied, unknown;
+};
+
+// The end of the monitor would leave what the plugin started behind.
+void protect_monitor(Program& program, Actions& actions, const Endings& to, pid_t monitor,
+                     pid_t group) {
   const auto number = [](pid_t pid) { return static_cast<uint32_t>(pid); };
-  program.for_value(__NR_kill, [&] {
-    program.load_argument(0);
-    for (const pid_t target : {monitor, pid_t{-1}, -group})
-      program.return_if_equal(number(target), fail_with(EPERM));
-    program.for_value(0, [&] {
-      program.load_argument(1);
-      program.return_if_equal(SIGKILL, fail_with(EPERM));
-      program.give(SECCOMP_RET_ALLOW);
-    });
-    program.give(SECCOMP_RET_ALLOW);
-  });
-  for (const uint32_t call : calls_with_target)
-    program.for_value(call, [&] {
-      program.load_argument(0);
-      program.return_if_equal(number(monitor), fail_with(EPERM));
-      program.give(SECCOMP_RET_ALLOW);
-    });
+  program.test(BPF_JEQ, SIGKILL, to.denied, to.allowed);
+  auto next = program.load_argument(1);
+  next = program.test(BPF_JEQ, 0, next, to.allowed);
+  for (const pid_t target : {monitor, pid_t{-1}, -group})
+    next = program.test(BPF_JEQ, number(target), to.denied, next);
+  actions.set(__NR_kill, program.load_argument(0));
+
+  program.test(BPF_JEQ, number(monitor), to.denied, to.allowed);
+  const auto target = program.load_argument(0);
+  for (const uint32_t call : calls_with_target) actions.set(call, target);
   // A descriptor says nothing about the process behind it.
-  program.return_if_equal(call_pidfd_send_signal, fail_with(ENOSYS));
+  actions.set(call_pidfd_send_signal, to.unknown);
 }
 
-void count_forks(Program& program, bool counts_forks) {
+void protect_terminal(Program& program, Actions& actions, const Endings& to) {
+  const auto next = program.test(BPF_JEQ, TIOCLINUX, to.denied, to.allowed);
+  program.test(BPF_JEQ, TIOCSTI, to.denied, next);
+  actions.set(__NR_ioctl, program.load_argument(1));
+}
+
+void count_forks(Program& program, Actions& actions, const Endings& to, bool counts_forks) {
   // Its flags are in memory, which no filter can read; the C library then uses clone.
-  program.return_if_equal(call_clone3, fail_with(ENOSYS));
+  actions.set(call_clone3, to.unknown);
   if (!counts_forks) return;
+  const auto asked = program.give(ask_listener);
 #if defined(__x86_64__)
-  program.return_if_equal(__NR_fork, ask_listener);
-  program.return_if_equal(__NR_vfork, ask_listener);
+  actions.set(__NR_fork, asked);
+  actions.set(__NR_vfork, asked);
 #endif
-  program.for_value(__NR_clone, [&] {
-    program.load_argument(0);
-    program.return_if_any_bit(CLONE_THREAD, SECCOMP_RET_ALLOW);
-    program.give(ask_listener);
-  });
+  program.test(BPF_JSET, CLONE_THREAD, to.allowed, asked);
+  actions.set(__NR_clone, program.load_argument(0));
 }
 
 long seccomp(unsigned operation, unsigned long flags, void* argument) {
@@ -182,8 +217,12 @@ long seccomp(unsigned operation, unsigned long flags, void* argument) {
 
 bool can_count_forks() {
   utsname system{};
+  if (bare::uname(&system) != 0) return false;
+  const std::string_view release(system.release);
   int major = 0, minor = 0;
-  if (bare::uname(&system) != 0 || std::sscanf(system.release, "%d.%d", &major, &minor) != 2)
+  const auto dot = std::from_chars(release.begin(), release.end(), major);
+  if (dot.ec != std::errc() || dot.ptr == release.end() || *dot.ptr != '.' ||
+      std::from_chars(dot.ptr + 1, release.end(), minor).ec != std::errc())
     return false;
   return major > 5 || (major == 5 && minor >= 5);
 }
@@ -191,28 +230,26 @@ bool can_count_forks() {
 std::vector<sock_filter> call_filter(const std::vector<std::string>& granted, pid_t monitor,
                                      bool counts_forks) {
   Program program;
-  program.load_architecture();
-  program.return_unless_equal(native, fail_with(EPERM));
-  program.load_call();
-#if defined(__x86_64__)
-  program.return_if_any_bit(x32_bit, fail_with(EPERM));
-#endif
+  const Endings to{program.give(SECCOMP_RET_ALLOW), program.give(fail_with(EPERM)),
+                   program.give(fail_with(ENOSYS))};
+  Actions actions(to.allowed);
   for (const auto& [capability, call] : denied)
     if (std::find(granted.begin(), granted.end(), capability) == granted.end())
-      program.return_if_equal(call, fail_with(EPERM));
-  protect_monitor(program, monitor, bare::getpgrp());
-  program.for_value(__NR_ioctl, [&] {
-    program.load_argument(1);
-    program.return_if_equal(TIOCSTI, fail_with(EPERM));
-    program.return_if_equal(TIOCLINUX, fail_with(EPERM));
-    program.give(SECCOMP_RET_ALLOW);
-  });
-  count_forks(program, counts_forks);
-  program.give(SECCOMP_RET_ALLOW);
+      actions.set(call, to.denied);
+  protect_monitor(program, actions, to, monitor, bare::getpgrp());
+  protect_terminal(program, actions, to);
+  count_forks(program, actions, to, counts_forks);
+#if defined(__x86_64__)
+  actions.set_from(x32_bit, to.denied);
+#endif
+  actions.write(program);
+  const auto call = program.load_call();
+  program.test(BPF_JEQ, native, call, to.denied);
+  program.load_architecture();
   return program.take();
 }
 
-support::Fd deny_calls(const std::vector<sock_filter>& filter, bool counts_forks) {
+std::optional<support::Fd> deny_calls(const std::vector<sock_filter>& filter, bool counts_forks) {
   sock_fprog program{static_cast<unsigned short>(filter.size()),
                      const_cast<sock_filter*>(filter.data())};
   const unsigned long flags = allow_speculation | (counts_forks ? new_listener : 0);
@@ -223,6 +260,7 @@ support::Fd deny_calls(const std::vector<sock_filter>& filter, bool counts_forks
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     result = seccomp(SECCOMP_SET_MODE_FILTER, flags, &program);
   }
+  if (result < 0 && errno == EBUSY && counts_forks) return std::nullopt;
   if (result < 0)
     throw Error(Errc::unsupported, "this kernel cannot deny system calls to it (seccomp: " +
                                        support::system_message(errno) + ")");

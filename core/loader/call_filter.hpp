@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,9 @@ std::vector<sock_filter> call_filter(const std::vector<std::string>& granted, pi
                                      bool counts_forks);
 
 // Puts the filter in force, for good. Root keeps the right to run set-user-ID programs; anyone else
-// loses it, because the kernel demands that. Returns the listener, if one was asked for. Throws
-// Errc::unsupported.
-support::Fd deny_calls(const std::vector<sock_filter>& filter, bool counts_forks);
+// loses it, because the kernel demands that. Returns the listener, if one was asked for; nullopt, and
+// the filter is not in force, when there is one already, of a plugin that we are part of: the kernel
+// allows no second one. Throws Errc::unsupported.
+std::optional<support::Fd> deny_calls(const std::vector<sock_filter>& filter, bool counts_forks);
 
 }  // namespace jetpack

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <ctime>
 
@@ -30,17 +31,36 @@ constexpr int64_t second_ns = 1'000'000'000;
 int64_t nanoseconds(const timespec& time) { return time.tv_sec * second_ns + time.tv_nsec; }
 
 // Changes with the file: also when it is replaced, or overwritten in place. "-" when there is none.
-std::string stamp_of(const std::string& path, int64_t& newest) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return "-";
-  const int64_t modified = nanoseconds(info.st_mtim), changed = nanoseconds(info.st_ctim);
-  newest = std::max({newest, modified, changed});
-  std::string stamp = std::to_string(info.st_dev);
-  for (const auto number :
-       {static_cast<int64_t>(info.st_ino), static_cast<int64_t>(info.st_size), modified, changed})
-    stamp.append(1, ',').append(std::to_string(number));
-  return stamp;
-}
+class Stamp {
+ public:
+  // `path` is from `directory`, unless it is absolute.
+  explicit Stamp(const char* path, int directory = AT_FDCWD) {
+    struct stat info {};
+    if (::fstatat(directory, path, &info, 0) != 0) return;
+    const int64_t modified = nanoseconds(info.st_mtim), changed = nanoseconds(info.st_ctim);
+    newest_ = std::max(modified, changed);
+    char* end = write(text_.data(), info.st_dev);
+    for (const auto number : {static_cast<int64_t>(info.st_ino), static_cast<int64_t>(info.st_size),
+                              modified, changed}) {
+      *end++ = ',';
+      end = write(end, number);
+    }
+    size_ = static_cast<size_t>(end - text_.data());
+  }
+
+  std::string_view text() const { return {text_.data(), size_}; }
+  int64_t newest() const { return newest_; }  // of its times, in ns since 1970
+
+ private:
+  char* write(char* to, auto number) {
+    return std::to_chars(to, text_.data() + text_.size(), number).ptr;
+  }
+
+  static constexpr size_t numbers = 5, longest = 21;  // with its sign, or a comma
+  std::array<char, numbers * longest> text_{'-'};
+  size_t size_ = 1;
+  int64_t newest_ = 0;
+};
 
 // The text up to `end`, which is taken away with it; nullopt when there is none.
 std::optional<std::string_view> take_until(std::string_view& text, char end) {
@@ -57,12 +77,6 @@ bool read_number(std::optional<std::string_view> text, auto& number) {
   return error == std::errc() && end == text->data() + text->size();
 }
 
-bool still_has_stamp(std::string_view line) {
-  int64_t newest = 0;
-  const auto stamp = take_until(line, ' ');
-  return stamp && stamp_of(std::string(line), newest) == *stamp;
-}
-
 std::vector<char> read_text(const std::string& file) {
   const support::Fd fd(
       ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
@@ -75,6 +89,33 @@ std::vector<char> read_text(const std::string& file) {
   if (::read(fd.get(), text.data(), size) != info.st_size) return {};
   return text;
 }
+
+// Compares stamps with those of the files.
+class Watched {
+ public:
+  bool is_unchanged(std::string_view line) {
+    const auto stamp = take_until(line, ' ');
+    if (!stamp) return false;
+    const std::string path(line);
+    const size_t slash = line.rfind('/');
+    if (slash == std::string_view::npos || line.substr(0, slash) != directory_path_) {
+      // A directory, perhaps, with what is in it on the next lines.
+      directory_path_ = line;
+      directory_.close();
+      return Stamp(path.c_str()).text() == *stamp;
+    }
+    // So that its path is walked once, and not for each file.
+    if (!directory_)
+      directory_ =
+          support::Fd(::open(path.substr(0, slash).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    return (directory_ ? Stamp(path.c_str() + slash + 1, directory_.get()) : Stamp(path.c_str()))
+               .text() == *stamp;
+  }
+
+ private:
+  std::string_view directory_path_;
+  support::Fd directory_;
+};
 
 }  // namespace
 
@@ -93,16 +134,17 @@ bool CommandIndex::parse(std::string_view search_path) {
     return false;
   constexpr size_t usual = 128;
   commands_.reserve(usual);
+  Watched watched;
   while ((line = take_until(rest, '\n'))) {
     if (*line == "e") return rest.empty();
-    if (!parse_line(*line)) return false;
+    const bool is_watched = line->starts_with("w ");
+    if (is_watched ? !watched.is_unchanged(line->substr(2)) : !parse_line(*line)) return false;
   }
   return false;
 }
 
 bool CommandIndex::parse_line(std::string_view line) {
   const auto kind = take_until(line, ' ');
-  if (kind == "w") return still_has_stamp(line);
   if (kind == "p") {
     Plugin& plugin = plugins_.emplace_back();
     const auto origin = take_until(line, ' ');
@@ -141,7 +183,10 @@ void CommandIndexWriter::add_line(char kind, std::string_view text) {
 }
 
 void CommandIndexWriter::watch(const std::string& path) {
-  add_line('w', stamp_of(path, newest_) + ' ' + path);
+  const Stamp stamp(path.c_str());
+  newest_ = std::max(newest_, stamp.newest());
+  std::string line(stamp.text());
+  add_line('w', line.append(1, ' ').append(path));
 }
 
 size_t CommandIndexWriter::add_plugin(const CommandIndex::Plugin& plugin) {

@@ -2,7 +2,6 @@
 #include "loader/isolation.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <vector>
 
 #include <jetpack/error.hpp>
 #include "loader/bare_calls.hpp"
@@ -18,6 +18,7 @@
 #include "loader/fork_counter.hpp"
 #include "loader/monitor.hpp"
 #include "support/files.hpp"
+#include "support/shared_memory.hpp"
 
 namespace jetpack {
 
@@ -57,27 +58,15 @@ bool keeps_last_words() {
   return ::fstat(STDOUT_FILENO, &out) != 0 || out.st_dev != err.st_dev || out.st_ino != err.st_ino;
 }
 
-// Memory that the child shares with us.
-class SharedRecord {
- public:
-  SharedRecord() : memory_(bare::map_shared(sizeof(ReturnRecord))) {
-    if (memory_ == MAP_FAILED) fail_to_start();
-  }
-  SharedRecord(const SharedRecord&) = delete;
-  SharedRecord& operator=(const SharedRecord&) = delete;
-  ~SharedRecord() { bare::unmap(memory_, sizeof(ReturnRecord)); }
-  ReturnRecord& operator*() const { return *static_cast<ReturnRecord*>(memory_); }
-
- private:
-  void* memory_;
-};
-
 class Isolated {
  public:
   explicit Isolated(const Isolation& isolation)
       : isolation_(isolation),
         counts_forks_(isolation.granted && isolation.limits.processes &&
-                      *isolation.limits.processes != Limits::unlimited && can_count_forks()) {}
+                      *isolation.limits.processes != Limits::unlimited && can_count_forks()),
+        record_(support::shared_with_children<ReturnRecord>()) {
+    if (isolation.granted) filter_ = call_filter(*isolation.granted, parent_, counts_forks_);
+  }
 
   Ending run(const std::function<int()>& body) {
     if (keeps_last_words()) errors_ = make_pipe();
@@ -90,7 +79,7 @@ class Isolated {
     if (child == 0) run_child(signals, body);
     // Our end of stderr's pipe stays open: that the child closes it at its end need not wake us.
     handover_.theirs.close();
-    Monitor monitor(isolation_, *record_, signals, tree,
+    Monitor monitor(isolation_, record_, signals, tree,
                     {child, std::move(errors_.ours), std::move(handover_.ours)});
     return monitor.watch();
   }
@@ -104,8 +93,8 @@ class Isolated {
     signals.restore();
     confine();
     const int code = body();
-    (*record_).code = code;
-    (*record_).has_returned = true;
+    record_.code = code;
+    record_.has_returned = true;
     // Not _exit: what the plugin registered for the end must run, once.
     std::exit(code);
   }
@@ -114,15 +103,19 @@ class Isolated {
     try {
       isolation_.limits.apply();
       if (!isolation_.granted) return;
-      const auto filter = call_filter(*isolation_.granted, parent_, counts_forks_);
-      const support::Fd listener = deny_calls(filter, counts_forks_);
-      if (counts_forks_) send_descriptor(handover_.theirs, listener);
+      const auto listener = deny_calls(filter_, counts_forks_);
+      if (!listener) {
+        // Our monitor counts itself, and the one above is asked all the same.
+        deny_calls(call_filter(*isolation_.granted, parent_, false), false);
+      } else if (counts_forks_) {
+        send_descriptor(handover_.theirs, *listener);
+      }
       handover_ = {};
     } catch (const std::exception& error) {
       const std::string line =
           "jetpack: plugin " + isolation_.name + " was refused: " + error.what() + '\n';
       support::write_all(STDERR_FILENO, line);
-      (*record_).has_returned = true;
+      record_.has_returned = true;
       ::_exit(refused);
     }
   }
@@ -130,7 +123,9 @@ class Isolated {
   const Isolation& isolation_;
   pid_t parent_ = ::getpid();
   bool counts_forks_;
-  SharedRecord record_;
+  ReturnRecord& record_;
+  // Made before the child is, which pays for each page that it is the first to touch.
+  std::vector<sock_filter> filter_;
   Ends errors_;
   Ends handover_;  // of the descriptor to which forks are reported
 };

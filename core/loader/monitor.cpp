@@ -167,6 +167,7 @@ void Monitor::wait_for_events() {
   if (handover.revents != 0) {
     forks_->listen(receive_descriptor(child_.handover));
     child_.handover.close();
+    counts_itself_ = forks_->descriptor() < 0;
   }
   if ((question.revents & POLLIN) != 0) {
     forks_->answer();

@@ -86,7 +86,7 @@ class Monitor {
   const MonitoredTree& tree_;
   Child child_;
   std::optional<ForkCounter> forks_;
-  bool counts_itself_ = false;  // the kernel cannot ask
+  bool counts_itself_ = false;  // the kernel cannot ask us
   std::optional<Clock::time_point> deadline_;
   bool is_asked_to_end_ = false;
   std::string limit_;  // the one that was exceeded, for the message

@@ -25,6 +25,26 @@ namespace {
 // An Origin in the command index: 'a' is the first.
 constexpr char first_origin = 'a';
 
+Origin origin_of(const CommandIndex::Plugin& plugin) {
+  return static_cast<Origin>(plugin.origin - first_origin);
+}
+
+// The first that has the command and can be used, else the first that has it.
+const Plugin* provider_among(const std::deque<Plugin>& plugins, std::string_view command) {
+  const std::string start = '/' + std::string(command);
+  const Plugin* refused = nullptr;
+  for (const auto& plugin : plugins) {
+    // Of a file without a readable note only the name tells what it was to provide.
+    const bool provides = plugin.note ? plugin.note->has_command(command)
+                                      : plugin.path.ends_with(start + ".so") ||
+                                            plugin.path.ends_with(start + ".json");
+    if (!provides) continue;
+    if (plugin.refusal.empty()) return &plugin;
+    if (refused == nullptr) refused = &plugin;
+  }
+  return refused;
+}
+
 }  // namespace
 
 void check_requirements(const Note& note) {
@@ -90,21 +110,6 @@ const Plugin* Registry::builtin_named(const std::string& word) {
   return plugin.refusal.empty() ? &plugin : nullptr;
 }
 
-const Plugin* Registry::provider(std::string_view command) {
-  const std::string start = '/' + std::string(command);
-  const Plugin* refused = nullptr;
-  for (const auto& plugin : all()) {
-    // Of a file without a readable note only the name tells what it was to provide.
-    const bool provides = plugin.note ? plugin.note->has_command(command)
-                                      : plugin.path.ends_with(start + ".so") ||
-                                            plugin.path.ends_with(start + ".json");
-    if (!provides) continue;
-    if (plugin.refusal.empty()) return &plugin;
-    if (refused == nullptr) refused = &plugin;
-  }
-  return refused;
-}
-
 Registry::Found Registry::find(const std::vector<std::string>& words) {
   const auto names = command_names(words);
   const auto longest_of = [&](const Plugin& plugin) {
@@ -117,17 +122,34 @@ Registry::Found Registry::find(const std::vector<std::string>& words) {
     if (Found builtin = longest_of(*named); builtin.plugin != nullptr) return builtin;
   if (const CommandIndex* known = index())
     for (size_t i = names.size(); i-- > 0;)
-      if (const auto* command = known->find(names[i]))
-        if (const Plugin* plugin = indexed(*known, *command)) return {plugin, names[i], i + 1};
+      if (const Plugin* plugin = known_provider(*known, names[i])) return {plugin, names[i], i + 1};
   for (size_t i = names.size(); i-- > 0;)
-    if (const Plugin* plugin = provider(names[i])) return {plugin, names[i], i + 1};
+    if (const Plugin* plugin = provider_among(all(), names[i])) return {plugin, names[i], i + 1};
   return {};
+}
+
+// By the index, and by what --plugin-path adds to it, which comes before configured directories.
+const Plugin* Registry::known_provider(const CommandIndex& index, const std::string& name) {
+  const auto* command = index.find(name);
+  const bool comes_first =
+      command != nullptr && origin_of(index.plugins()[command->plugin]) != Origin::directory;
+  const Plugin* added = comes_first ? nullptr : provider_among(named(), name);
+  if (added != nullptr && added->refusal.empty()) return added;
+  const Plugin* known = command == nullptr ? nullptr : indexed(index, *command);
+  return known == nullptr ? added : known;
+}
+
+const std::deque<Plugin>& Registry::named() {
+  if (!named_were_read_) scan_named(named_);
+  named_were_read_ = true;
+  return named_;
 }
 
 std::string Registry::search_path() const {
   std::string list = path_.builtin_dir;
-  for (const auto* directories : {&path_.bundle_dirs, &path_.directories})
-    for (const auto& directory : *directories) list.append(1, ':').append(directory);
+  for (const auto& directory : path_.bundle_dirs) list.append(1, ':').append(directory);
+  for (size_t i = path_.named; i < path_.directories.size(); ++i)
+    list.append(1, ':').append(path_.directories[i]);
   return list;
 }
 
@@ -138,28 +160,19 @@ const CommandIndex* Registry::index() {
   return index_ ? &*index_ : nullptr;
 }
 
+const CommandIndex* Registry::whole_index() { return path_.named == 0 ? index() : nullptr; }
+
 // The plugin that has the command by the index; nullptr when it has it no longer.
 const Plugin* Registry::indexed(const CommandIndex& index, const CommandIndex::Command& command) {
   const CommandIndex::Plugin& known = index.plugins()[command.plugin];
-  const auto origin = static_cast<Origin>(known.origin - first_origin);
-  const std::string path(known.path);
-  if (origin == Origin::bundle) {
-    try {
-      read_bundle(path.substr(0, known.bundle_size), quick_);
-    } catch (const Refusal&) {
-      return nullptr;
-    }
-  } else {
-    quick_.push_back(inspect(path, origin));
-  }
-  for (const auto& plugin : quick_)
-    if (plugin.path == path && plugin.refusal.empty() && plugin.note->has_command(command.name))
-      return &plugin;
-  return nullptr;
+  // A bundle's manifest has not changed since, and is read again when the plugin is judged.
+  Plugin& plugin = quick_.emplace_back(inspect(std::string(known.path), origin_of(known)));
+  plugin.bundle_size = known.bundle_size;
+  return plugin.refusal.empty() && plugin.note->has_command(command.name) ? &plugin : nullptr;
 }
 
 bool Registry::has_group(std::string_view name) {
-  if (const CommandIndex* known = index()) {
+  if (const CommandIndex* known = whole_index()) {
     const auto& list = known->commands();
     return std::any_of(list.begin(), list.end(), [&](const CommandIndex::Command& command) {
       return command.name.size() > name.size() && command.name.starts_with(name) &&
@@ -184,7 +197,7 @@ const std::string& Registry::builtins_unread() {
 
 std::vector<Registry::Listed> Registry::commands() {
   std::vector<Listed> list;
-  if (const CommandIndex* known = index()) {
+  if (const CommandIndex* known = whole_index()) {
     list.reserve(known->commands().size());
     for (const auto& command : known->commands()) list.push_back({command.name, command.summary});
     return list;
@@ -221,17 +234,24 @@ const Plugin* Registry::shadowed_by(const Plugin& plugin, std::string_view comma
 }
 
 void Registry::scan() {
-  if (!path_.index.empty() && index() == nullptr) new_index_.emplace(search_path());
+  // What --plugin-path adds is in no index.
+  if (!path_.index.empty() && path_.named == 0 && index() == nullptr)
+    new_index_.emplace(search_path());
   scanned_ = true;
-  scan_directory(path_.builtin_dir, Origin::builtin);
+  scan_directory(path_.builtin_dir, Origin::builtin, plugins_);
   scan_bundles();
-  for (size_t i = 0; i < path_.directories.size(); ++i) {
-    const size_t first = plugins_.size();
-    scan_directory(path_.directories[i], Origin::directory);
-    for (size_t of = first; of < plugins_.size(); ++of) plugins_[of].is_named = i < path_.named;
-  }
+  scan_named(plugins_);
+  for (size_t i = path_.named; i < path_.directories.size(); ++i)
+    scan_directory(path_.directories[i], Origin::directory, plugins_);
   if (new_index_) keep_index();
   new_index_.reset();
+}
+
+void Registry::scan_named(std::deque<Plugin>& to) {
+  const size_t first = to.size();
+  for (size_t i = 0; i < path_.named; ++i)
+    scan_directory(path_.directories[i], Origin::directory, to);
+  for (size_t of = first; of < to.size(); ++of) to[of].is_named = true;
 }
 
 // None is kept while a plugin is refused: the reason has to be found, and reported, each time.
@@ -254,7 +274,8 @@ void Registry::will_read(const std::string& path) {
 
 // Names in a directory, sorted; none when it does not exist. One that cannot be read, or is that of
 // the built-ins, is listed as a refused plugin, since it may hold some.
-std::vector<std::string> Registry::names_in(const std::string& directory, Origin origin) {
+std::vector<std::string> Registry::names_in(const std::string& directory, Origin origin,
+                                            std::deque<Plugin>& to) {
   will_read(directory);
   const support::Directory opened(::opendir(directory.c_str()));
   std::vector<std::string> names;
@@ -263,7 +284,7 @@ std::vector<std::string> Registry::names_in(const std::string& directory, Origin
     const std::string why = "cannot read the directory: " + support::system_message(error);
     if (origin == Origin::builtin) builtins_unread_ = directory + ": " + why;
     if (origin == Origin::builtin || (error != ENOENT && error != ENOTDIR))
-      add_refused(directory, origin, why);
+      add_refused(directory, origin, why, to);
     return names;
   }
   while (const dirent* entry = ::readdir(opened.get()))
@@ -272,23 +293,23 @@ std::vector<std::string> Registry::names_in(const std::string& directory, Origin
   return names;
 }
 
-void Registry::add_refused(const std::string& path, Origin origin, const std::string& why) {
+void Registry::add_refused(const std::string& path, Origin origin, const std::string& why,
+                           std::deque<Plugin>& to) {
   Plugin plugin;
   plugin.origin = origin;
   plugin.path = path;
   plugin.refusal = why;
-  plugins_.push_back(std::move(plugin));
+  to.push_back(std::move(plugin));
 }
 
-void Registry::scan_directory(const std::string& directory, Origin origin) {
+void Registry::scan_directory(const std::string& directory, Origin origin, std::deque<Plugin>& to) {
   const std::string start = directory + '/';
-  for (const auto& name : names_in(directory, origin)) {
+  for (const auto& name : names_in(directory, origin, to)) {
     if (name.ends_with(".so") || name.ends_with(".json")) will_read(start + name);
     if (name.ends_with(".so")) {
-      plugins_.push_back(inspect(start + name, origin));
+      to.push_back(inspect(start + name, origin));
     } else if (name.ends_with(".json")) {
-      if (auto program = inspect_program(start + name, origin))
-        plugins_.push_back(*std::move(program));
+      if (auto program = inspect_program(start + name, origin)) to.push_back(*std::move(program));
     }
   }
 }
@@ -297,20 +318,20 @@ void Registry::scan_bundles() {
   std::set<std::string> seen;
   for (const auto& directory : path_.bundle_dirs) {
     const std::string start = directory + '/';
-    for (const auto& id : names_in(directory, Origin::bundle))
+    for (const auto& id : names_in(directory, Origin::bundle, plugins_))
       if (seen.insert(id).second) add_bundle(start + id);
   }
 }
 
 void Registry::add_bundle(const std::string& directory) {
   try {
-    read_bundle(directory, plugins_);
+    read_bundle(directory);
   } catch (const Refusal& refusal) {
-    add_refused(directory, Origin::bundle, refusal.what());
+    add_refused(directory, Origin::bundle, refusal.what(), plugins_);
   }
 }
 
-void Registry::read_bundle(const std::string& directory, std::deque<Plugin>& to) {
+void Registry::read_bundle(const std::string& directory) {
   const std::string start = directory + '/';
   will_read(start + "plugin.json");
   const Manifest manifest = Manifest::read(directory);
@@ -319,7 +340,7 @@ void Registry::read_bundle(const std::string& directory, std::deque<Plugin>& to)
     Plugin plugin = inspect(start + library, Origin::bundle);
     if (plugin.refusal.empty()) plugin.refusal = manifest.disagreement(*plugin.note);
     plugin.bundle_size = static_cast<uint32_t>(directory.size());
-    to.push_back(std::move(plugin));
+    plugins_.push_back(std::move(plugin));
   }
 }
 

@@ -85,24 +85,33 @@ class Registry {
 
  private:
   const Plugin* builtin_named(const std::string& word);
-  const Plugin* provider(std::string_view command);
+  const Plugin* known_provider(const CommandIndex& index, const std::string& name);
+  // What --plugin-path adds.
+  const std::deque<Plugin>& named();
   const CommandIndex* index();
+  // Where it has all that a listing shows.
+  const CommandIndex* whole_index();
   const Plugin* indexed(const CommandIndex& index, const CommandIndex::Command& command);
   std::string search_path() const;
   std::vector<std::pair<Listed, const Plugin*>> providers();
   void scan();
+  void scan_named(std::deque<Plugin>& to);
   void keep_index();
   void will_read(const std::string& path);
-  std::vector<std::string> names_in(const std::string& directory, Origin origin);
-  void add_refused(const std::string& path, Origin origin, const std::string& why);
-  void scan_directory(const std::string& directory, Origin origin);
+  std::vector<std::string> names_in(const std::string& directory, Origin origin,
+                                    std::deque<Plugin>& to);
+  static void add_refused(const std::string& path, Origin origin, const std::string& why,
+                          std::deque<Plugin>& to);
+  void scan_directory(const std::string& directory, Origin origin, std::deque<Plugin>& to);
   void scan_bundles();
   void add_bundle(const std::string& directory);
-  void read_bundle(const std::string& directory, std::deque<Plugin>& to);
+  void read_bundle(const std::string& directory);
 
   SearchPath path_;
   std::deque<Plugin> plugins_;  // the host's own first; what points to one stays valid
   std::deque<Plugin> quick_;    // found by the name of the file, or in the index
+  std::deque<Plugin> named_;    // those of --plugin-path, when the index says what there is besides
+  bool named_were_read_ = false;
   std::string builtins_unread_;
   bool scanned_ = false;
   bool index_was_read_ = false;

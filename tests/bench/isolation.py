@@ -51,8 +51,10 @@ def cases_of(directory, library):
     (directory / "site").mkdir()
     (directory / "site/hostile.so").write_bytes(library)
     bundle = Bundle(make_home(directory / "home"), library, directory / "key.pem")
-    start_up.keep_index(binary, bundle.home, measure.jetpack_environment(bundle.home))
     empty = make_home(directory / "empty")
+    (empty / "plugins").mkdir()
+    for home in (bundle.home, empty):
+        start_up.keep_index(binary, home, measure.jetpack_environment(home))
 
     def case(name, home, *command):
         return measure.Case(name, list(command), measure.jetpack_environment(home))

@@ -269,6 +269,28 @@ def test_an_executable_plugin(trusting, keys, tmp_path):
     assert program.stat().st_mode & 0o777 == 0o755
 
 
+def test_a_bundle_runs_the_command_of_a_bundle(trusting, keys, tmp_path):
+    """Also where the kernel already asks the monitor of the outer one before each fork."""
+    note = {"schema": 1, "id": "test.nest", "version": "1.0", "program": "nest.sh",
+            "commands": [{"name": "nest", "summary": "Run itself"}]}
+    (tmp_path / "nest.json").write_text(json.dumps(note))
+    (tmp_path / "nest.sh").write_text("""#!/bin/bash
+level=${LEVEL:-0}
+echo "level $level"
+[ "$level" = 2 ] && exit 7
+LEVEL=$((level + 1)) "$JETPACK" nest
+echo "level $((level + 1)) ended with $?"
+mount -t tmpfs none /mnt 2>/dev/null && echo mounted
+exit 6
+""")
+    path = tmp_path / "nest.jpb"
+    trusting.answer("plugin", "pack", tmp_path / "nest.json", "--key", keys["vendor"].path, "-o", path)
+    trusting.answer("plugin", "install", path)
+    result = trusting("nest")
+    assert (result.returncode, result.stderr) == (6, "")
+    assert result.stdout == "level 0\nlevel 1\nlevel 2\nlevel 2 ended with 7\nlevel 1 ended with 6\n"
+
+
 def test_pack_says_what_is_wrong(jetpack, build_marked, tmp_path):
     (tmp_path / "empty/lib").mkdir(parents=True)
     (tmp_path / "text.so").write_text("text")

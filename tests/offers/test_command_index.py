@@ -141,3 +141,37 @@ def test_a_directory_for_one_call_is_not_kept(jetpack, index, plugins, tmp_path)
     (tmp_path / "more/wave.sh").chmod(0o755)
     assert jetpack.answer("--plugin-path", str(tmp_path / "more"), "wave") == "greeted"
     assert "wave" not in jetpack.answer(*OVERVIEW) and index.read_text() == before
+
+
+def test_a_directory_for_one_call_has_its_place_with_an_index_and_without(jetpack, index, plugins, tmp_path):
+    """After the built-ins, and before what is configured; its refused plugins are reported."""
+    more = tmp_path / "more"
+    more.mkdir()
+    for name in ("greet", "wave", "config"):
+        (more / f"{name}.json").write_text(json.dumps(renamed(name)))
+        (more / f"{name}.sh").write_text("#!/bin/sh\nprintf 'from %s' more\n")
+        (more / f"{name}.sh").chmod(0o755)
+    (more / "bad.so").write_bytes(b"\x7fELF")
+
+    newer = tmp_path / "newer"
+    newer.mkdir()
+    (newer / "greet.json").write_text(json.dumps({**renamed("greet"), "abi": [9, 0]}))
+    (newer / "greet.sh").write_text(SCRIPT)
+    (newer / "greet.sh").chmod(0o755)
+
+    def results():
+        calls = [["greet"], ["wave"], ["config", "--help"], OVERVIEW, ["absent"], ["bad"],
+                 ["completion", "words", "--", "wav"], ["plugin", "list"]]
+        found = [jetpack("--plugin-path", str(more), *words) for words in calls]
+        found.append(jetpack("--plugin-path", str(newer), "greet", "x"))
+        return [(result.returncode, result.stdout, result.stderr) for result in found]
+
+    with_index = results()
+    assert [result[:2] for result in with_index[:2]] == [(0, "from more"), (0, "from more")]
+    assert "Another" not in with_index[2][1] and with_index[4][0] == 127 and with_index[5][0] == 126
+    assert with_index[-1][:2] == (0, "greeted")
+    assert jetpack.answer("greet", "x") == "greeted"
+    index.unlink()
+    index.parent.rmdir()
+    assert results() == with_index
+    assert not index.exists()

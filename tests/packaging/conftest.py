@@ -61,6 +61,18 @@ def _packages(stage, tools, shared_directory, tmp_path_factory):
     return PackageSet(once(shared_directory, "packages", make), tools)
 
 
+@pytest.fixture(name="release")
+def _release(repository, tools, tmp_path):
+    """Packages of a release, which needs no library that a distribution does not have."""
+    home = repository / "build-release/x86_64/stage" / PLACE[1:]
+    home = Path(os.environ.get("JETPACK_RELEASE_STAGE", home))
+    if not (home / "system/install/agent.sha256").exists():
+        pytest.skip(f"there is no release in {home}; run tools/release")
+    packages = PackageSet(tmp_path / "packages", tools)
+    packages.make(home, NEW, "deb")
+    return packages
+
+
 @pytest.fixture(name="start_machine")
 def _start_machine(packages, tmp_path):
     """start_machine(boot=False): a machine like this one on which jetpack is not installed."""

@@ -194,21 +194,23 @@ class Machine:
         shutil.rmtree(self.top, ignore_errors=True)
 
 
-def distribution(suite, directory):
-    """The root of Debian's smallest system of this suite, made once."""
-    root = directory / suite
+def distribution(suite, directory, packages=()):
+    """The root of Debian's smallest system of this suite, with these packages, made once."""
+    name = "-".join((suite, *packages))
+    root = directory / name
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / f"{suite}.lock").open("w") as lock:
+    with (directory / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if root.exists():
             return root
         if not shutil.which("debootstrap"):
             raise NotPossible("debootstrap is missing")
-        unfinished = directory / f"{suite}.new"
+        unfinished = directory / f"{name}.new"
         shutil.rmtree(unfinished, ignore_errors=True)
-        made = subprocess.run(["debootstrap", "--variant=minbase", suite, unfinished], text=True, check=False,
+        more = [f"--include={','.join(packages)}"] if packages else []
+        made = subprocess.run(["debootstrap", "--variant=minbase", *more, suite, unfinished], text=True, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if made.returncode != 0:
-            raise NotPossible(f"debootstrap cannot make {suite}: {made.stdout[-500:]}")
+            raise NotPossible(f"debootstrap cannot make {name}: {made.stdout[-500:]}")
         unfinished.rename(root)
     return root

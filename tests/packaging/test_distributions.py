@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from package_set import NEW, PLACE, PackageSet
+from package_set import NEW, PLACE
 from machine import Machine, NotPossible, distribution
 from servers.process import wait_for
 
@@ -26,17 +26,6 @@ def _lower(request, repository):
         return distribution(request.param, repository / "build-release/roots")
     except NotPossible as why:
         pytest.skip(str(why))
-
-
-@pytest.fixture(name="release")
-def _release(repository, tools, tmp_path):
-    home = repository / "build-release/x86_64/stage" / PLACE[1:]
-    home = Path(os.environ.get("JETPACK_RELEASE_STAGE", home))
-    if not (home / "system/install/agent.sha256").exists():
-        pytest.skip(f"there is no release in {home}; run tools/release")
-    packages = PackageSet(tmp_path / "packages", tools)
-    packages.make(home, NEW, "deb")
-    return packages
 
 
 class Hub:

@@ -15,6 +15,7 @@
 #include "services/self/cancellation.hpp"
 #include "support/files.hpp"
 #include "support/random.hpp"
+#include "support/shared_memory.hpp"
 
 namespace jetpack {
 
@@ -102,11 +103,13 @@ void SelfService::begin(std::string id, std::string library) {
 void SelfService::choose_temp_dir() {
   // Nobody can guess it, so that what has this name is ours, whichever process created it.
   temp_ = support::temporary_directory() + "/jetpack-" + support::random_uuid();
+  // Never given back: it costs less than to look for a directory that is not there.
+  if (has_temp_ == nullptr) has_temp_ = &support::shared_with_children<bool>();
 }
 
 void SelfService::end() const noexcept {
   try {
-    if (!temp_.empty()) remove_tree(temp_);
+    if (has_temp_ != nullptr && *has_temp_) remove_tree(temp_);
   } catch (...) {
     // Without memory it stays.
   }
@@ -146,6 +149,8 @@ std::string SelfService::state_dir() const {
 std::string SelfService::temp_dir() {
   if (temp_.empty()) choose_temp_dir();
   struct stat info {};
+  // Before it is there, so that it is removed whatever happens.
+  *has_temp_ = true;
   const bool is_new = ::mkdir(temp_.c_str(), private_mode) == 0;
   if (!is_new && (errno != EEXIST || ::lstat(temp_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) ||
                   info.st_uid != ::geteuid()))

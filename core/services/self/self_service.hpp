@@ -20,7 +20,7 @@ class SelfService {
   // Names the plugin that is about to run.
   void begin(std::string id, std::string library);
   // Before a child is forked that will run it: so that end() removes what the child created, even
-  // when the child was killed.
+  // when the child was killed. Throws when there is no memory.
   void choose_temp_dir();
   // After it has ended: removes its temporary directory.
   void end() const noexcept;
@@ -33,7 +33,9 @@ class SelfService {
   const Home& home_;
   std::string id_;
   std::string library_;
-  std::string temp_;  // not created yet, perhaps
+  std::string temp_;
+  // Whether it was created, by whichever process: in memory that our children share.
+  volatile bool* has_temp_ = nullptr;
   jp_self table_;
 };
 
