@@ -108,11 +108,11 @@ std::string real_path(const std::string& path) {
 }
 
 // A path without symbolic links, and what is on it, from the root to itself.
-class Walk {
+class JudgedPath {
  public:
   // Throws when it leads nowhere. Most paths have no link: realpath(3) would look at each part of one,
   // to be asked for what each is afterwards.
-  explicit Walk(const std::string& path) : path_(path) {
+  explicit JudgedPath(const std::string& path) : path_(path) {
     if (look()) return;
     path_ = real_path(path);
     if (!look()) refuse(path_ + " was replaced while it was looked at; try again");
@@ -184,10 +184,10 @@ bool lets_others_write_new_files(const std::string& directory) {
 }  // namespace
 
 std::string trusted_path(const std::string& path) {
-  const Walk walk(path);
-  walk.judge_file();
-  walk.judge_directories_above();
-  return walk.path();
+  const JudgedPath judged(path);
+  judged.judge_file();
+  judged.judge_directories_above();
+  return judged.path();
 }
 
 namespace {
@@ -222,10 +222,10 @@ void judge_default_list(const std::string& directory) {
 // Each directory is judged before what is in it is opened: from then on nobody else can change what
 // is there.
 TrustedFile open_trusted(const std::string& path) {
-  const Walk walk(path);
-  walk.judge_directories_above();
-  judge_default_list(parent_directory(walk.path()));
-  return open_and_judge(walk.path());
+  const JudgedPath judged(path);
+  judged.judge_directories_above();
+  judge_default_list(parent_directory(judged.path()));
+  return open_and_judge(judged.path());
 }
 
 TrustedFile open_trusted(const std::string& path, const TrustedFile& beside) {
@@ -235,10 +235,10 @@ TrustedFile open_trusted(const std::string& path, const TrustedFile& beside) {
 }
 
 TrustedTree::TrustedTree(const std::string& directory) {
-  const Walk walk(directory);
-  walk.judge_directory();
-  walk.judge_directories_above();
-  path_ = walk.path();
+  const JudgedPath judged(directory);
+  judged.judge_directory();
+  judged.judge_directories_above();
+  path_ = judged.path();
 }
 
 void TrustedTree::judge_directory(const std::string& name) {

@@ -19,8 +19,8 @@ def test_everything_about_a_node(open_page, hub):
     page.wait_for_texts("#node-conditions strong", "gpu", "ib")
     shown = page.texts("#node-conditions li")[0]
     assert all(text in shown for text in CONDITION.values())
-    assert page.texts("#properties th[scope=row]") == ["roles", "vm.gpus", "vm.size"]
-    assert page.texts("#properties td") == ['["login","gpu"]', "8", "ND96"]
+    assert page.texts("#properties th[scope=row]") == ["cores", "roles", "vm.gpus", "vm.size"]
+    assert page.texts("#properties td")[1:] == ['["login","gpu"]', "8", "ND96"]
     page.wait_for_events("of this one")
     facts = dict(zip(page.texts("#node-facts dt"), page.texts("#node-facts dd")))
     assert facts["Hostname"] == "ip-7f000001" and facts["Instance"] == "i-1"

@@ -23,7 +23,7 @@ size_t balanced(QueueShare& share) {
 }  // namespace
 
 TEST_CASE("all queues are shared, and no hub has two more than another") {
-  for (size_t queues : {1, 3, 16}) {
+  for (size_t queues : {size_t{1}, size_t{3}, size_t{16}}) {
     for (size_t hubs = 1; hubs <= 20; ++hubs) {
       size_t sum = 0;
       for (size_t rank = 0; rank < hubs; ++rank) {

@@ -20,7 +20,7 @@ namespace jetpack::hub {
 
 namespace {
 
-constexpr size_t max_text = 256;
+constexpr size_t max_field = 256;
 constexpr size_t max_attributes = 16 << 10;  // of each of many nodes
 constexpr size_t max_sets = 100;
 
@@ -36,9 +36,9 @@ const rapidjson::Value* object_of(const rapidjson::Value& parent, const char* na
 std::string properties_of(const rapidjson::Value& object, const rapidjson::Value* attributes) {
   return support::json_object([&](support::Object& properties) {
     if (const auto* definition = object_of(object, "definition"))
-      if (const auto type = text_of_member(*definition, "machineType", max_text); !type.empty())
+      if (const auto type = text_of_member(*definition, "machineType", max_field); !type.empty())
         properties.text("machineType", type);
-    if (const auto group = text_of_member(object, "placementGroupId", max_text); !group.empty())
+    if (const auto group = text_of_member(object, "placementGroupId", max_field); !group.empty())
       properties.text("placementGroupId", group);
     if (attributes == nullptr) return;
     for (const auto& [name, value] : attributes->GetObject())
@@ -51,11 +51,11 @@ std::string properties_of(const rapidjson::Value& object, const rapidjson::Value
 NodeSet read_set(const rapidjson::Value& object) {
   if (!object.IsObject()) throw HttpError(400, "'sets' must be an array of objects");
   NodeSet set;
-  set.nodearray = text_of_member(object, "nodearray", max_text);
+  set.nodearray = text_of_member(object, "nodearray", max_field);
   if (!is_nodearray_name(set.nodearray))
     throw HttpError(400, "'nodearray' must be the name of a node array");
   set.count = count_of(object, "count").value_or(1);
-  set.name_format = text_of_member(object, "nameFormat", max_text);
+  set.name_format = text_of_member(object, "nameFormat", max_field);
   if (set.name_format.empty()) set.name_format = set.nodearray + "-%d";
   std::replace(set.name_format.begin(), set.name_format.end(), ':', '-');  // of execute:64
   set.name_offset = count_of(object, "nameOffset").value_or(0);
@@ -101,7 +101,7 @@ Response create_nodes_of_sets(const Scene& scene, const Request& request) {
   if (!body) throw HttpError(400, "the body must be a JSON object");
   const auto sets = read_sets(*body);
   Operation operation;
-  operation.request_id = text_of_member(*body, "requestId", max_text);
+  operation.request_id = text_of_member(*body, "requestId", max_field);
   operation.cluster = cluster;
   operation.action = "create";
   operation.account = request.account.name;

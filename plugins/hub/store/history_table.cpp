@@ -17,11 +17,11 @@ using Array = std::pair<std::string, std::string>;  // cluster and node array
 constexpr int64_t unknown_cores = -1;
 constexpr int64_t most_cores = 1'000'000;  // of a node
 
-struct Numbers {
+struct ReadyNumbers {
   int64_t nodes = 0, cores = 0;
-  bool operator==(const Numbers&) const = default;
+  bool operator==(const ReadyNumbers&) const = default;
 };
-using NumbersOfArrays = std::map<Array, Numbers>;
+using NumbersOfArrays = std::map<Array, ReadyNumbers>;
 
 // The property "cores" of a node as text, "" where there is none. Some texts that JSON can have,
 // such as NUL, PostgreSQL cannot, and fails: it looks only where nothing is written in hexadecimal.
@@ -48,7 +48,7 @@ NumbersOfArrays present_numbers(SqlSession& session, Dialect dialect) {
                                     "LEFT JOIN contacts ON of_cluster = cluster AND of_node = name "
                                     "WHERE phase = 'Ready' AND coalesce(silent_since, 0) = 0 "
                                     "GROUP BY 1, 2, 3")) {
-    Numbers& numbers = all[{row.get<0>(), row.get<1>()}];
+    ReadyNumbers& numbers = all[{row.get<0>(), row.get<1>()}];
     const int64_t cores = cores_of(row.get<2>());
     numbers.nodes += row.get<3>();
     numbers.cores = cores == unknown_cores || numbers.cores == unknown_cores
