@@ -163,6 +163,7 @@ def test_a_day_of_targets(open_page, hub):
     assert len(drawn) == 3 and all(len(line) > 500 for line in drawn)
     assert len(page.texts("#chart text.middle")) >= 5
     wait_for(lambda: page.is_shown("#problems") and page.texts("#problems .chip"), "the problems")
+    wait_for(lambda: any(text.startswith("r01") for text in page.texts("#problems .chip")), "the racks")
     page.picture("screenshot")
     page.find("#chart-table summary").click()
     wait_for(lambda: len(page.texts("#changes tbody tr")) == 200, "the table")

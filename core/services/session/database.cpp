@@ -99,8 +99,8 @@ int open_database_file(const char* path, int flags, int mode) {
   return fd;
 }
 
-// For SQLite, which opens a directory to sync it. With its first write to a log each process would do
-// that, whoever created the log, and it takes half as long again as the log itself:
+// For SQLite, which opens a directory to sync it. Each process would do that with its first write to a
+// log, whatever process created the log, and it takes half the time of the write itself:
 // open_database_file() has done it. SQLite goes on after SQLITE_CANTOPEN. When it has removed a log,
 // it syncs too, and that stays.
 int open_unsynced_directory(const char* path, int* fd) {

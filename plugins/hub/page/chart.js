@@ -145,17 +145,15 @@ export class Chart {
 
   // How many nodes or cores were ready; undefined while a node did not say how many cores it has.
   #readyOf(name) {
-    const unit = element('chart-unit').value;
-    return (this.#data.ready ?? [])
-        .filter(({nodearray}) => nodearray === name)
-        .map((point) => ({time: Date.parse(point.time), value: point[unit] ?? undefined}));
+    const unit = element("chart-unit").value;
+    return (this.#data.ready ?? []).filter(({ nodearray }) => nodearray === name)
+      .map((point) => ({ time: Date.parse(point.time), value: point[unit] ?? undefined }));
   }
 
   // What was ready, beside what was wanted.
   #readyLines() {
-    return this.#drawn()
-        .map((line) => ({...line, isReady: true, points: line.ready}))
-        .filter(({points}) => points.some(({value}) => value !== undefined));
+    return this.#drawn().map((line) => ({ ...line, isReady: true, points: line.ready }))
+      .filter(({ points }) => points.some(({ value }) => value !== undefined));
   }
 
   #drawn() {
@@ -171,12 +169,8 @@ export class Chart {
     const to = Date.now();
     const from = to - Number(element("chart-hours").value) * HOUR;
     setText(element("chart-zone"), zoneName());
-    const most = Math.max(
-        1,
-        ...lines.concat(this.#readyLines())
-            .flatMap(
-                ({points}) => points.filter((_, i) => (points[i + 1]?.time ?? to) > from)
-                                  .map(({value}) => value ?? 0)));
+    const most = Math.max(1, ...lines.concat(this.#readyLines()).flatMap(({ points }) =>
+      points.filter((_, i) => (points[i + 1]?.time ?? to) > from).map(({ value }) => value ?? 0)));
     const step = niceStep(most);
     const top = Math.ceil(most / step) * step;
     const inner = width - MARGIN.left - MARGIN.right;
@@ -220,9 +214,9 @@ export class Chart {
       if (time <= from || time > to) continue;
       const column = Math.round(x(time) * 2) / 2;
       const known = columns.get(column);
-      columns.set(column, {most: Math.max(known?.most ?? 0, value ?? 0), last: value});
+      columns.set(column, { most: Math.max(known?.most ?? 0, value ?? 0), last: value });
     }
-    let isDrawn = commands !== '';
+    let isDrawn = commands !== "";
     for (const [column, { most, last }] of columns) {
       if (isDrawn)
         commands += `H${column}`;

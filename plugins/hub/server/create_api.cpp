@@ -32,7 +32,7 @@ const rapidjson::Value* object_of(const rapidjson::Value& parent, const char* na
   return member;
 }
 
-// What is to be known of the machines, for whoever starts them. The attribute Configuration is apart.
+// What is to be known of the machines, for those who start them. The attribute Configuration is apart.
 std::string properties_of(const rapidjson::Value& object, const rapidjson::Value* attributes) {
   return support::json_object([&](support::Object& properties) {
     if (const auto* definition = object_of(object, "definition"))
