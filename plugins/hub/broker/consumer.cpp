@@ -69,6 +69,29 @@ Letter open_letter(const BrokerMessage& message) {
   return letter;
 }
 
+struct Batch {
+  std::vector<BrokerMessage> messages;
+  bool is_all = false;  // that has been delivered
+};
+
+// What has come, as much as one commit takes.
+Batch next_batch(BrokerConnection& broker) {
+  Batch batch;
+  size_t bytes = 0;
+  std::chrono::milliseconds longest = listen_time;
+  while (batch.messages.size() < max_batch && bytes < max_batch_bytes) {
+    auto message = broker.next(longest);
+    if (!message) {
+      batch.is_all = true;
+      break;
+    }
+    longest = 0ms;
+    bytes += message->body.size();
+    batch.messages.push_back(*std::move(message));
+  }
+  return batch;
+}
+
 // What the broker knows of the sender must match.
 Delivery check_sender(Letter letter, const std::unordered_map<std::string, Account>& accounts) {
   const auto account = accounts.find(letter.account);
@@ -137,17 +160,10 @@ void Consumer::serve(BrokerConnection& broker, QueueShare& share, const std::sto
       before_leaving = BrokerConnection::prefetch;
       next_balance = std::chrono::steady_clock::now() + balance_interval;
     }
-    std::vector<BrokerMessage> batch;
-    size_t bytes = 0;
-    auto message = broker.next(listen_time);
-    while (message) {
-      bytes += message->body.size();
-      batch.push_back(*std::move(message));
-      if (batch.size() >= max_batch || bytes >= max_batch_bytes) break;
-      message = broker.next(0ms);
-    }
-    if (!batch.empty()) settle(broker, batch);
-    before_leaving = message ? before_leaving - std::min(before_leaving, batch.size()) : 0;
+    const Batch batch = next_batch(broker);
+    if (!batch.messages.empty()) settle(broker, batch.messages);
+    before_leaving -=
+        batch.is_all ? before_leaving : std::min(before_leaving, batch.messages.size());
     if (before_leaving > 0) continue;
     for (const int queue : std::exchange(leaving, {})) share.give_back(queue);
   }

@@ -70,6 +70,7 @@ std::optional<Account> find_account(SqlSession& session, int64_t id) {
 std::unordered_map<std::string, Account> find_accounts(SqlSession& session,
                                                        const std::set<std::string>& names) {
   std::vector<std::tuple<std::string>> keys;
+  keys.reserve(names.size());
   for (const auto& name : names) keys.emplace_back(name);
   std::unordered_map<std::string, Account> accounts;
   for (const auto& row : select_keyed<AccountRow>(session, account_columns + "name IN ", keys))
