@@ -134,7 +134,7 @@ class RabbitMq(Server):
         """Evaluates Erlang in the broker, in milliseconds (rabbitmqctl takes seconds of CPU time, being
         an Erlang node of its own); returns the result as text."""
         done = subprocess.run(
-            ["erl_call", "-r", "-address", f"localhost:{self.node_port}", "-e"],
+            ["erl_call", "-h", f"c{uuid.uuid4().hex[:12]}", "-address", f"localhost:{self.node_port}", "-e"],
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.directory / "home")}, input=expressions + ".\n",
             text=True, capture_output=True, timeout=60, check=False)
         found = re.fullmatch(r"\{ok, (.*)\}", done.stdout, re.DOTALL)
