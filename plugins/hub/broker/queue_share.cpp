@@ -3,6 +3,7 @@
 
 #include <iterator>
 #include <string>
+#include <utility>
 
 #include <Poco/Exception.h>
 
@@ -19,9 +20,12 @@ constexpr int presence = -1;
 constexpr uint64_t group_mask = 0x7FFF'FFFF;
 
 // The server's side ends a connection to a host that is gone within half a minute.
-constexpr const char* settings[] = {
-    "SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5",
-    "SET tcp_keepalives_count = 3", "SET tcp_user_timeout = 20000", "SET idle_session_timeout = 0"};
+constexpr std::pair<std::string_view, std::string_view> settings[] = {
+    {"tcp_keepalives_idle", "10"},
+    {"tcp_keepalives_interval", "5"},
+    {"tcp_keepalives_count", "3"},
+    {"tcp_user_timeout", "20000"},
+    {"idle_session_timeout", "0"}};
 
 }  // namespace
 
@@ -46,7 +50,7 @@ QueueShare::QueueShare(const DatabaseAddress& address, std::string_view broker, 
   if (address.dialect == Dialect::sqlite) return;
   guarded([&] {
     session_ = open_session(address);
-    for (const char* setting : settings) execute(*session_, setting);
+    for (const auto& [name, value] : settings) set_if_known(*session_, name, value);
     own_ = select_one<int64_t>(*session_, "SELECT pg_backend_pid()::bigint").value_or(0);
     select<std::string>(*session_, "SELECT pg_advisory_lock_shared($1::int, $2::int)::text", group_,
                         presence);

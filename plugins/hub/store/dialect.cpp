@@ -78,7 +78,7 @@ void tune(SqlSession& session, Dialect dialect) {
     execute(session, "SET idle_in_transaction_session_timeout = '30s'");
     execute(session, "SET client_min_messages = 'error'");
     // Its statements are short.
-    execute(session, "SET jit = off");
+    set_if_known(session, "jit", "off");
   }
 }
 
@@ -192,6 +192,11 @@ void lock_schema(SqlSession& session, Dialect dialect) {
   // The number is ours alone by convention: "jetpackh" in ASCII.
   if (dialect == Dialect::postgresql)
     select<std::string>(session, "SELECT pg_advisory_xact_lock(7666672424863163496)::text");
+}
+
+void set_if_known(SqlSession& session, std::string_view name, std::string_view value) {
+  select<std::string>(
+      session, "SELECT set_config(name, $1, false) FROM pg_settings WHERE name = $2", value, name);
 }
 
 bool has_table(SqlSession& session, Dialect dialect, std::string_view table) {

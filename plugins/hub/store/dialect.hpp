@@ -44,6 +44,8 @@ void rollback(SqlSession& session, Dialect dialect);
 
 // Within a transaction: keeps all others from creating or changing tables until its end.
 void lock_schema(SqlSession& session, Dialect dialect);
+// A setting of this connection to PostgreSQL, where its version has it.
+void set_if_known(SqlSession& session, std::string_view name, std::string_view value);
 bool has_table(SqlSession& session, Dialect dialect, std::string_view table);
 
 // SQL of a table's definition, where {id} stands for "the primary key, a number". A definition that
