@@ -1,6 +1,7 @@
 // Tests of how queues are shared: SQLite's one hub has all; with HUB_TEST_DATABASE several share.
 #include "broker/queue_share.hpp"
 
+#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -18,6 +19,15 @@ namespace {
 size_t balanced(QueueShare& share) {
   for (const int queue : share.balance().excess) share.give_back(queue);
   return share.held();
+}
+
+// The server notices the end of a connection a moment later.
+template <class Condition>
+bool is_soon(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  while (std::chrono::steady_clock::now() < deadline)
+    if (condition()) return true;
+  return false;
 }
 
 }  // namespace
@@ -66,7 +76,7 @@ TEST_CASE("hubs share queues as they come and go") {
   CHECK(balanced(third) + first.held() + second->held() == 16);
   CHECK(third.held() >= 5);
   second.reset();
-  CHECK(balanced(first) == 8);
+  CHECK(is_soon([&] { return balanced(first) == 8 && first.hubs() == 2; }));
   CHECK(balanced(third) == 8);
 }
 
@@ -79,6 +89,14 @@ TEST_CASE("a hub whose connection to the database ended has no queues") {
   const auto session = open_session(address);
   select<std::string>(*session,
                       "SELECT pg_terminate_backend(pid)::text FROM pg_locks WHERE locktype = "
-                      "'advisory' AND pid <> pg_backend_pid()");
-  CHECK_THROWS_AS(share.balance(), jetpack::Error);
+                      "'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = "
+                      "current_database())");
+  CHECK(is_soon([&] {
+    try {
+      share.balance();
+      return false;
+    } catch (const jetpack::Error&) {
+      return true;
+    }
+  }));
 }
