@@ -1,6 +1,7 @@
 // `jetpack condition set|list|clear`: reports problems of this node to the cluster.
 #include <jetpack/plugin.hpp>
 #include <jetpack/table.hpp>
+#include "support/shown_time.hpp"
 #include "support/text.hpp"
 
 namespace {
@@ -90,11 +91,12 @@ int list_conditions(const Call& call) {
   } else if (all.empty()) {
     call.report("No conditions are set.\n");
   } else {
+    const support::ShownTimes shown(call);
     jetpack::Table table({"NAME", "STATUS", "SINCE", "MESSAGE"});
     for (const auto& condition : all)
       table.row({support::one_line(condition.name),
                  std::string(jetpack::health_text(condition.health)),
-                 support::one_line(condition.since), support::one_line(condition.message)});
+                 support::one_line(shown(condition.since)), support::one_line(condition.message)});
     call.print(table.text());
   }
   return 0;
@@ -133,6 +135,7 @@ JETPACK_PLUGIN(
     jetpack::command("condition list", "List the conditions that are set on this node",
                      list_conditions, jetpack::flag("json", "Print JSON"),
                      jetpack::flag("names", "Print only the names, a line each"),
+                     support::time_option(),
                      jetpack::example("jetpack condition list --json | jq -r '.[].name'",
                                       "Print the names")),
     jetpack::command("condition clear", "Clear conditions of this node", clear_condition,

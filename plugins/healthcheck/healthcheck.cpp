@@ -6,6 +6,7 @@
 #include "healthcheck/daemon.hpp"
 #include "healthcheck/health_file.hpp"
 #include "support/json_writer.hpp"
+#include "support/shown_time.hpp"
 #include "support/text.hpp"
 #include "support/times.hpp"
 
@@ -100,10 +101,11 @@ int list_checks(const Call& call) {
     call.print(health::checks_as_json(listed));
     return 0;
   }
+  const support::ShownTimes shown(call);
   std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "SINCE", "MESSAGE"}};
   for (const auto& [name, record] : listed.checks)
     rows.push_back({support::one_line(name), health::shown_state(record),
-                    record.since.empty() ? "-" : support::one_line(record.since),
+                    record.since.empty() ? "-" : support::one_line(shown(record.since)),
                     support::one_line(record.last.message)});
   call.print(table(rows));
   return 0;
@@ -119,9 +121,10 @@ int show_history(const Call& call) {
     call.report("No check has been run.\n");
     return 0;
   }
+  const support::ShownTimes shown(call);
   std::vector<std::vector<std::string>> rows{{"TIME", "CHECK", "EVENT", "MESSAGE"}};
   for (const auto& event : known.history)
-    rows.push_back({support::one_line(event.time), support::one_line(event.check),
+    rows.push_back({support::one_line(shown(event.time)), support::one_line(event.check),
                     support::one_line(event.what), support::one_line(event.message)});
   call.print(table(rows));
   return 0;
@@ -160,10 +163,10 @@ JETPACK_PLUGIN(
                      jetpack::example("jetpack healthcheck run gpu.sh",
                                       "Try a check that was just written")),
     jetpack::command("healthcheck list", "List the checks and what they showed last", list_checks,
-                     jetpack::flag("json", "Print JSON"),
+                     jetpack::flag("json", "Print JSON"), support::time_option(),
                      jetpack::example("jetpack healthcheck list", "Which checks fail, and why")),
     jetpack::command("healthcheck history", "List what has changed, oldest first", show_history,
-                     jetpack::flag("json", "Print JSON"),
+                     jetpack::flag("json", "Print JSON"), support::time_option(),
                      jetpack::example("jetpack healthcheck history --json | jq '.[-1]'",
                                       "The last change")),
     jetpack::command(

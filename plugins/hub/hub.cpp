@@ -120,7 +120,7 @@ JETPACK_PLUGIN(
         example("jetpack hub join-token create -c demo --ttl 1h --data /var/lib/jetpack-hub",
                 "Let machines join cluster demo for an hour")),
     command("hub join-token list", "List the join tokens that are valid", hub::join_token_list,
-            works_on_database(), json(), cluster(), data(), database(),
+            works_on_database(), json(), cluster(), times(), data(), database(),
             example("jetpack hub join-token list -c demo", "Print which tokens there are")),
     command("hub join-token remove", "Remove a join token", hub::join_token_remove,
             works_on_database(), argument("ID", "The token, or its part before the dot"), json(),
@@ -129,7 +129,7 @@ JETPACK_PLUGIN(
                     "Let nobody join with it any more")),
 
     command("hub event list", "List the events of a cluster", hub::event_list, queries_hub(),
-            json(), limit(), any_cluster(), data(), database(),
+            json(), limit(), any_cluster(), times(), data(), database(),
             option("node", "NAME", "Print only events of this node")
                 .values_from("hub node list --names"),
             option("min-level", "LEVEL", "Print only events of this level or a worse one")
@@ -142,13 +142,13 @@ JETPACK_PLUGIN(
             example("jetpack hub event list --min-level error --since 2h",
                     "Print the errors of the last two hours")),
     command("hub message list", "List the messages that the hub received", hub::message_list,
-            queries_hub(), json(), limit(), any_cluster(), data(), database(),
+            queries_hub(), json(), limit(), any_cluster(), times(), data(), database(),
             option("type", "TYPE", "Print only messages of this type"),
             example("jetpack hub message list --type autoscale --json",
                     "Print what nodes asked for")),
 
     command("hub node list", "List nodes with their phases and conditions", hub::node_list,
-            queries_hub(), json(), any_cluster(), data(), database(),
+            queries_hub(), json(), any_cluster(), times(), data(), database(),
             option("phase", "PHASE", "List only nodes in this phase, such as Ready or Failed"),
             flag("silent", "List only nodes that missed three polls"),
             option("condition", "NAME", "List only nodes on which this condition is not OK")
@@ -245,7 +245,7 @@ JETPACK_PLUGIN(
             example("jetpack hub user remove ann -c demo", "Take ann's access away")),
 
     command("hub nodearray list", "List node arrays and their targets", hub::nodearray_list,
-            queries_hub(), json(), names(), cluster(), data(), database(),
+            queries_hub(), json(), names(), cluster(), times(), data(), database(),
             example("jetpack hub nodearray list -c demo", "Print demo's node arrays")),
     command("hub nodearray add", "Add or replace a node array", hub::nodearray_add,
             description("Works as the hub's administrator, directly on its database, whether the "
@@ -260,7 +260,7 @@ JETPACK_PLUGIN(
 
     command("hub blob list", "List the blobs of the hub's locker", hub::blob_list, works_on_blobs(),
             argument("PREFIX", "List only blobs whose names begin so").optional(), json(),
-            cluster(), data(), container(),
+            cluster(), times(), data(), container(),
             example("jetpack hub blob list projects/", "Print what projects have")),
     command("hub blob put", "Store a file as a blob", hub::blob_put,
             description("Works as the hub's administrator, directly on its data directory, whether "
@@ -319,5 +319,5 @@ JETPACK_PLUGIN(
             hub::simulate_clear, works_on_simulation(), json(), data(),
             example("jetpack hub simulate clear", "End all faults")),
     command("hub simulate list", "List events and faults of the simulated Azure",
-            hub::simulate_list, works_on_simulation(), json(), data(),
+            hub::simulate_list, works_on_simulation(), json(), times(), data(),
             example("jetpack hub simulate list --json", "Print what is scheduled")));

@@ -11,6 +11,7 @@
 #include "support/keepalive.hpp"
 #include "support/program.hpp"
 #include "support/settings.hpp"
+#include "support/shown_time.hpp"
 #include "support/text.hpp"
 #include "support/times.hpp"
 
@@ -263,8 +264,9 @@ class Report {
 int status(const Call& call) {
   Report report(call);
   report.gather();
-  call.print(call.flag("json") ? support::to_pretty_json(report.document()) + '\n'
-                               : jetpack::status::to_text(report.document()));
+  call.print(call.flag("json")
+                 ? support::to_pretty_json(report.document()) + '\n'
+                 : jetpack::status::to_text(report.document(), support::ShownTimes(call)));
   return report.is_healthy() ? 0 : 1;
 }
 
@@ -275,7 +277,7 @@ JETPACK_PLUGIN(
     jetpack::needs<jetpack::Session, jetpack::Config, jetpack::Process>(),
     jetpack::command(
         "status", "Show the state of this node and its connection", status,
-        jetpack::flag("json", "Print JSON"),
+        jetpack::flag("json", "Print JSON"), support::time_option(),
         jetpack::description(
             "Shows the node's identity and phase, its conditions, until when it is kept alive, the "
             "messages queued in the "

@@ -26,7 +26,7 @@ std::string line(std::string_view name, const std::string& value) {
 
 std::string in_mib(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
-std::string outbox_text(const Value& outbox) {
+std::string outbox_text(const Value& outbox, const support::ShownTimes& shown) {
   if (const std::string error = support::text_or(outbox, "error", ""); !error.empty())
     return line("outbox", error);
   const uint64_t depth = support::number_or(outbox, "depth", 0);
@@ -44,14 +44,14 @@ std::string outbox_text(const Value& outbox) {
   const size_t first = dead->Size() - std::min<size_t>(dead->Size(), dead_letters_shown);
   for (size_t i = first; i < dead->Size(); ++i) {
     const Value& letter = (*dead)[static_cast<rapidjson::SizeType>(i)];
-    text += line("", support::text_or(letter, "time", "") + "  " +
+    text += line("", shown(support::text_or(letter, "time", "")) + "  " +
                          support::text_or(letter, "type", "") + ": " +
                          support::text_or(letter, "reason", ""));
   }
   return text;
 }
 
-std::string daemon_text(const Value& daemon) {
+std::string daemon_text(const Value& daemon, const support::ShownTimes& shown) {
   if (const std::string error = support::text_or(daemon, "error", ""); !error.empty())
     return line("jetpackd", error);
   const bool runs = daemon.HasMember("running") && daemon["running"].IsTrue();
@@ -61,12 +61,12 @@ std::string daemon_text(const Value& daemon) {
                       ? "starting"
                       : "running, pid " + std::to_string(support::number_or(daemon, "pid", 0)) +
                             ", version " + support::text_or(daemon, "version", "?") + ", since " +
-                            support::text_or(daemon, "started", "?"));
-  text += line("last contact", support::text_or(daemon, "last_contact", "unknown"));
+                            shown(support::text_or(daemon, "started", "?")));
+  text += line("last contact", shown(support::text_or(daemon, "last_contact", "unknown")));
   for (const char* kind : {"failure", "userdata_failure"})
     if (const Value* failure = support::find_member(daemon, kind); failure != nullptr)
       text += line("failure", support::text_or(*failure, "text", "") + ", since " +
-                                  support::text_or(*failure, "since", "?"));
+                                  shown(support::text_or(*failure, "since", "?")));
   return text;
 }
 
@@ -84,12 +84,12 @@ std::string conditions_text(const Value& conditions) {
 }
 
 // What the cloud has announced for this node.
-std::string events_text(const Value& daemon) {
+std::string events_text(const Value& daemon, const support::ShownTimes& shown) {
   const Value* events = support::find_member(daemon, "events");
   std::string text;
   if (events == nullptr || !events->IsArray()) return text;
   for (const auto& event : events->GetArray()) {
-    const std::string time = support::text_or(event, "not_before", "");
+    const std::string time = shown(support::text_or(event, "not_before", ""));
     text +=
         line(text.empty() ? "scheduled event" : "",
              support::text_or(event, "event", "") + (time.empty() ? "" : ", not before " + time) +
@@ -104,7 +104,7 @@ std::string counted(size_t count, const char* noun) {
   return std::to_string(count) + ' ' + noun + (count == 1 ? "" : "s");
 }
 
-std::string to_text(const Value& report) {
+std::string to_text(const Value& report, const support::ShownTimes& shown) {
   std::string text;
   const Value& identity = report["identity"];
   for (const char* fact : facts) {
@@ -119,8 +119,8 @@ std::string to_text(const Value& report) {
   text += conditions_text(report["conditions"]);
   if (const Value* kept = support::find_member(report, "keepalive"); kept != nullptr)
     text += line("keepalive", support::text_or(*kept, "error", support::text_or(*kept, "end", "")));
-  text +=
-      outbox_text(report["outbox"]) + daemon_text(report["daemon"]) + events_text(report["daemon"]);
+  text += outbox_text(report["outbox"], shown) + daemon_text(report["daemon"], shown) +
+          events_text(report["daemon"], shown);
   const Value& plugins = report["plugins"];
   if (const Value* refused = support::find_member(plugins, "refused"); refused != nullptr)
     text += line("plugins", std::to_string(support::number_or(plugins, "count", 0)) + ", " +

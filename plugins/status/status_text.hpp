@@ -6,6 +6,8 @@
 
 #include <rapidjson/document.h>
 
+#include "support/shown_time.hpp"
+
 namespace jetpack::status {
 
 // What a node knows of itself, by the names of Session::identity.
@@ -15,6 +17,6 @@ inline constexpr std::array facts{"cluster", "node", "instance", "url", "transpo
 std::string counted(size_t count, const char* noun);
 
 // A line for each part of the report.
-std::string to_text(const rapidjson::Value& report);
+std::string to_text(const rapidjson::Value& report, const support::ShownTimes& shown);
 
 }  // namespace jetpack::status

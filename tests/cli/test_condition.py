@@ -1,6 +1,8 @@
 """`jetpack condition`: what is stored on the node, and what the cluster receives."""
 
 import json
+import os
+import re
 import subprocess
 
 import pytest
@@ -43,6 +45,23 @@ def test_set_list_clear(jetpack, server):
     assert stored(jetpack) == []
     assert [m["data"] for m in server.messages[-2:]] == [
         {"name": "a", "status": "OK"}, {"name": "b", "status": "OK"}]
+
+
+def test_times_are_local_with_their_zone_or_as_asked(jetpack, home):
+    (home / "run/conditions.json").write_text(json.dumps(
+        {"gpu": {"status": "Error", "since": "2024-10-04T13:03:40.298Z"}}))
+
+    def since(*options, zone="CET-1CEST,M3.5.0,M10.5.0/3"):
+        line = jetpack("condition", "list", *options, env={**os.environ, "TZ": zone}).stdout.splitlines()[1]
+        return line.removeprefix("gpu   Error   ").strip()
+
+    assert since() == "2024-10-04 15:03:40 CEST"
+    assert since(zone="") == since("--time", "utc") == "2024-10-04 13:03:40 UTC"
+    assert re.fullmatch(r"\d+d ago", since("--time=relative"))
+    refused = jetpack("condition", "list", "--time", "soon")
+    assert refused.returncode == 2 and "local" in refused.stderr
+    listed = json.loads(jetpack("condition", "list", "--json", "--time", "local").stdout)
+    assert listed[0]["since"] == "2024-10-04T13:03:40.298Z"
 
 
 def test_since_is_the_start_of_the_status(jetpack, home):

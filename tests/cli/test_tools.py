@@ -63,7 +63,7 @@ def test_services_of_installed_packages_are_neither_started_nor_left_enabled(tmp
 def masked(text):
     """Without what differs in each run: times, ids, addresses, sizes and paths."""
     for pattern, mask in (
-            (r"\d{4}-\d\d-\d\dT[0-9:.%A]+Z", "TIME"), (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
+            (r"\d{4}-\d\d-\d\d(T[0-9:.%A]+Z| [0-9:]+ [A-Z]+)", "TIME"), (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
             (r"\b[0-9a-f]{32}\b", "ID"), (r"\b\d+\.\d s\b", "N s"),
             (r"127\.0\.0\.1:\d+", "ADDRESS"), (r"jetpack-quickstart\.\w+", "DIRECTORY"),
             (r"sig=\S+", "sig=SIGNATURE"), (r"pid \d+", "pid N"), (r"\d+ (MiB|bytes|inodes)", r"N \1"), (r"\([0-9.]+ K?i?B\)", "(SIZE)"),

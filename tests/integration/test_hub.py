@@ -421,6 +421,9 @@ def test_the_commands_of_a_node(hub):
     table = hub.jetpack("hub", "event", "list", "--all", "--limit", 2).stdout.splitlines()
     assert len(table) == 3 and table[0].startswith("RECEIVED")
     assert table[2].endswith("of low priority \\x1b[2J")
+    assert all(re.match(r"\d{4}-\d\d-\d\d [0-9:]{8} \S+  ", line) for line in table[1:]), table
+    relative = hub.jetpack("hub", "event", "list", "--time", "relative").stdout.splitlines()[1]
+    assert re.match(r"(now|\d+s ago)  ", relative), relative
     nodes = json.loads(hub.jetpack("hub", "node", "list", "--json").stdout)
     assert nodes[0]["name"] == "execute-1" and "properties" in nodes[0]
     messages = json.loads(hub.jetpack("hub", "message", "list", "--json", "--limit", 1,

@@ -187,7 +187,7 @@ int blob_list(const Call& call) {
     const std::string prefix = text_option(call, "PREFIX");
     if (opened.store.has_container(opened.container))
       opened.store.list(opened.container, prefix, "", false, add);
-    show_list(call, blobs, {{"BLOB", "name"}, {"BYTES", "bytes"}, {"MODIFIED", "modified"}},
+    show_list(call, blobs, {{"BLOB", "name"}, {"BYTES", "bytes"}, {"MODIFIED", "modified", true}},
               "No blobs yet.");
     return 0;
   });

@@ -56,7 +56,7 @@ int nodearray_list(const Call& call) {
             {{"NODE ARRAY", "name"},
              {"NODES", "target_count"},
              {"CORES", "target_core_count"},
-             {"UNTIL", "expires"},
+             {"UNTIL", "expires", true},
              {"DYNAMIC", "dynamic"},
              {"REMOVAL", "removal"}},
             "No node arrays.");

@@ -87,7 +87,7 @@ class ListedEvents {
   std::string since_;
 };
 
-const std::vector<Column> event_columns{{"RECEIVED", "received"},
+const std::vector<Column> event_columns{{"RECEIVED", "received", true},
                                         {"NODE", "node"},
                                         {"LEVEL", "level"},
                                         {"PRIORITY", "priority"},
@@ -111,7 +111,8 @@ const std::vector<Column> event_columns{{"RECEIVED", "received"},
       }
       std::string text;
       for (const auto& column : event_columns)
-        text += (text.empty() ? "" : "  ") + support::one_line(shown_member(event, column.member));
+        text.append(text.empty() ? "" : "  ")
+            .append(cell(event, column, support::ShownTimes(call)));
       call.print(text + '\n');
     }
     std::this_thread::sleep_for(interval);
@@ -152,7 +153,7 @@ int message_list(const Call& call) {
       "number", *call.integer("limit"), [](const auto&) { return true; },
       [](const auto&) { return false; });
   show_list(call, messages,
-            {{"RECEIVED", "received"}, {"NODE", "node"}, {"TYPE", "type"}, {"DATA", "data"}},
+            {{"RECEIVED", "received", true}, {"NODE", "node"}, {"TYPE", "type"}, {"DATA", "data"}},
             "No messages yet.");
   return 0;
 }

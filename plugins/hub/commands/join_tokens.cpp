@@ -86,7 +86,7 @@ int join_token_list(const Call& call) {
             {{"ID", "id"},
              {"NODE ARRAY", "nodearray"},
              {"USES LEFT", "uses_left"},
-             {"EXPIRES", "expires"}},
+             {"EXPIRES", "expires", true}},
             "No join tokens; create one with 'jetpack hub join-token create'.");
   return 0;
 }

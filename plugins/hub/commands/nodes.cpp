@@ -167,7 +167,7 @@ int node_list(const Call& call) {
              {"HOSTNAME", "hostname"},
              {"ADDRESS", "address"},
              {"VERSION", "version"},
-             {"LAST CONTACT", "last_contact"}},
+             {"LAST CONTACT", "last_contact", true}},
             "No nodes yet.");
   return 0;
 }

@@ -25,12 +25,13 @@ size_t width_of(std::string_view text) {
 void print_columns(const Call& call, const json::Value& list, const std::vector<Column>& columns,
                    std::string_view when_empty) {
   if (list.Empty()) return call.report(std::string(when_empty) + "\n");
+  const support::ShownTimes shown(call);
   std::vector<std::vector<std::string>> rows(1);
   for (const auto& column : columns) rows[0].emplace_back(column.heading);
   for (const auto& element : list.GetArray()) {
     auto& row = rows.emplace_back();
     for (const auto& column : columns) {
-      row.push_back(support::one_line(shown_member(element, column.member)));
+      row.push_back(cell(element, column, shown));
       if (row.back().empty()) row.back() = "-";
     }
   }
@@ -49,6 +50,12 @@ void print_columns(const Call& call, const json::Value& list, const std::vector<
 }
 
 }  // namespace
+
+std::string cell(const json::Value& object, const Column& column,
+                 const support::ShownTimes& shown) {
+  const std::string text = shown_member(object, column.member);
+  return support::one_line(column.is_time ? shown(text) : text);
+}
 
 std::string shown_member(const json::Value& object, const char* name) {
   const auto* member = object.IsObject() ? support::find_member(object, name) : nullptr;

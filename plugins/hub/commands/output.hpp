@@ -8,14 +8,20 @@
 #include <rapidjson/document.h>
 
 #include <jetpack/call.hpp>
+#include "support/shown_time.hpp"
 
 namespace jetpack::hub {
 
-// A column: its heading and the member it shows.
+// A column: its heading and the member it shows, and whether that is a time.
 struct Column {
   const char* heading;
   const char* member;
+  bool is_time = false;
 };
+
+// A column's cell for people, as --time asks where it is a time.
+std::string cell(const rapidjson::Value& object, const Column& column,
+                 const support::ShownTimes& shown);
 
 // The array `list`: as JSON with --json, the members "name" with --names where the command takes it,
 // else in columns; `when_empty` goes to standard error.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jetpack/plugin.hpp>
+#include "support/shown_time.hpp"
 
 namespace jetpack::hub::declared {
 
@@ -15,6 +16,8 @@ consteval Parameter database() {
 }
 
 consteval Parameter json() { return flag("json", "Print JSON"); }
+
+consteval Parameter times() { return support::time_option(); }
 
 consteval Parameter cluster() {
   return option("cluster", 'c', "NAME", "The cluster; by default this node's own")

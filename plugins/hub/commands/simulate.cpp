@@ -105,11 +105,12 @@ int simulate_list(const Call& call) {
              {"TYPE", "type"},
              {"STATUS", "status"},
              {"NODES", "nodes"},
-             {"NOT BEFORE", "not_before"},
+             {"NOT BEFORE", "not_before", true},
              {"DESCRIPTION", "description"}},
             "No events.");
   show_list(call, list_in(simulation, "faults"),
-            {{"FAULT", "kind"}, {"ON", "on"}, {"LEFT", "count"}, {"UNTIL", "until"}}, "No faults.");
+            {{"FAULT", "kind"}, {"ON", "on"}, {"LEFT", "count"}, {"UNTIL", "until", true}},
+            "No faults.");
   return 0;
 }
 
