@@ -225,8 +225,11 @@ NodeConfiguration::Fetched NodeConfiguration::fetch(std::chrono::seconds interva
                            (known.empty() ? "" : "?known=" + percent_encoded(known));
   Request request;
   std::string asked = path;
+  // What the hub shows of a node that polls: when to expect it again, and since when it is up.
   if (interval.count() > 0)
-    asked += (known.empty() ? "?interval=" : "&interval=") + std::to_string(interval.count());
+    asked.append(known.empty() ? "?" : "&")
+        .append("interval=" + std::to_string(interval.count()))
+        .append("&booted=" + std::to_string(boot_time()));
   request.path = asked;
   request.timeout = fetch_timeout;
   request.max_reply = max_userdata;

@@ -1,10 +1,10 @@
 // What a node knows of itself, without its server: config/facts.json, the base of its configuration.
 #include "support/node_facts.hpp"
 
-#include <ctime>
 #include <initializer_list>
 
 #include "support/json_writer.hpp"
+#include "support/program.hpp"
 #include "support/text.hpp"
 #include "support/times.hpp"
 
@@ -61,11 +61,9 @@ std::string instance_id(const FactSources& sources) {
   return is_same ? text_at(sources.previous, {"cyclecloud", "instance", "id"}) : "";
 }
 
-std::string boot_time() {
-  timespec wall{}, since_boot{};
-  ::clock_gettime(CLOCK_REALTIME, &wall);
-  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  return iso_8601_seconds(from_unix_ms((wall.tv_sec - since_boot.tv_sec) * 1000));
+std::string started_at() {
+  const int64_t time = boot_time();
+  return time == 0 ? "" : iso_8601_seconds(from_unix_ms(time * 1000));
 }
 
 // Defaults that callers expect to find, because nothing is zero to them: a node whose idle time is
@@ -92,7 +90,7 @@ void write_instance(Object& instance, const FactSources& sources) {
   text_if_known(instance, "id", instance_id(sources));
   text_if_known(instance, "hostname", text_at(sources.machine, {"hostname"}));
   text_if_known(instance, "ipv4", text_at(sources.machine, {"ipaddress"}));
-  instance.text("startTime", first_of(started, boot_time()));
+  instance.text("startTime", first_of(started, started_at()));
 }
 
 std::string cyclecloud_of(const FactSources& sources) {

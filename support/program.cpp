@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <string_view>
@@ -35,6 +36,22 @@ std::string boot_id() {
   } catch (const Error&) {
     return {};
   }
+}
+
+int64_t boot_time() {
+  constexpr size_t most = 4 << 20;  // a line for each interrupt of each processor
+  constexpr std::string_view name = "\nbtime ";
+  int64_t time = 0;
+  try {
+    const std::string counters = read_file("/proc/stat", most).value_or("");
+    const size_t found = counters.find(name);
+    if (found != std::string::npos)
+      std::from_chars(counters.data() + found + name.size(), counters.data() + counters.size(),
+                      time);
+  } catch (const Error&) {
+    return 0;
+  }
+  return time;
 }
 
 }  // namespace jetpack::support

@@ -96,7 +96,7 @@ def test_hubs_that_start_at_once_create_one_schema(postgresql):
     for hub in started:
         hub.remove()
     assert not failures
-    assert postgresql.sql("SELECT count(*), max(version) FROM hub_schema", url) == [["1", "11"]]
+    assert postgresql.sql("SELECT count(*), max(version) FROM hub_schema", url) == [["1", "12"]]
 
 
 def test_the_page_of_one_hub_shows_messages_to_another(postgresql):

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import json
+import pathlib
 
 from hubs import Daemon, Hub
 from servers.node_server import NO_METADATA
@@ -42,6 +43,8 @@ def test_a_killed_node_is_silent_within_four_polls_and_back_within_one(root, tmp
             daemon.start()
         wait_for(lambda: all(hub.node(node)["poll_interval"] == POLL_SECONDS for node in nodes), "their polls")
         assert (hub.node("n1")["state"], changes("n1")) == ("Ready", [])
+        counters = dict(line.split(maxsplit=1) for line in pathlib.Path("/proc/stat").read_text().splitlines())
+        assert moment(hub.node("n1")["booted"]).timestamp() == int(counters["btime"])
         daemons[0].kill()
         wait_for(lambda: hub.node("n1")["state"] == "Silent", "silence")
         event, = [event for event in hub.get("/api/events")["events"] if event["message"].startswith("silent: ")]

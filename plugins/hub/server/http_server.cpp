@@ -128,7 +128,7 @@ class RequestHandler : public Handler {
     connection_.claim(shared_.connections, owner_, is_person());
     if (asked_.account.role == Role::node)
       services_.liveness.heard(asked_.account.cluster, asked_.account.node,
-                               poll_ms_of(uri_.getPath(), query_of(uri_)));
+                               poll_of(uri_.getPath(), query_of(uri_)));
     if (found_.route == nullptr && !found_.allowed.empty())
       throw HttpError(net::HTTPResponse::HTTP_METHOD_NOT_ALLOWED, "use " + found_.allowed,
                       found_.allowed);

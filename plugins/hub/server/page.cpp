@@ -3,6 +3,9 @@
 
 #include <dlfcn.h>
 
+#include <optional>
+#include <system_error>
+
 #include <jetpack/error.hpp>
 #include "common/text.hpp"
 #include "support/files.hpp"
@@ -15,44 +18,22 @@ namespace {
 
 constexpr size_t max_page_file = 1 << 20;
 
-struct Known {
-  const char* path;
-  const char* file;
-  const char* type;
-};
-constexpr const char* javascript = "text/javascript; charset=utf-8";
-constexpr Known known_files[] = {
-    {"/", "index.html", "text/html; charset=utf-8"},
-    {"/sign-in", "sign-in.html", "text/html; charset=utf-8"},
-    {"/sign-in/sign-in.css", "sign-in.css", "text/css; charset=utf-8"},
-    {"/sign-in/sign-in.js", "sign-in.js", javascript},
-    {"/sign-in/icon.svg", "icon.svg", "image/svg+xml"},
-    {"/page/account.js", "account.js", javascript},
-    {"/page/page.css", "page.css", "text/css; charset=utf-8"},
-    {"/page/icon.svg", "icon.svg", "image/svg+xml"},
-    {"/page/appearance.js", "appearance.js", javascript},
-    {"/page/chart.js", "chart.js", javascript},
-    {"/page/converge.js", "converge.js", javascript},
-    {"/page/dom.js", "dom.js", javascript},
-    {"/page/events.js", "events.js", javascript},
-    {"/page/hub.js", "hub.js", javascript},
-    {"/page/node-data.js", "node-data.js", javascript},
-    {"/page/node-row.js", "node-row.js", javascript},
-    {"/page/node.js", "node.js", javascript},
-    {"/page/nodes.js", "nodes.js", javascript},
-    {"/page/page.js", "page.js", javascript},
-    {"/page/summary.js", "summary.js", javascript},
-    {"/page/actions.js", "actions.js", javascript},
-    {"/page/filter.js", "filter.js", javascript},
-    {"/page/columns.js", "columns.js", javascript},
-    {"/page/history.js", "history.js", javascript},
-    {"/page/memory.js", "memory.js", javascript},
-    {"/page/operations.js", "operations.js", javascript},
-    {"/page/nodeset.js", "nodeset.js", javascript},
-    {"/page/outage.js", "outage.js", javascript},
-    {"/page/problems.js", "problems.js", javascript},
-    {"/page/times.js", "times.js", javascript},
-};
+// What a browser is told that a file is; null for what is no file of the page.
+const char* type_of(const fs::path& file) {
+  const std::string ending = file.extension();
+  return ending == ".html"  ? "text/html; charset=utf-8"
+         : ending == ".css" ? "text/css; charset=utf-8"
+         : ending == ".js"  ? "text/javascript; charset=utf-8"
+         : ending == ".svg" ? "image/svg+xml"
+                            : nullptr;
+}
+
+// Where a file is served. What nobody needs to have signed in for is below /sign-in.
+std::string path_of(const std::string& file) {
+  if (file == "index.html") return "/";
+  if (file == "sign-in.html") return "/sign-in";
+  return (file.starts_with("sign-in.") ? "/sign-in/" : "/page/") + file;
+}
 
 // Whether it is the path of a cluster, /clusters/NAME, or of a node, /clusters/NAME/nodes/NAME.
 bool is_view(std::string_view path) {
@@ -70,14 +51,17 @@ bool is_view(std::string_view path) {
 }  // namespace
 
 PageFiles::PageFiles(const fs::path& directory) {
-  for (const auto& known : known_files) {
-    auto content = support::read_file(directory / known.file, max_page_file);
-    if (!content)
-      throw Error(Errc::not_found,
-                  "failed to read the cluster page: " + (directory / known.file).string() +
-                      " not found\nReinstall the bundle jetpack.hub.");
-    files_[known.path] = {known.type, *std::move(content)};
+  std::error_code failure;
+  for (const auto& entry : fs::directory_iterator(directory, failure)) {
+    const char* const type = type_of(entry.path());
+    auto content = type == nullptr ? std::nullopt : support::read_file(entry.path(), max_page_file);
+    if (content) files_[path_of(entry.path().filename())] = {type, *std::move(content)};
   }
+  const auto icon = files_.find("/page/icon.svg");
+  if (icon == files_.end() || !files_.contains("/") || !files_.contains("/sign-in"))
+    throw Error(Errc::not_found, "failed to read the cluster page in " + directory.string() +
+                                     "\nReinstall the bundle jetpack.hub.");
+  files_["/sign-in/icon.svg"] = icon->second;
 }
 
 const PageFile* PageFiles::find(std::string_view path) const {

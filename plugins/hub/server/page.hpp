@@ -16,7 +16,7 @@ struct PageFile {
 
 class PageFiles {
  public:
-  // Reads the known files of `directory`; throws when a file is missing.
+  // Reads the files of `directory`: HTML, CSS, JavaScript and pictures. Throws when there is no page.
   explicit PageFiles(const std::filesystem::path& directory);
 
   // The file at a URL path, or nullptr. "/", "/clusters/NAME" and "/clusters/NAME/nodes/NAME" are

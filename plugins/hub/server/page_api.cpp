@@ -8,6 +8,7 @@
 
 #include <jetpack/error.hpp>
 #include "common/text.hpp"
+#include "server/given_configuration.hpp"
 #include "server/properties_api.hpp"
 #include "server/routes.hpp"
 #include "server/targets_api.hpp"
@@ -156,6 +157,7 @@ void write_node(support::Object& object, const Node& node, const NodeContact& co
       .text("version", node.version)
       .time("first_contact", node.first_contact)
       .time("last_contact", std::max(node.last_contact, contact.heard))
+      .time("booted", contact.booted)
       .number("poll_interval", contact.poll_ms / 1000);
   if (node.keepalive_until == keepalive_forever) {
     object.text("keepalive_until", "forever");
@@ -253,6 +255,9 @@ std::string answer_node(SqlSession& session, const Query& query) {
   auto contacts = contacts_between(session, query.cluster, query.node, query.node);
   const bool is_shown = sees_properties(query.reader, node->name);
   const auto converge = is_shown ? find_converge(session, query.cluster, query.node) : std::nullopt;
+  std::string given;
+  if (sees_configuration(query.reader, node->name))
+    given = given_configuration(session, *node, list_users(session, node->cluster));
   const bool is_scheduler = is_scheduler_node(session, query.cluster, query.node);
   const auto history = node_history(session, query.cluster, query.node, recent_changes);
   const auto operations = operations_of_node(session, query.cluster, query.node, recent);
@@ -276,8 +281,8 @@ std::string answer_node(SqlSession& session, const Query& query) {
                   });
       object.boolean("scheduler", is_scheduler);
       if (is_shown) object.json("properties", node->properties);
-      if (sees_configuration(query.reader, node->name))
-        object.json("configuration", node->configuration);
+      if (!given.empty())
+        object.json("configuration", node->configuration).json("given_configuration", given);
       object.list("events", events.items,
                   [](support::JsonWriter& writer, const Event& event) { write(writer, event); });
       if (converge)

@@ -54,7 +54,7 @@ constexpr Route table[] = {
 
     // For nodes.
     {"POST", "/clusterlink/messages", nodes_alone, messages, ""},
-    {"GET", "/clusterlink/userdata/{id}", own_configuration, answer, "known interval",
+    {"GET", "/clusterlink/userdata/{id}", own_configuration, answer, "known interval booted",
      userdata_response},
     {"GET", "/clusterlink/locker", nodes_alone, answer, "", describe_locker},
     {"POST", "/clusterlink/sign", nodes_alone, answer, "", sign_report},

@@ -8,10 +8,10 @@
 
 #include "common/json.hpp"
 #include "common/text.hpp"
+#include "server/given_configuration.hpp"
 #include "server/routes.hpp"
 #include "store/messages.hpp"
 #include "store/node_table.hpp"
-#include "store/target_table.hpp"
 #include "store/user_table.hpp"
 #include "store/userdata_id.hpp"
 #include "support/json.hpp"
@@ -50,113 +50,11 @@ Node node_of(SqlSession& session, const Account& account, const std::string& id)
   throw HttpError(404, "node id not found");
 }
 
-auto owner_in(const std::vector<User>& users) {
-  return std::find_if(users.begin(), users.end(), [](const User& user) { return user.is_owner; });
-}
-
-// What the configuration of the cluster, the array and the node can set differently.
-std::string defaults_of(const Node& node, const std::vector<User>& users,
-                        const rapidjson::Value& array) {
-  constexpr size_t id_digits = 32;
-  const auto owner = owner_in(users);
-  return support::json_object([&](support::Object& object) {
-    object.object("cyclecloud", [&](support::Object& cyclecloud) {
-      cyclecloud.object("cluster", [&](support::Object& cluster) {
-        cluster.text("id", support::sha256_hex("cluster/" + node.cluster).substr(0, id_digits))
-            .number("start_count", support::number_or(array, "InitialCount", 0));
-        if (owner == users.end()) return;
-        const auto keys = owner->keys();
-        cluster.object("user", [&](support::Object& user) {
-          user.text("name", owner->name);
-          if (!keys.empty()) user.text("public_key", support::trimmed(keys.front()));
-        });
-      });
-    });
-  });
-}
-
-std::string identity_of(const Node& node) {
-  return support::json_object([&](support::Object& object) {
-    object.object("cyclecloud", [&](support::Object& cyclecloud) {
-      cyclecloud.object("cluster",
-                        [&](support::Object& cluster) { cluster.text("name", node.cluster); });
-      cyclecloud.object("node", [&](support::Object& self) {
-        self.text("name", node.name).text("id", node.node_id);
-        if (!node.template_name.empty()) self.text("template", node.template_name);
-      });
-    });
-  });
-}
-
-const rapidjson::Value* specs_in(const rapidjson::Value& configuration) {
-  const auto* cyclecloud = support::find_member(configuration, "cyclecloud");
-  const auto* specs =
-      cyclecloud == nullptr ? nullptr : support::find_member(*cyclecloud, "cluster_init_specs");
-  return specs != nullptr && specs->IsArray() ? specs : nullptr;
-}
-
-// The specs of all configurations, the inherited ones first. One that names a project and a spec
-// again takes the earlier one's place, with another version for example.
-std::string merged_specs(const std::vector<std::string>& configurations) {
-  std::vector<std::pair<std::string, std::string>> specs;
-  bool has_any = false;
-  for (const auto& text : configurations) {
-    const auto configuration = parse_object(text);
-    const auto* list = configuration ? specs_in(*configuration) : nullptr;
-    if (list == nullptr) continue;
-    has_any = true;
-    for (const auto& spec : list->GetArray()) {
-      const std::string name =
-          support::text_or(spec, "project", "") + '\n' + support::text_or(spec, "spec", "");
-      const auto same = std::find_if(specs.begin(), specs.end(),
-                                     [&](const auto& known) { return known.first == name; });
-      if (same != specs.end()) {
-        same->second = support::to_json(spec);
-      } else {
-        specs.emplace_back(name, support::to_json(spec));
-      }
-    }
-  }
-  if (!has_any) return "{}";
-  return support::json_object([&](support::Object& object) {
-    object.object("cyclecloud", [&](support::Object& cyclecloud) {
-      cyclecloud.list("cluster_init_specs", specs, [](support::JsonWriter& json, const auto& spec) {
-        json.RawValue(spec.second.data(), spec.second.size(), rapidjson::kObjectType);
-      });
-    });
-  });
-}
-
-// The definition of the node's array, or an object without members.
-rapidjson::Document array_of(SqlSession& session, const Node& node) {
-  if (!node.template_name.empty())
-    for (const auto& array : list_nodearrays(session, node.cluster, now_ms()))
-      if (array.name == node.template_name)
-        if (auto definition = parse_object(array.definition)) return *std::move(definition);
-  return rapidjson::Document(rapidjson::kObjectType);
-}
-
-// The configuration of the cluster, then that of the node's array, then that of the node, then its
-// identity.
-std::string configuration_of(SqlSession& session, const Node& node,
-                             const std::vector<User>& users) {
-  const auto array = array_of(session, node);
-  const auto* of_array = support::find_member(array, "Configuration");
-  const std::vector<std::string> layers{
-      cluster_configuration(session, node.cluster),
-      of_array != nullptr && of_array->IsObject() ? support::to_json(*of_array) : "{}",
-      node.configuration};
-  std::string merged = defaults_of(node, users, array);
-  for (const auto& layer : layers) merged = merge_json(merged, layer);
-  return merge_json(merge_json(merged, merged_specs(layers)), identity_of(node));
-}
-
 std::string properties_of(const Node& node, const std::vector<User>& users) {
   return support::json_object([&](support::Object& object) {
     object.object("cyclecloud", [&](support::Object& cyclecloud) {
       cyclecloud.text("cluster", node.cluster);
-      const auto owner = owner_in(users);
-      if (owner != users.end()) cyclecloud.text("owner", owner->name);
+      if (const User* owner = owner_of(users)) cyclecloud.text("owner", owner->name);
     });
   });
 }
@@ -164,7 +62,7 @@ std::string properties_of(const Node& node, const std::vector<User>& users) {
 // Writes all members but the version, which is a digest of them.
 void write_content(SqlSession& session, support::Object& object, const Node& node) {
   const auto users = list_users(session, node.cluster);
-  object.json("configuration", configuration_of(session, node, users))
+  object.json("configuration", given_configuration(session, node, users))
       .json("properties", properties_of(node, users))
       .list("users", users, write_user);
 }
@@ -201,17 +99,23 @@ void note_contact(Database& database, const Node& node, const std::string& versi
   });
 }
 
-}  // namespace
-
-int64_t poll_ms_of(const std::string& path, const Parameters& query) {
-  constexpr int64_t longest = 86'400;  // as the agent's setting
-  if (!path.starts_with(userdata_path)) return 0;
-  const std::string text = parameter(query, "interval");
+// A parameter as a number of seconds; 0 when there is none.
+int64_t seconds_in(const Parameters& query, const char* name) {
+  const std::string text = parameter(query, name);
   int64_t seconds = 0;
   const char* end = text.data() + text.size();
   const auto [rest, failure] = std::from_chars(text.data(), end, seconds);
-  if (failure != std::errc{} || rest != end || seconds < 0) return 0;
-  return std::min(seconds, longest) * 1000;
+  return failure != std::errc{} || rest != end || seconds < 0 ? 0 : seconds;
+}
+
+}  // namespace
+
+Poll poll_of(const std::string& path, const Parameters& query) {
+  constexpr int64_t longest = 86'400;          // as the agent's setting
+  constexpr int64_t latest = 253'402'300'799;  // the last second that ISO 8601 can write
+  if (!path.starts_with(userdata_path)) return {};
+  const int64_t interval = seconds_in(query, "interval"), booted = seconds_in(query, "booted");
+  return {std::min(interval, longest) * 1000, booted > latest ? 0 : booted * 1000};
 }
 
 NewestVersions::Known NewestVersions::known_by(const Request& request) {

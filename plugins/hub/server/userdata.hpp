@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "server/request.hpp"
+#include "store/contact_table.hpp"
 
 namespace jetpack::hub {
 
@@ -34,9 +35,9 @@ class NewestVersions {
   std::unordered_map<int64_t, Known> by_account_;
 };
 
-// The time until the node's next poll, in milliseconds, where a request of this path says so: GET
-// /clusterlink/userdata/ID?interval=SECONDS; else 0.
-int64_t poll_ms_of(const std::string& path, const Parameters& query);
+// What a request of this path says of the node: GET
+// /clusterlink/userdata/ID?interval=SECONDS&booted=SECONDS.
+Poll poll_of(const std::string& path, const Parameters& query);
 
 // A node that names the newest version has applied it, and is ready. Throws an HttpError.
 Response userdata_response(const Scene& scene, const Request& request);

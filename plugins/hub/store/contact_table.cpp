@@ -49,14 +49,17 @@ void add_history(SqlSession& session, std::string_view cluster, std::string_view
 
 void write_contacts(Transaction& transaction, const std::vector<Heard>& contacts) {
   RowWriter rows(transaction,
-                 "INSERT INTO contacts (of_cluster, of_node, heard, poll_ms, silent_since)",
+                 "INSERT INTO contacts (of_cluster, of_node, heard, poll_ms, silent_since, booted)",
                  " ON CONFLICT (of_cluster, of_node) DO UPDATE SET "
                  "heard = CASE WHEN excluded.heard > contacts.heard THEN excluded.heard "
                  "ELSE contacts.heard END, "
                  "poll_ms = CASE WHEN excluded.poll_ms > 0 THEN excluded.poll_ms "
-                 "ELSE contacts.poll_ms END");
+                 "ELSE contacts.poll_ms END, "
+                 "booted = CASE WHEN excluded.booted > 0 THEN excluded.booted "
+                 "ELSE contacts.booted END");
   for (const auto& contact : contacts)
-    rows.add(contact.cluster, contact.node, contact.time, contact.poll_ms, never);
+    rows.add(contact.cluster, contact.node, contact.time, contact.poll.interval_ms, never,
+             contact.poll.booted);
   rows.finish();
 }
 
@@ -152,7 +155,7 @@ std::unordered_map<std::string, NodeContact> contacts_between(SqlSession& sessio
                                                               std::string_view last) {
   Values values;
   std::string sql =
-      "SELECT of_node, heard, poll_ms, silent_since FROM contacts WHERE of_cluster = " +
+      "SELECT of_node, heard, poll_ms, silent_since, booted FROM contacts WHERE of_cluster = " +
       values.add(cluster);
   if (!first.empty()) {
     // One by one: placeholders must stand in the order in which they are numbered.
@@ -160,8 +163,9 @@ std::unordered_map<std::string, NodeContact> contacts_between(SqlSession& sessio
     sql += " AND of_node <= " + values.add(last);
   }
   std::unordered_map<std::string, NodeContact> contacts;
-  for (const auto& row : select<Row<std::string, int64_t, int64_t, int64_t>>(session, sql, values))
-    contacts[row.get<0>()] = {row.get<1>(), row.get<2>(), row.get<3>()};
+  for (const auto& row :
+       select<Row<std::string, int64_t, int64_t, int64_t, int64_t>>(session, sql, values))
+    contacts[row.get<0>()] = {row.get<1>(), row.get<2>(), row.get<3>(), row.get<4>()};
   return contacts;
 }
 

@@ -22,17 +22,24 @@ inline constexpr const char* still_talks = "Still talks";  // it was terminated,
 // say how often it polls has longer.
 inline constexpr int64_t patience_without_polls = 15LL * 60 * 1000;
 
+// What a node says of itself when it polls.
+struct Poll {
+  int64_t interval_ms = 0;  // until its next poll; 0: it did not say
+  int64_t booted = 0;       // when its machine was started, Unix milliseconds; 0: it did not say
+};
+
 // A request of a node.
 struct Heard {
   std::string cluster, node;
-  int64_t time = 0;     // Unix milliseconds
-  int64_t poll_ms = 0;  // until its next poll; 0: it did not say
+  int64_t time = 0;  // Unix milliseconds
+  Poll poll;
 };
 
 // A node's row of the table.
 struct NodeContact {
   int64_t heard = 0, poll_ms = 0;
   int64_t silent_since = 0;  // the last contact before it fell silent; 0: it is in contact
+  int64_t booted = 0;        // see Poll
 };
 
 // Stores contacts. Nodes that were silent, off or never in contact are so no longer; that is an

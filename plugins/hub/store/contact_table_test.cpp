@@ -25,9 +25,9 @@ class OneNode {
     become(phase::preparing, start);
   }
 
-  void hear(int64_t time, int64_t poll_ms = poll) {
+  void hear(int64_t time, int64_t poll_ms = poll, int64_t booted = 0) {
     database_->write("t", [&](Transaction& transaction) {
-      store_contacts(transaction, {{"c", "n", time, poll_ms}}, time);
+      store_contacts(transaction, {{"c", "n", time, {poll_ms, booted}}}, time);
     });
   }
   // Whether anything is due, and then marks it.
@@ -92,6 +92,21 @@ TEST_CASE("a node that does not say how often it polls has longer") {
   cluster.hear(start + 2 * patience_without_polls, poll);
   cluster.hear(start + 2 * patience_without_polls + 1, 0);
   CHECK(cluster.look(start + 2 * patience_without_polls + 4 * poll));
+}
+
+TEST_CASE("when a machine was started is known until it says otherwise") {
+  OneNode cluster;
+  const auto booted = [&] {
+    return cluster.database().read(
+        "t", [](SqlSession& session) { return contacts_between(session, "c")["n"].booted; });
+  };
+  CHECK(booted() == 0);
+  cluster.hear(start, poll, start - 5000);
+  CHECK(booted() == start - 5000);
+  cluster.hear(start + poll, poll);  // a message, or an older agent
+  CHECK(booted() == start - 5000);
+  cluster.hear(start + 3 * poll, poll, start + 2 * poll);
+  CHECK(booted() == start + 2 * poll);
 }
 
 TEST_CASE("what a hub could not hear is not silence") {

@@ -23,14 +23,15 @@ Liveness::Liveness(Database& database, const support::LogFile& log)
       last_watch_(listening_since_),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-void Liveness::heard(std::string_view cluster, std::string_view node, int64_t poll_ms) {
+void Liveness::heard(std::string_view cluster, std::string_view node, const Poll& poll) {
   std::string name(cluster);
   name.append("/").append(node);
   const int64_t now = now_ms();
   const std::lock_guard lock(mutex_);
   Last& last = pending_[std::move(name)];
   last.time = now;
-  if (poll_ms > 0) last.poll_ms = poll_ms;
+  if (poll.interval_ms > 0) last.poll.interval_ms = poll.interval_ms;
+  if (poll.booted > 0) last.poll.booted = poll.booted;
 }
 
 void Liveness::run(const std::stop_token& stop) {
@@ -59,7 +60,7 @@ void Liveness::store() {
   contacts.reserve(taken.size());
   for (const auto& [name, last] : taken) {
     const size_t slash = name.find('/');  // names have none
-    contacts.push_back({name.substr(0, slash), name.substr(slash + 1), last.time, last.poll_ms});
+    contacts.push_back({name.substr(0, slash), name.substr(slash + 1), last.time, last.poll});
   }
   // Several hubs write in one order, by which the table's pages are also written in turn.
   std::sort(contacts.begin(), contacts.end(), [](const Heard& a, const Heard& b) {

@@ -27,12 +27,13 @@ class Liveness {
   Liveness(const Liveness&) = delete;
   Liveness& operator=(const Liveness&) = delete;
 
-  // A node has sent something. `poll_ms`: until its next poll; 0: it did not say.
-  void heard(std::string_view cluster, std::string_view node, int64_t poll_ms = 0);
+  // A node has sent something.
+  void heard(std::string_view cluster, std::string_view node, const Poll& poll = {});
 
  private:
   struct Last {
-    int64_t time = 0, poll_ms = 0;
+    int64_t time = 0;
+    Poll poll;
   };
   using Pending = std::unordered_map<std::string, Last>;  // by "cluster/node"
 

@@ -224,9 +224,14 @@ constexpr const char* version_11[] = {
     "ALTER TABLE ready_history ADD COLUMN cores BIGINT NOT NULL DEFAULT -1",
 };
 
-constexpr std::span<const char* const> versions[] = {version_1, version_2,  version_3, version_4,
-                                                     version_5, version_6,  version_7, version_8,
-                                                     version_9, version_10, version_11};
+constexpr const char* version_12[] = {
+    // When the node's machine was started; 0 is unknown.
+    "ALTER TABLE contacts ADD COLUMN booted BIGINT NOT NULL DEFAULT 0",
+};
+
+constexpr std::span<const char* const> versions[] = {version_1, version_2,  version_3,  version_4,
+                                                     version_5, version_6,  version_7,  version_8,
+                                                     version_9, version_10, version_11, version_12};
 constexpr auto newest_version = static_cast<int64_t>(std::size(versions));
 
 // Values that SQL alone cannot fill in.
