@@ -89,7 +89,7 @@ def test_by_keyboard_alone(open_page):
     wait_for(lambda: page.browser.current_url.endswith("/nodes/execute-3"), "the node's page")
     page.wait_for_state("live")
     page.press("/")
-    assert page.focus() == "property-filter"
+    assert page.focus() == "properties-filter"
     page.browser.back()
     page.wait_for_state("live")
     page.wait_for_nodes("execute-1", "execute-2", "execute-3")

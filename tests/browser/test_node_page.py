@@ -1,4 +1,6 @@
 """A node's own page."""
+import json
+
 from servers.process import wait_for
 
 CONDITION = {"name": "gpu", "status": "Error", "message": "GPU 3 is lost",
@@ -28,7 +30,7 @@ def test_everything_about_a_node(open_page, hub):
     page.browser.execute_script("document.querySelector('#node-conditions details').open = true")
     page.picture("node")
 
-    page.find("#property-filter").send_keys("nd96")
+    page.find("#properties-filter").send_keys("nd96")
     page.wait_for_texts("#properties th[scope=row]", "vm.size")
     page.find("#back").click()
     wait_for(lambda: page.browser.current_url.endswith("/clusters/demo"), "the cluster")
@@ -84,6 +86,47 @@ def test_a_check_that_asked_for_its_end(open_page, hub):
     page.open("/clusters/demo")
     wait_for(lambda: [text for text in page.texts("#node-rows .reason") if reason in text],
              "the reason in the node's row")
+
+
+def test_what_it_is_configured_with_and_since_when_it_is_up(open_page, hub, tmp_path):
+    for what, name, given in (("cluster", "demo", {"slurm": {"version": "24.05", "nodes": 4}}),
+                              ("node", "execute-1", {"slurm": {"nodes": 5}})):
+        file = tmp_path / "given.json"
+        file.write_text(json.dumps(given))
+        done = hub.administer("hub", what, "configure", name, "--data", hub.data, "--file", file,
+                              *(["-c", "demo"] if what == "node" else []))
+        assert done.returncode == 0, done.stderr
+    with hub.database() as db:
+        (userdata,), = db.execute("SELECT userdata_id FROM nodes WHERE name = 'execute-1'")
+    assert hub.get(f"/clusterlink/userdata/{userdata}?interval=60&booted=1700000000", hub.node).status == 200
+    page = open_page("/clusters/demo/nodes/execute-1")
+    wait_for(lambda: "2023-11-14T22:13:20.000Z" in page.script(
+        "[...document.querySelectorAll('#node-facts time')].map(t => t.dateTime)"), "since when it is up")
+    assert "Up since" in page.texts("#node-facts dt")
+
+    # Folded at first: it may say what not everybody in the room should read.
+    assert not page.is_shown("#configuration") and not page.is_shown("#configuration-filter")
+    page.find("#configuration-fold").click()
+    page.find("#configuration-filter").send_keys("slurm")
+    page.wait_for_texts("#configuration th[scope=row]", "slurm.nodes", "slurm.version")
+    assert page.texts("#configuration td") == ["5", "24.05"]
+    page.picture("configuration")
+    page.open("/clusters/demo/nodes/execute-1")
+    assert page.is_shown("#configuration"), "remembered"
+
+
+def test_texts_that_are_carried_elsewhere_are_copied(open_page, hub):
+    hub.log("what has a host and an address")
+    page = open_page("/clusters/demo/nodes/execute-1")
+    page.browser.execute_cdp_cmd("Browser.grantPermissions", {
+        "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    wait_for(lambda: page.texts("#node-facts .copied") == ["ip-7f000001", "127.0.0.1", "i-1"], "the facts")
+    page.find("#node-facts button[value='127.0.0.1']").click()
+    wait_for(lambda: page.script("!!document.querySelector(\"#node-facts button[value='127.0.0.1'][data-done]\")"),
+             "that it was copied")
+    copied = page.browser.execute_async_script(
+        "navigator.clipboard.readText().then(arguments[0], (failure) => arguments[0](String(failure)))")
+    assert copied == "127.0.0.1"
 
 
 def test_its_converge(open_page, hub):

@@ -161,6 +161,43 @@ def test_a_large_cluster(open_page, hub, record_property):
              "that the one node is fetched, and not the whole list")
 
 
+def test_the_list_takes_the_height(open_page, hub):
+    """What is folded away gives its room to the nodes, and stays so."""
+    hub.say("installation", {"status": "ok"})
+    hub.log("the first event")
+    hub.tool("hub-stop")
+    fill(hub, 300, 5)
+    hub.tool("hub-start")
+    page = open_page(width=1280, height=900)
+    page.wait_for_texts("#node-count", "300")
+
+    def edges(selector):
+        return page.script("(({left, right, bottom}) => [left, right, bottom])"
+                           f"(document.querySelector('{selector}').getBoundingClientRect())")
+
+    wait_for(lambda: 800 < edges("#nodes")[2] < 900, "the list to reach the end of the window")
+    # Of the window of 900 pixels, less than a third is not the list.
+    assert len([top for top in page.script(
+        "[...document.querySelectorAll('#node-rows .row')].map(row => row.getBoundingClientRect().bottom)")
+        if top <= edges("#nodes")[2]]) >= 18
+    before = edges("#nodes")[1]
+    page.picture("unfolded")
+    page.find("#events-fold").click()
+    wait_for(lambda: edges("#nodes")[1] > before + 300, "the room of the events")
+    assert not page.is_shown("#events") and not page.is_shown("#event-filter") and not page.is_shown("#show-all")
+    page.find("#targets-fold").click()
+    assert not page.is_shown("#targets-empty") and not page.is_shown("#chart-hours")
+    page.picture("folded")
+    page.open("/clusters/demo")
+    page.wait_for_texts("#node-count", "300")
+    assert not page.is_shown("#events") and not page.is_shown("#targets-empty")
+    assert page.script("document.querySelector('#events-fold').getAttribute('aria-expanded')") == "false"
+    hub.log("while it is folded")
+    page.find("#events-fold").click()
+    wait_for(lambda: page.events()[0] == "while it is folded", "the newest event")
+    assert page.is_shown("#events")
+
+
 def columns(page):
     """The headings that are seen."""
     return page.script("[...document.querySelectorAll('#node-columns .cell')].filter(cell => cell.checkVisibility())"

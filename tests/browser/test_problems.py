@@ -30,7 +30,7 @@ def fill(hub):
             "name": "printf('cc%03d', i)", "hostname": "'host-' || i", "node_id": "'id-' || i",
             "userdata_id": "'data-' || i", "properties": f"json_object('rack', {rack}, 'n', i)",
             "last_contact": f"CASE WHEN i IN {SILENT} THEN {now - 3_600_000} ELSE {now} END"})
-        db.executemany("INSERT OR REPLACE INTO contacts VALUES ('demo', ?, ?, 60000, 0)",
+        db.executemany("INSERT OR REPLACE INTO contacts VALUES ('demo', ?, ?, 60000, 0, 0)",
                        [(name_of(number), now - (3_600_000 if number in SILENT else 0))
                         for number in range(2, NODES + 1)])
         for check, status, message in CHECKS:

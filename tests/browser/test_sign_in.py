@@ -89,6 +89,9 @@ def test_a_viewer_sees_the_page_without_what_it_cannot_do(fresh, hub):
     page.wait_for_state("live")
     page.wait_for_nodes("execute-1")
     wait_for(lambda: shown() == ["viewer", False], "the viewer's role")
+    fresh.get(hub.about["hub"] + "/clusters/demo/nodes/execute-1")
+    page.wait_for_texts("#node-phase", "Installing")
+    assert not page.is_shown("#configuration-section")
 
 
 # -- pages of other sites ---------------------------------------------------------------------------------

@@ -1,27 +1,13 @@
 // node.js: the page of a node: identity, conditions with all their texts, converge, properties.
-import { CONDITIONS, STATES, clusterPath, count, element, link, make, natural, rank,
-  replaceIfChanged, setText, tag } from "./dom.js";
+import { CONDITIONS, STATES, clusterPath, element, link, make, rank, replaceIfChanged, setText,
+  tag } from "./dom.js";
 import { keepAlive, timeElement } from "./times.js";
-import { actOn } from "./actions.js";
+import { actOn, copy } from "./actions.js";
 import { showConverge } from "./converge.js";
 import { showHistory } from "./history.js";
 import { showOperations } from "./operations.js";
 import { Refused, ask, cluster, node } from "./hub.js";
-
-const MOST_PROPERTIES = 500; // on the page; the filter finds the others
-const MOST_DEPTH = 32;
-
-// [path, text] for each value of a tree.
-function* flattened(value, path, depth = 0) {
-  const children = value !== null && typeof value === "object" ? Object.values(value) : [];
-  const isPlainList = Array.isArray(value) && !children.some((child) => child instanceof Object);
-  if (children.length === 0 || isPlainList || depth >= MOST_DEPTH) {
-    yield [path, typeof value === "string" ? value : JSON.stringify(value)];
-    return;
-  }
-  for (const [name, child] of Object.entries(value))
-    yield* flattened(child, path ? `${path}.${name}` : name, depth + 1);
-}
+import { Values } from "./values.js";
 
 function fact(name, value) {
   const made = make("div");
@@ -29,6 +15,24 @@ function fact(name, value) {
   content.append(value);
   made.append(make("dt", "", name), content);
   return made;
+}
+
+// A text that people carry elsewhere, with a button that copies it.
+function copied(text) {
+  if (!text) return "–";
+  const made = make("span", "copied");
+  const button = make("button", "plain copy");
+  button.type = "button";
+  button.value = text;
+  button.setAttribute("aria-label", `Copy ${text}`);
+  made.append(make("span", "mono", text), button);
+  return made;
+}
+
+function copyClicked({ target }) {
+  if (!target.matches("button.copy")) return;
+  copy(target.value, () => { target.dataset.done = "yes"; },
+    () => getSelection().selectAllChildren(target.previousElementSibling));
 }
 
 // "terminate by demo/execute-1, 5 min. ago: unhealthy"
@@ -66,10 +70,13 @@ function conditionItem(condition) {
 }
 
 export class NodeView {
-  #properties = [];
+  #properties = new Values("properties", "No properties published yet.");
+  #configuration = new Values("configuration", "No configuration.");
 
   start() {
-    element("property-filter").addEventListener("input", () => this.#showProperties());
+    this.#properties.start();
+    this.#configuration.start();
+    element("node-facts").addEventListener("click", copyClicked);
     element("back").href = clusterPath(cluster);
     setText(element("back"), cluster);
     element("node-act").addEventListener("click", () => actOn([node]));
@@ -97,21 +104,21 @@ export class NodeView {
     showConverge(known.converge);
     showOperations(known.operations ?? []);
     showHistory(known.history ?? []);
-    this.#properties = [...flattened(known.properties ?? {}, "")].filter(([path]) => path)
-      .sort(([a], [b]) => natural.compare(a, b));
-    this.#showProperties();
+    this.#properties.show(known.properties);
+    element("configuration-section").hidden = known.given_configuration === undefined;
+    this.#configuration.show(known.given_configuration);
   }
 
   #showFacts(known) {
     element("node-phase").replaceChildren(tag(STATES.get(known.state) ?? "", known.state));
     const time = (iso) => (iso ? timeElement(iso) : "never");
-    const mono = (text) => (text ? make("span", "mono", text) : "–");
     const facts = [fact("Last contact", time(known.last_contact)),
       fact("First contact", time(known.first_contact)),
       fact("Keep-alive", keepAlive(known.keepalive_until) ?? "none"),
       fact("Cluster", link(clusterPath(cluster), cluster)),
-      fact("Hostname", mono(known.hostname)), fact("Address", mono(known.address)),
-      fact("Instance", mono(known.instance_id)), fact("Agent", known.version || "–")];
+      fact("Hostname", copied(known.hostname)), fact("Address", copied(known.address)),
+      fact("Instance", copied(known.instance_id)), fact("Agent", known.version || "–")];
+    if (known.booted) facts.push(fact("Up since", timeElement(known.booted)));
     if (known.nodearray) facts.push(fact("Node array", known.nodearray));
     if (known.phase_since) facts.push(fact(`${known.phase} since`, timeElement(known.phase_since)));
     if (known.state !== known.phase) facts.push(fact("Phase", known.phase));
@@ -119,26 +126,5 @@ export class NodeView {
     if (known.status_message) facts.push(fact("Status", known.status_message));
     if (known.last_request) facts.push(requestFact(known.last_request));
     replaceIfChanged(element("node-facts"), facts);
-  }
-
-  #showProperties() {
-    const word = element("property-filter").value.toLowerCase();
-    const found = this.#properties.filter((pair) =>
-      pair.some((text) => text.toLowerCase().includes(word)));
-    const rows = found.slice(0, MOST_PROPERTIES).map(([path, text]) => {
-      const row = make("tr");
-      const name = make("th", "mono", path);
-      name.scope = "row";
-      row.append(name, make("td", "mono", text));
-      return row;
-    });
-    replaceIfChanged(element("properties").tBodies[0], rows);
-    element("properties-card").hidden = rows.length === 0;
-    element("properties-empty").hidden = rows.length > 0;
-    setText(element("properties-empty"),
-      this.#properties.length > 0 ? "No property matches." : "No properties published yet.");
-    const left = found.length - rows.length;
-    setText(element("properties-more"), left > 0 ? `and ${count(left)} more` : "");
-    setText(element("property-count"), count(found.length));
   }
 }

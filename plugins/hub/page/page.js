@@ -5,6 +5,7 @@ import { startActions } from "./actions.js";
 import { element, make } from "./dom.js";
 import { EventList, priority } from "./events.js";
 import { Follower, cluster, isLive, node, oneAtATime, soon } from "./hub.js";
+import { startLayout } from "./layout.js";
 import { remember } from "./memory.js";
 import { NodeView } from "./node.js";
 import { NodeList } from "./nodes.js";
@@ -122,7 +123,7 @@ function listenForSlash() {
   document.addEventListener("keydown", (key) => {
     const isTyping = key.target.matches("input:not([type=checkbox]), select, textarea");
     if (key.key !== "/" || isTyping || key.ctrlKey || key.altKey || key.metaKey) return;
-    const filter = element(node ? "property-filter" : "node-filter");
+    const filter = element(node ? "properties-filter" : "node-filter");
     if (!filter.checkVisibility()) return;
     key.preventDefault();
     filter.focus();
@@ -154,6 +155,7 @@ function start() {
   events.start(() => follower.start());
   chooseTimes(() => view.redraw());
   startActions();
+  startLayout();
   element("older").addEventListener("click", () => events.loadOlder().catch(() => {}));
   view.refresh();
   follower.start();
