@@ -13,7 +13,7 @@ namespace jetpack::support {
 // The option of every command that prints times for people. With --json they are always as
 // iso_8601 writes them.
 consteval Parameter time_option() {
-  return option("time", "STYLE", "How to print times; as 5m ago when relative")
+  return jetpack::option("time", "STYLE", "How to print times; as 5m ago when relative")
       .choices("local", "utc", "relative")
       .fallback("local");
 }

@@ -11,6 +11,7 @@
 #include "store/message_table.hpp"
 #include "store/node_table.hpp"
 #include "store/target_table.hpp"
+#include "support/json_writer.hpp"
 
 namespace jetpack::hub {
 
@@ -40,7 +41,11 @@ Query visible_query(const Account& account, const Parameters& parameters);
 // Responds to GET /api/NAME, except the stream.
 Response page_api_response(const Scene& scene, const Request& request);
 
+// The most that a response lists.
+inline constexpr int64_t max_listed = 10'000;
+
 // The parts of responses, as JSON objects.
+void write_event(support::JsonWriter& writer, const Event& event);
 std::string event_json(const Event& event);
 std::string change_json(const Change& change);
 std::string events_json(const Page<Event>& events);

@@ -183,7 +183,7 @@ TEST_CASE("a removed node leaves nothing behind") {
   cluster.hear(start);
   cluster.database().write("t", [&](Transaction& transaction) {
     CHECK(remove_node(transaction, "c", "n"));
-    store_contacts(transaction, {{"c", "n", start + 1, poll}}, start + 1);
+    store_contacts(transaction, {{"c", "n", start + 1, {poll, 0}}}, start + 1);
   });
   cluster.database().read(
       "t", [&](SqlSession& session) { CHECK(contacts_between(session, "c").empty()); });
