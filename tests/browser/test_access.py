@@ -97,6 +97,22 @@ def test_by_keyboard_alone(open_page):
     page.wait_for_nodes("execute-1", "execute-2", "execute-3", "gpu-1", "login-1", "scheduler")
 
 
+def test_keys_move_and_are_shown(open_page):
+    page = open_page("/clusters/demo?sort=name")
+    page.wait_for_nodes("execute-1", "execute-2", "execute-3", "gpu-1", "login-1", "scheduler")
+    page.press("j", "j", "k")
+    assert page.texts("#node-rows .active .name") == ["execute-1"]
+    page.press("j")
+    assert page.texts("#node-rows .active .name") == ["execute-2"]
+    page.press("?")
+    assert page.is_shown("#keys")
+    page.picture("keys")
+    page.press("j", ESCAPE)
+    assert not page.is_shown("#keys") and page.texts("#node-rows .active .name") == ["execute-2"]
+    page.press("/", "j?")
+    assert page.script("document.querySelector('#node-filter').value") == "j?" and not page.is_shown("#keys")
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_everything_has_a_name(open_page, view):
     page = open_page(view)

@@ -109,6 +109,33 @@ def test_all_clusters(open_page, hub):
     assert page.events() == []
 
 
+def test_a_node_is_found_in_all_clusters(open_page, hub):
+    for name, cluster in (("login-1", "other"), ("login-2", "demo"), ("gpu-1", "other")):
+        hub.enroll(name, cluster=cluster)
+    hub.say("condition", {"name": "ib", "status": "OK"})
+    page = open_page("/")
+    page.wait_for_texts("#clusters tbody .tag", "OK")
+    page.press("/")
+    assert page.focus() == "find"
+    page.press("LOGIN")
+    page.wait_for_texts("#found tbody th", "login-2", "login-1")
+    assert page.texts("#found tbody td:nth-child(2)") == ["demo", "other"]
+    page.picture("found")
+    page.find("#find").clear()
+    page.find("#find").send_keys("host-exec")  # of its host
+    page.wait_for_texts("#found tbody th", "execute-1")
+    page.find("#find").clear()
+    page.find("#find").send_keys("100%_")  # no pattern
+    wait_for(lambda: page.texts("#found-text") == ["No node matches '100%_'."], "that there is none")
+    assert not page.is_shown("#found")
+    page.find("#find").clear()
+    page.find("#find").send_keys("gpu\n")
+    wait_for(lambda: page.browser.current_url.endswith("/clusters/other/nodes/gpu-1"), "its page")
+    # A node's account finds those of its own cluster.
+    found = hub.get("/api/nodes?text=login", hub.node).json["nodes"]
+    assert [(node["cluster"], node["name"]) for node in found] == [("demo", "login-2")]
+
+
 MARKUP = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
 

@@ -4,7 +4,9 @@ import { Chart } from "./chart.js";
 import { startActions } from "./actions.js";
 import { element, make } from "./dom.js";
 import { EventList, priority } from "./events.js";
+import { startFind } from "./find.js";
 import { Follower, cluster, isLive, node, oneAtATime, soon } from "./hub.js";
+import { startKeys } from "./keys.js";
 import { startLayout } from "./layout.js";
 import { remember } from "./memory.js";
 import { NodeView } from "./node.js";
@@ -26,6 +28,7 @@ const events = new EventList();
 function allView() {
   const refresh = oneAtATime(refreshClusters);
   const refreshSoon = soon(refresh, 8 * SOON);
+  startFind();
   return { refresh, changed: refreshSoon, heard: () => {}, redraw: () => {} };
 }
 
@@ -118,19 +121,6 @@ function chooseCluster() {
   });
 }
 
-// "/" focuses the filter, as in most lists of this kind.
-function listenForSlash() {
-  document.addEventListener("keydown", (key) => {
-    const isTyping = key.target.matches("input:not([type=checkbox]), select, textarea");
-    if (key.key !== "/" || isTyping || key.ctrlKey || key.altKey || key.metaKey) return;
-    const filter = element(node ? "properties-filter" : "node-filter");
-    if (!filter.checkVisibility()) return;
-    key.preventDefault();
-    filter.focus();
-    filter.select();
-  });
-}
-
 function start() {
   const title = node || cluster || "All clusters";
   element("title").textContent = title;
@@ -138,7 +128,6 @@ function start() {
   chooseAppearance();
   chooseCluster();
   showAccount().catch(() => {});
-  listenForSlash();
   const view = node ? nodeView() : cluster ? clusterView() : allView();
   const follower = new Follower({
     priority,
@@ -156,6 +145,7 @@ function start() {
   chooseTimes(() => view.redraw());
   startActions();
   startLayout();
+  startKeys();
   element("older").addEventListener("click", () => events.loadOlder().catch(() => {}));
   view.refresh();
   follower.start();

@@ -104,7 +104,8 @@ function clusterRow(name, nodes, { states: numbers, conditions }) {
   const trouble = make("td");
   const tags = sorted(conditions, CONDITIONS).filter(([status]) => status !== "OK")
     .map(([status, number]) => tag(CONDITIONS.get(status) ?? "", `${count(number)} ${status}`));
-  trouble.append(...(tags.length ? tags : ["–"]));
+  const isWell = conditions?.OK > 0;
+  trouble.append(...(tags.length ? tags : [isWell ? tag("ok", "OK") : "–"]));
   row.append(heading, make("td", "figure", count(nodes)), states, trouble);
   return row;
 }

@@ -113,7 +113,8 @@ std::string answer_nodes(SqlSession& session, const Query& query) {
   const int64_t limit = query.has_limit ? query.range.limit : max_listed;
   if (!query.after_name.empty() && query.cluster.empty())
     throw Error(Errc::usage, "'after_name' needs 'cluster'");
-  const auto nodes = list_nodes(session, {query.cluster, query.after_name, limit});
+  const auto nodes =
+      list_nodes(session, {query.cluster, query.after_name, limit, query.filter.text});
   std::unordered_map<std::string, ConditionsOfNode> conditions;
   std::unordered_map<std::string, std::unordered_map<std::string, NodeContact>> contacts;
   for (size_t first = 0; first < nodes.size();) {

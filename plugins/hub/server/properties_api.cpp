@@ -88,7 +88,7 @@ std::string chosen_properties(const std::string& properties, const std::vector<s
 std::string answer_properties(SqlSession& session, const Query& query) {
   if (query.cluster.empty()) throw Error(Errc::usage, "'cluster' is required");
   AllKnown all;
-  for (const auto& node : list_nodes(session, {query.cluster, "", max_nodes}))
+  for (const auto& node : list_nodes(session, {query.cluster, "", max_nodes, ""}))
     if (const auto properties = parse_object(node.properties)) collect(*properties, "", 0, all);
   return support::json_object([&](support::Object& object) {
     object.list("properties", all, [](support::JsonWriter& writer, const auto& entry) {

@@ -90,7 +90,7 @@ constexpr Route table[] = {
     {"GET", "/clusters/{cluster}/nodes/{node}", people, page, "*"},
     {"GET", "/page/{file}", people, page, ""},
     {"GET", "/api/account", accounts, answer, "", describe_account},
-    {"GET", "/api/nodes", readers, answer, "cluster limit after_name properties property",
+    {"GET", "/api/nodes", readers, answer, "cluster limit after_name properties property text",
      page_api_response},
     {"GET", "/api/node", readers, answer, "cluster node", page_api_response},
     {"GET", "/api/summary", readers, answer, "cluster", page_api_response},

@@ -228,16 +228,6 @@ Page<Item> read_range(const Range& range, Select select_some, Key key, Weigh wei
   return page;
 }
 
-// What LIKE finds a part of a text by.
-std::string like_pattern(std::string_view part) {
-  std::string pattern = "%";
-  for (const char c : support::lower_case(part)) {
-    if (c == '%' || c == '_' || c == '!') pattern += '!';
-    pattern += c;
-  }
-  return pattern + '%';
-}
-
 std::string order(const std::string& key, const Range& range, const std::string& most) {
   return " ORDER BY " + key + (range.after ? " ASC" : " DESC") + " LIMIT " + most;
 }
@@ -290,8 +280,7 @@ Page<Event> list_events(SqlSession& session, std::string_view cluster, std::stri
     if (filter.level == "warn") sql += " AND level IN ('warn', 'error')";
     if (filter.level == "error") sql += " AND level = 'error'";
     if (filter.since > 0) sql += " AND received >= " + values.add(filter.since);
-    if (!filter.text.empty())
-      sql += " AND lower(text) LIKE " + values.add(like_pattern(filter.text)) + " ESCAPE '!'";
+    if (!filter.text.empty()) sql += " AND " + contains("text", filter.text, values);
     std::vector<Event> events;
     for (const auto& row :
          select<Columns>(session, sql + order("id", range, values.add(most)), values))

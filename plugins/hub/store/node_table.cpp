@@ -240,10 +240,18 @@ bool remove_node(Transaction& transaction, std::string_view cluster, std::string
 
 std::vector<Node> list_nodes(SqlSession& session, const NodeRange& range) {
   Values values;
-  std::string sql = node_columns;
-  if (!range.cluster.empty()) sql += " WHERE cluster = " + values.add(range.cluster);
+  std::string sql = node_columns + " WHERE 1 = 1";
+  if (!range.cluster.empty()) sql += " AND cluster = " + values.add(range.cluster);
   if (!range.cluster.empty() && !range.after_name.empty())
     sql += " AND name > " + values.add(range.after_name);
+  if (!range.text.empty()) {
+    const char* before = " AND (";
+    for (const char* column : {"name", "hostname", "address", "instance_id"}) {
+      sql += before + contains(column, range.text, values);
+      before = " OR ";
+    }
+    sql += ')';
+  }
   sql += " ORDER BY cluster, name LIMIT " + values.add(range.limit);
   const auto rows = select<NodeRow>(session, sql, values);
   std::vector<Node> nodes;

@@ -81,9 +81,10 @@ bool remove_node(Transaction& transaction, std::string_view cluster, std::string
 
 // A part of the list, ordered by cluster and name.
 struct NodeRange {
-  std::string cluster;     // "": all
-  std::string after_name;  // within the cluster
+  std::string cluster;          // "": all
+  std::string after_name = {};  // within the cluster
   int64_t limit = 100'000;
+  std::string text = {};  // of the name, host name, address or instance id; "": all
 };
 inline NodeRange all_nodes_of(std::string_view cluster) {
   NodeRange range;

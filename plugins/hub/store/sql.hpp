@@ -16,6 +16,8 @@
 #include <Poco/Data/Statement.h>
 #include <Poco/Tuple.h>
 
+#include "support/text.hpp"
+
 namespace jetpack::hub {
 
 using SqlSession = Poco::Data::Session;
@@ -89,6 +91,16 @@ class Values {
   std::vector<int64_t> numbers_;
   std::vector<std::pair<bool, size_t>> order_;  // text or number, and which of them
 };
+
+// The condition that a column contains this text, whatever the case of its ASCII letters.
+inline std::string contains(std::string_view column, std::string_view part, Values& values) {
+  std::string pattern = "%";
+  for (const char c : support::lower_case(part)) {
+    if (c == '%' || c == '_' || c == '!') pattern += '!';
+    pattern += c;
+  }
+  return "lower(" + std::string(column) + ") LIKE " + values.add(pattern + '%') + " ESCAPE '!'";
+}
 
 template <class Result>
 std::vector<Result> select(SqlSession& session, const std::string& sql, Values& values) {
