@@ -34,33 +34,9 @@ class ByteRate {
            std::function<Clock::time_point()> now = Clock::now)
       : quota_(std::move(quota)), bytes_per_hour_(bytes_per_hour), now_(std::move(now)) {}
 
-  // Bytes that count. Given back when it is destroyed, unless they were kept: what could not be
-  // stored, for no fault of the sender's, is sent again.
-  class Taken {
-   public:
-    Taken(ByteRate& rate, std::string sender, uint64_t bytes)
-        : rate_(&rate), sender_(std::move(sender)), bytes_(bytes) {}
-    Taken(Taken&& other) noexcept
-        : rate_(std::exchange(other.rate_, nullptr)),
-          sender_(std::move(other.sender_)),
-          bytes_(other.bytes_) {}
-    Taken& operator=(Taken&& other) noexcept {
-      std::swap(rate_, other.rate_);
-      std::swap(sender_, other.sender_);
-      std::swap(bytes_, other.bytes_);
-      return *this;
-    }
-    ~Taken() {
-      if (rate_ != nullptr) rate_->give_back(sender_, bytes_);
-    }
-
-    void keep() { rate_ = nullptr; }
-
-   private:
-    ByteRate* rate_;
-    std::string sender_;
-    uint64_t bytes_;
-  };
+  // Bytes that count. What could not be stored, for no fault of the sender's, is sent again: it is
+  // given back.
+  using Taken = Held<ByteRate>;
 
   // Throws OverRate. More than an hour's bytes at once are never let through.
   [[nodiscard]] Taken take(const std::string& sender, uint64_t bytes);
@@ -70,6 +46,7 @@ class ByteRate {
   }
 
  private:
+  friend Taken;
   struct Sent {
     Clock::time_point at{};
     double bytes = 0;  // of the last hour, by then

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "common/held.hpp"
+
 namespace jetpack::hub {
 
 // A share would exceed a limit: that of its owner, or that of all together.
@@ -37,37 +39,13 @@ class Quota {
   Quota(const Quota&) = delete;
   Quota& operator=(const Quota&) = delete;
 
-  // Given back when it is destroyed.
-  class Share {
-   public:
-    Share(Quota& quota, std::string owner, uint64_t amount)
-        : quota_(&quota), owner_(std::move(owner)), amount_(amount) {}
-    Share(Share&& other) noexcept
-        : quota_(std::exchange(other.quota_, nullptr)),
-          owner_(std::move(other.owner_)),
-          amount_(other.amount_) {}
-    Share& operator=(Share&& other) noexcept {
-      std::swap(quota_, other.quota_);
-      std::swap(owner_, other.owner_);
-      std::swap(amount_, other.amount_);
-      return *this;
-    }
-    ~Share() {
-      if (quota_ != nullptr) quota_->give_back(owner_, amount_);
-    }
-
-    const std::string& owner() const { return owner_; }
-
-   private:
-    Quota* quota_;
-    std::string owner_;
-    uint64_t amount_;
-  };
+  using Share = Held<Quota>;
 
   // Throws OverLimit.
   Share take(const std::string& owner, bool is_administrator, uint64_t amount = 1);
 
  private:
+  friend Share;
   void give_back(const std::string& owner, uint64_t amount);
 
   std::string what_;
