@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import sqlite3
@@ -15,7 +16,11 @@ from hub_client import DevCluster
 from servers import stuck_fs
 from servers.process import wait_for
 
-MARK = "86399.25"  # seconds that nobody else sleeps
+
+@pytest.fixture
+def mark():
+    """Seconds that nobody else sleeps, not even a test that runs beside this one."""
+    return f"86399.{secrets.randbelow(10**9):09}"
 
 
 @pytest.fixture
@@ -26,27 +31,27 @@ def checks(home):
     return lambda name, script: home.write(f"config/healthcheck.d/{name}", script)
 
 
-def processes_with(mark):
-    """Those whose command line holds the mark."""
+def processes_with(text):
+    """Those whose command line holds the text."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if mark.encode() in (entry / "cmdline").read_bytes():
+            if text.encode() in (entry / "cmdline").read_bytes():
                 found.append(int(entry.name))
         except OSError:
             continue
     return found
 
 
-def test_three_of_fifty_are_stuck(checks, jetpack, home, server, tmp_path):
+def test_three_of_fifty_are_stuck(checks, mark, jetpack, home, server, tmp_path):
     home.configuration({"cyclecloud": {"jetpack": {"healthcheck_timeout": 6}}})
     for i in range(47):
         checks(f"fine-{i:02}.sh", f"echo {i}; exit {i % 5}\n")
-    checks("stopped.sh", f"sleep {MARK} & kill -STOP $$\n")
-    checks("stubborn.sh", f"trap '' TERM\nsetsid sleep {MARK} &\n(setsid setsid sleep {MARK} &)\n"
-                          f"while :; do sleep {MARK}; done\n")
+    checks("stopped.sh", f"sleep {mark} & kill -STOP $$\n")
+    checks("stubborn.sh", f"trap '' TERM\nsetsid sleep {mark} &\n(setsid setsid sleep {mark} &)\n"
+                          f"while :; do sleep {mark}; done\n")
     with stuck_fs.mounted(tmp_path / "stuck") as directory:
-        checks("kernel.sh", f"sleep {MARK} & cat {directory}/file\n")
+        checks("kernel.sh", f"sleep {mark} & cat {directory}/file\n")
         begin = time.monotonic()
         found = {c["name"]: c for c in json.loads(jetpack("healthcheck", "--json", timeout=120).stdout)}
         assert time.monotonic() - begin < 60
@@ -56,7 +61,7 @@ def test_three_of_fifty_are_stuck(checks, jetpack, home, server, tmp_path):
             assert check["state"] == ("failed" if i % 5 else "passed")
         hung = {name: check for name, check in found.items() if check["state"] == "hung"}
         assert set(hung) == {"stopped.sh", "stubborn.sh", "kernel.sh"}
-        assert not processes_with(MARK)
+        assert not processes_with(mark)
         left, = processes_with(str(directory))
         assert hung["kernel.sh"]["message"].endswith(f"; process {left} cannot be killed")
         # It is not started a second time beside itself.
@@ -155,21 +160,21 @@ def test_the_service(checks, jetpack, home, server, service, tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_of_a_cycle_when_the_service_ends(how, checks, jetpack, home, service):
-    checks("long.sh", f"setsid sleep {MARK} & sleep {MARK}\n")
+def test_nothing_is_left_of_a_cycle_when_the_service_ends(mark, how, checks, jetpack, home, service):
+    checks("long.sh", f"setsid sleep {mark} & sleep {mark}\n")
     daemon = service(INTERVAL="x")
-    wait_for(lambda: len(processes_with(f"sleep\0{MARK}")) == 2, "the check to run")
+    wait_for(lambda: len(processes_with(f"sleep\0{mark}")) == 2, "the check to run")
     # While it runs, the watchdog is fed: a check that takes its time is no fault of the service.
     assert daemon.next()["READY"] == "1" and daemon.next() == {"WATCHDOG": "1"}
     daemon.process.send_signal(how)
     daemon.process.wait(30)
-    wait_for(lambda: not processes_with(MARK), "the check to be killed")
+    wait_for(lambda: not processes_with(mark), "the check to be killed")
     assert "INTERVAL is 'x'" in daemon.log()
     again = service()
-    wait_for(lambda: len(processes_with(f"sleep\0{MARK}")) == 2, "the next service to start at once")
+    wait_for(lambda: len(processes_with(f"sleep\0{mark}")) == 2, "the next service to start at once")
     again.process.terminate()
     assert again.process.wait(30) == 0
-    wait_for(lambda: not processes_with(MARK), "the check to be killed")
+    wait_for(lambda: not processes_with(mark), "the check to be killed")
 
 
 def test_the_hub_receives_the_reason():

@@ -43,6 +43,11 @@ std::vector<std::pair<pid_t, pid_t>> process_parents() {
   return pairs;
 }
 
+bool has_child() {
+  siginfo_t child{};
+  return ::waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 || errno != ECHILD;
+}
+
 }  // namespace
 
 std::vector<pid_t> descendants_of(const std::vector<pid_t>& roots) {
@@ -57,11 +62,12 @@ std::vector<pid_t> descendants_of(const std::vector<pid_t>& roots) {
 
 std::vector<pid_t> descendants() {
   // What loses its parent becomes our child: without a child there is no descendant, and no need to
-  // look at all processes.
-  siginfo_t child{};
-  if (::waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD)
-    return {};
-  return descendants_of({::getpid()});
+  // look at all processes. With one, some are found; unless one lost its parent while we looked, after
+  // its turn and before its parent's.
+  constexpr int most_looks = 10;  // /proc may not be there at all
+  for (int look = 0; look < most_looks && has_child(); ++look)
+    if (auto found = descendants_of({::getpid()}); !found.empty()) return found;
+  return {};
 }
 
 }  // namespace jetpack
