@@ -161,6 +161,16 @@ def test_a_large_cluster(open_page, hub, record_property):
              "that the one node is fetched, and not the whole list")
 
 
+def test_who_was_never_in_contact_is_not_the_longest_silent(open_page, hub):
+    hub.enroll("execute-2", "execute-3")
+    hub.log("of the first")
+    hub.say("log", {"level": "info", "message": "of the second"}, "execute-2")
+    page = open_page("/clusters/demo?sort=-contact")
+    page.wait_for_nodes("execute-1", "execute-2", "execute-3")
+    page.open("/clusters/demo?sort=contact")
+    page.wait_for_nodes("execute-2", "execute-1", "execute-3")
+
+
 def test_the_list_takes_the_height(open_page, hub):
     """What is folded away gives its room to the nodes, and stays so."""
     hub.say("installation", {"status": "ok"})

@@ -66,6 +66,8 @@ def test_which_check_fails_in_which_rack(open_page, ill):
     assert {key: number for key, (number, _) in found.items()} == {
         **{(check, status): len(ILL[check]) for check, status, _ in CHECKS}, ("Node", "Silent"): 3}
     assert list(found)[0] == ("Node", "Silent")
+    urgent = sum(len(ILL[check]) for check, status, _ in CHECKS if status == "Error") + 3
+    wait_for(lambda: page.browser.title == f"({urgent}) demo – jetpack hub", "the number in the title")
     page.picture("problems")
 
     # One click: the nodes.

@@ -81,6 +81,15 @@ export function orderOf(by) {
   return (a, b) => natural.compare(propertyText(a, key), propertyText(b, key));
 }
 
+// Compares nodes for an order, either way round. Those that were never in contact come last: they are
+// not the longest silent.
+export function comparison({ by, isReversed }) {
+  const order = orderOf(by);
+  const sign = isReversed ? -1 : 1;
+  const never = (node) => Number(by === "contact" && node.contact === 0);
+  return (a, b) => never(a) - never(b) || sign * order(a, b) || natural.compare(a.name, b.name);
+}
+
 // Smallest first; for times the newest.
 const ORDERS = {
   worst: (a, b) => badness(a) - badness(b),

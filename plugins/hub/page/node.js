@@ -17,6 +17,8 @@ function fact(name, value) {
   return made;
 }
 
+let inClipboard = ""; // what was copied last: the facts are drawn again at each change
+
 // A text that people carry elsewhere, with a button that copies it.
 function copied(text) {
   if (!text) return "–";
@@ -25,14 +27,18 @@ function copied(text) {
   button.type = "button";
   button.value = text;
   button.setAttribute("aria-label", `Copy ${text}`);
+  button.toggleAttribute("data-done", text === inClipboard);
   made.append(make("span", "mono", text), button);
   return made;
 }
 
 function copyClicked({ target }) {
   if (!target.matches("button.copy")) return;
-  copy(target.value, () => { target.dataset.done = "yes"; },
-    () => getSelection().selectAllChildren(target.previousElementSibling));
+  copy(target.value, () => {
+    inClipboard = target.value;
+    for (const button of element("node-facts").querySelectorAll("button.copy"))
+      button.toggleAttribute("data-done", button.value === inClipboard);
+  }, () => getSelection().selectAllChildren(target.previousElementSibling));
 }
 
 // "terminate by demo/execute-1, 5 min. ago: unhealthy"

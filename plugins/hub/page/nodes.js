@@ -1,12 +1,12 @@
 // nodes.js: the list of a cluster's nodes: filtered, sorted, and drawn only where it is visible, so
 // that a large cluster costs no more of the page than a small one.
-import { count, element, make, natural, nodePath, setText } from "./dom.js";
+import { count, element, make, nodePath, setText } from "./dom.js";
 import { actOn, copyNames } from "./actions.js";
 import { Columns } from "./columns.js";
 import { compile } from "./filter.js";
 import { oneAtATime, soon } from "./hub.js";
 import { recall, remember } from "./memory.js";
-import { Nodes, orderOf } from "./node-data.js";
+import { Nodes, comparison, orderOf } from "./node-data.js";
 import { fill } from "./node-row.js";
 
 const MOST_SINGLE = 8;  // changed nodes that are fetched one by one, rather than all again
@@ -264,10 +264,8 @@ export class NodeList {
   }
 
   #update() {
-    const sign = this.#order.isReversed ? -1 : 1;
-    const compare = orderOf(this.#order.by);
     this.#view = [...this.#nodes.all.values()].filter((node) => this.#passes(node))
-      .sort((a, b) => sign * compare(a, b) || natural.compare(a.name, b.name));
+      .sort(comparison(this.#order));
     this.#draw();
     this.#showCount();
   }

@@ -23,6 +23,14 @@ function* problemsOf(node) {
       kind: CONDITIONS.get(status) ?? "", since, message, place: 1 + rank(CONDITIONS, status) };
 }
 
+// How many nodes need someone, where a tab shows it.
+function showInTitle(nodes) {
+  const urgent = ["error", "silent"];
+  const ill = nodes.filter((node) => [...problemsOf(node)].some(({ kind }) => urgent.includes(kind)));
+  const title = `${cluster} – jetpack hub`;
+  document.title = ill.length > 0 ? `(${count(ill.length)}) ${title}` : title;
+}
+
 export class Problems {
   #choose;       // called with a filter
   #wantProperty; // called with the key that the list has to read
@@ -135,6 +143,7 @@ export class Problems {
 
   show(nodes) {
     this.#nodes = nodes;
+    showInTitle(nodes);
     const groups = this.#groups();
     replaceIfChanged(element("problems").tBodies[0],
       groups.slice(0, MOST_GROUPS).map((group) => this.#row(group)));
