@@ -36,7 +36,7 @@ class ByteRate {
 
   // Bytes that count. What could not be stored, for no fault of the sender's, is sent again: it is
   // given back.
-  using Taken = Held<ByteRate>;
+  using Taken = Portion<ByteRate>;
 
   // Throws OverRate. More than an hour's bytes at once are never let through.
   [[nodiscard]] Taken take(const std::string& sender, uint64_t bytes);

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "common/held.hpp"
+#include "common/portion.hpp"
 
 namespace jetpack::hub {
 
@@ -39,7 +39,7 @@ class Quota {
   Quota(const Quota&) = delete;
   Quota& operator=(const Quota&) = delete;
 
-  using Share = Held<Quota>;
+  using Share = Portion<Quota>;
 
   // Throws OverLimit.
   Share take(const std::string& owner, bool is_administrator, uint64_t amount = 1);

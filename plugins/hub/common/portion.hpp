@@ -10,21 +10,21 @@ namespace jetpack::hub {
 // An amount that an owner holds of a Giver, which outlives it. Given back when it is destroyed,
 // unless it is kept.
 template <class Giver>
-class Held {
+class Portion {
  public:
-  Held(Giver& giver, std::string owner, uint64_t amount)
+  Portion(Giver& giver, std::string owner, uint64_t amount)
       : giver_(&giver), owner_(std::move(owner)), amount_(amount) {}
-  Held(Held&& other) noexcept
+  Portion(Portion&& other) noexcept
       : giver_(std::exchange(other.giver_, nullptr)),
         owner_(std::move(other.owner_)),
         amount_(other.amount_) {}
-  Held& operator=(Held&& other) noexcept {
+  Portion& operator=(Portion&& other) noexcept {
     std::swap(giver_, other.giver_);
     std::swap(owner_, other.owner_);
     std::swap(amount_, other.amount_);
     return *this;
   }
-  ~Held() {
+  ~Portion() {
     if (giver_ != nullptr) giver_->give_back(owner_, amount_);
   }
 
