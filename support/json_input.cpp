@@ -17,8 +17,8 @@ namespace jetpack::support {
 
 namespace {
 
-// Small enough for the processor's cache, large enough to make system calls negligible.
-constexpr size_t max_piece = 64 << 10;
+// Small enough for the processor's first cache, large enough to make system calls negligible.
+constexpr size_t max_piece = 16 << 10;
 constexpr size_t padding_size = json_scan_padding;
 
 // What to do about it: what is no file, such as a request's body, cannot be fixed here.

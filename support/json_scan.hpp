@@ -36,7 +36,7 @@ inline const char* end_of_spaces(const char* at) {
   for (;; at += sizeof(__m128i)) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
     const auto equal = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, spaces)));
-    if (equal != 0xFFFF) return at + std::countr_one(equal);
+    if (const unsigned others = equal ^ 0xFFFF; others != 0) return at + std::countr_zero(others);
   }
 }
 
@@ -85,11 +85,13 @@ inline const char* end_of_spaces(const char* at) {
 inline const char* end_of_json_space(const char* at) {
   const auto is_seen = [](char c) { return static_cast<unsigned char>(c) > ' '; };
   if (is_seen(*at)) return at;
-  if (*at == ' ' && is_seen(at[1])) return at + 1;
-  do {
-    if (!is_json_space(*at)) return at;
+  // The end of a line, with what the next one begins with; or a single space.
+  if (*at == '\n') {
     at = end_of_spaces(at + 1);
-  } while (!is_seen(*at));
+  } else if (*at == ' ' && is_seen(at[1])) {
+    ++at;
+  }
+  while (!is_seen(*at) && is_json_space(*at)) at = end_of_spaces(at + 1);
   return at;
 }
 

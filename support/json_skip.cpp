@@ -96,19 +96,19 @@ void JsonReader::skip_plain(Inside& inside) {
   char close = inside.close();
   for (;;) {
     const char* to = end_of_json_space(at);
-    if (next != Inside::Next::element && *to == close) {
+    if (next == Inside::Next::separator && *to == ',') {
+      at = to + 1;
+      next = Inside::Next::element;
+      to = end_of_json_space(at);
+    } else if (next != Inside::Next::element && *to == close) {
       at = to + 1;
       leave(inside);
       next = Inside::Next::separator;
       if (inside.is_left()) break;
       close = inside.close();
       continue;
-    }
-    if (next == Inside::Next::separator) {
-      if (*to != ',') break;
-      at = to + 1;
-      next = Inside::Next::element;
-      to = end_of_json_space(at);
+    } else if (next == Inside::Next::separator) {
+      break;
     }
     if (close == '}') to = behind_name(to);
     if (to == nullptr) break;
