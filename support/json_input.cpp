@@ -17,9 +17,9 @@ namespace jetpack::support {
 
 namespace {
 
-// Small enough for the processor's cache, large enough to make system calls negligible.
-constexpr size_t max_piece = 64 << 10;
-constexpr size_t padding_size = sizeof(uint64_t);
+// Small enough for the processor's first cache, large enough to make system calls negligible.
+constexpr size_t max_piece = 16 << 10;
+constexpr size_t padding_size = json_scan_padding;
 
 // What to do about it: what is no file, such as a request's body, cannot be fixed here.
 std::string_view remedy_for(std::string_view name) {

@@ -12,12 +12,6 @@
 
 namespace jetpack::support {
 
-namespace {
-
-bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-
-}  // namespace
-
 std::optional<JsonReader::Selection> JsonReader::Selection::below(std::string_view name) const {
   if (all || rest == name) return Selection{{}, true};
   if (rest.starts_with(name) && rest[name.size()] == '.')
@@ -149,47 +143,6 @@ void JsonReader::count(size_t bytes) {
                                   " MiB; request a single key");
 }
 
-// Skips a value, checking only its syntax.
-void JsonReader::skip_value() {
-  switch (next_token()) {
-    case '{':
-      for (bool more = enter('}'); more; more = continues('}')) {
-        expect_name();
-        skip_string();
-        expect(':');
-        skip_value();
-      }
-      --depth_;
-      return;
-    case '[':
-      for (bool more = enter(']'); more; more = continues(']')) skip_value();
-      --depth_;
-      return;
-    case '"':
-      return skip_string();
-    case 't':
-      return pass_word("true");
-    case 'f':
-      return pass_word("false");
-    case 'n':
-      return pass_word("null");
-    default:
-      skip_number();
-  }
-}
-
-// As pass_number(), and quick where it is nothing but digits.
-void JsonReader::skip_number() {
-  const char* const start = input_.mark();
-  if (const char first = input_.peek_in_piece(); first >= '1' && first <= '9') {
-    input_.advance_while(is_digit);
-    const char next = input_.peek_in_piece();
-    if (next == ',' || next == '\n' || next == '}' || next == ']') return;
-    input_.go_back(start);
-  }
-  pass_number();
-}
-
 void JsonReader::expect_name() {
   if (next_token() != '"') input_.fail("expected a member's name in quotes");
 }
@@ -254,7 +207,7 @@ char JsonReader::next_after_space() {
       if (next > ' ') return next;
     }
     next = input_.peek();
-    if (!is_space(next)) return next;
+    if (!is_json_space(next)) return next;
     input_.advance();
   }
 }

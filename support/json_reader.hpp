@@ -1,6 +1,7 @@
 // Reads a JSON document, or the part of it that a dotted key leads to, from its bytes.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,7 +41,39 @@ class JsonReader {
   void read_number();
   void keep(std::string_view text);
   void count(size_t bytes);
+
+  // Between two parts of a value that is skipped.
+  class Inside {
+   public:
+    enum class Next {
+      first,
+      element,
+      separator
+    };  // and an end, but where an element has to follow
+    Next next = Next::first;
+
+    void open(bool is_object) {
+      is_object_[++depth_] = is_object;
+      next = Next::first;
+    }
+    void leave() {
+      --depth_;
+      next = Next::separator;
+    }
+    bool is_left() const { return depth_ == 0; }
+    bool is_object() const { return is_object_[depth_]; }
+    char close() const { return is_object() ? '}' : ']'; }
+
+   private:
+    std::array<bool, max_json_depth + 1> is_object_;  // of those that are open, from 1
+    unsigned depth_ = 0;
+  };
+
   void skip_value();
+  void skip_plain(Inside& inside);
+  void skip_closely(Inside& inside);
+  void leave(Inside& inside);
+  void skip_scalar(char first);
 
   void expect_name();
   // Skips a string; with `keeps`, stores its decoded text in scratch_.
@@ -61,7 +94,6 @@ class JsonReader {
     if (!input_.pass(word)) pass_letters(word);
   }
   void pass_letters(std::string_view word);
-  void skip_number();
   void append(std::string_view run);
 
   char next_token() {

@@ -48,8 +48,8 @@ std::string server_in(const std::string& url) {
   return url.substr(0, url.find_first_of("/?", start + 3));
 }
 
-// Keeps SIGPIPE from this thread while it lives: OpenSSL writes to a connection that the other side
-// may have closed, and the caller may want the signal for its own pipes.
+// Keeps SIGPIPE from this thread while it lives: OpenSSL, unlike libcurl, writes to a connection that the
+// other side may have closed, and the caller may want the signal for its own pipes.
 class NoPipeSignal {
  public:
   NoPipeSignal() {
@@ -273,9 +273,7 @@ Client::Client(const Halt* halt) : halt_(halt), handle_(std::make_unique<Handle>
 }
 
 Client::Client() : Client(nullptr) {}
-
 Client::Client(const Halt& halt) : Client(&halt) {}
-
 Client::~Client() = default;
 
 namespace {
@@ -365,7 +363,9 @@ Response Client::perform(const Settings& settings, const Request& request, uint6
     Exchange exchange(request, max_body, sink, halt_);
     exchange.attach(handle);
     CURLcode code = [&] {
-      const NoPipeSignal quiet;
+      std::optional<NoPipeSignal> quiet;
+      if (request.url.starts_with("https:") || settings.proxy.starts_with("https:"))
+        quiet.emplace();
       return curl_easy_perform(handle);
     }();
     exchange.rethrow();

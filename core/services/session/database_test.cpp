@@ -3,8 +3,13 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+#include <optional>
+#include <string>
+
 #include <doctest/doctest.h>
 
+#include "support/files.hpp"
 #include "support/testing/temporary_directory.hpp"
 
 namespace jetpack::session {
@@ -54,6 +59,40 @@ TEST_CASE("a FIFO in the place of the database or of its log is an error at once
   Database(path, flags, patience).execute("PRAGMA journal_mode = WAL; CREATE TABLE a(x)");
   REQUIRE(::mkfifo((path + "-wal").c_str(), 0600) == 0);
   CHECK_THROWS_AS(Database(path, flags, patience).integer("SELECT count(*) FROM a"), Error);
+}
+
+TEST_CASE("a log that is emptied keeps its room, unless that is much, and has nothing in it") {
+  const support::TemporaryDirectory directory;
+  const std::string path = directory.file("db"), log = path + "-wal";
+  const auto size = [&] { return std::filesystem::file_size(log); };
+  std::optional<Database> database(std::in_place, path, flags, patience);
+  database->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE a(x)");
+  // Both are needed for a log to stay when the last process leaves.
+  int persist = 1;
+  sqlite3_file_control(database->handle(), "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+  sqlite3_db_config(database->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  const auto before = size();
+  for (int round = 0; round < 2; ++round) {
+    database->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    CHECK(size() == before);
+    CHECK(support::read_file(log, 1 << 20)->substr(0, 32) == std::string(32, '\0'));
+  }
+  // It is read as an empty one, and written from its start.
+  Database other(path, flags, patience);
+  CHECK(other.integer("SELECT count(*) FROM a") == 0);
+  other.execute("INSERT INTO a VALUES(1)");
+  CHECK(size() == before);
+  CHECK(database->integer("SELECT count(*) FROM a") == 1);
+  database.reset();
+  database.emplace(path, flags, patience);
+  CHECK(database->integer("SELECT count(*) FROM a") == 1);
+  CHECK(database->integer(
+            "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'") == 1);
+
+  database->execute("INSERT INTO a VALUES(zeroblob(2000000))");
+  CHECK(size() > 2'000'000);
+  database->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  CHECK(size() == 0);
 }
 
 }  // namespace jetpack::session

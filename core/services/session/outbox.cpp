@@ -20,8 +20,8 @@ namespace {
 // commit costs one sync, and what the first process after a quiet time has to read is small.
 constexpr int max_log_pages = 64;
 
-// After each commit. Emptied for good, because that a log was copied back is known only as long as
-// some process has it open. When others read it now, a later commit will do.
+// After each commit. Emptied for good (see truncate_file() in database.cpp), because that a log was
+// copied back is known only as long as some process has it open. When others read it now, a later commit will do.
 int empty_log(void*, sqlite3* handle, const char* name, int pages) {
   if (pages < max_log_pages) return SQLITE_OK;
   sqlite3_busy_timeout(handle, 0);

@@ -417,6 +417,11 @@ TEST_CASE("on a full disk what was delivered is remembered, and removed when the
   {
     Outbox outbox(options(disk.directory()));
     for (int i = 0; i < 100; ++i) outbox.add(message());
+    // The log as a new one is, without room.
+    jetpack::session::Database raw(std::filesystem::canonical(disk.directory().file("outbox.db")),
+                                   SQLITE_OPEN_READWRITE, std::chrono::seconds(10));
+    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    std::filesystem::resize_file(disk.directory().file("outbox.db-wal"), 0);
     disk.fill();
     CHECK(take_all(outbox).size() == 100);
     CHECK(outbox.remove_remembered().has_value());
@@ -430,6 +435,17 @@ TEST_CASE("on a full disk what was delivered is remembered, and removed when the
   CHECK_FALSE(outbox.remove_remembered().has_value());
   CHECK_NOTHROW(outbox.add(message(big(100000))));
   CHECK(Outbox(options(disk.directory())).oldest(all, 10, mib).size() == 1);
+}
+
+TEST_CASE("on a full disk the log's own room is enough to remove what was delivered") {
+  const SmallDisk disk("1m");
+  if (!disk) return;
+  Outbox outbox(options(disk.directory()));
+  for (int i = 0; i < 100; ++i) outbox.add(message());
+  disk.fill();
+  CHECK(take_all(outbox).size() == 100);
+  CHECK_FALSE(outbox.remove_remembered().has_value());
+  CHECK_NOTHROW(outbox.add(message()));
 }
 
 TEST_CASE("a disk that the queue has filled recovers by itself") {

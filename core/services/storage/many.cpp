@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "services/storage/names.hpp"
 #include "services/storage/range_guard.hpp"
 #include "services/storage/wanted.hpp"
+#include "services/storage/whole_file.hpp"
 #include "support/encoding.hpp"
 
 namespace jetpack::storage {
@@ -36,14 +38,16 @@ constexpr uint64_t worth_of_try = 64 << 10;
 // One blob on its way into its file. What is incomplete is not kept: it is small.
 class SmallFile {
  public:
-  SmallFile(const Wanted& wanted, const std::function<void()>& wait)
-      : file_(open_partial(wanted, wait)), blob_(wanted.blob) {
+  // `wait` is for PartialFile, and must outlive this.
+  SmallFile(const Wanted& wanted, LastDirectory::Held directory, const std::function<void()>& wait)
+      : wanted_(&wanted), blob_(wanted.blob), directory_(std::move(directory)), wait_(&wait) {
+    if (!is_in_memory()) file_.emplace(open_partial(wanted, wait));
     restart();
   }
   SmallFile(const SmallFile&) = delete;
   SmallFile& operator=(const SmallFile&) = delete;
   ~SmallFile() {
-    if (!is_finished_) file_.discard();
+    if (file_ && !is_finished_) file_->discard();
   }
 
   uint64_t at() const { return at_; }
@@ -62,7 +66,7 @@ class SmallFile {
     held_.clear();
     md5_ = Md5();
     if (is_in_memory()) held_.reserve(blob_->bytes);
-    file_.resume({blob_->name, blob_->etag, blob_->bytes}, true);
+    if (file_) file_->resume({blob_->name, blob_->etag, blob_->bytes}, true);
   }
 
   void take(std::string_view data) {
@@ -81,8 +85,15 @@ class SmallFile {
   Md5Digest digest() { return is_in_memory() ? md5_of(held_) : md5_.finish(); }
 
   void finish() {
+    if (!file_) {
+      const std::string& path = wanted_->below;
+      if (directory_ && create_whole(directory_->get(), path.substr(path.rfind('/') + 1), held_))
+        return;
+      file_.emplace(open_partial(*wanted_, *wait_));
+      file_->resume({blob_->name, blob_->etag, blob_->bytes}, true);
+    }
     flush();
-    file_.finish();
+    file_->finish();
     is_finished_ = true;
   }
 
@@ -90,12 +101,15 @@ class SmallFile {
   void flush() {
     const uint64_t begin = at_ - held_.size();
     for (size_t done = 0; done < held_.size(); done += write_unit)
-      file_.write_at(begin + done, std::string_view(held_).substr(done, write_unit));
+      file_->write_at(begin + done, std::string_view(held_).substr(done, write_unit));
     held_.clear();
   }
 
-  PartialFile file_;
+  const Wanted* wanted_;
   const BlobInfo* blob_;
+  LastDirectory::Held directory_;
+  const std::function<void()>* wait_;
+  std::optional<PartialFile> file_;
   RangeGuard guard_;
   uint64_t at_ = 0;
   // Not yet written: all of it, or the end, as pieces from the network are short.
@@ -123,7 +137,7 @@ class Many {
  private:
   void work();
   void start();
-  void fetch_one(Wanted& wanted);
+  void fetch_one(Wanted& wanted, LastDirectory& directory);
   void keep_failure(Wanted& wanted, const std::function<void()>& step);
   void check_later(Arrived arrived);
   void check(std::vector<Arrived> arrived);
@@ -137,6 +151,9 @@ class Many {
   const std::vector<Wanted*>* wanted_;
   OnFailure policy_;
   uint64_t total_ = 0;
+  const std::function<void()> wait_ = [this] {
+    if (azure_->halt().is_set()) throw Error(Errc::failed, "it was cancelled");
+  };
   std::atomic<uint64_t> received_ = 0;
   std::atomic<size_t> next_ = 0;
   std::mutex mutex_;  // of what follows
@@ -203,15 +220,13 @@ void Many::fill(SmallFile& file, const BlobInfo& blob) {
   }
 }
 
-void Many::fetch_one(Wanted& wanted) {
+void Many::fetch_one(Wanted& wanted, LastDirectory& directory) {
   const BlobInfo& blob = *wanted.blob;
   if (is_there(wanted)) {
     received_.fetch_add(blob.bytes, std::memory_order_relaxed);
     return;
   }
-  Arrived arrived{&wanted, std::make_unique<SmallFile>(wanted, [this] {
-                    if (azure_->halt().is_set()) throw Error(Errc::failed, "it was cancelled");
-                  })};
+  Arrived arrived{&wanted, std::make_unique<SmallFile>(wanted, directory.of(wanted), wait_)};
   fill(*arrived.file, blob);
   if (arrived.file->is_in_memory()) return check_later(std::move(arrived));
   settle(arrived, arrived.file->digest());
@@ -275,9 +290,10 @@ void Many::keep_failure(Wanted& wanted, const std::function<void()>& step) {
 }
 
 void Many::work() {
+  LastDirectory directory;
   for (size_t at = next_++; at < wanted_->size() && !azure_->halt().is_set(); at = next_++) {
     Wanted& wanted = *(*wanted_)[at];
-    keep_failure(wanted, [&] { fetch_one(wanted); });
+    keep_failure(wanted, [&] { fetch_one(wanted, directory); });
   }
   check(take_unchecked());
   const std::lock_guard lock(mutex_);

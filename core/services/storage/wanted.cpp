@@ -16,11 +16,10 @@
 
 namespace jetpack::storage {
 
-PartialFile open_partial(const Wanted& wanted, const std::function<void()>& wait) {
-  if (wanted.root < 0) return {wanted.path, wait};
+support::Fd open_directory(const Wanted& wanted) {
   support::Fd directory =
       support::create_directories_below(wanted.root, support::parent_directory(wanted.below));
-  if (directory) return {wanted.path, wait, std::move(directory)};
+  if (directory) return directory;
   const int error = errno;
   const Errc code = error == EACCES || error == EPERM || error == EROFS ? Errc::denied
                     : error == ENOSPC || error == EDQUOT                ? Errc::unavailable
@@ -32,6 +31,11 @@ PartialFile open_partial(const Wanted& wanted, const std::function<void()>& wait
                              ? "; a symbolic link or a file is in its place, which is neither "
                                "followed nor replaced; remove it"
                              : ""));
+}
+
+PartialFile open_partial(const Wanted& wanted, const std::function<void()>& wait) {
+  if (wanted.root < 0) return {wanted.path, wait};
+  return {wanted.path, wait, open_directory(wanted)};
 }
 
 bool is_there(Wanted& wanted) {

@@ -6,8 +6,12 @@
 
 #include "services/storage/partial_file.hpp"
 #include "services/storage/store.hpp"
+#include "support/files.hpp"
 
 namespace jetpack::storage {
+
+// The directory of a file below a root, created with all its parents. Throws Error.
+support::Fd open_directory(const Wanted& wanted);
 
 // The file while it grows. Throws Error when it cannot be there; see PartialFile for `wait`.
 PartialFile open_partial(const Wanted& wanted, const std::function<void()>& wait);

@@ -1,0 +1,91 @@
+// Tests of files that appear with all that is in them.
+#include "services/storage/whole_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <iterator>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "support/files.hpp"
+#include "support/testing/temporary_directory.hpp"
+
+namespace jetpack::storage {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+support::Fd opened(const std::string& path) {
+  return support::Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+size_t count_of(const std::string& path) {
+  return static_cast<size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
+}
+
+}  // namespace
+
+TEST_CASE("a file appears with all that is in it, and with the mode of a new one") {
+  const support::TemporaryDirectory directory;
+  const auto at = opened(directory.path());
+  const mode_t before = ::umask(027);
+  const std::string long_text(100'000, 'x');
+  const bool has_nameless =
+      create_whole(at.get(), "a", long_text) && create_whole(at.get(), "b", "");
+  ::umask(before);
+  // Where /tmp has no files without a name, nothing may be there.
+  CHECK(count_of(directory.path()) == (has_nameless ? 2 : 0));
+  if (!has_nameless) return;
+  CHECK(support::read_file(directory.file("a"), 1 << 20) == long_text);
+  CHECK(support::read_file(directory.file("b"), 1 << 20) == "");
+  CHECK((fs::status(directory.file("a")).permissions() & fs::perms::all) == fs::perms{0640});
+  CHECK(fs::hard_link_count(directory.file("a")) == 1);
+}
+
+TEST_CASE("what has the name stays as it is") {
+  const support::TemporaryDirectory directory;
+  const auto at = opened(directory.path());
+  directory.write("file", "old");
+  fs::create_directory(directory.file("directory"));
+  fs::create_symlink("nowhere", directory.file("link"));
+  for (const char* name : {"file", "directory", "link", ".", "..", "", "no/such"})
+    CHECK_FALSE(create_whole(at.get(), name, "new"));
+  CHECK(support::read_file(directory.file("file"), 100) == "old");
+  CHECK(fs::is_empty(directory.file("directory")));
+  CHECK(fs::is_symlink(directory.file("link")));
+  CHECK(count_of(directory.path()) == 3);
+}
+
+TEST_CASE("where no file can be created, none is") {
+  const auto proc = opened("/proc");
+  CHECK_FALSE(create_whole(proc.get(), "jetpack-test", "x"));
+}
+
+TEST_CASE("the last directory is kept open, and another one is opened") {
+  const support::TemporaryDirectory directory;
+  const auto at = opened(directory.path());
+  const BlobInfo blob;
+  const auto wanted = [&](const char* below) {
+    Wanted one{&blob, directory.file(below)};
+    one.root = at.get();
+    one.below = below;
+    return one;
+  };
+  LastDirectory last;
+  const auto first = last.of(wanted("a/b/1"));
+  CHECK(last.of(wanted("a/b/2")) == first);
+  const auto second = last.of(wanted("a/1"));
+  CHECK(second != first);
+  CHECK(last.of(wanted("3")) != second);
+  CHECK(fs::is_directory(directory.file("a/b")));
+  // What holds the first one may still use it.
+  CHECK(::faccessat(first->get(), ".", F_OK, 0) == 0);
+  CHECK(last.of(Wanted{&blob, "anywhere"}) == nullptr);
+}
+
+}  // namespace jetpack::storage
