@@ -4,12 +4,10 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstddef>
 #include <optional>
@@ -214,18 +212,6 @@ long seccomp(unsigned operation, unsigned long flags, void* argument) {
 }
 
 }  // namespace
-
-bool can_count_forks() {
-  utsname system{};
-  if (bare::uname(&system) != 0) return false;
-  const std::string_view release(system.release);
-  int major = 0, minor = 0;
-  const auto dot = std::from_chars(release.begin(), release.end(), major);
-  if (dot.ec != std::errc() || dot.ptr == release.end() || *dot.ptr != '.' ||
-      std::from_chars(dot.ptr + 1, release.end(), minor).ec != std::errc())
-    return false;
-  return major > 5 || (major == 5 && minor >= 5);
-}
 
 std::vector<sock_filter> call_filter(const std::vector<std::string>& granted, pid_t monitor,
                                      bool counts_forks) {

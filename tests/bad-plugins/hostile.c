@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef NOTE
@@ -93,6 +94,29 @@ static void storm(int in_own_session) {
   }
   say_number("started", started);
   say_number("denied", denied);
+}
+
+/* What a process of its own has: descriptors of its own, and a thread that the C library knows. */
+static void show_itself(void) {
+  long asking = 0;
+  for (int fd = 3; fd < 256; ++fd) {
+    char link[64], target[64] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (readlink(link, target, sizeof target - 1) < 0) continue;
+    asking += strstr(target, "seccomp") != NULL || strstr(target, "eventpoll") != NULL;
+  }
+  say_number("asking", asking);
+  clockid_t clock;
+  struct timespec time;
+  say_result("clock", pthread_getcpuclockid(pthread_self(), &clock) | clock_gettime(clock, &time));
+  void* robust_list = NULL;
+  size_t size = 0;
+  syscall(__NR_get_robust_list, 0, &robust_list, &size);
+  say_number("robust", robust_list != NULL);
+}
+
+static void close_all(int from) {
+  for (int fd = from; fd < 256; ++fd) close(fd);
 }
 
 static void daemonize(void) {
@@ -265,6 +289,11 @@ static void not_end(void) {
 
 static void use_too_much(void) {
   if (is("storm")) storm(0);
+  if (is("storm-without-descriptors")) {
+    close_all(3);
+    storm(0);
+  }
+  if (is("show-itself")) show_itself();
   if (is("storm-of-daemons")) storm(1);
   if (is("daemon")) daemonize();
   if (is("allocate-10-gb")) say(malloc((size_t)10 << 30) == NULL ? "denied\n" : "given\n");
@@ -281,8 +310,7 @@ static void use_too_much(void) {
     close(STDERR_FILENO);
     abort();
   }
-  if (is("close-all"))
-    for (int fd = 0; fd < 256; ++fd) close(fd);
+  if (is("close-all")) close_all(0);
   if (is("last-words")) {
     fputs("assertion failed: the end\n", stderr);
     abort();

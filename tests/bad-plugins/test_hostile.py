@@ -135,11 +135,17 @@ def numbers(result):
     return {line.split()[0]: int(line.split()[1]) for line in result.stdout.splitlines()}
 
 
-def test_a_fork_storm_is_bounded(run):
-    result = run("storm")
+@pytest.mark.parametrize("case", ["storm", "storm-without-descriptors"])
+def test_a_fork_storm_is_bounded(run, case):
+    result = run(case)
     assert (result.returncode, result.stderr) == (0, ""), result
     assert 1 <= numbers(result)["started"] <= 20
     assert numbers(result)["denied"] >= 280
+
+
+def test_its_process_is_as_after_a_fork(run):
+    result = run("show-itself")
+    assert (result.returncode, result.stdout) == (0, "asking 0\nclock allowed\nrobust 1\n"), result
 
 
 def test_a_storm_of_daemons_is_bounded_and_ended(run):
