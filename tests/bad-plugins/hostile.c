@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -141,6 +142,15 @@ static void kill_monitor(pid_t target, int signal) {
 
 static void use_memory(size_t piece, size_t pieces) {
   for (size_t i = 0; i < pieces; ++i) memset(malloc(piece), 1, piece);
+}
+
+/* As runtimes of languages do: much is reserved, and what is needed of it is made writable. */
+static void use_reserved_memory(void) {
+  const size_t size = (size_t)64 << 30;
+  char* reserved = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  say_result("reserve", reserved == MAP_FAILED);
+  say_result("use a little", mprotect(reserved, 1 << 20, PROT_READ | PROT_WRITE));
+  say_result("use much", mprotect(reserved, (size_t)10 << 30, PROT_READ | PROT_WRITE));
 }
 
 static void open_files(void) {
@@ -297,6 +307,7 @@ static void use_too_much(void) {
   if (is("storm-of-daemons")) storm(1);
   if (is("daemon")) daemonize();
   if (is("allocate-10-gb")) say(malloc((size_t)10 << 30) == NULL ? "denied\n" : "given\n");
+  if (is("reserve-64-gb")) use_reserved_memory();
   if (is("memory-bomb")) use_memory((size_t)16 << 20, 256);
   if (is("files")) open_files();
   if (is("much-stderr")) write_much(STDERR_FILENO);

@@ -166,6 +166,7 @@ def test_a_thread_that_goes_on_ends_with_the_command(run):
 
 def test_memory_is_limited(run):
     assert run("allocate-10-gb").stdout == "denied\n"
+    assert run("reserve-64-gb").stdout == "reserve allowed\nuse a little allowed\nuse much Cannot allocate memory\n"
 
 
 def test_open_files_are_limited(run):
