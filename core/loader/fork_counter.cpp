@@ -36,6 +36,7 @@ struct Answer {
 constexpr uint32_t go_on = 1;  // SECCOMP_USER_NOTIF_FLAG_CONTINUE
 constexpr unsigned long receive = _IOWR('!', 0, Question);
 constexpr unsigned long send = _IOWR('!', 1, Answer);
+constexpr unsigned long is_waiting = _IOW('!', 2, uint64_t);
 
 // Newer than the oldest headers that we are built with.
 constexpr long call_close_range = 436;       // Linux 5.9
@@ -91,6 +92,12 @@ void ForkCounter::add_listener(const support::Fd& desk, const support::Fd& liste
   epoll_event event{EPOLLIN, {}};
   event.data.fd = listener.get();
   if (bare::epoll_add(desk.get(), listener.get(), &event) != 0) fail("cannot count forks");
+}
+
+bool ForkCounter::is_listener(int fd) {
+  // There is no question of this number.
+  const uint64_t none = 0;
+  return ::ioctl(fd, is_waiting, &none) != 0 && errno == ENOENT;
 }
 
 void ForkCounter::answer() {

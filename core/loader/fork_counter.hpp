@@ -30,6 +30,9 @@ class ForkCounter {
   // In the child. Throws Errc::unavailable.
   static void add_listener(const support::Fd& desk, const support::Fd& listener);
 
+  // Whether it is one, of our own table.
+  static bool is_listener(int fd);
+
   // `count` says how many processes there are now. It is asked only when so many were forked since
   // that there could be `most`.
   ForkCounter(support::Fd desk, uint64_t most, std::function<uint64_t()> count)

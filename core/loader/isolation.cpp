@@ -112,7 +112,7 @@ class Isolated {
 
   void hand_over(const std::optional<support::Fd>& listener) {
     if (listener) ForkCounter::add_listener(desk_, *listener);
-    record_.asks = listener.has_value();
+    record_.listener = listener ? listener->get() : 0;
     take_own_descriptors();
   }
 

@@ -128,8 +128,13 @@ Monitor::Monitor(const Isolation& isolation, const ReturnRecord& record,
                    [this] { return tree_.processes().size(); });
 }
 
-// The kernel does not ask us: it cannot, or the child has not come so far yet.
-bool Monitor::counts_itself() const { return is_set(isolation_.limits.processes) && !record_.asks; }
+// The kernel does not ask us: it cannot, or the child has not come so far yet. The plugin could have
+// written the record.
+bool Monitor::counts_itself() {
+  if (!is_set(isolation_.limits.processes)) return false;
+  is_asked_ = is_asked_ || (forks_ && ForkCounter::is_listener(record_.listener));
+  return !is_asked_;
+}
 
 Ending Monitor::watch() {
   while (!has_ended_) {
@@ -142,7 +147,7 @@ Ending Monitor::watch() {
   return ending();
 }
 
-int Monitor::milliseconds_left() const {
+int Monitor::milliseconds_left() {
   auto left = milliseconds(-1);
   if (deadline_)
     left = std::max(std::chrono::ceil<milliseconds>(*deadline_ - Clock::now()), milliseconds(0));

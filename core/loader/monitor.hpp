@@ -19,7 +19,7 @@ namespace jetpack {
 
 // Written by the child, in memory that it shares with the monitor.
 struct ReturnRecord {
-  volatile bool asks;  // the monitor, before each fork
+  volatile int listener;  // where the kernel asks before each fork; 0: it does not
   volatile bool has_returned;
   volatile int code;
 };
@@ -70,8 +70,8 @@ class Monitor {
   using Clock = std::chrono::steady_clock;
 
   void wait_for_events();
-  int milliseconds_left() const;
-  bool counts_itself() const;
+  int milliseconds_left();
+  bool counts_itself();
   void pass_signal_on();
   void reap();
   void keep_limits();
@@ -88,6 +88,7 @@ class Monitor {
   const MonitoredTree& tree_;
   Child child_;
   std::optional<ForkCounter> forks_;
+  bool is_asked_ = false;
   std::optional<Clock::time_point> deadline_;
   bool is_asked_to_end_ = false;
   std::string limit_;  // the one that was exceeded, for the message

@@ -120,6 +120,19 @@ static void close_all(int from) {
   for (int fd = from; fd < 256; ++fd) close(fd);
 }
 
+/* A command of the same bundle, which has a monitor of its own. */
+static void storm_in_another_command(void) {
+  setenv("HOSTILE", "storm", 1);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    execl("/proc/self/exe", "jetpack", "hostile", (char*)NULL);
+    _exit(9);
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  say_number("ended", WEXITSTATUS(status));
+}
+
 static void daemonize(void) {
   const pid_t pid = fork();
   if (pid == 0) {
@@ -303,6 +316,7 @@ static void use_too_much(void) {
     close_all(3);
     storm(0);
   }
+  if (is("storm-in-another-command")) storm_in_another_command();
   if (is("show-itself")) show_itself();
   if (is("storm-of-daemons")) storm(1);
   if (is("daemon")) daemonize();

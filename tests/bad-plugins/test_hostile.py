@@ -143,6 +143,14 @@ def test_a_fork_storm_is_bounded(run, case):
     assert numbers(result)["denied"] >= 280
 
 
+def test_a_command_in_a_command_has_the_limit_of_both(run):
+    result = run("storm-in-another-command")
+    assert (result.returncode, result.stderr) == (0, ""), result
+    said = numbers(result)
+    # The outer command, the inner one and its monitor count.
+    assert said["ended"] == 0 and 1 <= said["started"] <= 17 and said["denied"] >= 283
+
+
 def test_its_process_is_as_after_a_fork(run):
     result = run("show-itself")
     assert (result.returncode, result.stdout) == (0, "asking 0\nclock allowed\nrobust 1\n"), result
