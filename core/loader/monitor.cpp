@@ -168,7 +168,11 @@ void Monitor::wait_for_events() {
   if (signal.revents != 0) pass_signal_on();
   if (errors.revents != 0) read_errors();
   if (writable.revents != 0) write_errors();
-  if (question.revents != 0) forks_->answer();
+  if (question.revents != 0) {
+    // Also of the end: then there is no listener any more.
+    is_asked_ = true;
+    forks_->answer();
+  }
 }
 
 void Monitor::pass_signal_on() {
