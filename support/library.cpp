@@ -27,8 +27,17 @@ bool read_at(int fd, uint64_t offset, void* to, size_t size) {
          ::pread(fd, to, size, static_cast<off_t>(offset)) == static_cast<ssize_t>(size);
 }
 
-// Whether the library has a search path that is relative to where it is. What is damaged has none:
-// the dynamic linker will say so.
+std::string linker_message(std::string_view name, const std::string& path) {
+  const char* message = ::dlerror();
+  std::string text = message == nullptr ? "unknown error" : message;
+  if (const size_t at = text.find(name); at != std::string::npos)
+    text.replace(at, name.size(), path);
+  return text;
+}
+
+}  // namespace
+
+// What is damaged searches nowhere: the dynamic linker will say so.
 bool searches_beside_itself(int fd) {
   Elf64_Ehdr header{};
   constexpr uint16_t most_segments = 256;
@@ -69,19 +78,8 @@ bool searches_beside_itself(int fd) {
   return false;
 }
 
-std::string linker_message(std::string_view name, const std::string& path) {
-  const char* message = ::dlerror();
-  std::string text = message == nullptr ? "unknown error" : message;
-  if (const size_t at = text.find(name); at != std::string::npos)
-    text.replace(at, name.size(), path);
-  return text;
-}
-
-}  // namespace
-
 const void* load_open_symbol(int fd, const std::string& path, const char* symbol) {
   const std::string name = "/proc/self/fd/" + std::to_string(fd);
-  if (searches_beside_itself(fd)) return load_symbol(path, symbol);
   void* library = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (library == nullptr && ::access(name.c_str(), R_OK) != 0) return load_symbol(path, symbol);
   if (library == nullptr) throw Error(Errc::failed, linker_message(name, path));

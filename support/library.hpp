@@ -10,10 +10,12 @@ namespace jetpack::support {
 // and exit handlers. Throws Errc::failed with the dynamic linker's message.
 const void* load_symbol(const std::string& path, const char* symbol);
 
-// The same for an open file, whatever is at `path` by now; the descriptor must stay open as long as
-// the process lives. The path is what debuggers and messages call the library. A library that
-// searches what it needs beside itself ($ORIGIN) is loaded by its path, as is any where /proc is
-// not mounted.
+// Whether a library searches what it needs beside itself ($ORIGIN), and so must be loaded by its path.
+bool searches_beside_itself(int fd);
+
+// As load_symbol, but of an open file, whatever is at `path` by now; the descriptor must stay open as
+// long as the process lives. The path is what debuggers and messages call the library. Where /proc is
+// not mounted, it is loaded by its path.
 const void* load_open_symbol(int fd, const std::string& path, const char* symbol);
 
 template <class Object>

@@ -190,6 +190,14 @@ std::string trusted_path(const std::string& path) {
   return judged.path();
 }
 
+std::string trusted_path(const std::string& path, const std::string& beside) {
+  if (parent_directory(path) != parent_directory(beside)) return trusted_path(path);
+  const struct stat info = look_at(path);
+  if (S_ISLNK(info.st_mode)) return trusted_path(path);
+  judge(path, info, true);
+  return path;
+}
+
 namespace {
 
 // nullopt when it is a symbolic link.

@@ -16,6 +16,9 @@ namespace jetpack::support {
 // effective user's own: the primary one, with the user's name, and with no other member.
 std::string trusted_path(const std::string& path);
 
+// The same where `beside` is what the other returned just now: their directory is not judged again.
+std::string trusted_path(const std::string& path, const std::string& beside);
+
 // A trusted file, open: what is read from it is what was judged, whatever is at its path later.
 struct TrustedFile {
   Fd fd;

@@ -27,8 +27,13 @@ namespace po = boost::program_options;
 // The parser's time grows with the square of the number of arguments.
 constexpr size_t max_arguments = 10000;
 
-po::options_description describe(const CommandNote& command) {
+// Of a command that is given no option, none is described: that takes longer than all else here.
+po::options_description describe(const CommandNote& command,
+                                 const std::vector<std::string>& arguments) {
   po::options_description description;
+  if (std::none_of(arguments.begin(), arguments.end(),
+                   [](const std::string& word) { return word.starts_with('-'); }))
+    return description;
   for (const auto& option : command.options) {
     std::string names = option.name;
     if (option.letter != 0) names += std::string(",") + option.letter;
@@ -290,7 +295,7 @@ Values Values::parse(const CommandNote& command, const std::vector<std::string>&
   if (arguments.size() > max_arguments)
     throw UsageError("too many arguments: " + std::to_string(arguments.size()) + "; the limit is " +
                      std::to_string(max_arguments));
-  const auto description = describe(command);
+  const auto description = describe(command, arguments);
   const auto parsed = run_parser(command, arguments, description);
   Given given = sort_out(parsed);
 

@@ -68,9 +68,8 @@ const jp_plugin& load(const Plugin& plugin, const Admission* admission) {
   const jp_plugin* entry = nullptr;
   try {
     entry = static_cast<const jp_plugin*>(
-        admission != nullptr
-            ? support::load_open_symbol(admission->library.get(), admission->path, JP_ENTRY)
-            : support::load_symbol(trusted(plugin.path), JP_ENTRY));
+        admission != nullptr ? load_entry(*admission)
+                             : support::load_symbol(trusted(plugin.path), JP_ENTRY));
   } catch (const Error& e) {
     throw Refusal(std::string("it cannot be loaded: ") + e.what());
   }

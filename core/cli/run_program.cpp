@@ -34,6 +34,7 @@ constexpr std::string_view reserved_beginnings[] = {"JETPACK_OPTION_", "JETPACK_
                                                     "JETPACK_OFFER"};
 
 bool is_reserved(std::string_view variable) {
+  if (!variable.starts_with("JETPACK")) return false;
   const auto begins = [&](std::string_view start) { return variable.starts_with(start); };
   return std::any_of(std::begin(reserved), std::end(reserved), begins) ||
          std::any_of(std::begin(reserved_beginnings), std::end(reserved_beginnings), begins);
@@ -100,38 +101,43 @@ int values_descriptor(const std::string& json) {
   return fd;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> all;
-  all.reserve(texts.size() + 1);
-  for (auto& text : texts) all.push_back(text.data());
-  all.push_back(nullptr);
-  return all;
-}
+// What execve(2) is given. Made before a child is, which pays for each page that it is the first to touch.
+class Execution {
+ public:
+  Execution(std::string program, const CommandNote& command, const Values& values, const Home& home,
+            const ProgramVariables& more)
+      : program_(std::move(program)), added_(values_as_variables(command, values)) {
+    add("JETPACK", support::program_path());
+    add("JETPACK_HOME", home.root());
+    add("JETPACK_COMMAND", command.name);
+    add("JETPACK_PLUGIN_DIR", program_.substr(0, program_.rfind('/')));
+    add("JETPACK_VALUES_FD", std::to_string(values_descriptor(values_as_json(command, values))));
+    added_.insert(added_.end(), more.begin(), more.end());
+    for (auto& variable : added_) variables_.push_back(variable.data());
+    for (char** variable = environ; *variable != nullptr; ++variable)
+      if (!is_reserved(*variable)) variables_.push_back(*variable);
+    variables_.push_back(nullptr);
+  }
 
-[[noreturn]] void become(const std::string& program, const CommandNote& command,
-                         const Values& values, const Home& home, const ProgramVariables& more) {
-  std::vector<std::string> argv{program};
-  std::vector<std::string> variables = values_as_variables(command, values);
-  for (char** variable = environ; *variable != nullptr; ++variable)
-    if (!is_reserved(*variable)) variables.emplace_back(*variable);
-  const auto add = [&](const char* name, const std::string& value) {
-    variables.push_back(name + ('=' + value));
-  };
-  add("JETPACK", support::program_path());
-  add("JETPACK_HOME", home.root());
-  add("JETPACK_COMMAND", command.name);
-  add("JETPACK_PLUGIN_DIR", argv[0].substr(0, argv[0].rfind('/')));
-  add("JETPACK_VALUES_FD", std::to_string(values_descriptor(values_as_json(command, values))));
-  variables.insert(variables.end(), more.begin(), more.end());
-  // What we ignore, programs do not expect to be ignored.
-  ::signal(SIGXFSZ, SIG_DFL);
-  ::execve(argv[0].c_str(), pointers(argv).data(), pointers(variables).data());
-  if (errno == E2BIG)
-    throw Error(Errc::failed,
-                "cannot run " + argv[0] +
-                    ": the arguments and the environment are too long for the system");
-  throw Refusal(why_not_executed(argv[0], errno));
-}
+  [[noreturn]] void run() {
+    // What we ignore, programs do not expect to be ignored.
+    ::signal(SIGXFSZ, SIG_DFL);
+    char* const arguments[] = {program_.data(), nullptr};
+    ::execve(program_.c_str(), arguments, variables_.data());
+    if (errno == E2BIG)
+      throw Error(Errc::failed,
+                  "cannot run " + program_ +
+                      ": the arguments and the environment are too long for the system");
+    throw Refusal(why_not_executed(program_, errno));
+  }
+
+ private:
+  void add(const char* name, const std::string& value) { added_.push_back(name + ('=' + value)); }
+
+  std::string program_;
+  std::vector<std::string> added_;
+  std::vector<char*> variables_;
+};
 
 }  // namespace
 
@@ -172,13 +178,13 @@ int run_program(const Plugin& plugin, const CommandNote& command, const Values& 
                 HostServices& services, const ProgramVariables& more) {
   const Home& home = services.home();
   if (plugin.origin == Origin::builtin)
-    become(trusted_program(plugin), command, values, home, more);
+    Execution(trusted_program(plugin), command, values, home, more).run();
   const Admission admission = admit(plugin, home.root());
   check_executable(admission.path);
-  if (!admission.is_bundle) become(admission.path, command, values, home, more);
-  end_apart(services, run_apart(plugin, admission, command, services, true, [&]() -> int {
-              become(admission.path, command, values, home, more);
-            }));
+  Execution execution(admission.path, command, values, home, more);
+  if (!admission.is_bundle) execution.run();
+  end_apart(services, run_apart(plugin, admission, command, services, true,
+                                [&]() -> int { execution.run(); }));
 }
 
 }  // namespace jetpack

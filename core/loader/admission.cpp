@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 
+#include <jetpack/abi.h>
 #include <jetpack/error.hpp>
 #include "loader/audit.hpp"
 #include "loader/elf_note.hpp"
@@ -15,6 +16,7 @@
 #include "loader/policy.hpp"
 #include "loader/refusal.hpp"
 #include "support/encoding.hpp"
+#include "support/library.hpp"
 #include "support/sha256.hpp"
 #include "support/text.hpp"
 #include "support/trust.hpp"
@@ -253,11 +255,19 @@ Admission admit_from_directory(const Plugin& plugin, const std::string& home) {
 
 Admission admit(const Plugin& plugin, const std::string& home) {
   try {
-    if (plugin.origin == Origin::bundle) return admit_bundle(plugin);
-    return admit_from_directory(plugin, home);
+    Admission admission =
+        plugin.origin == Origin::bundle ? admit_bundle(plugin) : admit_from_directory(plugin, home);
+    if (plugin.program.empty())
+      admission.is_loaded_by_path = support::searches_beside_itself(admission.library.get());
+    return admission;
   } catch (const Error& error) {
     throw Refusal(error.what());
   }
+}
+
+const void* load_entry(const Admission& admission) {
+  if (admission.is_loaded_by_path) return support::load_symbol(admission.path, JP_ENTRY);
+  return support::load_open_symbol(admission.library.get(), admission.path, JP_ENTRY);
 }
 
 }  // namespace jetpack

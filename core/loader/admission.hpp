@@ -12,8 +12,9 @@
 namespace jetpack {
 
 struct Admission {
-  support::Fd library;  // what was judged, and what is to be loaded or executed
-  std::string path;     // where that is, without symbolic links
+  support::Fd library;             // what was judged, and what is to be loaded or executed
+  std::string path;                // where that is, without symbolic links
+  bool is_loaded_by_path = false;  // the library searches others beside itself
 
   // Of a bundle only.
   bool is_bundle = false;
@@ -35,5 +36,9 @@ struct Admission {
 // of the manifest. The signature itself was verified when it was installed.
 // In a directory, for root: the command line or the policy of `home` names the directory.
 Admission admit(const Plugin& plugin, const std::string& home);
+
+// Loads the library that was admitted, and returns its entry; nullptr when it exports none.
+// Throws Errc::failed.
+const void* load_entry(const Admission& admission);
 
 }  // namespace jetpack

@@ -2,31 +2,28 @@
 // looked up in a library costs every start of jetpack some 700 instructions.
 #pragma once
 
+#include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 namespace jetpack::bare {
 
 inline pid_t getpgrp() { return static_cast<pid_t>(::syscall(__NR_getpgid, 0)); }
 inline uid_t getuid() { return static_cast<uid_t>(::syscall(__NR_getuid)); }
-inline int uname(utsname* system) { return static_cast<int>(::syscall(__NR_uname, system)); }
 
 // Of this process; either may be null.
 inline int limit(int resource, const rlimit* change, rlimit* old) {
   return static_cast<int>(::syscall(__NR_prlimit64, 0, resource, change, old));
 }
 
-inline int socketpair(int type, int* ends) {
-  return static_cast<int>(::syscall(__NR_socketpair, AF_UNIX, type, 0, ends));
+inline int epoll_create() { return static_cast<int>(::syscall(__NR_epoll_create1, EPOLL_CLOEXEC)); }
+inline int epoll_add(int epoll, int fd, epoll_event* event) {
+  return static_cast<int>(::syscall(__NR_epoll_ctl, epoll, EPOLL_CTL_ADD, fd, event));
 }
-inline ssize_t sendmsg(int fd, const msghdr* message, int flags) {
-  return ::syscall(__NR_sendmsg, fd, message, flags);
-}
-inline ssize_t recvmsg(int fd, msghdr* message, int flags) {
-  return ::syscall(__NR_recvmsg, fd, message, flags);
+// What is ready now.
+inline int epoll_look(int epoll, epoll_event* event) {
+  return static_cast<int>(::syscall(__NR_epoll_pwait, epoll, event, 1, 0, nullptr, 0));
 }
 
 inline pid_t wait4(pid_t pid, int* status, int options, rusage* usage) {

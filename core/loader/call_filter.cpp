@@ -4,12 +4,10 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstddef>
 #include <optional>
@@ -95,6 +93,7 @@ class Program {
  public:
   using Place = size_t;  // of an instruction, counted from the end
 
+  Program() { code_.reserve(3 * std::size(denied)); }
   Place give(uint32_t action) { return add({BPF_RET | BPF_K, 0, 0, action}); }
   Place test(uint16_t condition, uint32_t value, Place if_true, Place if_false) {
     return add(
@@ -124,15 +123,18 @@ class Program {
 // What is done with each call, from its number on up to the next entry's.
 class Actions {
  public:
-  explicit Actions(Program::Place usual) : usual_(usual) {}
+  explicit Actions(Program::Place usual) : usual_(usual) { of_.reserve(2 * std::size(denied)); }
   void set(uint32_t call, Program::Place action) { of_.emplace_back(call, action); }
   void set_from(uint32_t call, Program::Place action) { rest_ = {call, action}; }
 
-  // Halves the calls with each question: the kernel runs the program for every one of its calls when
-  // it is installed, and later with most calls.
+  // Halves the numbers of the calls with each question: the kernel runs the program for every one of
+  // its calls when it is installed, and later with some calls.
   Program::Place write(Program& program) {
+    constexpr uint32_t about_all = 512;
     std::sort(of_.begin(), of_.end());
-    std::vector<Entry> all{{0, usual_}};
+    std::vector<Entry> all;
+    all.reserve(2 * of_.size() + 2);
+    all.emplace_back(0, usual_);
     const auto add = [&](uint32_t call, Program::Place action) {
       if (all.back().first == call) all.pop_back();
       if (all.empty() || all.back().second != action) all.emplace_back(call, action);
@@ -142,19 +144,26 @@ class Actions {
       add(call + 1, usual_);
     }
     if (rest_) add(rest_->first, rest_->second);
-    return write(program, all.data(), all.size());
+    return write(program, all.data(), all.data() + all.size(), about_all);
   }
 
  private:
   using Entry = std::pair<uint32_t, Program::Place>;
 
-  // NOLINTNEXTLINE(misc-no-recursion): as deep as the logarithm of the number of entries
-  static Program::Place write(Program& program, const Entry* first, size_t size) {
-    if (size == 1) return first->second;
-    const size_t half = size / 2;
-    const auto above = write(program, first + half, size - half);
-    const auto below = write(program, first, half);
-    return program.test(BPF_JGE, first[half].first, above, below);
+  // NOLINTNEXTLINE(misc-no-recursion): less deep than there are entries
+  static Program::Place write(Program& program, const Entry* first, const Entry* last,
+                              uint32_t end) {
+    if (last - first == 1) return first->second;
+    const uint32_t middle = first->first + (end - first->first) / 2;
+    const auto distance = [&](const Entry& entry) {
+      return entry.first < middle ? middle - entry.first : entry.first - middle;
+    };
+    const Entry* const half = std::min_element(
+        first + 1, last,
+        [&](const Entry& one, const Entry& other) { return distance(one) < distance(other); });
+    const auto above = write(program, half, last, end);
+    const auto below = write(program, first, half, half->first);
+    return program.test(BPF_JGE, half->first, above, below);
   }
 
   Program::Place usual_;
@@ -214,18 +223,6 @@ long seccomp(unsigned operation, unsigned long flags, void* argument) {
 }
 
 }  // namespace
-
-bool can_count_forks() {
-  utsname system{};
-  if (bare::uname(&system) != 0) return false;
-  const std::string_view release(system.release);
-  int major = 0, minor = 0;
-  const auto dot = std::from_chars(release.begin(), release.end(), major);
-  if (dot.ec != std::errc() || dot.ptr == release.end() || *dot.ptr != '.' ||
-      std::from_chars(dot.ptr + 1, release.end(), minor).ec != std::errc())
-    return false;
-  return major > 5 || (major == 5 && minor >= 5);
-}
 
 std::vector<sock_filter> call_filter(const std::vector<std::string>& granted, pid_t monitor,
                                      bool counts_forks) {

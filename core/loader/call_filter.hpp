@@ -13,9 +13,6 @@
 
 namespace jetpack {
 
-// Whether this kernel can hand forks to a listener, which counts them (Linux 5.5).
-bool can_count_forks();
-
 // The program, for seccomp(2). A denied call fails with EPERM: tracing, other processes' memory,
 // mounting, kernel modules, another kernel, BPF and performance counters, unless the capability of
 // that name is among `granted`; typing into the caller's terminal; signals to `monitor`, to its process

@@ -172,5 +172,6 @@ TEST_CASE("a call is decided in few steps") {
   constexpr int calls = 512;
   size_t steps = 0;
   for (int call = 0; call < calls; ++call) decide(program, {call, native, 0, {}}, &steps);
-  CHECK(steps < calls * 12);
+  CHECK(steps < calls * 9);
+  CHECK(program.size() < 80);
 }

@@ -3,13 +3,13 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include <jetpack/error.hpp>
@@ -43,12 +43,6 @@ Ends make_pipe() {
   return {support::Fd(ends[0]), support::Fd(ends[1])};
 }
 
-Ends make_sockets() {
-  int ends[2];
-  if (bare::socketpair(SOCK_SEQPACKET | SOCK_CLOEXEC, ends) != 0) fail_to_start();
-  return {support::Fd(ends[0]), support::Fd(ends[1])};
-}
-
 // Whether what the plugin writes to stderr goes through us. A terminal must stay one; and what goes
 // to the same place as stdout must stay in order with it.
 bool keeps_last_words() {
@@ -70,17 +64,16 @@ class Isolated {
 
   Ending run(const std::function<int()>& body) {
     if (keeps_last_words()) errors_ = make_pipe();
-    if (counts_forks_) handover_ = make_sockets();
+    if (counts_forks_) desk_ = ForkCounter::make_desk();
     ::signal(SIGCHLD, SIG_DFL);
     const MonitorSignals signals;
     const MonitoredTree tree;
-    const pid_t child = ::fork();
+    const pid_t child = counts_forks_ ? fork_with_our_descriptors() : ::fork();
     if (child < 0) fail_to_start();
     if (child == 0) run_child(signals, body);
     // Our end of stderr's pipe stays open: that the child closes it at its end need not wake us.
-    handover_.theirs.close();
     Monitor monitor(isolation_, record_, signals, tree,
-                    {child, std::move(errors_.ours), std::move(handover_.ours)});
+                    {child, std::move(errors_.ours), std::move(desk_)});
     return monitor.watch();
   }
 
@@ -88,10 +81,11 @@ class Isolated {
   [[noreturn]] void run_child(const MonitorSignals& signals, const std::function<int()>& body) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent_) ::_exit(128 + SIGKILL);
+    confine();
     if (errors_.theirs) ::dup2(errors_.theirs.get(), STDERR_FILENO);
     errors_ = {};
+    desk_.close();
     signals.restore();
-    confine();
     const int code = body();
     record_.code = code;
     record_.has_returned = true;
@@ -104,13 +98,9 @@ class Isolated {
       isolation_.limits.apply();
       if (!isolation_.granted) return;
       const auto listener = deny_calls(filter_, counts_forks_);
-      if (!listener) {
-        // Our monitor counts itself, and the one above is asked all the same.
-        deny_calls(call_filter(*isolation_.granted, parent_, false), false);
-      } else if (counts_forks_) {
-        send_descriptor(handover_.theirs, *listener);
-      }
-      handover_ = {};
+      // Our monitor counts itself, and the one above is asked all the same.
+      if (!listener) deny_calls(call_filter(*isolation_.granted, parent_, false), false);
+      if (counts_forks_) hand_over(listener);
     } catch (const std::exception& error) {
       const std::string line =
           "jetpack: plugin " + isolation_.name + " was refused: " + error.what() + '\n';
@@ -120,6 +110,12 @@ class Isolated {
     }
   }
 
+  void hand_over(const std::optional<support::Fd>& listener) {
+    if (listener) ForkCounter::add_listener(desk_, *listener);
+    record_.listener = listener ? listener->get() : 0;
+    take_own_descriptors();
+  }
+
   const Isolation& isolation_;
   pid_t parent_ = ::getpid();
   bool counts_forks_;
@@ -127,7 +123,7 @@ class Isolated {
   // Made before the child is, which pays for each page that it is the first to touch.
   std::vector<sock_filter> filter_;
   Ends errors_;
-  Ends handover_;  // of the descriptor to which forks are reported
+  support::Fd desk_;  // where the kernel asks before each fork
 };
 
 }  // namespace

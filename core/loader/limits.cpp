@@ -29,7 +29,7 @@ void set_limit(int resource, const char* name, std::optional<uint64_t> value) {
 
 void Limits::apply() const {
   constexpr uint64_t second = 1000;
-  set_limit(RLIMIT_AS, "memory", memory);
+  set_limit(RLIMIT_DATA, "memory", memory);
   set_limit(RLIMIT_NOFILE, "files", files);
   set_limit(RLIMIT_CPU, "cpu",
             cpu_ms && *cpu_ms != unlimited ? std::optional((*cpu_ms + second - 1) / second)

@@ -10,7 +10,10 @@ namespace jetpack {
 struct Limits {
   static constexpr uint64_t unlimited = UINT64_MAX;
 
-  std::optional<uint64_t> memory;     // bytes of address space of each process
+  // Bytes that each process can write to and shares with no other: what malloc gives, and the like.
+  // Addresses that are only reserved do not count: NVIDIA's libraries, Go and Java reserve far more
+  // than they use. Neither does shared memory, which a process can have without mapping it.
+  std::optional<uint64_t> memory;
   std::optional<uint64_t> processes;  // at one time, all that the plugin started
   std::optional<uint64_t> files;      // open files of each process
   std::optional<uint64_t> cpu_ms;     // time on a processor of each process; whole seconds count

@@ -123,12 +123,17 @@ Monitor::Monitor(const Isolation& isolation, const ReturnRecord& record,
   if (child_.errors) ::fcntl(child_.errors.get(), F_SETFL, O_NONBLOCK);
   if (is_set(limits.wall_ms))
     deadline_ = Clock::now() + milliseconds(std::min<uint64_t>(*limits.wall_ms, INT32_MAX));
-  if (!is_set(limits.processes)) return;
-  if (child_.handover) {
-    forks_.emplace(*limits.processes, [this] { return tree_.processes().size(); });
-  } else {
-    counts_itself_ = true;
-  }
+  if (child_.desk)
+    forks_.emplace(std::move(child_.desk), *limits.processes,
+                   [this] { return tree_.processes().size(); });
+}
+
+// The kernel does not ask us: it cannot, or the child has not come so far yet. The plugin could have
+// written the record.
+bool Monitor::counts_itself() {
+  if (!is_set(isolation_.limits.processes)) return false;
+  is_asked_ = is_asked_ || (forks_ && ForkCounter::is_listener(record_.listener));
+  return !is_asked_;
 }
 
 Ending Monitor::watch() {
@@ -142,11 +147,11 @@ Ending Monitor::watch() {
   return ending();
 }
 
-int Monitor::milliseconds_left() const {
+int Monitor::milliseconds_left() {
   auto left = milliseconds(-1);
   if (deadline_)
     left = std::max(std::chrono::ceil<milliseconds>(*deadline_ - Clock::now()), milliseconds(0));
-  if (counts_itself_) left = left.count() < 0 ? between_counts : std::min(left, between_counts);
+  if (counts_itself()) left = left.count() < 0 ? between_counts : std::min(left, between_counts);
   return static_cast<int>(left.count());
 }
 
@@ -156,23 +161,17 @@ void Monitor::wait_for_events() {
       {signals_.descriptor(), POLLIN, 0},
       {unwritten_.empty() ? child_.errors.get() : -1, POLLIN, 0},
       {unwritten_.empty() ? -1 : STDERR_FILENO, POLLOUT, 0},
-      {child_.handover.get(), POLLIN, 0},
       {forks_ ? forks_->descriptor() : -1, POLLIN, 0},
   };
   if (::poll(events, std::size(events), milliseconds_left()) <= 0) return;
-  const auto& [signal, errors, writable, handover, question] = events;
+  const auto& [signal, errors, writable, question] = events;
   if (signal.revents != 0) pass_signal_on();
   if (errors.revents != 0) read_errors();
   if (writable.revents != 0) write_errors();
-  if (handover.revents != 0) {
-    forks_->listen(receive_descriptor(child_.handover));
-    child_.handover.close();
-    counts_itself_ = forks_->descriptor() < 0;
-  }
-  if ((question.revents & POLLIN) != 0) {
+  if (question.revents != 0) {
+    // Also of the end: then there is no listener any more.
+    is_asked_ = true;
     forks_->answer();
-  } else if (question.revents != 0) {
-    forks_->close();
   }
 }
 
@@ -204,7 +203,7 @@ void Monitor::reap() {
 
 void Monitor::keep_limits() {
   const Limits& limits = isolation_.limits;
-  if (counts_itself_ && tree_.processes().size() > *limits.processes) {
+  if (counts_itself() && tree_.processes().size() > *limits.processes) {
     limit_ = "started more than " + std::to_string(*limits.processes) + " processes, its limit";
     end_the_rest();
     return;

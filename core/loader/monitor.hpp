@@ -19,6 +19,7 @@ namespace jetpack {
 
 // Written by the child, in memory that it shares with the monitor.
 struct ReturnRecord {
+  volatile int listener;  // where the kernel asks before each fork; 0: it does not
   volatile bool has_returned;
   volatile int code;
 };
@@ -55,8 +56,8 @@ class Monitor {
  public:
   struct Child {
     pid_t pid;
-    support::Fd errors;    // what it writes to stderr; may be invalid
-    support::Fd handover;  // where its listener comes from; may be invalid
+    support::Fd errors;  // what it writes to stderr; may be invalid
+    support::Fd desk;    // of a ForkCounter; may be invalid
   };
 
   Monitor(const Isolation& isolation, const ReturnRecord& record, const MonitorSignals& signals,
@@ -69,7 +70,8 @@ class Monitor {
   using Clock = std::chrono::steady_clock;
 
   void wait_for_events();
-  int milliseconds_left() const;
+  int milliseconds_left();
+  bool counts_itself();
   void pass_signal_on();
   void reap();
   void keep_limits();
@@ -86,7 +88,7 @@ class Monitor {
   const MonitoredTree& tree_;
   Child child_;
   std::optional<ForkCounter> forks_;
-  bool counts_itself_ = false;  // the kernel cannot ask us
+  bool is_asked_ = false;
   std::optional<Clock::time_point> deadline_;
   bool is_asked_to_end_ = false;
   std::string limit_;  // the one that was exceeded, for the message

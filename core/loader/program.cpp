@@ -74,8 +74,7 @@ std::string trusted_program(const Plugin& plugin) {
   std::string program;
   try {
     // The note decides what is handed over, and what help says of the program.
-    support::trusted_path(plugin.path);
-    program = support::trusted_path(plugin.program);
+    program = support::trusted_path(plugin.program, support::trusted_path(plugin.path));
   } catch (const Error& e) {
     throw Refusal(e.what());
   }

@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef NOTE
@@ -95,6 +97,42 @@ static void storm(int in_own_session) {
   say_number("denied", denied);
 }
 
+/* What a process of its own has: descriptors of its own, and a thread that the C library knows. */
+static void show_itself(void) {
+  long asking = 0;
+  for (int fd = 3; fd < 256; ++fd) {
+    char link[64], target[64] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (readlink(link, target, sizeof target - 1) < 0) continue;
+    asking += strstr(target, "seccomp") != NULL || strstr(target, "eventpoll") != NULL;
+  }
+  say_number("asking", asking);
+  clockid_t clock;
+  struct timespec time;
+  say_result("clock", pthread_getcpuclockid(pthread_self(), &clock) | clock_gettime(clock, &time));
+  void* robust_list = NULL;
+  size_t size = 0;
+  syscall(__NR_get_robust_list, 0, &robust_list, &size);
+  say_number("robust", robust_list != NULL);
+}
+
+static void close_all(int from) {
+  for (int fd = from; fd < 256; ++fd) close(fd);
+}
+
+/* A command of the same bundle, which has a monitor of its own. */
+static void storm_in_another_command(void) {
+  setenv("HOSTILE", "storm", 1);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    execl("/proc/self/exe", "jetpack", "hostile", (char*)NULL);
+    _exit(9);
+  }
+  int status = 0;
+  waitpid(pid, &status, 0);
+  say_number("ended", WEXITSTATUS(status));
+}
+
 static void daemonize(void) {
   const pid_t pid = fork();
   if (pid == 0) {
@@ -117,6 +155,15 @@ static void kill_monitor(pid_t target, int signal) {
 
 static void use_memory(size_t piece, size_t pieces) {
   for (size_t i = 0; i < pieces; ++i) memset(malloc(piece), 1, piece);
+}
+
+/* As runtimes of languages do: much is reserved, and what is needed of it is made writable. */
+static void use_reserved_memory(void) {
+  const size_t size = (size_t)64 << 30;
+  char* reserved = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  say_result("reserve", reserved == MAP_FAILED);
+  say_result("use a little", mprotect(reserved, 1 << 20, PROT_READ | PROT_WRITE));
+  say_result("use much", mprotect(reserved, (size_t)10 << 30, PROT_READ | PROT_WRITE));
 }
 
 static void open_files(void) {
@@ -265,9 +312,16 @@ static void not_end(void) {
 
 static void use_too_much(void) {
   if (is("storm")) storm(0);
+  if (is("storm-without-descriptors")) {
+    close_all(3);
+    storm(0);
+  }
+  if (is("storm-in-another-command")) storm_in_another_command();
+  if (is("show-itself")) show_itself();
   if (is("storm-of-daemons")) storm(1);
   if (is("daemon")) daemonize();
   if (is("allocate-10-gb")) say(malloc((size_t)10 << 30) == NULL ? "denied\n" : "given\n");
+  if (is("reserve-64-gb")) use_reserved_memory();
   if (is("memory-bomb")) use_memory((size_t)16 << 20, 256);
   if (is("files")) open_files();
   if (is("much-stderr")) write_much(STDERR_FILENO);
@@ -281,8 +335,7 @@ static void use_too_much(void) {
     close(STDERR_FILENO);
     abort();
   }
-  if (is("close-all"))
-    for (int fd = 0; fd < 256; ++fd) close(fd);
+  if (is("close-all")) close_all(0);
   if (is("last-words")) {
     fputs("assertion failed: the end\n", stderr);
     abort();

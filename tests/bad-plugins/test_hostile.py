@@ -135,11 +135,25 @@ def numbers(result):
     return {line.split()[0]: int(line.split()[1]) for line in result.stdout.splitlines()}
 
 
-def test_a_fork_storm_is_bounded(run):
-    result = run("storm")
+@pytest.mark.parametrize("case", ["storm", "storm-without-descriptors"])
+def test_a_fork_storm_is_bounded(run, case):
+    result = run(case)
     assert (result.returncode, result.stderr) == (0, ""), result
     assert 1 <= numbers(result)["started"] <= 20
     assert numbers(result)["denied"] >= 280
+
+
+def test_a_command_in_a_command_has_the_limit_of_both(run):
+    result = run("storm-in-another-command")
+    assert (result.returncode, result.stderr) == (0, ""), result
+    said = numbers(result)
+    # The outer command, the inner one and its monitor count.
+    assert said["ended"] == 0 and 1 <= said["started"] <= 17 and said["denied"] >= 283
+
+
+def test_its_process_is_as_after_a_fork(run):
+    result = run("show-itself")
+    assert (result.returncode, result.stdout) == (0, "asking 0\nclock allowed\nrobust 1\n"), result
 
 
 def test_a_storm_of_daemons_is_bounded_and_ended(run):
@@ -160,6 +174,7 @@ def test_a_thread_that_goes_on_ends_with_the_command(run):
 
 def test_memory_is_limited(run):
     assert run("allocate-10-gb").stdout == "denied\n"
+    assert run("reserve-64-gb").stdout == "reserve allowed\nuse a little allowed\nuse much Cannot allocate memory\n"
 
 
 def test_open_files_are_limited(run):

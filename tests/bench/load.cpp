@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   const void* entry = nullptr;
   if (std::string(argv[1]) == "checked") {
     const auto admission = jetpack::admit(plugin, "/nonexistent");
-    entry = jetpack::support::load_open_symbol(admission.library.get(), admission.path, JP_ENTRY);
+    entry = jetpack::load_entry(admission);
   } else {
     entry = jetpack::support::load_symbol(library, JP_ENTRY);
   }

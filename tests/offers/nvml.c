@@ -1,14 +1,19 @@
 /* A library in the place of NVIDIA's: its GPUs are lines of $FAKE_NVML, "TEMPERATURE UNCORRECTED PENDING
- * FAILED" or "lost"; "broken" or "hang" as the first line is a driver that does not answer. */
+ * FAILED" or "lost"; "broken" or "hang" as the first line is a driver that does not answer. As NVIDIA's may, it
+ * reserves far more addresses than there is memory. */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static char lines[16][64];
 static unsigned count;
 
 int nvmlInit_v2(void) {
+  const size_t reserved = (size_t)64 << 30;
+  if (mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) return 20;
   const char* path = getenv("FAKE_NVML");
   FILE* file = path ? fopen(path, "r") : NULL;
   if (!file) return 9;
@@ -55,5 +60,6 @@ int nvmlDeviceGetRemappedRows(void* device, unsigned* corrected, unsigned* uncor
 const char* nvmlErrorString(int code) {
   return code == 15   ? "GPU is lost"
          : code == 18 ? "Driver/library version mismatch"
+         : code == 20 ? "Insufficient Memory"
                       : "Unknown Error";
 }

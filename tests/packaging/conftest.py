@@ -63,7 +63,10 @@ def _packages(stage, tools, shared_directory, tmp_path_factory):
 
 @pytest.fixture(name="release")
 def _release(repository, tools, tmp_path):
-    """Packages of a release, which needs no library that a distribution does not have."""
+    """Packages of a release, which needs no library that a distribution does not have: those in
+    JETPACK_RELEASE_PACKAGES, or made of what tools/release staged."""
+    if made := os.environ.get("JETPACK_RELEASE_PACKAGES"):
+        return PackageSet(Path(made), tools)
     home = repository / "build-release/x86_64/stage" / PLACE[1:]
     home = Path(os.environ.get("JETPACK_RELEASE_STAGE", home))
     if not (home / "system/install/agent.sha256").exists():
