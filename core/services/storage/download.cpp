@@ -15,6 +15,7 @@
 
 #include <jetpack/error.hpp>
 #include "services/storage/md5.hpp"
+#include "services/storage/pace.hpp"
 #include "services/storage/range_guard.hpp"
 #include "support/encoding.hpp"
 
@@ -136,7 +137,11 @@ std::string damage_of(const Piece& piece) {
 class Fetch {
  public:
   Fetch(Azure& azure, const BlobInfo& blob, PartialFile& file, Ranges there)
-      : azure_(&azure), blob_(&blob), file_(&file), there_(std::move(there)) {
+      : azure_(&azure),
+        blob_(&blob),
+        file_(&file),
+        pace_(!blob.md5.empty()),
+        there_(std::move(there)) {
     received_ = there_.bytes();
     missing_ = there_.missing(blob.bytes, piece_size(blob.bytes, azure.settings().connections));
   }
@@ -160,6 +165,8 @@ class Fetch {
   const BlobInfo* blob_;
   PartialFile* file_;
   std::atomic<uint64_t> received_ = 0;
+  std::atomic<bool> has_worker_ = false;
+  Pace pace_;
   // The kernel lets one thread at a time write to a file, and has the others spin; here they sleep.
   std::mutex writing_;
 
@@ -180,6 +187,7 @@ void Fetch::fail(std::exception_ptr why) {
   if (!failure_) failure_ = std::move(why);
   azure_->halt().set();
   grown_.notify_all();
+  pace_.end();
 }
 
 std::optional<Range> Fetch::next() {
@@ -241,9 +249,16 @@ void Fetch::fetch_range(Range range, char* buffer) {
 void Fetch::work() {
   // A system that does not allow it is as good.
   if (!blob_->md5.empty()) static_cast<void>(::nice(receive_nice));
+  // One goes on receiving, whatever the MD5 has to catch up with.
+  const bool is_first = !has_worker_.exchange(true);
   try {
     const auto buffer = std::make_unique_for_overwrite<char[]>(write_unit);
-    while (const auto range = next()) fetch_range(*range, buffer.get());
+    for (;;) {
+      if (!is_first) pace_.wait(received_);
+      const auto range = next();
+      if (!range) break;
+      fetch_range(*range, buffer.get());
+    }
   } catch (...) {
     fail(std::current_exception());
   }
@@ -265,6 +280,7 @@ void Fetch::hash_file() {
   uint64_t at = 0;
   const auto update = [&](std::string_view data) {
     md5.update(data);
+    pace_.hashed(data.size());
     return !azure_->halt().is_set();
   };
   while (at < blob_->bytes) {
@@ -283,6 +299,7 @@ void Fetch::check_md5() {
   } catch (...) {
     fail(std::current_exception());
   }
+  pace_.end();
   const std::lock_guard lock(mutex_);
   --running_;
   ended_.notify_all();

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 #include <cerrno>
 #include <ctime>
 #include <optional>
+
+#include <linux/magic.h>
 
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
@@ -138,6 +141,17 @@ class Mapping {
   bool is_there_ = false;
 };
 
+// As fallocate(2), but returns the error or 0. Reserving memory means to clear it, which takes longer
+// than to write to it: there, room is looked for.
+int reserve_room(int fd, off_t size) {
+  struct statfs disk {};
+  if (::fstatfs(fd, &disk) != 0 || disk.f_type != TMPFS_MAGIC)
+    return ::fallocate(fd, 0, 0, size) == 0 ? 0 : errno;
+  const bool is_limited = disk.f_blocks != 0;
+  const auto needed = static_cast<uint64_t>(size) / static_cast<uint64_t>(disk.f_bsize);
+  return is_limited && disk.f_bavail < needed ? ENOSPC : 0;
+}
+
 }  // namespace
 
 PartialFile::PartialFile(const std::string& destination, const std::function<void()>& wait,
@@ -204,8 +218,7 @@ Ranges PartialFile::what_is_there(const Content& content) const {
 
 void PartialFile::reserve(uint64_t bytes) const {
   const auto size = static_cast<off_t>(bytes);
-  if (bytes >= least_reserved && ::fallocate(fd_.get(), 0, 0, size) != 0) {
-    const int error = errno;
+  if (const int error = bytes >= least_reserved ? reserve_room(fd_.get(), size) : 0; error != 0) {
     if (error == ENOSPC || error == EDQUOT) {
       struct statvfs disk {};
       const bool is_known = ::fstatvfs(fd_.get(), &disk) == 0;
