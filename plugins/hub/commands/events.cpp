@@ -109,10 +109,10 @@ const std::vector<Column> event_columns{{"RECEIVED", "received", true},
         call.print(support::to_json(event) + '\n');
         continue;
       }
+      const support::ShownTimes shown(call);
       std::string text;
       for (const auto& column : event_columns)
-        text.append(text.empty() ? "" : "  ")
-            .append(cell(event, column, support::ShownTimes(call)));
+        text.append(text.empty() ? "" : "  ").append(cell(event, column, shown));
       call.print(text + '\n');
     }
     std::this_thread::sleep_for(interval);

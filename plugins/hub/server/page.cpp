@@ -18,7 +18,7 @@ namespace {
 
 constexpr size_t max_page_file = 1 << 20;
 
-// What a browser is told that a file is; null for what is no file of the page.
+// The content type of a file by its ending; null for what is not served.
 const char* type_of(const fs::path& file) {
   const std::string ending = file.extension();
   return ending == ".html"  ? "text/html; charset=utf-8"
