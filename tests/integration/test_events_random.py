@@ -14,10 +14,10 @@ import struct
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from event_nodes import KINDS, EventNode
+from servers import process
 from servers.process import wait_for
 from simulated_azure import Azure
 
@@ -170,10 +170,8 @@ class Storm:
 
 
 def usage(node):
-    """(KiB in memory, open descriptors) of its daemon."""
-    pid = node.process.pid
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]), len(os.listdir(f"/proc/{pid}/fd"))
+    """(KiB, open descriptors) of its daemon."""
+    return process.usage(node.process.pid)
 
 
 @pytest.fixture

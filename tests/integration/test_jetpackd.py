@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import os
-import pathlib
 import re
 import signal
 import socket
@@ -13,7 +12,7 @@ import time
 
 import pytest
 from servers import node_server
-from servers.process import free_port, wait_for
+from servers.process import free_port, usage, wait_for
 
 
 class Daemon:
@@ -56,18 +55,13 @@ class Daemon:
             self.process.send_signal(how)
         return self.process.wait(30), time.monotonic() - start
 
-    def status_lines(self):
-        """/proc/PID/status as a mapping."""
-        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
-
-    def rss_kib(self):
-        """Resident memory."""
-        return int(self.status_lines()["VmRSS"].split()[0])
+    def usage(self):
+        """(KiB, open descriptors) that it has."""
+        return usage(self.process.pid)
 
     def descriptors(self):
         """The number of its open descriptors."""
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return self.usage()[1]
 
 
 @pytest.fixture
@@ -355,7 +349,7 @@ def test_memory_and_descriptors_stay_flat(jetpack, home, server, start, reposito
             jetpack("log", f"m{i}", "--wait", "0")
         wait_for(lambda: json.loads(jetpack("status", "--json").stdout)["outbox"]["depth"] == 0,
                  "the outbox to be empty")
-        return daemon.rss_kib(), daemon.descriptors()
+        return daemon.usage()
 
     burst(50)
     rss, descriptors = burst(50)

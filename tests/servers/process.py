@@ -55,6 +55,14 @@ def is_running(pid):
     return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
+def usage(pid):
+    """(KiB, open descriptors) that a process has. Of its memory only what is its own counts: how much of its files is
+    in memory depends on the system."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return sum(int(fields[name].split()[0]) for name in ("RssAnon", "VmSwap")), len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def children(pid):
     """The process and all below it, oldest first."""
     found = [pid]
