@@ -143,6 +143,7 @@ class Fetch {
         pace_(!blob.md5.empty()),
         there_(std::move(there)) {
     received_ = there_.bytes();
+    pace_.arrived(there_.prefix());
     missing_ = there_.missing(blob.bytes, piece_size(blob.bytes, azure.settings().connections));
   }
 
@@ -199,6 +200,7 @@ std::optional<Range> Fetch::next() {
 void Fetch::add(Range range) {
   const std::lock_guard lock(mutex_);
   there_.add(range);
+  pace_.arrived(there_.prefix());
   grown_.notify_all();
 }
 
@@ -254,7 +256,7 @@ void Fetch::work() {
   try {
     const auto buffer = std::make_unique_for_overwrite<char[]>(write_unit);
     for (;;) {
-      if (!is_first) pace_.wait(received_);
+      if (!is_first) pace_.wait();
       const auto range = next();
       if (!range) break;
       fetch_range(*range, buffer.get());

@@ -19,12 +19,15 @@ class Pace {
 
   explicit Pace(bool is_kept) : is_kept_(is_kept) {}
 
-  // Waits while `received` is too far ahead.
-  void wait(const std::atomic<uint64_t>& received) {
-    if (!is_kept_ || !is_ahead(received)) return;
+  // Waits while too much could be hashed. What arrived behind a gap cannot, and makes nobody wait.
+  void wait() {
+    if (!is_kept_ || !is_ahead()) return;
     std::unique_lock lock(mutex_);
-    caught_up_.wait(lock, [&] { return !is_kept_ || !is_ahead(received); });
+    caught_up_.wait(lock, [this] { return !is_kept_ || !is_ahead(); });
   }
+
+  // So much is there from the beginning on.
+  void arrived(uint64_t prefix) { arrived_.store(prefix, std::memory_order_relaxed); }
 
   void hashed(uint64_t bytes) {
     hashed_.fetch_add(bytes, std::memory_order_relaxed);
@@ -40,12 +43,13 @@ class Pace {
   }
 
  private:
-  bool is_ahead(const std::atomic<uint64_t>& received) const {
-    return received.load(std::memory_order_relaxed) >
+  bool is_ahead() const {
+    return arrived_.load(std::memory_order_relaxed) >
            hashed_.load(std::memory_order_relaxed) + most_ahead;
   }
 
   std::atomic<bool> is_kept_;
+  std::atomic<uint64_t> arrived_ = 0;
   std::atomic<uint64_t> hashed_ = 0;
   std::mutex mutex_;
   std::condition_variable caught_up_;

@@ -1,5 +1,6 @@
 #include "services/storage/pace.hpp"
 
+#include <atomic>
 #include <thread>
 
 #include <doctest/doctest.h>
@@ -7,13 +8,13 @@
 namespace jetpack::storage {
 
 TEST_CASE("who receives waits when too much is to be hashed, and no longer") {
-  std::atomic<uint64_t> received = Pace::most_ahead;
   Pace pace(true);
-  pace.wait(received);
-  received = 2 * Pace::most_ahead + 1;
+  pace.arrived(Pace::most_ahead);
+  pace.wait();
+  pace.arrived(2 * Pace::most_ahead + 1);
   std::atomic<bool> goes_on = false;
   std::jthread receiver([&] {
-    pace.wait(received);
+    pace.wait();
     goes_on = true;
   });
   pace.hashed(Pace::most_ahead);
@@ -24,14 +25,14 @@ TEST_CASE("who receives waits when too much is to be hashed, and no longer") {
 }
 
 TEST_CASE("nobody waits for an MD5 that is not computed, or no longer") {
-  const std::atomic<uint64_t> received = 10 * Pace::most_ahead;
-  Pace(false).wait(received);
-  Pace pace(true);
-  std::jthread first([&] { pace.wait(received); }), second([&] { pace.wait(received); });
+  Pace unkept(false), pace(true);
+  for (Pace* one : {&unkept, &pace}) one->arrived(10 * Pace::most_ahead);
+  unkept.wait();
+  std::jthread first([&] { pace.wait(); }), second([&] { pace.wait(); });
   pace.end();
   first.join();
   second.join();
-  pace.wait(received);
+  pace.wait();
 }
 
 }  // namespace jetpack::storage

@@ -22,7 +22,7 @@ function startFolding(name, isFolded) {
 // What is above the list leaves it the rest of the window.
 function fitNodes() {
   const above = element("nodes").getBoundingClientRect().top + scrollY;
-  document.documentElement.style.setProperty("--left", `${innerHeight - above - BELOW}px`);
+  document.documentElement.style.setProperty("--list-height", `${innerHeight - above - BELOW}px`);
 }
 
 export function startLayout() {
