@@ -31,19 +31,19 @@ std::string read_all(Archive& archive, size_t capacity) {
 }  // namespace
 
 TEST_CASE("the content does not depend on piece size or number of threads") {
-  Archive first(1, automatic_level, fill_some);
+  Archive first(1, fast_automatic_level, fill_some);
   const std::string whole = read_all(first, 1 << 20);
   CHECK(whole.size() == first.bytes());
   CHECK(whole.starts_with("PK\x03\x04"));
   for (const size_t capacity : std::initializer_list<size_t>{1, 7, 4096}) {
-    Archive archive(4, automatic_level, fill_some);
+    Archive archive(4, fast_automatic_level, fill_some);
     CHECK(read_all(archive, capacity) == whole);
     CHECK(archive.read().empty());
   }
 }
 
 TEST_CASE("the reader gets the exception of the filling thread") {
-  Archive archive(2, automatic_level, [](Archive::Writer& writer) {
+  Archive archive(2, fast_automatic_level, [](Archive::Writer& writer) {
     fill_some(writer);
     throw std::runtime_error("no more");
   });
@@ -53,7 +53,7 @@ TEST_CASE("the reader gets the exception of the filling thread") {
 TEST_CASE("an archive that is not read to its end stops its threads") {
   bool went_on = false;
   {
-    Archive archive(2, automatic_level, [&](Archive::Writer& writer) {
+    Archive archive(2, fast_automatic_level, [&](Archive::Writer& writer) {
       while (true) fill_some(writer);
       went_on = true;
     });

@@ -96,12 +96,15 @@ class Deflater::Zlib {
   z_stream state_{};
 };
 
+int automatic_level(unsigned workers) {
+  constexpr unsigned enough_workers = 16;
+  return workers < enough_workers ? fast_automatic_level : small_automatic_level;
+}
+
 Deflater::Deflater(int level) : level_(level) {
-  if (level <= slowest_isal_level) {
-    isal_ = std::make_unique<Isal>(level == automatic_level ? 2 : level);
-  } else {
-    zlib_ = std::make_unique<Zlib>(level);
-  }
+  if (level <= slowest_isal_level) isal_ = std::make_unique<Isal>(is_automatic() ? 2 : level);
+  if (level == small_automatic_level) zlib_ = std::make_unique<Zlib>(5);
+  if (level > slowest_isal_level) zlib_ = std::make_unique<Zlib>(level);
 }
 
 Deflater::~Deflater() = default;
@@ -116,9 +119,9 @@ bool Deflater::is_hard(std::string_view plain, std::span<char> out) {
 }
 
 size_t Deflater::run(std::string_view plain, std::span<char> out) {
+  if (is_automatic() && is_hard(plain, out)) return isal_->run(1, plain, out);
   if (zlib_) return zlib_->run(plain, out);
-  if (level_ != automatic_level) return isal_->run(level_, plain, out);
-  return isal_->run(is_hard(plain, out) ? 1 : 2, plain, out);
+  return isal_->run(is_automatic() ? 2 : level_, plain, out);
 }
 
 }  // namespace jetpack::report_issue

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
 #include <jetpack/plugin.hpp>
 #include "archive.hpp"
@@ -43,7 +44,7 @@ constexpr std::string_view disposition = "disposition=file; attachment";
 struct Plan {
   Selection selection;
   uint64_t max_bytes = 0;
-  int level = jetpack::report_issue::automatic_level;
+  std::optional<int> level;
   std::string cluster, node;
   std::string version;  // jetpack's
   std::chrono::system_clock::time_point created = std::chrono::system_clock::now();
@@ -128,6 +129,10 @@ unsigned worker_count() {
   return std::clamp(static_cast<unsigned>(CPU_COUNT(&cores)), 1U, max_workers);
 }
 
+int level_of(const Plan& plan) {
+  return plan.level.value_or(jetpack::report_issue::automatic_level(worker_count()));
+}
+
 // The first members of the manifest.
 void add_about(Object& about, const Plan& plan) {
   std::vector<std::string> paths;
@@ -156,7 +161,8 @@ class Report {
         redactor_(call.service<jetpack::Log>().redactor()),
         facts_(jetpack::report_issue::gather_facts(call)),
         own_(status_of(own_file)),
-        archive_(worker_count(), plan.level, [this](Archive::Writer& writer) { fill(writer); }) {}
+        archive_(worker_count(), level_of(plan),
+                 [this](Archive::Writer& writer) { fill(writer); }) {}
 
   Archive& archive() { return archive_; }
   // Valid once the whole archive has been read.
@@ -366,8 +372,8 @@ JETPACK_PLUGIN(
             "Include only the last SIZE bytes of each file (500k, 20m, 2g); 0 is no limit")
             .fallback("8g"),
         jetpack::option("level", "N",
-                        "Compression level, from 1, the fastest, to 9, the smallest; default is 1 "
-                        "or 2, chosen by the content")
+                        "Compression level, from 1, the fastest, to 9, the smallest; default is 1, "
+                        "2 or 5, chosen by the content and the number of cores")
             .integer(jetpack::report_issue::fastest_level, jetpack::report_issue::smallest_level),
         jetpack::flag("dry-run", "List what would be collected, without creating an archive"),
         jetpack::flag("json", "Print JSON"),
