@@ -9,11 +9,14 @@ import json
 import os
 import shutil
 import subprocess
+from email.utils import formatdate
 from pathlib import Path
 
 import drain
 import measure
+import pytest
 import samples
+from servers import npm
 from servers.nginx import Nginx
 
 SIZE = 1 << 30
@@ -23,10 +26,14 @@ SETS = {"1g": (1, SIZE), "1000x1m": (1000, 1 << 20), "20000x4k": (20_000, 4 << 1
 TARGETS = ("tmpfs", "ext4", "overlay")
 KINDS = (*(f"{blobs}-{target}" for blobs in SETS for target in TARGETS), "upload")
 MD5_ALONE = "openssl dgst -md5"
+# Of an address without a domain, azcopy takes the first part for the account.
+PLAIN = "/account/plain"
+# Unlike a locker, nginx knows directories, for which azcopy looks first.
 LOCATIONS = """
-location /plain/ {{ alias {files}/; autoindex on; add_header x-ms-blob-type BlockBlob; }}
+location {plain}/ {{ alias {files}/; autoindex on; add_header x-ms-blob-type BlockBlob; }}
 location /digest/ {{ alias {files}/; add_header Content-MD5 {md5}; }}
-location = /plain {{ if ($args ~ "comp=list.*(many[0-9]+)") {{ set $of $1; rewrite ^ /plain/blobs/p/$of/.list? last; }} }}
+location = {plain} {{ if ($args ~ "comp=list.*(many[0-9]+)") {{ set $of $1; rewrite ^ {plain}/blobs/p/$of/.list? last; }} }}
+location ~ ^{plain}/blobs/p/many[0-9]+$ {{ return 404; }}
 """
 
 
@@ -51,9 +58,10 @@ def make_many(files, count, size):
         path = f"blobs/p/{directory}/{number:05}.bin"
         (files / path).write_bytes(content)
         # nginx's ETag has the time and the size: what the locker says must be the same.
-        etag = f"{int((files / path).stat().st_mtime):x}-{size:x}"
+        modified = int((files / path).stat().st_mtime)
         md5 = base64.b64encode(hashlib.md5(content).digest()).decode()
-        entries.append(f"<Blob><Name>{path}</Name><Properties><Etag>{etag}</Etag><Content-Length>{size}</Content-Length>"
+        entries.append(f"<Blob><Name>{path}</Name><Properties><Last-Modified>{formatdate(modified, usegmt=True)}</Last-Modified>"
+                       f"<Etag>{modified:x}-{size:x}</Etag><Content-Length>{size}</Content-Length>"
                        f"<Content-MD5>{md5}</Content-MD5><BlobType>BlockBlob</BlobType></Properties></Blob>")
     (files / f"blobs/p/{directory}/.list").write_text(
         f'<?xml version="1.0"?><EnumerationResults><Blobs>{"".join(entries)}</Blobs></EnumerationResults>')
@@ -98,14 +106,23 @@ def make_home(directory, locker):
     return measure.jetpack_environment(home)
 
 
-def tool_cases(environment, url, blob, target):
-    """rclone and azcopy, where they are installed, for one blob."""
-    for name, words in (
-            ("rclone", ["--config", "", "--ignore-times", "copyto", f":http,url='{url}/plain/blobs/p/':{blob}", target]),
-            ("azcopy", ["copy", f"{url}/plain/blobs/p/{blob}?sig=none", target, "--from-to", "BlobLocal",
-                        "--skip-version-check", "--output-level", "quiet"])):
-        if shutil.which(name):
-            yield measure.Case(name, [shutil.which(name), *words], environment)
+def azcopy():
+    """The program that is installed, or the one of npm; None where neither can be had."""
+    with contextlib.suppress(pytest.skip.Exception):
+        return shutil.which("azcopy") or npm.azcopy()
+    return None
+
+
+def tool_cases(environment, source, name, target, rclone_words, is_directory=False):
+    """rclone and azcopy, as far as they can be had, for one blob, or for all of a directory."""
+    for tool, program, words in (
+            ("rclone", shutil.which("rclone"), ["--config", "", "--ignore-times", *rclone_words,
+                        *(["copy", f":http,url='{source}/{name}/':"] if is_directory else
+                          ["copyto", f":http,url='{source}/':{name}"]), target]),
+            ("azcopy", azcopy(), ["copy", f"{source}/{name}?sig=none", str(Path(target).parent) if is_directory else target,
+                        "--recursive", "--from-to", "BlobLocal", "--skip-version-check", "--output-level", "quiet"])):
+        if program:
+            yield measure.Case(tool, [str(program), *words], environment)
 
 
 def environment_of(directory):
@@ -119,29 +136,27 @@ def single_cases(directory, url, homes, place):
     return [
         measure.Case("jetpack", download, homes["plain"]),
         measure.Case("jetpack, MD5", download, homes["digest"]),
-        measure.Case("curl", [shutil.which("curl"), "-sfo", target, f"{url}/plain/blobs/p/g.bin"], environment),
-        *tool_cases(environment, url, "g.bin", target),
+        measure.Case("curl", [shutil.which("curl"), "-sfo", target, f"{url}{PLAIN}/blobs/p/g.bin"], environment),
+        *tool_cases(environment, f"{url}{PLAIN}/blobs/p", "g.bin", target, []),
         measure.Case(MD5_ALONE, [shutil.which("openssl"), "dgst", "-md5", str(directory / "files/blobs/p/g.bin")],
                      environment)]
 
 
 def many_cases(directory, url, homes, place, blobs):
-    """All blobs of a directory to place/got/. jetpack checks their MD5s, the others only the lengths."""
+    """All blobs of a directory to place/got/. jetpack and azcopy check their MD5s, the others only the
+    lengths."""
     target, environment = place / "got", environment_of(directory)
     names = sorted(path.name for path in (directory / "files/blobs/p" / blobs).glob("*.bin"))
     wanted = directory / f"{blobs}.curl"
-    wanted.write_text("".join(f'url = "{url}/plain/blobs/p/{blobs}/{name}"\noutput = "{target}/{blobs}/{name}"\n'
+    wanted.write_text("".join(f'url = "{url}{PLAIN}/blobs/p/{blobs}/{name}"\noutput = "{target}/{blobs}/{name}"\n'
                               for name in names))
     curl = [shutil.which("curl"), "-sf", "--create-dirs", "-K", str(wanted)]
-    cases = [
+    return [
         measure.Case("jetpack", [str(measure.BUILT_HOME / "bin/jetpack"), "download", "--fresh", "--recursive",
                                  "--project", "p", blobs, str(target) + "/"], homes["plain"]),
-        measure.Case("curl", curl, environment)]
-    if shutil.which("rclone"):
-        cases.append(measure.Case("rclone", [
-            shutil.which("rclone"), "--config", "", "--ignore-times", "--http-no-head", "--transfers", "8", "copy",
-            f":http,url='{url}/plain/blobs/p/{blobs}/':", str(target / blobs)], environment))
-    return cases
+        measure.Case("curl", curl, environment),
+        *tool_cases(environment, f"{url}{PLAIN}/blobs/p", blobs, str(target / blobs),
+                    ["--http-no-head", "--transfers", "8"], is_directory=True)]
 
 
 def upload_cases(directory, url, homes):
@@ -230,10 +245,10 @@ def run(directory, kinds=KINDS):
         if count > 1 and any(kind.startswith(f"{blobs}-") for kind in kinds):
             make_many(files, count, size)
     os.sync()
-    server = Nginx(LOCATIONS.format(files=files, md5=md5 or '""'))
+    server = Nginx(LOCATIONS.format(plain=PLAIN, files=files, md5=md5 or '""'))
     try:
         url = server.url
-        homes = {kind: make_home(directory, f"{url}/{kind}") for kind in ("plain", "digest", "sink")}
+        homes = {kind: make_home(directory, url + path) for kind, path in (("plain", PLAIN), ("digest", "/digest"), ("sink", "/sink"))}
         return all([upload(directory, url, homes) if kind == "upload" else
                     download(directory, url, homes, *kind.split("-")) for kind in kinds])
     finally:
