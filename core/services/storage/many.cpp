@@ -30,17 +30,47 @@ constexpr std::chrono::milliseconds report_interval{100};
 // Blobs of up to this size stay in memory until they are checked, so many or so much at once, as
 // md5_of_each is up to five times as fast as one after another.
 constexpr uint64_t most_in_memory = 1 << 20;
-constexpr size_t most_unchecked = 8;
-constexpr uint64_t most_unchecked_bytes = 4 << 20;
+constexpr size_t most_unchecked = 16;
+constexpr uint64_t most_unchecked_bytes = 8 << 20;
 // An attempt that fetched at least this much got somewhere.
 constexpr uint64_t worth_of_try = 64 << 10;
+
+// What blobs are held in until they are checked, used again: to give memory back to the system and to
+// get it anew takes longer than to fill it. May be used from any thread.
+class Buffers {
+ public:
+  // Empty.
+  std::string take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return {};
+    std::string buffer = std::move(free_.back());
+    free_.pop_back();
+    return buffer;
+  }
+
+  void give(std::string buffer) {
+    buffer.clear();
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(buffer));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> free_;
+};
 
 // One blob on its way into its file. What is incomplete is not kept: it is small.
 class SmallFile {
  public:
-  // `wait` is for PartialFile, and must outlive this.
-  SmallFile(const Wanted& wanted, LastDirectory::Held directory, const std::function<void()>& wait)
-      : wanted_(&wanted), blob_(wanted.blob), directory_(std::move(directory)), wait_(&wait) {
+  // `wait` is for PartialFile. It and `buffers` must outlive this.
+  SmallFile(const Wanted& wanted, LastDirectory::Held directory, Buffers& buffers,
+            const std::function<void()>& wait)
+      : wanted_(&wanted),
+        blob_(wanted.blob),
+        directory_(std::move(directory)),
+        wait_(&wait),
+        buffers_(&buffers),
+        held_(buffers.take()) {
     if (!is_in_memory()) file_.emplace(open_partial(wanted, wait));
     restart();
   }
@@ -48,6 +78,7 @@ class SmallFile {
   SmallFile& operator=(const SmallFile&) = delete;
   ~SmallFile() {
     if (file_ && !is_finished_) file_->discard();
+    buffers_->give(std::move(held_));
   }
 
   uint64_t at() const { return at_; }
@@ -87,7 +118,7 @@ class SmallFile {
   void finish() {
     if (!file_) {
       const std::string& path = wanted_->below;
-      if (directory_ && create_whole(directory_->get(), path.substr(path.rfind('/') + 1), held_))
+      if (directory_ && write_whole(directory_->get(), path.substr(path.rfind('/') + 1), held_))
         return;
       file_.emplace(open_partial(*wanted_, *wait_));
       file_->resume({blob_->name, blob_->etag, blob_->bytes}, true);
@@ -112,6 +143,7 @@ class SmallFile {
   std::optional<PartialFile> file_;
   RangeGuard guard_;
   uint64_t at_ = 0;
+  Buffers* buffers_;
   // Not yet written: all of it, or the end, as pieces from the network are short.
   std::string held_;
   Md5 md5_;
@@ -156,6 +188,7 @@ class Many {
   };
   std::atomic<uint64_t> received_ = 0;
   std::atomic<size_t> next_ = 0;
+  Buffers buffers_;
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   size_t running_ = 0;
@@ -226,7 +259,8 @@ void Many::fetch_one(Wanted& wanted, LastDirectory& directory) {
     received_.fetch_add(blob.bytes, std::memory_order_relaxed);
     return;
   }
-  Arrived arrived{&wanted, std::make_unique<SmallFile>(wanted, directory.of(wanted), wait_)};
+  Arrived arrived{&wanted,
+                  std::make_unique<SmallFile>(wanted, directory.of(wanted), buffers_, wait_)};
   fill(*arrived.file, blob);
   if (arrived.file->is_in_memory()) return check_later(std::move(arrived));
   settle(arrived, arrived.file->digest());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cstdint>
 #include <functional>
@@ -19,6 +20,14 @@ namespace jetpack::storage {
 // machine may have taken back (free page reporting): then each page is a fault of the host's, which
 // is 2.7 s for 1 GiB.
 constexpr size_t write_unit = 32 << 10;
+
+// How the partial file of a destination is called.
+std::string partial_name(const std::string& name);
+
+// What a file takes over that replaces `old` and is open as `fd`: if that is a file of root or of the
+// caller, its owner and mode. What another user has put there says nothing about the new file: in a
+// directory that all can write to, it would let that user change a file that root has just checked.
+void take_over(int fd, const struct stat& old);
 
 // Of /dir/name: /dir/.name.jetpack-part holds the bytes, .name.jetpack-state says which are
 // there. A process that is killed at any moment leaves the two so that another can go on; the
@@ -56,8 +65,7 @@ class PartialFile {
   // How many bytes were recorded last.
   uint64_t recorded() const { return recorded_; }
 
-  // Puts it in the place of the destination. If that is a file of root or of the caller, its mode
-  // and owner stay.
+  // Puts it in the place of the destination, whose owner and mode it may take over.
   void finish();
 
   // Removes it.

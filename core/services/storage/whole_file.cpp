@@ -2,6 +2,7 @@
 #include "services/storage/whole_file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,16 +27,36 @@ bool write_units(int fd, std::string_view content) {
   return true;
 }
 
-}  // namespace
-
-bool create_whole(int directory, const std::string& name, std::string_view content) {
-  struct stat info {};
-  if (::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return false;
+bool create(int directory, const std::string& name, std::string_view content) {
   const support::Fd fd(::openat(directory, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666));
   if (!fd || !write_units(fd.get(), content)) return false;
   // AT_EMPTY_PATH, which would do without the path, takes a privilege.
   const std::string path = "/proc/self/fd/" + std::to_string(fd.get());
   return ::linkat(AT_FDCWD, path.c_str(), directory, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+}
+
+bool replace(int directory, const std::string& name, const struct stat& old,
+             std::string_view content) {
+  const std::string part = partial_name(name);
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  const support::Fd fd(::openat(directory, part.c_str(), flags, 0666));
+  // Who opened it in between may have the lock, and then the file.
+  if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  if (write_units(fd.get(), content)) {
+    take_over(fd.get(), old);
+    if (::renameat(directory, part.c_str(), directory, name.c_str()) == 0) return true;
+  }
+  ::unlinkat(directory, part.c_str(), 0);
+  return false;
+}
+
+}  // namespace
+
+bool write_whole(int directory, const std::string& name, std::string_view content) {
+  struct stat old {};
+  if (::fstatat(directory, name.c_str(), &old, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno == ENOENT && create(directory, name, content);
+  return S_ISREG(old.st_mode) && replace(directory, name, old, content);
 }
 
 LastDirectory::Held LastDirectory::of(const Wanted& wanted) {

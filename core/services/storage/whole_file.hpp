@@ -10,10 +10,13 @@
 
 namespace jetpack::storage {
 
-// Creates a file of that content below an open directory. It has no name until it is whole, so a
-// process that is killed leaves nothing. False, and nothing is there, when that cannot be: the name is
-// taken, the file system has no files without a name, there is no room. PartialFile says what is wrong.
-bool create_whole(int directory, const std::string& name, std::string_view content);
+// Makes a file of that content below an open directory, or replaces one that is there. A new one has no
+// name until it is whole, so that a process that is killed leaves nothing. One that replaces another
+// has the name of its partial file until then, and is locked as PartialFile does it. False, and all is
+// as it was, when that cannot be: the name is that of something else, the file system has no files without
+// a name, somebody has the partial file, there is no room. PartialFile goes on then, or says what is
+// wrong.
+bool write_whole(int directory, const std::string& name, std::string_view content);
 
 // The directory that one file after another goes into, most often the same one.
 class LastDirectory {

@@ -11,6 +11,7 @@
 
 #include <doctest/doctest.h>
 
+#include "services/storage/partial_file.hpp"
 #include "support/files.hpp"
 #include "support/testing/temporary_directory.hpp"
 
@@ -35,8 +36,7 @@ TEST_CASE("a file appears with all that is in it, and with the mode of a new one
   const auto at = opened(directory.path());
   const mode_t before = ::umask(027);
   const std::string long_text(100'000, 'x');
-  const bool has_nameless =
-      create_whole(at.get(), "a", long_text) && create_whole(at.get(), "b", "");
+  const bool has_nameless = write_whole(at.get(), "a", long_text) && write_whole(at.get(), "b", "");
   ::umask(before);
   // Where /tmp has no files without a name, nothing may be there.
   CHECK(count_of(directory.path()) == (has_nameless ? 2 : 0));
@@ -47,23 +47,62 @@ TEST_CASE("a file appears with all that is in it, and with the mode of a new one
   CHECK(fs::hard_link_count(directory.file("a")) == 1);
 }
 
-TEST_CASE("what has the name stays as it is") {
+TEST_CASE("a file that is there is replaced, and its mode stays") {
   const support::TemporaryDirectory directory;
   const auto at = opened(directory.path());
   directory.write("file", "old");
+  fs::create_hard_link(directory.file("file"), directory.file("other"));
+  fs::permissions(directory.file("file"), fs::perms{0751});
+  const std::string long_text(100'000, 'x');
+  REQUIRE(write_whole(at.get(), "file", long_text));
+  CHECK(support::read_file(directory.file("file"), 1 << 20) == long_text);
+  CHECK((fs::status(directory.file("file")).permissions() & fs::perms::all) == fs::perms{0751});
+  CHECK(support::read_file(directory.file("other"), 100) == "old");
+  CHECK(count_of(directory.path()) == 2);
+}
+
+TEST_CASE("a file of another user is replaced by one of ours, with the mode of a new one") {
+  if (::geteuid() != 0) return;
+  const support::TemporaryDirectory directory;
+  const auto at = opened(directory.path());
+  const std::string path = directory.write("file", "old");
+  REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
+  REQUIRE(::chmod(path.c_str(), 0666) == 0);
+  const mode_t before = ::umask(022);
+  const bool is_written = write_whole(at.get(), "file", "new");
+  ::umask(before);
+  REQUIRE(is_written);
+  struct stat info {};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK(info.st_uid == 0);
+  CHECK((info.st_mode & 07777) == 0644);
+}
+
+TEST_CASE("what has the name and is no file stays as it is") {
+  const support::TemporaryDirectory directory;
+  const auto at = opened(directory.path());
   fs::create_directory(directory.file("directory"));
   fs::create_symlink("nowhere", directory.file("link"));
-  for (const char* name : {"file", "directory", "link", ".", "..", "", "no/such"})
-    CHECK_FALSE(create_whole(at.get(), name, "new"));
-  CHECK(support::read_file(directory.file("file"), 100) == "old");
+  for (const char* name : {"directory", "link", ".", "..", "", "no/such"})
+    CHECK_FALSE(write_whole(at.get(), name, "new"));
   CHECK(fs::is_empty(directory.file("directory")));
   CHECK(fs::is_symlink(directory.file("link")));
-  CHECK(count_of(directory.path()) == 3);
+  CHECK(count_of(directory.path()) == 2);
+}
+
+TEST_CASE("what somebody downloads already, or has left half, is left to PartialFile") {
+  const support::TemporaryDirectory directory;
+  const auto at = opened(directory.path());
+  directory.write("file", "old");
+  directory.write(partial_name("file"), "half");
+  CHECK_FALSE(write_whole(at.get(), "file", "new"));
+  CHECK(support::read_file(directory.file("file"), 100) == "old");
+  CHECK(support::read_file(directory.file(partial_name("file")), 100) == "half");
 }
 
 TEST_CASE("where no file can be created, none is") {
   const auto proc = opened("/proc");
-  CHECK_FALSE(create_whole(proc.get(), "jetpack-test", "x"));
+  CHECK_FALSE(write_whole(proc.get(), "jetpack-test", "x"));
 }
 
 TEST_CASE("the last directory is kept open, and another one is opened") {
