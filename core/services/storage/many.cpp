@@ -48,10 +48,14 @@ class Buffers {
     return buffer;
   }
 
-  void give(std::string buffer) {
+  void give(std::string buffer) noexcept {
     buffer.clear();
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(buffer));
+    try {
+      const std::lock_guard lock(mutex_);
+      free_.push_back(std::move(buffer));
+    } catch (const std::exception&) {
+      // Without room for it, it goes back to the system.
+    }
   }
 
  private:

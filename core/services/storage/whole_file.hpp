@@ -12,7 +12,8 @@ namespace jetpack::storage {
 
 // Makes a file of that content below an open directory, or replaces one that is there. A new one has no
 // name until it is whole, so that a process that is killed leaves nothing. One that replaces another
-// has the name of its partial file until then, and is locked as PartialFile does it. False, and all is
+// has the name of its partial file until then, and is locked as PartialFile does it; one that holds the
+// same already stays, with the time of now. False, and all is
 // as it was, when that cannot be: the name is that of something else, the file system has no files without
 // a name, somebody has the partial file, there is no room. PartialFile goes on then, or says what is
 // wrong.

@@ -61,21 +61,44 @@ TEST_CASE("a file that is there is replaced, and its mode stays") {
   CHECK(count_of(directory.path()) == 2);
 }
 
+TEST_CASE("a file that holds the same stays, and is as new as if it was written") {
+  const support::TemporaryDirectory directory;
+  const auto at = opened(directory.path());
+  const std::string text(100'000, 'x');
+  for (const std::string& content : {std::string(), text, text + 'y'}) {
+    const std::string path = directory.write("file", content);
+    const timespec long_ago[2] = {{1000, 0}, {1000, 0}};
+    REQUIRE(::utimensat(AT_FDCWD, path.c_str(), long_ago, 0) == 0);
+    struct stat before {};
+    struct stat after {};
+    REQUIRE(::stat(path.c_str(), &before) == 0);
+    REQUIRE(write_whole(at.get(), "file", content));
+    REQUIRE(::stat(path.c_str(), &after) == 0);
+    CHECK(after.st_ino == before.st_ino);
+    CHECK(after.st_mtime > before.st_mtime);
+  }
+  // Of the same length, and other only at the end.
+  REQUIRE(write_whole(at.get(), "file", text + 'z'));
+  CHECK(support::read_file(directory.file("file"), 1 << 20) == text + 'z');
+}
+
 TEST_CASE("a file of another user is replaced by one of ours, with the mode of a new one") {
   if (::geteuid() != 0) return;
   const support::TemporaryDirectory directory;
   const auto at = opened(directory.path());
-  const std::string path = directory.write("file", "old");
-  REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
-  REQUIRE(::chmod(path.c_str(), 0666) == 0);
-  const mode_t before = ::umask(022);
-  const bool is_written = write_whole(at.get(), "file", "new");
-  ::umask(before);
-  REQUIRE(is_written);
-  struct stat info {};
-  REQUIRE(::stat(path.c_str(), &info) == 0);
-  CHECK(info.st_uid == 0);
-  CHECK((info.st_mode & 07777) == 0644);
+  for (const char* old : {"old", "new"}) {  // or what it is to be
+    const std::string path = directory.write("file", old);
+    REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
+    REQUIRE(::chmod(path.c_str(), 0666) == 0);
+    const mode_t before = ::umask(022);
+    const bool is_written = write_whole(at.get(), "file", "new");
+    ::umask(before);
+    REQUIRE(is_written);
+    struct stat info {};
+    REQUIRE(::stat(path.c_str(), &info) == 0);
+    CHECK(info.st_uid == 0);
+    CHECK((info.st_mode & 07777) == 0644);
+  }
 }
 
 TEST_CASE("what has the name and is no file stays as it is") {
