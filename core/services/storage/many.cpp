@@ -35,8 +35,8 @@ constexpr uint64_t most_unchecked_bytes = 8 << 20;
 // An attempt that fetched at least this much got somewhere.
 constexpr uint64_t worth_of_try = 64 << 10;
 
-// What blobs are held in until they are checked, used again: to give memory back to the system and to
-// get it anew takes longer than to fill it. May be used from any thread.
+// Reuses the memory that blobs are held in until they are checked: freeing and allocating it for
+// each would take longer than filling it. Thread-safe.
 class Buffers {
  public:
   // Empty.

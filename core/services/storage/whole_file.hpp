@@ -10,13 +10,14 @@
 
 namespace jetpack::storage {
 
-// Makes a file of that content below an open directory, or replaces one that is there. A new one has no
-// name until it is whole, so that a process that is killed leaves nothing. One that replaces another
-// has the name of its partial file until then, and is locked as PartialFile does it; one that holds the
-// same already stays, with the time of now. False, and all is
-// as it was, when that cannot be: the name is that of something else, the file system has no files without
-// a name, somebody has the partial file, there is no room. PartialFile goes on then, or says what is
-// wrong.
+// Creates a file with that content below an open directory, or replaces the one that is there. A
+// new file has no name until it is whole, so a process that is killed leaves nothing behind. A
+// replacement is written under the name of its partial file, locked as PartialFile locks it, and
+// renamed. A file that already holds the content is kept, and its time is set to now. Returns
+// false, with everything unchanged, when this is not possible: the name belongs to something
+// other than a file, the file system does not support files without a name, the partial file is
+// in use, or the disk is full. The caller then uses PartialFile, which waits or reports the
+// error.
 bool write_whole(int directory, const std::string& name, std::string_view content);
 
 // The directory that one file after another goes into, most often the same one.

@@ -113,7 +113,7 @@ TEST_CASE("what has the name and is no file stays as it is") {
   CHECK(count_of(directory.path()) == 2);
 }
 
-TEST_CASE("what somebody downloads already, or has left half, is left to PartialFile") {
+TEST_CASE("a partial file that exists already is left to PartialFile") {
   const support::TemporaryDirectory directory;
   const auto at = opened(directory.path());
   directory.write("file", "old");
