@@ -99,13 +99,6 @@ bool is_ours(int fd) {
          info.st_nlink == 1;
 }
 
-bool is_still_at(int fd, int at, const std::string& name) {
-  struct stat here {};
-  struct stat there {};
-  return ::fstat(fd, &here) == 0 && ::fstatat(at, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
-}
-
 uint64_t size_of(int fd) {
   struct stat info {};
   return ::fstat(fd, &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
@@ -136,10 +129,20 @@ std::string partial_name(const std::string& name) {
   return '.' + short_name(name) + ".jetpack-part";
 }
 
+bool is_still_at(int fd, int at, const std::string& name) {
+  struct stat here {};
+  struct stat there {};
+  return ::fstat(fd, &here) == 0 && ::fstatat(at, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+bool is_trusted(const struct stat& file) {
+  return S_ISREG(file.st_mode) && (file.st_uid == 0 || file.st_uid == ::geteuid());
+}
+
 void take_over(int fd, const struct stat& old) {
   struct stat now {};
-  if (!S_ISREG(old.st_mode) || (old.st_uid != 0 && old.st_uid != ::geteuid())) return;
-  if (::fstat(fd, &now) != 0) return;
+  if (!is_trusted(old) || ::fstat(fd, &now) != 0) return;
   // Who may not give a file away keeps it.
   const bool is_alike = now.st_uid == old.st_uid && now.st_gid == old.st_gid;
   const bool is_given = is_alike || ::fchown(fd, old.st_uid, old.st_gid) == 0;

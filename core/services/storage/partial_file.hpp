@@ -24,9 +24,16 @@ constexpr size_t write_unit = 32 << 10;
 // How the partial file of a destination is called.
 std::string partial_name(const std::string& name);
 
-// What a file takes over that replaces `old` and is open as `fd`: if that is a file of root or of the
-// caller, its owner and mode. What another user has put there says nothing about the new file: in a
-// directory that all can write to, it would let that user change a file that root has just checked.
+// Whether the open file is the one at that name: another process may have renamed it before it was
+// locked.
+bool is_still_at(int fd, int at, const std::string& name);
+
+// Whether it is a file of root or of the caller. What another user has put there says nothing about
+// the new file: in a directory that all can write to, it would let that user change a file that root
+// has just checked.
+bool is_trusted(const struct stat& file);
+
+// Gives the open file that replaces `old` the owner and mode of that, if it is trusted.
 void take_over(int fd, const struct stat& old);
 
 // Of /dir/name: /dir/.name.jetpack-part holds the bytes, .name.jetpack-state says which are

@@ -35,12 +35,10 @@ bool create(int directory, const std::string& name, std::string_view content) {
   return ::linkat(AT_FDCWD, path.c_str(), directory, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
 }
 
-// Whether the file, of root or of the caller, holds that already. It counts as written now.
+// Whether the file is trusted and holds that already. It counts as written now.
 bool holds(int directory, const std::string& name, const struct stat& old,
            std::string_view content) {
-  if (static_cast<uint64_t>(old.st_size) != content.size() ||
-      (old.st_uid != 0 && old.st_uid != ::geteuid()))
-    return false;
+  if (!is_trusted(old) || static_cast<uint64_t>(old.st_size) != content.size()) return false;
   const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   const support::Fd fd(::openat(directory, name.c_str(), flags));
   struct stat now {};
@@ -60,8 +58,9 @@ bool replace(int directory, const std::string& name, const struct stat& old,
   const std::string part = partial_name(name);
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   const support::Fd fd(::openat(directory, part.c_str(), flags, 0666));
-  // Who opened it in between may have the lock, and then the file.
-  if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  // Who opened it in between may have the lock, or have had it and renamed the file.
+  if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 || !is_still_at(fd.get(), directory, part))
+    return false;
   if (write_units(fd.get(), content)) {
     take_over(fd.get(), old);
     if (::renameat(directory, part.c_str(), directory, name.c_str()) == 0) return true;
