@@ -39,7 +39,7 @@ def test_signing_in_and_out(fresh, hub):
     page.browser, page.hub, page.expected = fresh, hub, ["net::ERR", "401"]
     fresh.get(hub.about["hub"] + "/clusters/demo?phase=Ready")
     assert path_of(fresh) == "/sign-in"
-    assert fresh.execute_script("return document.activeElement.id") == "name"
+    wait_for(lambda: page.focus() == "name", "the focus")  # comes with the first drawing, after the load
     submit(fresh, "admin", "wrong")
     wait_for(lambda: page.texts("#problem") == ["wrong user name or password"], "the reason")
     submit(fresh, *hub.admin)
