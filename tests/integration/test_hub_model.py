@@ -235,7 +235,8 @@ def test_a_scheduler_creates_nodes(hub, cluster):
     assert hub.ask("POST", path, scheduler, request).status == 409
     del request["requestId"]
     first = hub.ask("POST", path, scheduler, request, Idempotency_Key="k")
-    assert hub.ask("POST", path, scheduler, request, Idempotency_Key="k").body == first.body
+    again = hub.ask("POST", path, scheduler, request, Idempotency_Key="k")
+    assert (again.body, again.headers["Location"]) == (first.body, first.headers["Location"])
     names = [each["Name"] for each in hub.get(f"/clusters/{cluster}/nodes")["nodes"]]
     assert sorted(names) == ["big-11", "big-12", "execute-1", "execute-2", "execute-3", "execute-4", "execute-5", "head"]
     assert hub.ask("POST", path, node, request).status == 403
@@ -243,8 +244,12 @@ def test_a_scheduler_creates_nodes(hub, cluster):
     unknown = hub.ask("POST", path, hub.admin, {"sets": [{"nodearray": "htc"}]})
     assert unknown.status == 404 and "execute" in unknown.json["error"]
     # What was not wanted after all ends at once.
-    assert hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", scheduler, {"names": ["big-12"]}).status == 202
+    ended = hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", scheduler, {"names": ["big-12"]})
+    assert ended.status == 202
     assert hub.node("big-12", cluster)["phase"] == "Terminated"
+    for reply, action in ((created, "create"), (ended, "terminate")):
+        operation = hub.get(reply.headers["Location"], scheduler)
+        assert (operation["operationId"], operation["action"]) == (reply.json["operationId"], action)
 
 
 EXECUTE = {"nodearray": "execute"}
@@ -277,6 +282,7 @@ def test_scaling_a_node_array(hub, cluster):
     reply = hub.ask("POST", path + "?totalCoreCount=100", node)
     assert reply.status == 202
     assert reply.json["sets"] == [{"nodearray": "execute", "targetCoreCount": 100}]
+    assert reply.headers["Location"] == reply.json["operationLocation"]
     shown = targets(hub, cluster)["execute"]
     assert (shown["target_core_count"], shown["target_count"]) == (100, None)
     assert hub.ask("POST", path + "?totalNodeCount=3", node).status == 202

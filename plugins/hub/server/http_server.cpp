@@ -180,6 +180,7 @@ class RequestHandler : public Handler {
                               asked_);
     response.setStatusAndReason(static_cast<Status>(answer.status));
     response.set("Cache-Control", "no-store");
+    if (!answer.location.empty()) response.set("Location", answer.location);
     send(response, answer.type, answer.json);
   }
 

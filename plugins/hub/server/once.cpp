@@ -1,6 +1,8 @@
 // Requests with the header Idempotency-Key.
 #include "server/once.hpp"
 
+#include "common/json.hpp"
+#include "support/json.hpp"
 #include "support/sha256.hpp"
 
 namespace jetpack::hub {
@@ -32,6 +34,14 @@ void require_valid_key(const Request& request) {
   if (request.key.size() > max_key)
     throw HttpError(400,
                     "the header Idempotency-Key exceeds the limit of " + std::to_string(max_key));
+}
+
+Response with_location(Response answer) {
+  if (answer.status != 202) return answer;
+  if (const auto object = parse_object(answer.json))
+    if (const auto* id = support::find_member(*object, "operationId"))
+      answer.location = "/operations/" + std::string(support::text_of(*id));
+  return answer;
 }
 
 }  // namespace jetpack::hub

@@ -33,6 +33,7 @@ struct Response {
   int status = 200;
   std::string json;  // "" for 304
   const char* type = "application/json";
+  std::string location = {};  // the path of the operation that was begun, or ""
 };
 
 // An error response with an HTTP status and a message. `allow`: the methods, for
