@@ -310,6 +310,29 @@ def test_a_node_that_sends_too_much_through_the_broker_is_refused_and_others_are
         hub.remove()
 
 
+def test_what_is_refused_does_not_fill_the_broker(rabbitmq, broker):
+    """A queue that is there already is used as it is."""
+    hub = Hub("--broker", broker.url, "--broker-ca", rabbitmq.ca)
+
+    def arguments_when_started_again(times):
+        hub.stop()
+        hub.start()
+        wait_for(lambda: hub.log().count("consuming from the broker") == times, "the hub to consume")
+        return rabbitmq.arguments(broker.vhost, "jetpack.refused")
+
+    try:
+        consuming(hub)
+        assert rabbitmq.arguments(broker.vhost, "jetpack.refused") == {"x-max-length-bytes": 2**30}
+        assert arguments_when_started_again(2) == {"x-max-length-bytes": 2**30}
+        for tool, *options in (("delete-queue",), ("declare-queue", "-d")):
+            assert rabbitmq.tool(tool, broker, *options, "-q", "jetpack.refused").returncode == 0
+        assert arguments_when_started_again(3) == {}
+        Publisher(broker).send(b"{")
+        wait_for(lambda: rabbitmq.queues(broker.vhost)["jetpack.refused"] == 1, "the refusal")
+    finally:
+        hub.remove()
+
+
 def test_what_a_database_that_is_down_delays_counts_once(rabbitmq, broker, own_postgresql):
     """A message that could not be stored is delivered again, and must not be refused for that."""
     options = ("--broker", broker.url, "--broker-ca", rabbitmq.ca, "--quota", "messages-mib-per-node-and-hour=16")

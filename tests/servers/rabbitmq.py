@@ -203,6 +203,13 @@ class RabbitMq(Server):
             f'|| Q <- rabbit_amqqueue:list(<<"{vhost}">>)]')
         return {name: int(count) for name, count in re.findall(r'\{"([^"]*)", (\d+)\}', listed)}
 
+    def arguments(self, vhost, queue):
+        """What a queue was declared with, {name: number}."""
+        listed = self.evaluate(
+            f'{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{vhost}">>, queue, <<"{queue}">>)), '
+            "[{binary_to_list(Name), Value} || {Name, _, Value} <- amqqueue:get_arguments(Q)]")
+        return {name: int(value) for name, value in re.findall(r'\{"([^"]*)", (\d+)\}', listed)}
+
     def binding_keys(self, vhost):
         """The routing keys by which queues of a virtual host are bound, as text."""
         return self.evaluate(

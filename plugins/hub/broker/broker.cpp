@@ -24,7 +24,8 @@ namespace {
 
 constexpr const char* exchange = "jetpack";
 constexpr const char* refused_queue = "jetpack.refused";
-constexpr amqp_channel_t channel = 1;
+constexpr int64_t refused_bytes = 1 << 30;  // of the newest that are kept
+constexpr amqp_channel_t channel = 1, looking_channel = 2;
 constexpr int frame_size = 131'072;
 constexpr int heartbeat_seconds = 30;
 constexpr timeval answer_time{10, 0};
@@ -157,9 +158,7 @@ void BrokerConnection::declare() {
   amqp_exchange_declare(state_.get(), channel, amqp_cstring_bytes(exchange),
                         amqp_cstring_bytes("topic"), 0, 1, 0, 0, amqp_empty_table);
   check(amqp_get_rpc_reply(state_.get()), "declaring the exchange jetpack");
-  amqp_queue_declare(state_.get(), channel, amqp_cstring_bytes(refused_queue), 0, 1, 0, 0,
-                     amqp_empty_table);
-  check(amqp_get_rpc_reply(state_.get()), "declaring the queue jetpack.refused");
+  declare_refused_queue();
   std::array<amqp_table_entry_t, 3> entries = {
       true_entry("x-single-active-consumer"), text_entry("x-dead-letter-exchange", ""),
       text_entry("x-dead-letter-routing-key", refused_queue)};
@@ -176,6 +175,38 @@ void BrokerConnection::declare() {
   }
   amqp_basic_qos(state_.get(), channel, 0, prefetch, 1);
   check(amqp_get_rpc_reply(state_.get()), "setting the prefetch limit");
+}
+
+// A node that sends nothing else must not fill the broker's disk, which would hold up all nodes. A
+// queue that is there already keeps the arguments that somebody chose for it.
+void BrokerConnection::declare_refused_queue() {
+  if (has_queue(refused_queue)) return;
+  amqp_table_entry_t limit{amqp_cstring_bytes("x-max-length-bytes"),
+                           {AMQP_FIELD_KIND_I64, {.i64 = refused_bytes}}};
+  amqp_queue_declare(state_.get(), channel, amqp_cstring_bytes(refused_queue), 0, 1, 0, 0,
+                     {1, &limit});
+  check(amqp_get_rpc_reply(state_.get()), "declaring the queue jetpack.refused");
+}
+
+// On a channel of its own: the broker closes the one that asked for a queue that is not there.
+bool BrokerConnection::has_queue(const char* name) {
+  amqp_channel_open(state_.get(), looking_channel);
+  check(amqp_get_rpc_reply(state_.get()), "opening a channel");
+  amqp_queue_declare(state_.get(), looking_channel, amqp_cstring_bytes(name), 1, 1, 0, 0,
+                     amqp_empty_table);
+  const amqp_rpc_reply_t reply = amqp_get_rpc_reply(state_.get());
+  if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+      reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD &&
+      static_cast<const amqp_channel_close_t*>(reply.reply.decoded)->reply_code == AMQP_NOT_FOUND) {
+    amqp_channel_close_ok_t agreed{};
+    check(amqp_send_method(state_.get(), looking_channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &agreed),
+          "closing a channel");
+    return false;
+  }
+  const std::string doing = std::string("looking for the queue ") + name;
+  check(reply, doing);
+  check(amqp_channel_close(state_.get(), looking_channel, AMQP_REPLY_SUCCESS), doing);
+  return true;
 }
 
 std::string BrokerConnection::identity() const {

@@ -68,6 +68,8 @@ class BrokerConnection {
   void connect();
   void prepare_tls(amqp_socket_t* socket) const;
   void declare();
+  void declare_refused_queue();
+  bool has_queue(const char* name);
   std::optional<amqp_frame_t> next_frame(std::chrono::milliseconds longest);
   amqp_frame_t next_content_frame();
   BrokerMessage read_message(const amqp_frame_t& delivery);
