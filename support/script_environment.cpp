@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include <jetpack/error.hpp>
 #include "support/json.hpp"
@@ -111,21 +112,27 @@ std::string cluster_init_directory(const Config& config) {
   return directory;
 }
 
-std::vector<std::string> script_environment(const std::string& home, const std::string& directory,
-                                            const Spec& spec) {
+std::vector<std::string> home_environment(const std::string& home) {
   const std::string bootstrap = home + "/system/bootstrap";
   return {"CYCLECLOUD_HOME=" + home,
           "JETPACK_HOME=" + home,
           "BOOTSTRAP_HOME=" + bootstrap,
           "CYCLECLOUD_BOOTSTRAP=" + bootstrap,
-          "CYCLECLOUD_PROJECT_NAME=" + spec.project,
-          "CYCLECLOUD_PROJECT_VERSION=" + spec.version,
-          "CYCLECLOUD_PROJECT_PATH=" + project_path(directory, spec),
-          "CYCLECLOUD_SPEC_NAME=" + spec.name,
-          "CYCLECLOUD_SPEC_PATH=" + spec_path(directory, spec),
           "PATH=" + home + "/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
           variable_or("HOME", "/root"),
           variable_or("SHELL", "/bin/bash")};
+}
+
+std::vector<std::string> script_environment(const std::string& home, const std::string& directory,
+                                            const Spec& spec) {
+  auto environment = home_environment(home);
+  for (const auto& [name, value] : {std::pair{"PROJECT_NAME", spec.project},
+                                    {"PROJECT_VERSION", spec.version},
+                                    {"PROJECT_PATH", project_path(directory, spec)},
+                                    {"SPEC_NAME", spec.name},
+                                    {"SPEC_PATH", spec_path(directory, spec)}})
+    environment.push_back("CYCLECLOUD_" + std::string(name) + '=' + value);
+  return environment;
 }
 
 std::string script_python(const std::string& home) {

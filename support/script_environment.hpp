@@ -1,5 +1,5 @@
 // The specs of the projects that configure this node: which there are, where they are on disk, and
-// what their scripts and tests find in the environment.
+// what their scripts and tests, and the node's other scripts, find in the environment.
 #pragma once
 
 #include <string>
@@ -45,8 +45,12 @@ inline std::string spec_path(const std::string& directory, const Spec& spec) {
   return project_path(directory, spec) + '/' + spec.name;
 }
 
-// What to add to the caller's environment, as NAME=VALUE. PATH has the agent's bin first, and never
-// the embedded Python, which would take the system's place. HOME and SHELL are root's if unset.
+// What every script finds beside the caller's environment, as NAME=VALUE: where the home is, and PATH
+// with the agent's bin first, but never the embedded Python, which would take the system's place. HOME
+// and SHELL are root's if unset.
+std::vector<std::string> home_environment(const std::string& home);
+
+// The same for a script of a spec, which also finds its project.
 std::vector<std::string> script_environment(const std::string& home, const std::string& directory,
                                             const Spec& spec);
 

@@ -47,9 +47,10 @@ TEST_CASE("the environment of a script") {
   const auto env = script_environment("/opt/jp", "/mnt/ci", {"slurm", "3.0.9", "execute"});
   for (const char* entry :
        {"CYCLECLOUD_HOME=/opt/jp", "JETPACK_HOME=/opt/jp",
-        "BOOTSTRAP_HOME=/opt/jp/system/bootstrap", "CYCLECLOUD_PROJECT_NAME=slurm",
-        "CYCLECLOUD_PROJECT_VERSION=3.0.9", "CYCLECLOUD_PROJECT_PATH=/mnt/ci/slurm",
-        "CYCLECLOUD_SPEC_NAME=execute", "CYCLECLOUD_SPEC_PATH=/mnt/ci/slurm/execute",
+        "BOOTSTRAP_HOME=/opt/jp/system/bootstrap", "CYCLECLOUD_BOOTSTRAP=/opt/jp/system/bootstrap",
+        "CYCLECLOUD_PROJECT_NAME=slurm", "CYCLECLOUD_PROJECT_VERSION=3.0.9",
+        "CYCLECLOUD_PROJECT_PATH=/mnt/ci/slurm", "CYCLECLOUD_SPEC_NAME=execute",
+        "CYCLECLOUD_SPEC_PATH=/mnt/ci/slurm/execute",
         "PATH=/opt/jp/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}) {
     CAPTURE(entry);
     CHECK(has(env, entry));

@@ -16,6 +16,7 @@
 #include "support/converged.hpp"
 #include "support/file_lock.hpp"
 #include "support/files.hpp"
+#include "support/script_environment.hpp"
 #include "support/settings.hpp"
 #include "support/text.hpp"
 
@@ -45,11 +46,10 @@ int64_t configured(const Call& call, const char* key) {
   return support::number_setting(key, text, warn);
 }
 
-// What checks expect to find beside the caller's environment.
 std::vector<std::string> environment(const Config& config) {
-  const std::string home = config.path("");
-  return {"JETPACK_HOME=" + home, "CYCLECLOUD_HOME=" + home, std::string(inside_check) + "=1",
-          "PATH=" + home + "/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+  auto all = support::home_environment(config.path(""));
+  all.push_back(std::string(inside_check) + "=1");
+  return all;
 }
 
 // The scripts.

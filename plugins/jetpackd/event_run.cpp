@@ -4,11 +4,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include <jetpack/error.hpp>
 #include "support/redact.hpp"
+#include "support/script_environment.hpp"
 #include "support/script_interpreter.hpp"
 #include "support/shutdown_scripts.hpp"
 #include "support/text.hpp"
@@ -28,22 +28,12 @@ constexpr uint64_t capture_bytes = 16 << 10;
 constexpr milliseconds grace{1000};
 constexpr size_t max_words = 512;
 
-std::string variable_or_root(const char* name, const char* fallback) {
-  const char* value = std::getenv(name);
-  return std::string(name) + '=' + (value != nullptr && *value != 0 ? value : fallback);
-}
-
-// What scripts find beside the daemon's environment.
 std::vector<std::string> environment_for(const std::string& home, const CloudEvent& event) {
-  return {"CYCLECLOUD_HOME=" + home,
-          "JETPACK_HOME=" + home,
-          "BOOTSTRAP_HOME=" + home + "/system/bootstrap",
-          "PATH=" + home + "/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-          variable_or_root("HOME", "/root"),
-          variable_or_root("SHELL", "/bin/bash"),
-          "JETPACK_EVENT_ID=" + event.id,
-          "JETPACK_EVENT_TYPE=" + event.kind,
-          "JETPACK_EVENT_NOT_BEFORE=" + event.not_before};
+  auto all = support::home_environment(home);
+  all.push_back("JETPACK_EVENT_ID=" + event.id);
+  all.push_back("JETPACK_EVENT_TYPE=" + event.kind);
+  all.push_back("JETPACK_EVENT_NOT_BEFORE=" + event.not_before);
+  return all;
 }
 
 // How a script is run, whether it has the x bit or not: callers forget it, and a file system may be

@@ -53,7 +53,7 @@ def test_what_each_kind_of_script_shows(checks, jetpack, home, server):
     checks("any", "#!/usr/bin/python3\nraise SystemExit(12)\n")
     checks("killed.sh", "kill -9 $$\n")
     checks("bytes.sh", "printf '\\377\\033[2J'\nexit 1\n")
-    checks("where.sh", 'echo "$PWD $JETPACK_HOME $CYCLECLOUD_HOME"; jetpack config a.b 7\n')
+    checks("where.sh", 'echo "$PWD $JETPACK_HOME $CYCLECLOUD_HOME $BOOTSTRAP_HOME"; jetpack config a.b 7\n')
     (home / "bin").symlink_to(jetpack.binary.parent)
     gone = home / "gone"
     gone.mkdir()
@@ -68,7 +68,7 @@ def test_what_each_kind_of_script_shows(checks, jetpack, home, server):
     assert found["python.py"]["stderr"] == "hot\n"
     assert "signal 9" in found["killed.sh"]["message"]
     assert found["bytes.sh"]["stdout"].startswith("�")
-    assert found["where.sh"]["stdout"] == f"/ {home.path} {home.path}\n7\n"
+    assert found["where.sh"]["stdout"] == f"/ {home.path} {home.path} {home.path}/system/bootstrap\n7\n"
     assert not server.letters, "only 254 asks for the end of the node"
     shown = jetpack("healthcheck", "run", "bytes.sh")
     assert shown.returncode == 1 and "\x1b" not in shown.stdout and "\\x1b[2J" in shown.stdout
