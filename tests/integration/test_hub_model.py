@@ -424,6 +424,16 @@ def test_userdata(hub, cluster, tmp_path):
     assert hub.ask("GET", f"{path}?known={first['version']}", node).status == 304
     assert hub.node("n1", cluster)["phase"] == "Ready"
 
+    def listed_contact():
+        listed, = hub.get(f"/clusters/{cluster}/nodes", node)["nodes"]
+        return listed["LastContact"]
+
+    # A poll that brings nothing new is a contact, too, wherever one looks.
+    before = listed_contact()
+    assert hub.ask("GET", f"{path}?known={first['version']}", node).status == 304
+    wait_for(lambda: listed_contact() > before, "the poll")
+    assert listed_contact() <= hub.node("n1", cluster)["last_contact"]
+
     shared, single = tmp_path / "shared.json", tmp_path / "single.json"
     shared.write_text('{"slurm": {"version": "23", "hpc": true}}')
     single.write_text('{"slurm": {"version": "24"}}')

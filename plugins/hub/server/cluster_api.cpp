@@ -13,6 +13,7 @@
 #include "server/once.hpp"
 #include "server/routes.hpp"
 #include "store/condition_table.hpp"
+#include "store/contact_table.hpp"
 #include "store/node_table.hpp"
 #include "store/operation_table.hpp"
 #include "store/target_table.hpp"
@@ -213,8 +214,8 @@ namespace {
 
 using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;
 
-void write_rest_node(support::JsonWriter& writer, const Node& node, ConditionsOfNode& conditions,
-                     const Account& reader, int64_t now) {
+void write_rest_node(support::JsonWriter& writer, const Node& node, const NodeContact& contact,
+                     ConditionsOfNode& conditions, const Account& reader, int64_t now) {
   support::Object object(writer);
   object.text("Name", node.name)
       .text("Template", node.template_name)
@@ -226,7 +227,7 @@ void write_rest_node(support::JsonWriter& writer, const Node& node, ConditionsOf
       .text("InstanceId", node.instance_id)
       .text("Phase", node.phase)
       .text("StatusMessage", node.status_message)
-      .time("LastContact", node.last_contact)
+      .time("LastContact", last_contact_of(node, contact))
       .list("Conditions", conditions[node.name],
             [](support::JsonWriter& inner, const StoredCondition& stored) {
               support::Object(inner)
@@ -264,6 +265,7 @@ void write_nodes(SqlSession& session, support::Object& answer, const Request& re
   ConditionsOfNode conditions;
   for (auto& stored : list_conditions(session, {.cluster = cluster, .first = {}, .last = {}}))
     conditions[stored.node].push_back(std::move(stored));
+  auto contacts = contacts_between(session, cluster);
   auto nodes = list_nodes(session, all_nodes_of(cluster));
   const auto is_meant = [&](const Node& node) {
     return std::any_of(operations->begin(), operations->end(), [&](const Operation& operation) {
@@ -274,7 +276,7 @@ void write_nodes(SqlSession& session, support::Object& answer, const Request& re
   if (operations) std::erase_if(nodes, [&](const Node& node) { return !is_meant(node); });
   const int64_t now = now_ms();
   answer.list("nodes", nodes, [&](support::JsonWriter& writer, const Node& node) {
-    write_rest_node(writer, node, conditions, request.account, now);
+    write_rest_node(writer, node, contacts[node.name], conditions, request.account, now);
   });
 }
 

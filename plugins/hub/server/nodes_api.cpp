@@ -1,7 +1,7 @@
 #include "server/nodes_api.hpp"
 
-#include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include <jetpack/error.hpp>
 #include "server/given_configuration.hpp"
@@ -51,7 +51,7 @@ void write_node(support::Object& object, const Node& node, const NodeContact& co
       .text("address", node.address)
       .text("version", node.version)
       .time("first_contact", node.first_contact)
-      .time("last_contact", std::max(node.last_contact, contact.heard))
+      .time("last_contact", last_contact_of(node, contact))
       .time("booted", contact.booted)
       .number("poll_interval", contact.poll_ms / 1000);
   if (node.keepalive_until == keepalive_forever) {

@@ -177,6 +177,10 @@ std::string state_of(const Node& node, const NodeContact& contact) {
   return node.phase;
 }
 
+int64_t last_contact_of(const Node& node, const NodeContact& contact) {
+  return std::max(node.last_contact, contact.heard);
+}
+
 std::vector<Count> count_states(SqlSession& session, std::string_view cluster) {
   auto counts = count_phases(session, cluster);
   const auto move = [&](std::string_view where, const char* to) {

@@ -67,6 +67,9 @@ std::unordered_map<std::string, NodeContact> contacts_between(SqlSession& sessio
 
 std::string state_of(const Node& node, const NodeContact& contact);
 
+// When the node was heard from last; Unix milliseconds, 0: never.
+int64_t last_contact_of(const Node& node, const NodeContact& contact);
+
 // The number of nodes in each state.
 std::vector<Count> count_states(SqlSession& session, std::string_view cluster);
 
