@@ -176,7 +176,7 @@ def test_a_page_of_another_site_changes_nothing(fresh, hub, credentials):
                         wait_for(lambda: "other sites" in page.script("document.body.textContent"), "the refusal")
                         fresh.close()
                 fresh.switch_to.window(first)
-        assert hub.get("/operations").json["operations"] == []
+        assert hub.get("/operations").json == []
         assert hub.get("/api/node?cluster=demo&node=execute-1").json["node"]["phase"] != "Stopping"
         if credentials == "cookie":
             # Nor did they end the session.
@@ -187,7 +187,7 @@ def test_a_page_of_another_site_changes_nothing(fresh, hub, credentials):
             assert "nodearrays" in page.script("document.body.textContent")
         # The same requests of the hub's own page do change it: the browser had the credentials all along.
         from_own_page(fresh, "fetch of JSON")
-        operation, = hub.get("/operations").json["operations"]
+        operation, = hub.get("/operations").json
         assert operation["action"] == "terminate"
         assert hub.get("/api/node?cluster=demo&node=execute-1").json["node"]["phase"] == "Stopping"
         if credentials == "cookie":

@@ -129,7 +129,15 @@ def test_a_node_terminates_itself(hub, cluster):
         "terminate", "idle", f"{cluster}/n1")
     by_request = hub.get(f"/clusters/{cluster}/nodes?request_id=r-1")
     assert [n["Name"] for n in by_request["nodes"]] == ["n1"]
-    assert by_request["operations"][0]["operationId"] == operation["operationId"]
+    assert by_request["operation"] == operation
+    assert hub.node("n1", cluster)["phase_since"] == operation["startTime"]
+    assert hub.get("/operations/?request_id=r-1") == [operation]
+    # A response that was lost is asked for again: what restarts a node must not do it twice.
+    again = hub.ask("POST", f"/clusters/{cluster}/nodes/restart", node, {"requestId": "r-1", "names": ["n1"]})
+    assert again.status == 409 and hub.node("n1", cluster)["phase"] == "Stopping"
+    for path in (f"/clusters/{cluster}/nodes?request_id=none", "/operations/none"):
+        unknown = hub.ask("GET", path)
+        assert unknown.status == 404 and unknown.json["error"].startswith("No operation found for ")
 
 
 def test_who_asked_when_and_why(hub, cluster):
@@ -152,7 +160,7 @@ def test_who_asked_when_and_why(hub, cluster):
     assert (listed["phase"], listed["last_request"]) == ("Stopping", request)
     assert rest_node(hub, cluster, "n1")["StatusMessage"] == known["status_message"]
     admin = hub.get(f"/clusters/{cluster}/nodes?operation=" + hub.ask(
-        "POST", f"{path}/deallocate", None, {"names": ["n1"]}).json["operationId"])["operations"][0]
+        "POST", f"{path}/deallocate", None, {"names": ["n1"]}).json["operationId"])["operation"]
     by = admin["requestedBy"]
     assert hub.node("n1", cluster)["last_request"]["by"] == by
     events = [(e["level"], e["priority"], e["message"]) for e in hub.node("n1", cluster)["events"]]
@@ -252,13 +260,46 @@ def test_a_scheduler_creates_nodes(hub, cluster):
         assert (operation["operationId"], operation["action"]) == (reply.json["operationId"], action)
 
 
+def test_a_terminated_node_leaves_its_name_to_the_next(plain_hub, cluster):
+    """Slurm has a fixed list of names, and creates each node by its whole name."""
+    hub = plain_hub
+    scheduler, node = hub.enroll("head", cluster, "--scheduler"), hub.enroll("hpc-1", cluster)
+
+    def create(**options):
+        return hub.ask("POST", f"/clusters/{cluster}/nodes/create", scheduler, {"sets": [{**EXECUTE, **options}]})
+
+    def states():
+        shown = rest_node(hub, cluster, "hpc-1")
+        return [shown[name] for name in ("Status", "State", "TargetState")]
+
+    hub.say(node, "condition", name="gpu", status="Error")
+    hub.say(node, "properties", properties={"azure": {"vm_size": "Standard_ND96"}, "cores": 96})
+    known = rest_node(hub, cluster, "hpc-1")
+    assert (known["MachineType"], known["CoreCount"], states()) == ("Standard_ND96", 96, ["Installing", "Preparing", "Started"])
+    taken = create(nameFormat="hpc-1")
+    assert taken.status == 400 and "has a node 'hpc-1' already" in taken.json["error"]
+    hub.say(node, "installation", status="ok")
+    assert states() == ["Ready", "Started", "Started"]
+    assert hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", scheduler, {"names": ["hpc-1"]}).status == 202
+    assert states() == ["Stopping", "Terminating", "Terminated"]
+    with contextlib.closing(sqlite3.connect(hub.data / "hub.db")) as db, db:
+        db.execute("UPDATE nodes SET phase = 'Terminated', ending = '' WHERE cluster = ? AND name = 'hpc-1'", (cluster,))
+    assert create(nameFormat="hpc-1", definition={"machineType": "Standard_HB120rs_v3"}, placementGroupId="pg0").status == 202
+    shown = rest_node(hub, cluster, "hpc-1")
+    assert states() == ["Preparing", "Preparing", "Started"] and shown["NodeId"] != known["NodeId"]
+    assert (shown["MachineType"], shown["PlacementGroupId"], shown["Conditions"]) == ("Standard_HB120rs_v3", "pg0", [])
+    assert (shown["Hostname"], shown["LastContact"]) == ("", None) and "CoreCount" not in shown
+    assert hub.node("hpc-1", cluster)["history"], "of the name"
+    assert hub.post(node, [message("log", message="a ghost")]).status == 401, "the machine before"
+
+
 EXECUTE = {"nodearray": "execute"}
 
 
 @pytest.mark.parametrize("body", [
     {}, {"sets": []}, {"sets": {}}, {"sets": [1]}, {"sets": [{"count": 1}]}, {"sets": [{**EXECUTE, "count": 1001}]},
     {"sets": [{**EXECUTE, "count": 0}]}, {"sets": [{**EXECUTE, "count": -1}]}, {"sets": [{**EXECUTE, "count": 600}] * 2},
-    {"sets": [{**EXECUTE, "nameFormat": "x"}]}, {"sets": [{**EXECUTE, "nameFormat": "%d-%d"}]},
+    {"sets": [{**EXECUTE, "nameFormat": "x", "count": 2}]}, {"sets": [{**EXECUTE, "nameFormat": "%d-%d"}]},
     {"sets": [{**EXECUTE, "nameFormat": "../%d"}]}, {"sets": [{**EXECUTE, "nameFormat": "%s%d"}]},
     {"sets": [{**EXECUTE, "nodeAttributes": {"x": "x" * 17_000}}]}, {"sets": [{**EXECUTE, "nodeAttributes": []}]},
     {"sets": [EXECUTE, {**EXECUTE, "nameOffset": "x"}]}, {"sets": [EXECUTE], "requestId": 5}])
@@ -281,7 +322,7 @@ def test_scaling_a_node_array(hub, cluster):
     path = f"/clusters/{cluster}/scale/execute"
     reply = hub.ask("POST", path + "?totalCoreCount=100", node)
     assert reply.status == 202
-    assert reply.json["sets"] == [{"nodearray": "execute", "targetCoreCount": 100}]
+    assert reply.json["sets"] == [{"nodearray": "execute", "added": 0, "targetCoreCount": 100}]
     assert reply.headers["Location"] == reply.json["operationLocation"]
     shown = targets(hub, cluster)["execute"]
     assert (shown["target_core_count"], shown["target_count"]) == (100, None)
@@ -406,9 +447,8 @@ def test_concurrent_repetitions_are_applied_once(hub, cluster):
     for thread in threads:
         thread.join()
     assert len(set(answers)) == 1 and len(answers) == 8
-    operations = hub.get(f"/clusters/{cluster}/nodes?operation="
-                         + json.loads(answers[0])["operationId"])["operations"]
-    assert len(operations) == 1
+    operation, = [each for each in hub.get("/operations") if each["cluster"] == cluster]
+    assert operation["operationId"] == json.loads(answers[0])["operationId"]
 
 
 # -- userdata ----------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-// The documented REST endpoints that nodes and schedulers use: clusters, nodes, scaling,
-// operations, and the endpoint of old autostop scripts. Paths, members and status 202 are those of
+// The documented REST endpoints that nodes and schedulers use: clusters, nodes, scaling, and the
+// endpoint of old autostop scripts. Paths, members and status 202 are those of
 // the public documentation; README.md decides what it leaves open.
 #include "server/cluster_api.hpp"
 
@@ -11,6 +11,7 @@
 #include "common/json.hpp"
 #include "common/text.hpp"
 #include "server/once.hpp"
+#include "server/operations_api.hpp"
 #include "server/routes.hpp"
 #include "store/condition_table.hpp"
 #include "store/contact_table.hpp"
@@ -28,7 +29,6 @@ namespace {
 constexpr size_t max_selected = 10'000;
 constexpr size_t max_short = 256;
 constexpr size_t max_reason = 4096;
-constexpr int64_t max_operations = 100;
 
 // ---- scaling
 
@@ -85,7 +85,7 @@ Response scale(const Scene& scene, const Request& request) {
                       object.list("sets", std::vector{nodearray},
                                   [&](support::JsonWriter& writer, auto name) {
                                     support::Object set(writer);
-                                    set.text("nodearray", name);
+                                    set.text("nodearray", name).number("added", 0);
                                     if (cores) set.number("targetCoreCount", *cores);
                                     if (nodes) set.number("targetCount", *nodes);
                                   });
@@ -147,20 +147,6 @@ Selected select_own(SqlSession& session, const Request& request, const std::stri
 
 }  // namespace
 
-std::string operation_answer(const Operation& operation) {
-  return support::json_object([&](support::Object& object) {
-    object.text("operationId", operation.id);
-    object.list("nodes", operation.nodes,
-                [](support::JsonWriter& writer, const OperationNode& node) {
-                  support::Object(writer)
-                      .text("id", node.node_id)
-                      .text("name", node.node)
-                      .text("status", node.status)
-                      .text("error", node.error);
-                });
-  });
-}
-
 Response act(const Scene& scene, const Request& request) {
   const std::string& cluster = request.names[0];
   const auto body = parse_body(request.body);
@@ -183,6 +169,7 @@ Response act(const Scene& scene, const Request& request) {
   operation.account = request.account.name;
   return once(scene.database, request, "acting on nodes", [&](Transaction& transaction) {
     require_known_cluster(transaction.session(), cluster);
+    require_new_request(transaction.session(), operation);
     const Selected selected = select_own(transaction.session(), request, cluster, selection);
     return Response{202, operation_answer(operate(transaction, operation, selected))};
   });
@@ -214,6 +201,38 @@ namespace {
 
 using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;
 
+// What the machine is doing, and is to do, in the words of the documentation.
+const char* state_of_machine(const Node& node) {
+  if (node.phase == phase::ready) return "Started";
+  if (node.phase == phase::installing) return phase::preparing;
+  if (node.phase == phase::stopping)
+    return node.ending == phase::off ? "Deallocating" : "Terminating";
+  return node.phase.c_str();
+}
+
+const char* target_state_of(const Node& node) {
+  const std::string& end = node.phase == phase::stopping ? node.ending : node.phase;
+  return end == phase::terminated ? phase::terminated
+         : end == phase::off      ? "Deallocated"
+                                  : "Started";
+}
+
+// Of the machine that was wanted, or else of the one that is there.
+void write_machine(support::Object& object, const Node& node) {
+  const auto properties = parse_object(node.properties);
+  if (!properties) return;
+  std::string type = support::text_or(*properties, "machineType", "");
+  if (const auto* azure = support::find_member(*properties, "azure");
+      type.empty() && azure != nullptr && azure->IsObject())
+    type = support::text_or(*azure, "vm_size", "");
+  if (!type.empty()) object.text("MachineType", type);
+  if (const auto group = support::text_or(*properties, "placementGroupId", ""); !group.empty())
+    object.text("PlacementGroupId", group);
+  if (const auto* cores = support::find_member(*properties, "cores");
+      cores != nullptr && cores->IsInt64())
+    object.number("CoreCount", cores->GetInt64());
+}
+
 void write_rest_node(support::JsonWriter& writer, const Node& node, const NodeContact& contact,
                      ConditionsOfNode& conditions, const Account& reader, int64_t now) {
   support::Object object(writer);
@@ -222,6 +241,8 @@ void write_rest_node(support::JsonWriter& writer, const Node& node, const NodeCo
       .text("Hostname", node.hostname)
       .text("PrivateIp", node.address)
       .text("Status", node.phase)
+      .text("State", state_of_machine(node))
+      .text("TargetState", target_state_of(node))
       .boolean("KeepAlive", is_kept_alive(node, now))
       .text("NodeId", node.node_id)
       .text("InstanceId", node.instance_id)
@@ -236,31 +257,13 @@ void write_rest_node(support::JsonWriter& writer, const Node& node, const NodeCo
                   .text("message", stored.condition.message)
                   .time("since", stored.since);
             });
+  if (sees_properties(reader, node.name)) write_machine(object, node);
   if (sees_configuration(reader, node.name)) object.json("Configuration", node.configuration);
 }
 
-void write_operation(support::JsonWriter& writer, const Operation& operation) {
-  support::Object(writer)
-      .text("operationId", operation.id)
-      .text("requestId", operation.request_id)
-      .text("cluster", operation.cluster)
-      .text("action", operation.action)
-      .text("reason", operation.reason)
-      .text("requestedBy", operation.account)
-      .time("created", operation.created)
-      .text("status", "Done")
-      .list("nodes", operation.nodes, [](support::JsonWriter& inner, const OperationNode& node) {
-        support::Object(inner)
-            .text("id", node.node_id)
-            .text("name", node.node)
-            .text("status", node.status)
-            .text("error", node.error);
-      });
-}
-
-// The nodes, or those of the operations if there are any, as a member of a response.
+// The nodes, or those of an operation, as a member of a response.
 void write_nodes(SqlSession& session, support::Object& answer, const Request& request,
-                 const std::optional<std::vector<Operation>>& operations) {
+                 const Operation* operation) {
   const std::string& cluster = request.names[0];
   ConditionsOfNode conditions;
   for (auto& stored : list_conditions(session, {.cluster = cluster, .first = {}, .last = {}}))
@@ -268,12 +271,10 @@ void write_nodes(SqlSession& session, support::Object& answer, const Request& re
   auto contacts = contacts_between(session, cluster);
   auto nodes = list_nodes(session, all_nodes_of(cluster));
   const auto is_meant = [&](const Node& node) {
-    return std::any_of(operations->begin(), operations->end(), [&](const Operation& operation) {
-      return std::any_of(operation.nodes.begin(), operation.nodes.end(),
-                         [&](const OperationNode& named) { return named.node == node.name; });
-    });
+    return std::any_of(operation->nodes.begin(), operation->nodes.end(),
+                       [&](const OperationNode& named) { return named.node == node.name; });
   };
-  if (operations) std::erase_if(nodes, [&](const Node& node) { return !is_meant(node); });
+  if (operation != nullptr) std::erase_if(nodes, [&](const Node& node) { return !is_meant(node); });
   const int64_t now = now_ms();
   answer.list("nodes", nodes, [&](support::JsonWriter& writer, const Node& node) {
     write_rest_node(writer, node, contacts[node.name], conditions, request.account, now);
@@ -306,12 +307,14 @@ Response list_cluster_nodes(const Scene& scene, const Request& request) {
                     request_id = parameter(request.query, "request_id");
   return {200, scene.database.read("reading nodes", [&](SqlSession& session) {
             require_known_cluster(session, cluster);
-            std::optional<std::vector<Operation>> operations;
+            std::optional<Operation> operation;
             if (!id.empty() || !request_id.empty())
-              operations = list_operations(session, cluster, id, request_id, max_operations);
+              operation = find_operation(session, cluster, id, request_id);
             return support::json_object([&](support::Object& object) {
-              write_nodes(session, object, request, operations);
-              if (operations) object.list("operations", *operations, write_operation);
+              write_nodes(session, object, request, operation ? &*operation : nullptr);
+              if (operation)
+                object.object("operation",
+                              [&](support::Object& inner) { write_operation(inner, *operation); });
             });
           })};
 }
@@ -337,26 +340,9 @@ Response status_of_cluster(const Scene& scene, const Request& request) {
                         .number("targetCoreCount", array.core_count)
                         .time("expires", array.expires);
                   });
-              if (with_nodes) write_nodes(session, object, request, std::nullopt);
+              if (with_nodes) write_nodes(session, object, request, nullptr);
             });
           })};
-}
-
-Response answer_operations(const Scene& scene, const Request& request) {
-  const std::string id = request.names.empty() ? "" : request.names[0];
-  const auto operations = scene.database.read("reading operations", [&](SqlSession& session) {
-    return list_operations(session, request.account.cluster, id,
-                           parameter(request.query, "request_id"), max_operations);
-  });
-  if (!id.empty() && operations.empty()) throw HttpError(404, "operation not found");
-  rapidjson::StringBuffer out;
-  support::JsonWriter writer(out);
-  if (id.empty()) {
-    support::Object(writer).list("operations", operations, write_operation);
-  } else {
-    write_operation(writer, operations.front());
-  }
-  return {200, {out.GetString(), out.GetSize()}};
 }
 
 }  // namespace jetpack::hub

@@ -1,20 +1,16 @@
-// The documented REST endpoints that nodes and schedulers use: clusters, nodes, scaling,
-// operations, and the endpoint of old autostop scripts. Paths, members and status 202 are those of
+// The documented REST endpoints that nodes and schedulers use: clusters, nodes, scaling, and the
+// endpoint of old autostop scripts. Paths, members and status 202 are those of
 // the public documentation; README.md decides what it leaves open.
 #pragma once
 
 #include <string>
 
 #include "server/request.hpp"
-#include "store/operation_table.hpp"
+#include "store/database.hpp"
 
 namespace jetpack::hub {
 
 struct Scene;
-
-// What responds to a request for an operation on nodes: {"operationId","nodes":[{"id","name","status",
-// "error"}]}.
-std::string operation_answer(const Operation& operation);
 
 // Both throw HttpError 404.
 void require_known_cluster(SqlSession& session, const std::string& cluster);
@@ -27,6 +23,5 @@ Response act(const Scene& scene, const Request& request);
 Response stop(const Scene& scene, const Request& request);
 Response list_cluster_nodes(const Scene& scene, const Request& request);
 Response status_of_cluster(const Scene& scene, const Request& request);
-Response answer_operations(const Scene& scene, const Request& request);
 
 }  // namespace jetpack::hub

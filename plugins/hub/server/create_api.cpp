@@ -11,6 +11,7 @@
 #include "common/text.hpp"
 #include "server/cluster_api.hpp"
 #include "server/once.hpp"
+#include "server/operations_api.hpp"
 #include "server/routes.hpp"
 #include "store/node_creation.hpp"
 #include "store/target_table.hpp"
@@ -108,10 +109,7 @@ Response create_nodes_of_sets(const Scene& scene, const Request& request) {
   return once(scene.database, request, "creating nodes", [&](Transaction& transaction) {
     SqlSession& session = transaction.session();
     require_known_cluster(session, cluster);
-    if (!operation.request_id.empty() &&
-        !list_operations(session, cluster, "", operation.request_id, 1).empty())
-      throw HttpError(409, "a request with this requestId was handled already; 'GET /clusters/" +
-                               cluster + "/nodes?request_id=' lists its nodes");
+    require_new_request(session, operation);
     NodeSelection created;
     for (const auto& set : sets) {
       require_nodearray(session, cluster, set.nodearray);

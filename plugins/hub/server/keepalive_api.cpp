@@ -6,7 +6,8 @@
 
 #include "common/json.hpp"
 #include "common/text.hpp"
-#include "server/cluster_api.hpp"
+#include "server/once.hpp"
+#include "server/operations_api.hpp"
 #include "server/routes.hpp"
 #include "store/message_table.hpp"
 #include "store/node_table.hpp"
@@ -55,7 +56,7 @@ Response keep_alive(const Scene& scene, const Request& request) {
   operation.action = "keepalive";
   operation.reason = text_of_member(*body, "reason", max_text);
   operation.account = request.account.name;
-  operation = scene.database.write("keeping nodes alive", [&](Transaction& transaction) {
+  return once(scene.database, request, "keeping nodes alive", [&](Transaction& transaction) {
     SqlSession& session = transaction.session();
     const Selected selected = select_nodes(session, cluster, selection);
     for (const auto& node : selected.nodes) {
@@ -64,9 +65,8 @@ Response keep_alive(const Scene& scene, const Request& request) {
       add_event(transaction, cluster, node.name, event_text(text, operation), now_ms());
       transaction.changed("node", cluster, node.name);
     }
-    return operate(transaction, operation, selected);
+    return Response{202, operation_answer(operate(transaction, operation, selected))};
   });
-  return {202, operation_answer(operation)};
 }
 
 }  // namespace jetpack::hub

@@ -10,6 +10,7 @@
 #include "server/health.hpp"
 #include "server/join.hpp"
 #include "server/keepalive_api.hpp"
+#include "server/operations_api.hpp"
 #include "server/page_api.hpp"
 #include "server/userdata.hpp"
 #include "support/text.hpp"
@@ -77,8 +78,8 @@ constexpr Route table[] = {
     {"GET", "/clusters/{cluster}/nodes", readers, answer, "operation request_id",
      list_cluster_nodes},
     {"GET", "/clusters/{cluster}/status", readers, answer, "nodes", status_of_cluster},
-    {"GET", "/operations", readers, answer, "request_id", answer_operations},
-    {"GET", "/operations/{id}", readers, answer, "request_id", answer_operations},
+    {"GET", "/operations", readers, answer, "request_id", list_operations_of_account},
+    {"GET", "/operations/{id}", readers, answer, "request_id", show_operation},
 
     // The cluster page.
     {"GET", "/sign-in", everybody, page, "next"},

@@ -16,31 +16,56 @@ namespace {
 
 std::string name_of(const NodeSet& set, int64_t number) {
   std::string name = set.name_format;
-  return name.replace(name.find("%d"), 2, std::to_string(number));
+  if (const size_t at = name.find("%d"); at != std::string::npos)
+    name.replace(at, 2, std::to_string(number));
+  return name;
 }
+
+bool is_whole_name(const NodeSet& set) { return set.name_format.find('%') == std::string::npos; }
 
 void require_format(const NodeSet& set) {
   const size_t at = set.name_format.find('%');
   const bool has_one_number = at != std::string::npos &&
                               set.name_format.compare(at, 2, "%d") == 0 &&
                               set.name_format.find('%', at + 1) == std::string::npos;
-  if (!has_one_number || !is_name(name_of(set, set.name_offset + 1)))
-    throw Error(Errc::usage,
-                "'nameFormat' must have one %d, and otherwise letters, digits, '.', "
-                "'_' and '-', beginning with a letter or digit; it is '" +
-                    support::one_line(set.name_format) + "'");
+  const bool is_enough = has_one_number || (is_whole_name(set) && set.count == 1);
+  if (!is_enough || !is_name(name_of(set, set.name_offset + 1)))
+    throw Error(
+        Errc::usage,
+        "'nameFormat' must have one %d, which only the name of a single node can do without, "
+        "and otherwise letters, digits, '.', '_' and '-', beginning with a letter or digit; "
+        "it is '" +
+            support::one_line(set.name_format) + "'");
+}
+
+// Those of a cluster's nodes.
+struct Names {
+  std::unordered_set<std::string> taken, free_again;
+};
+
+Names names_of(SqlSession& session, const std::string& cluster) {
+  Names names;
+  for (const auto& row : select<Row<std::string, std::string, int64_t>>(
+           session, "SELECT name, phase, scheduler FROM nodes WHERE cluster = $1", cluster)) {
+    // Only an administrator makes a scheduler, or ends that it is one.
+    const bool is_free = row.get<1>() == phase::terminated && row.get<2>() == 0;
+    (is_free ? names.free_again : names.taken).insert(row.get<0>());
+  }
+  return names;
 }
 
 // As many as are wanted.
-std::vector<std::string> free_names(SqlSession& session, const std::string& cluster,
-                                    const NodeSet& set) {
-  std::unordered_set<std::string> taken;
-  for (auto& name :
-       select<std::string>(session, "SELECT name FROM nodes WHERE cluster = $1", cluster))
-    taken.insert(std::move(name));
+std::vector<std::string> choose_names(const Names& known, const std::string& cluster,
+                                      const NodeSet& set) {
   std::vector<std::string> names;
-  for (int64_t number = set.name_offset + 1; std::ssize(names) < set.count; ++number)
-    if (auto name = name_of(set, number); !taken.contains(name)) names.push_back(std::move(name));
+  for (int64_t number = set.name_offset + 1; std::ssize(names) < set.count; ++number) {
+    auto name = name_of(set, number);
+    if (!known.taken.contains(name)) {
+      names.push_back(std::move(name));
+    } else if (is_whole_name(set)) {
+      throw Error(Errc::usage, "cluster '" + cluster + "' has a node '" + name + "' already");
+    }
+  }
   return names;
 }
 
@@ -51,8 +76,10 @@ std::vector<std::string> create_nodes(Transaction& transaction, const std::strin
   require_format(set);
   SqlSession& session = transaction.session();
   const std::string record = hash_password(random_password());
-  auto names = free_names(session, cluster, set);
+  const Names known = names_of(session, cluster);
+  auto names = choose_names(known, cluster, set);
   for (const auto& name : names) {
+    if (known.free_again.contains(name)) forget_machine(session, cluster, name);
     std::string account = cluster;
     account.append("/").append(name);
     enroll_node(transaction, {0, account, Role::node, cluster, name, record},

@@ -225,14 +225,23 @@ bool set_node_template(SqlSession& session, std::string_view cluster, std::strin
   return set_column(session, "template", cluster, name, nodearray);
 }
 
+void forget_machine(SqlSession& session, std::string_view cluster, std::string_view name) {
+  execute(session,
+          "UPDATE nodes SET node_id = $1, hostname = '', address = '', version = '', "
+          "first_contact = 0, last_contact = 0, keepalive_until = 0 "
+          "WHERE cluster = $2 AND name = $3",
+          support::random_uuid(), cluster, name);
+  execute(session, "DELETE FROM conditions WHERE cluster = $1 AND node = $2", cluster, name);
+  forget_contact(session, cluster, name);
+  remove_converge(session, cluster, name);
+}
+
 bool remove_node(Transaction& transaction, std::string_view cluster, std::string_view name) {
   SqlSession& session = transaction.session();
   if (!exists(session, cluster, name)) return false;
+  forget_machine(session, cluster, name);
   execute(session, "DELETE FROM nodes WHERE cluster = $1 AND name = $2", cluster, name);
-  execute(session, "DELETE FROM conditions WHERE cluster = $1 AND node = $2", cluster, name);
   execute(session, "DELETE FROM node_history WHERE cluster = $1 AND node = $2", cluster, name);
-  forget_contact(session, cluster, name);
-  remove_converge(session, cluster, name);
   remove_account_of(session, cluster, name);
   transaction.changed("node", cluster, name);
   return true;

@@ -76,6 +76,9 @@ bool set_node_scheduler(SqlSession& session, std::string_view cluster, std::stri
 bool is_scheduler_node(SqlSession& session, std::string_view cluster, std::string_view name);
 bool set_node_template(SqlSession& session, std::string_view cluster, std::string_view name,
                        std::string_view nodearray);
+// Forgets the node's machine, what it reported and its id: another will be this node. The history of
+// the name stays.
+void forget_machine(SqlSession& session, std::string_view cluster, std::string_view name);
 // With its account and its conditions; false when it does not exist.
 bool remove_node(Transaction& transaction, std::string_view cluster, std::string_view name);
 
