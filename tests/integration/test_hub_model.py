@@ -280,7 +280,8 @@ def test_a_terminated_node_leaves_its_name_to_the_next(plain_hub, cluster):
     assert taken.status == 400 and "has a node 'hpc-1' already" in taken.json["error"]
     hub.say(node, "installation", status="ok")
     assert states() == ["Ready", "Started", "Started"]
-    assert hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", scheduler, {"names": ["hpc-1"]}).status == 202
+    ended = hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", scheduler, {"names": ["hpc-1"]})
+    assert ended.status == 202
     assert states() == ["Stopping", "Terminating", "Terminated"]
     with contextlib.closing(sqlite3.connect(hub.data / "hub.db")) as db, db:
         db.execute("UPDATE nodes SET phase = 'Terminated', ending = '' WHERE cluster = ? AND name = 'hpc-1'", (cluster,))
@@ -290,6 +291,8 @@ def test_a_terminated_node_leaves_its_name_to_the_next(plain_hub, cluster):
     assert (shown["MachineType"], shown["PlacementGroupId"], shown["Conditions"]) == ("Standard_HB120rs_v3", "pg0", [])
     assert (shown["Hostname"], shown["LastContact"]) == ("", None) and "CoreCount" not in shown
     assert hub.node("hpc-1", cluster)["history"], "of the name"
+    of_the_one_before = hub.get(f"/clusters/{cluster}/nodes?operation={ended.json['operationId']}")
+    assert of_the_one_before["nodes"] == [] and of_the_one_before["operation"]["nodes"][0]["name"] == "hpc-1"
     assert hub.post(node, [message("log", message="a ghost")]).status == 401, "the machine before"
 
 

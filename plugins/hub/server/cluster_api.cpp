@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <jetpack/error.hpp>
 #include "common/json.hpp"
@@ -202,15 +204,15 @@ namespace {
 using ConditionsOfNode = std::unordered_map<std::string, std::vector<StoredCondition>>;
 
 // What the machine is doing, and is to do, in the words of the documentation.
-const char* state_of_machine(const Node& node) {
+std::string_view state_of_machine(const Node& node) {
   if (node.phase == phase::ready) return "Started";
   if (node.phase == phase::installing) return phase::preparing;
   if (node.phase == phase::stopping)
     return node.ending == phase::off ? "Deallocating" : "Terminating";
-  return node.phase.c_str();
+  return node.phase;
 }
 
-const char* target_state_of(const Node& node) {
+std::string_view target_state_of(const Node& node) {
   const std::string& end = node.phase == phase::stopping ? node.ending : node.phase;
   return end == phase::terminated ? phase::terminated
          : end == phase::off      ? "Deallocated"
@@ -270,11 +272,12 @@ void write_nodes(SqlSession& session, support::Object& answer, const Request& re
     conditions[stored.node].push_back(std::move(stored));
   auto contacts = contacts_between(session, cluster);
   auto nodes = list_nodes(session, all_nodes_of(cluster));
-  const auto is_meant = [&](const Node& node) {
-    return std::any_of(operation->nodes.begin(), operation->nodes.end(),
-                       [&](const OperationNode& named) { return named.node == node.name; });
-  };
-  if (operation != nullptr) std::erase_if(nodes, [&](const Node& node) { return !is_meant(node); });
+  if (operation != nullptr) {
+    // By id: another node may have got the name since.
+    std::unordered_set<std::string_view> meant;
+    for (const auto& named : operation->nodes) meant.insert(named.node_id);
+    std::erase_if(nodes, [&](const Node& node) { return !meant.contains(node.node_id); });
+  }
   const int64_t now = now_ms();
   answer.list("nodes", nodes, [&](support::JsonWriter& writer, const Node& node) {
     write_rest_node(writer, node, contacts[node.name], conditions, request.account, now);

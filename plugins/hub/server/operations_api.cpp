@@ -1,5 +1,6 @@
 #include "server/operations_api.hpp"
 
+#include <utility>
 #include <vector>
 
 #include "server/routes.hpp"
