@@ -177,6 +177,23 @@ def test_who_asked_when_and_why(hub, cluster):
     assert hub.node("n1", cluster)["last_request"] is None
 
 
+def test_an_administrator_keeps_nodes_alive(hub, cluster):
+    node = hub.enroll("n1", cluster, "--scheduler")
+    path, body = f"/clusters/{cluster}/nodes/keepalive", {"names": ["n1", "nobody"], "until": "forever", "reason": "a long job"}
+    assert hub.ask("POST", path, node, body).status == 403
+    kept = hub.ask("POST", path, hub.admin, body, Idempotency_Key="k")
+    assert kept.status == 202 and [(each["name"], each["status"]) for each in kept.json["nodes"]] == [
+        ("n1", "OK"), ("nobody", "Error")]
+    assert hub.node("n1", cluster)["keepalive_until"] == "forever" and rest_node(hub, cluster, "n1")["KeepAlive"]
+    again = hub.ask("POST", path, hub.admin, body, Idempotency_Key="k")
+    assert (again.body, again.headers["Location"]) == (kept.body, kept.headers["Location"])
+    operation = hub.get(kept.headers["Location"])
+    assert (operation["action"], operation["reason"]) == ("keepalive", "a long job")
+    assert hub.ask("POST", path, hub.admin, {"names": ["n1"], "until": "none"}).status == 202
+    assert hub.node("n1", cluster)["keepalive_until"] is None and not rest_node(hub, cluster, "n1")["KeepAlive"]
+    assert hub.ask("POST", path, hub.admin, {"names": ["n1"], "until": "soon"}).status == 400
+
+
 def test_a_node_cannot_terminate_another(hub, cluster):
     node = hub.enroll("n1", cluster)
     hub.enroll("n2", cluster)
