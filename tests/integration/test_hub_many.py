@@ -311,7 +311,7 @@ def test_a_node_that_sends_too_much_through_the_broker_is_refused_and_others_are
 
 
 def test_what_is_refused_does_not_fill_the_broker(rabbitmq, broker):
-    """A queue that is there already is used as it is."""
+    """An existing queue is used as it is."""
     hub = Hub("--broker", broker.url, "--broker-ca", rabbitmq.ca)
 
     def arguments_when_started_again(times):

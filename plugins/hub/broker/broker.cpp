@@ -177,8 +177,8 @@ void BrokerConnection::declare() {
   check(amqp_get_rpc_reply(state_.get()), "setting the prefetch limit");
 }
 
-// A node that sends nothing else must not fill the broker's disk, which would hold up all nodes. A
-// queue that is there already keeps the arguments that somebody chose for it.
+// A node that sends nothing else must not fill the broker's disk, which would hold up all nodes. An
+// existing queue is used as it is: an administrator may have declared it with another limit.
 void BrokerConnection::declare_refused_queue() {
   if (has_queue(refused_queue)) return;
   amqp_table_entry_t limit{amqp_cstring_bytes("x-max-length-bytes"),

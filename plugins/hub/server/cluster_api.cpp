@@ -1,6 +1,6 @@
 // The documented REST endpoints that nodes and schedulers use: clusters, nodes, scaling, and the
-// endpoint of old autostop scripts. Paths, members and status 202 are those of
-// the public documentation; README.md decides what it leaves open.
+// endpoint of old autostop scripts. Paths, members and status 202 are those of the public
+// documentation; README.md decides what it leaves open.
 #include "server/cluster_api.hpp"
 
 #include <algorithm>
