@@ -294,7 +294,7 @@ def test_a_terminated_node_leaves_its_name_to_the_next(plain_hub, cluster):
     known = rest_node(hub, cluster, "hpc-1")
     assert (known["MachineType"], known["CoreCount"], states()) == ("Standard_ND96", 96, ["Installing", "Preparing", "Started"])
     taken = create(nameFormat="hpc-1")
-    assert taken.status == 400 and "has a node 'hpc-1' already" in taken.json["error"]
+    assert taken.status == 400 and "node 'hpc-1' already exists" in taken.json["error"]
     hub.say(node, "installation", status="ok")
     assert states() == ["Ready", "Started", "Started"]
     ended = hub.ask("POST", f"/clusters/{cluster}/nodes/terminate", scheduler, {"names": ["hpc-1"]})

@@ -55,15 +55,14 @@ Names names_of(SqlSession& session, const std::string& cluster) {
 }
 
 // As many as are wanted.
-std::vector<std::string> choose_names(const Names& known, const std::string& cluster,
-                                      const NodeSet& set) {
+std::vector<std::string> choose_names(const Names& known, const NodeSet& set) {
   std::vector<std::string> names;
   for (int64_t number = set.name_offset + 1; std::ssize(names) < set.count; ++number) {
     auto name = name_of(set, number);
     if (!known.taken.contains(name)) {
       names.push_back(std::move(name));
     } else if (is_whole_name(set)) {
-      throw Error(Errc::usage, "cluster '" + cluster + "' has a node '" + name + "' already");
+      throw Error(Errc::usage, "node '" + name + "' already exists");
     }
   }
   return names;
@@ -77,7 +76,7 @@ std::vector<std::string> create_nodes(Transaction& transaction, const std::strin
   SqlSession& session = transaction.session();
   const std::string record = hash_password(random_password());
   const Names known = names_of(session, cluster);
-  auto names = choose_names(known, cluster, set);
+  auto names = choose_names(known, set);
   for (const auto& name : names) {
     if (known.free_again.contains(name)) forget_machine(session, cluster, name);
     std::string account = cluster;
