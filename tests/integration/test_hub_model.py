@@ -277,6 +277,9 @@ def test_a_scheduler_creates_nodes(hub, cluster):
         assert (operation["operationId"], operation["action"]) == (reply.json["operationId"], action)
 
 
+EXECUTE = {"nodearray": "execute"}
+
+
 def test_a_terminated_node_leaves_its_name_to_the_next(plain_hub, cluster):
     """Slurm has a fixed list of names, and creates each node by its whole name."""
     hub = plain_hub
@@ -311,9 +314,6 @@ def test_a_terminated_node_leaves_its_name_to_the_next(plain_hub, cluster):
     of_the_one_before = hub.get(f"/clusters/{cluster}/nodes?operation={ended.json['operationId']}")
     assert of_the_one_before["nodes"] == [] and of_the_one_before["operation"]["nodes"][0]["name"] == "hpc-1"
     assert hub.post(node, [message("log", message="a ghost")]).status == 401, "the machine before"
-
-
-EXECUTE = {"nodearray": "execute"}
 
 
 @pytest.mark.parametrize("body", [

@@ -30,12 +30,10 @@ void require_format(const NodeSet& set) {
                               set.name_format.find('%', at + 1) == std::string::npos;
   const bool is_enough = has_one_number || (is_whole_name(set) && set.count == 1);
   if (!is_enough || !is_name(name_of(set, set.name_offset + 1)))
-    throw Error(
-        Errc::usage,
-        "'nameFormat' must have one %d, which only the name of a single node can do without, "
-        "and otherwise letters, digits, '.', '_' and '-', beginning with a letter or digit; "
-        "it is '" +
-            support::one_line(set.name_format) + "'");
+    throw Error(Errc::usage,
+                "'nameFormat' must contain one %d (a single node needs none), and otherwise "
+                "letters, digits, '.', '_' and '-', beginning with a letter or digit; it is '" +
+                    support::one_line(set.name_format) + "'");
 }
 
 // Those of a cluster's nodes.

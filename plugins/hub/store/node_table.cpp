@@ -100,6 +100,12 @@ std::string update_of(std::initializer_list<std::string_view> columns) {
   return sql;
 }
 
+void remove_reports(SqlSession& session, std::string_view cluster, std::string_view node) {
+  execute(session, "DELETE FROM conditions WHERE cluster = $1 AND node = $2", cluster, node);
+  forget_contact(session, cluster, node);
+  remove_converge(session, cluster, node);
+}
+
 bool is_over(const Node& node) {
   return node.phase == phase::off || node.phase == phase::stopping ||
          node.phase == phase::terminated;
@@ -231,15 +237,13 @@ void forget_machine(SqlSession& session, std::string_view cluster, std::string_v
           "first_contact = 0, last_contact = 0, keepalive_until = 0 "
           "WHERE cluster = $2 AND name = $3",
           support::random_uuid(), cluster, name);
-  execute(session, "DELETE FROM conditions WHERE cluster = $1 AND node = $2", cluster, name);
-  forget_contact(session, cluster, name);
-  remove_converge(session, cluster, name);
+  remove_reports(session, cluster, name);
 }
 
 bool remove_node(Transaction& transaction, std::string_view cluster, std::string_view name) {
   SqlSession& session = transaction.session();
   if (!exists(session, cluster, name)) return false;
-  forget_machine(session, cluster, name);
+  remove_reports(session, cluster, name);
   execute(session, "DELETE FROM nodes WHERE cluster = $1 AND name = $2", cluster, name);
   execute(session, "DELETE FROM node_history WHERE cluster = $1 AND node = $2", cluster, name);
   remove_account_of(session, cluster, name);
